@@ -1,0 +1,90 @@
+"""What urllib3's connections lack: an end to every answer, and telling a stale connection from a bad host."""
+
+import io
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from time import monotonic
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class StaleConnection(ConnectionResetError):
+    """The host closed a connection between two requests: the request was never looked at."""
+
+
+class _WholeResponse(HTTPResponse):
+    """A response whose reads all end within the one read timeout, even if it trickles in a byte at a time."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Until(self.fp.detach(), sock))
+
+
+class _Until(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+        self._deadline = monotonic() + (sock.gettimeout() or 0.0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(max(self._deadline - monotonic(), 0.001))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Reused:
+    """Tells a connection that broke between two requests from a host that breaks its answers."""
+
+    response_class = _WholeResponse
+    _answers = 0
+
+    def connect(self) -> None:
+        self._answers = 0
+        super().connect()  # type: ignore[misc]
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        with self._noticing():
+            super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        with self._noticing():
+            response = super().getresponse()  # type: ignore[misc]
+        self._answers += 1
+        return response
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except (ConnectionError, ssl.SSLEOFError) as error:
+            raise StaleConnection(str(error)) if self._answers else error from None
+
+
+class _HTTP(_Reused, HTTPConnection):  # type: ignore[misc]  # the standard library's response class, made to end
+    pass
+
+
+class _HTTPS(_Reused, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPS
+
+
+POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+"""Scheme → connection pool, as urllib3's pool managers look it up."""

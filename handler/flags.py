@@ -1,0 +1,64 @@
+"""The flags of every command, and the parser that reads them: each is also accepted with - for _ and _ for -."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from typing import NoReturn
+
+from handler import __version__
+from handler.errors import UsageError
+from handler.settings import DEFAULTS, ENVIRONMENT, Flags
+
+HELP = {
+    "--symbol": ("PAIR", "pairs such as BTC (the quote asset is added) or BTCUSDT"),
+    "--levels": ("N", "how many levels of each side to measure, 1 to 5000; several give one record each"),
+    "--interval_seconds": ("N", "seconds from one measurement to the next"),
+    "--count": ("N", "end after so many intervals instead of on Ctrl-C"),
+    "--quote": ("ASSET", "quote asset of pairs that are given without one"),
+    "--detail": (None, "print the detail keys too: best prices, spread, reach, quantity imbalance, host, latency, …"),
+    "--base-url": ("URL", "hosts to ask; the next one is tried when one fails"),
+}
+"""Flag → the name of its value (None: it takes none) and what it is for."""
+
+SEVERAL = ("--symbol", "--levels", "--base-url")
+
+
+class Parser(ArgumentParser):
+    """Reads flags into words, which `Settings` then checks. Raises UsageError instead of exiting."""
+
+    def __init__(self, command: str, description: str, flags: Sequence[str], epilog: str = "") -> None:
+        super().__init__(
+            prog=f"python -m handler{command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._spelled = {flag.replace("_", "-"): flag for flag in flags}
+        for flag in flags:
+            self._add(flag)
+        self.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
+
+    def read(self, argv: Sequence[str]) -> Flags:
+        """The words given for each flag, keyed by the flag; None for one that was not given."""
+        return vars(self.parse_args([self._canonical(word) for word in argv]))
+
+    def error(self, message: str) -> NoReturn:
+        """Raise it: the one place where errors are told is `cli.main`."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+    def _add(self, flag: str) -> None:
+        metavar, meaning = HELP[flag]
+        if metavar is None:
+            self.add_argument(flag, dest=flag, action="store_const", const=[], help=meaning)
+            return
+        notes = [f"default {' '.join(DEFAULTS[flag])}"] if flag in DEFAULTS else []
+        notes += [f"or {ENVIRONMENT[flag]}"] if flag in ENVIRONMENT else []
+        text = f"{meaning} ({', '.join(notes)})" if notes else meaning
+        if flag in SEVERAL:
+            self.add_argument(flag, dest=flag, action="extend", nargs="+", metavar=metavar, help=text)
+        else:
+            self.add_argument(flag, dest=flag, nargs=1, metavar=metavar, help=text)
+
+    def _canonical(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        return self._spelled.get(name.replace("_", "-"), name) + equals + value

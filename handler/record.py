@@ -1,0 +1,150 @@
+"""Record ⇄ JSON line ⇄ DynamoDB item, and the slots that records belong to. Pure: no HTTP, no clock, no AWS."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, NamedTuple, Self, get_args
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+Item = dict[str, dict[str, str]]
+"""A DynamoDB item as the low-level client sends and receives it, `{"obi": {"N": "0.5"}, …}`."""
+
+
+class DamagedRecord(ValueError):
+    """A line or an item that is meant as a record and is none."""
+
+
+class Record(NamedTuple):
+    """One measurement of one book: six keys that are always there, then the detail keys, None where unknown.
+
+    Amounts are in the quote asset, distances in basis points of the mid price. A new detail key is one line here and
+    one in `book.Measurement`.
+    """
+
+    timestamp: str  # UTC, whole seconds, when the book arrived
+    symbol: str
+    obi: float
+    notional_bid: float
+    notional_ask: float
+    levels: int
+    obi_quantity: float | None = None
+    best_bid: float | None = None
+    best_ask: float | None = None
+    mid: float | None = None
+    spread_bps: float | None = None
+    levels_bid: int | None = None
+    levels_ask: int | None = None
+    reach_bid_bps: float | None = None
+    reach_ask_bps: float | None = None
+    last_update_id: int | None = None
+    host: str | None = None
+    latency_ms: float | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """False for a line that only says that nothing could be measured. Such a record is never stored."""
+        return bool(self.notional_bid or self.notional_ask)
+
+    def values(self, *, detail: bool) -> dict[str, Any]:
+        """The record as key → value, in order, with or without the detail keys."""
+        return dict(zip(self._fields if detail else KEYS, self, strict=False))
+
+    def to_line(self, *, detail: bool) -> str:
+        """The record as one line of JSON, without the line end."""
+        return _encode(self.values(detail=detail))
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Read what `to_line` wrote. Raises DamagedRecord."""
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DamagedRecord(f"not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise DamagedRecord("not a JSON object")
+        return cls._checked(values)
+
+    def to_item(self, interval_seconds: int, retention_days: int = 0) -> Item:
+        """The record as a table item: its keys, its values, and when it expires (0 days: never).
+
+        Numbers are the printed text, so that what is stored is the same decimal; what is unknown is left out.
+        """
+        slot = slot_start(parse_time(self.timestamp), interval_seconds)
+        item: Item = {"series": {"S": series(self.symbol, self.levels)}, "slot": {"S": format_time(slot)}}
+        for key, value in zip(self._fields, self, strict=True):
+            if value is not None:
+                item[key] = {"S": value} if isinstance(value, str) else {"N": repr(value)}
+        if retention_days:
+            item["expires_at"] = {"N": repr(expiry(slot, retention_days))}
+        return item
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Read what `to_item` made, or a projection of it that holds the six keys. Raises DamagedRecord."""
+        try:
+            return cls(**{key: _TYPES[key](*item[key].values()) for key in cls._fields if key in item})
+        except (ValueError, TypeError) as error:
+            raise DamagedRecord(f"the item is no record: {error}") from error
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> Self:
+        for key, kind in _TYPES.items():
+            value = values.get(key)
+            if value is None and key in KEYS:
+                raise DamagedRecord(f"{key} is missing")
+            if kind is float and type(value) is int:
+                values[key] = value = float(value)
+            if value is not None and not (type(value) is kind and (kind is not float or isfinite(value))):
+                raise DamagedRecord(f"{key} is {value!r}, not a {_KINDS[kind]}")
+        if strangers := values.keys() - _TYPES.keys():
+            raise DamagedRecord(f"{min(strangers)} is no key of a record")
+        record = cls(**values)
+        if not (abs(record.obi) <= 1 and record.notional_bid >= 0 and record.notional_ask >= 0 and record.levels > 0):
+            raise DamagedRecord("obi is outside [-1, 1], or an amount is negative")
+        parse_time(record.timestamp)
+        return record
+
+
+KEYS = Record._fields[:6]
+"""The keys that every record has, in their order."""
+
+_TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotations__.items()}
+_KINDS = {str: "text", int: "whole number", float: "number"}
+
+
+def no_data(timestamp: str, symbol: str, levels: int) -> Record:
+    """The line that stands for a book that could not be measured: both notionals are 0."""
+    return Record(timestamp, symbol, 0.0, 0.0, 0.0, levels)
+
+
+def series(symbol: str, levels: int) -> str:
+    """The partition key: 5- and 20-level samples of one minute are different data."""
+    return f"{symbol}#{levels}"
+
+
+def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
+    """The start of the interval that a moment belongs to; intervals are counted from the epoch."""
+    return int(epoch_seconds // interval_seconds) * interval_seconds
+
+
+def expiry(slot: int, retention_days: int) -> int:
+    """When the sample of a slot expires, in epoch seconds."""
+    return slot + retention_days * 86_400
+
+
+def format_time(epoch_seconds: float) -> str:
+    """A moment as records write it: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
+    return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> int:
+    """Read what `format_time` wrote, into epoch seconds. Raises DamagedRecord."""
+    try:
+        moment = int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise DamagedRecord(f"{text!r} is no time") from error
+    if format_time(moment) != text:
+        raise DamagedRecord(f"{text!r} is not written as YYYY-MM-DDThh:mm:ssZ")
+    return moment

@@ -1,0 +1,96 @@
+"""One tick: every pair and depth, concurrently, within the time that the slot leaves."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple, Protocol
+
+from handler.book import Snapshot, measure
+from handler.clock import SYSTEM, Clock
+from handler.errors import EmptyBook, ExchangeError, NoAnswer
+from handler.record import Record, format_time
+
+MOST_WORKERS = 48
+"""Threads that fetch at a time; more stop paying, since one interpreter lock is full by then."""
+
+GRACE_SECONDS = 0.5
+"""How long after the deadline a fetch is waited for. All its own waits end by then but a name lookup, which can't."""
+
+
+class Exchange(Protocol):
+    """What the sampler needs of an exchange. A second one is a module beside `binance.py` with this method."""
+
+    def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
+        """Fetch the top `limit` levels before `deadline` (monotonic clock), or raise an ExchangeError."""
+
+
+class Missing(NamedTuple):
+    """A sample that could not be taken, and why."""
+
+    symbol: str
+    levels: int
+    error: ExchangeError
+
+
+Sample = Record | Missing
+
+
+class Sampler:
+    """Samples all pairs at all depths. One request serves every depth of a pair."""
+
+    def __init__(
+        self, exchange: Exchange, symbols: Sequence[str], levels: Sequence[int], *, clock: Clock = SYSTEM
+    ) -> None:
+        self._exchange = exchange
+        self._symbols = symbols
+        self._levels = levels
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(max_workers=min(MOST_WORKERS, len(symbols)), thread_name_prefix="fetch")
+
+    def sample(self, deadline: float, slot_end: float = float("inf")) -> Iterator[list[Sample]]:
+        """Take every sample before `deadline` (monotonic clock), all requests at once.
+
+        Yields the samples in the order asked for, as many at a time as are ready; a book that arrives at or after
+        `slot_end` (wall clock) belongs to another slot and is given up. Every pair and depth is yielded exactly once.
+        """
+        fetches = [self._pool.submit(self._fetch, symbol, deadline, slot_end) for symbol in self._symbols]
+        start = 0
+        while start < len(fetches):
+            self._await(fetches[start], deadline)
+            end = start + 1
+            while end < len(fetches) and fetches[end].done():
+                end += 1
+            yield [sample for index in range(start, end) for sample in self._result(index, fetches[index])]
+            start = end
+
+    def _await(self, fetch: Future[list[Sample]], deadline: float) -> None:
+        wait([fetch], timeout=max(deadline - self._clock.monotonic(), 0) + GRACE_SECONDS)
+
+    def _result(self, index: int, fetch: Future[list[Sample]]) -> list[Sample]:
+        if fetch.done():
+            return fetch.result()
+        symbol = self._symbols[index]
+        return self._missing(symbol, NoAnswer(f"{symbol}: the request hung beyond its slot, perhaps in a name lookup"))
+
+    def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
+        try:
+            snapshot = self._exchange.depth(symbol, max(self._levels), deadline)
+            if snapshot.received_at >= slot_end:
+                raise NoAnswer(f"{symbol}: the book arrived after its slot was over")
+            return [_sample(symbol, levels, snapshot) for levels in self._levels]
+        except ExchangeError as error:
+            return self._missing(symbol, error)
+
+    def _missing(self, symbol: str, error: ExchangeError) -> list[Sample]:
+        return [Missing(symbol, levels, error) for levels in self._levels]
+
+
+def _sample(symbol: str, levels: int, snapshot: Snapshot) -> Sample:
+    record = Record(
+        timestamp=format_time(snapshot.received_at),
+        symbol=symbol,
+        levels=levels,
+        host=snapshot.host,
+        latency_ms=round(snapshot.latency_ms, 3),
+        **measure(snapshot.book, levels)._asdict(),
+    )
+    return record if record.has_data else Missing(symbol, levels, EmptyBook(f"{symbol}: the order book is empty"))

@@ -1,0 +1,118 @@
+"""One GET over `requests`, set up once: one connection pool, one SSLContext, every wait bounded.
+
+`requests` prepares the request and brings the environment's proxies and CA bundle; its adapter is then called
+directly, because Session.send does all of that again for each call, follows redirects, and reads the CA bundle again
+for every connection (urllib3 issue 3623).
+"""
+
+import ssl
+from collections.abc import Iterator
+from functools import lru_cache
+from http.client import HTTPException
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+import requests
+from certifi import where
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from handler import __version__
+from handler.connections import POOLS, StaleConnection
+
+USER_AGENT = f"order-book-imbalance/{__version__}"
+LARGEST_BODY = 4 * 2**20
+"""Bytes. 5000 levels a side are about 350 KB."""
+
+
+class Answer(NamedTuple):
+    """What a host answered, whatever its status. Header names are matched in any case."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+
+class NotDelivered(Exception):
+    """No whole answer came. `stale`: because the host had closed a connection that was kept open for reuse."""
+
+    def __init__(self, reason: str, *, stale: bool = False) -> None:
+        super().__init__(reason)
+        self.stale = stale
+
+
+class Transport:
+    """GETs with up to `connections` open at a time to a host. Threads may share it."""
+
+    def __init__(self, connections: int) -> None:
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = USER_AGENT
+        self._adapter = _Adapter(pool_maxsize=connections)
+        self._prepared = lru_cache(maxsize=4096)(self._prepare)
+
+    def get(self, url: str, connect_seconds: float, read_seconds: float) -> Answer:
+        """Fetch a URL without following redirects; `read_seconds` is for the whole answer. Raises NotDelivered."""
+        try:
+            request, proxies = self._prepared(url)
+            response = self._adapter.send(request, True, (connect_seconds, read_seconds), True, None, proxies)
+            body = response.raw.read(LARGEST_BODY + 1, decode_content=True)
+            if len(body) > LARGEST_BODY:
+                response.close()
+                raise NotDelivered(f"the body is larger than {LARGEST_BODY} bytes")
+            response.raw.release_conn()
+            return Answer(response.status_code, response.headers, body)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            *_, root = causes = list(_causes(error))
+            stale = any(isinstance(cause, StaleConnection) for cause in causes)
+            raise NotDelivered(_reason(root), stale=stale) from error
+
+    def _prepare(self, url: str) -> tuple[requests.PreparedRequest, Any]:
+        request = self._session.prepare_request(requests.Request("GET", url))
+        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        if url.startswith("https:"):
+            self._adapter.trust(settings["verify"])
+        return request, settings["proxies"]
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections share one SSLContext, and end each answer in time."""
+
+    def __init__(self, pool_maxsize: int) -> None:
+        self._context: ssl.SSLContext | None = None
+        self._lock = Lock()
+        super().__init__(pool_maxsize=pool_maxsize)
+
+    def trust(self, verify: bool | str) -> None:
+        """Read the CA bundle, once: the environment's (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) or certifi's."""
+        with self._lock:
+            if self._context is None:
+                bundle = verify if isinstance(verify, str) else where()
+                self._context = create_urllib3_context()
+                self._context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+                self.poolmanager.connection_pool_kw["ssl_context"] = self._context
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to set on the connection: the shared SSLContext verifies."""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, outermost first."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
