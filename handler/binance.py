@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from handler.answer import Again, Closed, Meaning, No, Rest, meaning
+from handler.backoff import backoff_seconds
 from handler.book import Book, Snapshot
 from handler.clock import SYSTEM, Clock
 from handler.errors import NoAnswer, RateLimited, Refused
@@ -19,9 +20,6 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 """The longest that one try may take; near the deadline half of what is left, so that another try has the rest."""
 SHORTEST_TRY_SECONDS = 0.25
-
-FIRST_BACKOFF_SECONDS = 0.2
-LONGEST_BACKOFF_SECONDS = 5.0
 
 WEIGHT_PER_MINUTE = 6000
 """Request weight that one IP address may use in a clock minute."""
@@ -34,12 +32,6 @@ log = logging.getLogger(__name__)
 def request_weight(limit: int) -> int:
     """What a depth request of so many levels counts against WEIGHT_PER_MINUTE."""
     return next(weight for top, weight in ((100, 5), (500, 25), (1000, 50), (LARGEST_LIMIT, 250)) if limit <= top)
-
-
-def backoff_seconds(round_number: int, chance: float) -> float:
-    """How long to wait after every host failed for the n-th time (from 0): doubling, capped, half of it by chance."""
-    longest: float = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(round_number, 30))
-    return longest * (0.5 + chance / 2)
 
 
 class Binance:

@@ -8,12 +8,16 @@ import time
 from collections.abc import Mapping, Sequence
 
 from handler.binance import Binance
+from handler.delivery import Delivery, Store
 from handler.errors import HandlerError, UsageError
 from handler.flags import Parser
-from handler.record import Record
-from handler.runner import Emit, Runner
+from handler.runner import Runner
 from handler.sampler import Sampler
 from handler.settings import Settings, whole_number
+
+STDOUT = 1
+STORE_SECONDS = 10.0
+"""How long storing may be tried before the line is told as not stored."""
 
 DONE, FAILED, WRONG = 0, 1, 2
 """Exit codes: done or interrupted; anything that went wrong; what the user asked for cannot be."""
@@ -42,29 +46,43 @@ def sample(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     settings = Settings.read(flags, environment)
     most_ticks = whole_number("--count", flags["--count"][0], 1, 999_999_999) if flags["--count"] else None
     exchange = Binance(settings.base_urls, connections=len(settings.symbols))
+    delivery = Delivery(_write_line, detail=flags["--detail"] is not None, store=_table(settings))
     runner = Runner(
         Sampler(exchange, settings.symbols, settings.levels),
-        _printer(detail=flags["--detail"] is not None),
+        lambda records: delivery.deliver(records, time.monotonic() + STORE_SECONDS),
         interval_seconds=settings.interval_seconds,
+        aligned=settings.table is not None,
     )
     gc.freeze()  # what is loaded by now stays
     gc.enable()  # __main__ held it while loading
     return DONE if runner.run(most_ticks) else FAILED
 
 
-SAMPLE_FLAGS = ("--symbol", "--levels", "--interval_seconds", "--count", "--quote", "--detail", "--base-url")
+SAMPLE_FLAGS = (
+    "--symbol",
+    "--levels",
+    "--interval_seconds",
+    "--count",
+    "--quote",
+    "--detail",
+    "--base-url",
+    "--table",
+    "--retention-days",
+)
 
 
-def _printer(*, detail: bool) -> Emit:
-    stdout = sys.stdout.fileno()
+def _table(settings: Settings) -> Store | None:
+    if settings.table is None:
+        return None
+    from handler.table import Table  # boto3 is half of a second, and most of it is for those who store
 
-    def emit(records: list[Record]) -> None:
-        for record in records:
-            line = f"{record.to_line(detail=detail)}\n".encode()
-            while line:  # one write a line: a pipe takes up to 4096 bytes whole or not at all
-                line = line[os.write(stdout, line) :]
+    return Table(settings.table, interval_seconds=settings.interval_seconds, retention_days=settings.retention_days)
 
-    return emit
+
+def _write_line(line: str) -> None:
+    data = f"{line}\n".encode()
+    while data:  # one write a line: a pipe takes up to 4096 bytes whole or not at all
+        data = data[os.write(STDOUT, data) :]
 
 
 def _tell(what: object, code: int) -> int:

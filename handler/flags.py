@@ -16,6 +16,8 @@ HELP = {
     "--quote": ("ASSET", "quote asset of pairs that are given without one"),
     "--detail": (None, "print the detail keys too: best prices, spread, reach, quantity imbalance, host, latency, …"),
     "--base-url": ("URL", "hosts to ask; the next one is tried when one fails"),
+    "--table": ("NAME", "DynamoDB table to store into as well"),
+    "--retention-days": ("N", "days after which stored records expire, 0 for never"),
 }
 """Flag → the name of its value (None: it takes none) and what it is for."""
 

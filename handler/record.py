@@ -1,10 +1,11 @@
-"""Record ⇄ JSON line ⇄ DynamoDB item, and the slots that records belong to. Pure: no HTTP, no clock, no AWS."""
+"""Record ⇄ JSON line ⇄ DynamoDB item. Pure: no HTTP, no clock, no AWS."""
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NamedTuple, Self, get_args
+
+from handler.times import NoTime, format_time, parse_time, slot_start
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -77,7 +78,7 @@ class Record(NamedTuple):
             if value is not None:
                 item[key] = {"S": value} if isinstance(value, str) else {"N": repr(value)}
         if retention_days:
-            item["expires_at"] = {"N": repr(expiry(slot, retention_days))}
+            item["expires_at"] = {"N": repr(slot + retention_days * 86_400)}
         return item
 
     @classmethod
@@ -90,20 +91,17 @@ class Record(NamedTuple):
 
     @classmethod
     def _checked(cls, values: dict[str, Any]) -> Self:
-        for key, kind in _TYPES.items():
-            value = values.get(key)
-            if value is None and key in KEYS:
-                raise DamagedRecord(f"{key} is missing")
-            if kind is float and type(value) is int:
-                values[key] = value = float(value)
-            if value is not None and not (type(value) is kind and (kind is not float or isfinite(value))):
-                raise DamagedRecord(f"{key} is {value!r}, not a {_KINDS[kind]}")
-        if strangers := values.keys() - _TYPES.keys():
+        if strangers := values.keys() - set(cls._fields):
             raise DamagedRecord(f"{min(strangers)} is no key of a record")
-        record = cls(**values)
-        if not (abs(record.obi) <= 1 and record.notional_bid >= 0 and record.notional_ask >= 0 and record.levels > 0):
-            raise DamagedRecord("obi is outside [-1, 1], or an amount is negative")
-        parse_time(record.timestamp)
+        record = cls(*(_checked_value(key, values.get(key)) for key in cls._fields))
+        if abs(record.obi) > 1 or min(record.notional_bid, record.notional_ask) < 0 or record.levels < 1:
+            raise DamagedRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
+        if not record.symbol:
+            raise DamagedRecord("symbol is empty")
+        try:
+            parse_time(record.timestamp)
+        except NoTime as error:
+            raise DamagedRecord(f"timestamp {error}") from error
         return record
 
 
@@ -114,6 +112,17 @@ _TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotati
 _KINDS = {str: "text", int: "whole number", float: "number"}
 
 
+def _checked_value(key: str, value: Any) -> Any:
+    kind = _TYPES[key]
+    if value is None and key not in KEYS:
+        return None
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind or (kind is float and not isfinite(value)):
+        raise DamagedRecord(f"{key} is {value!r}, not a {_KINDS[kind]}")
+    return value
+
+
 def no_data(timestamp: str, symbol: str, levels: int) -> Record:
     """The line that stands for a book that could not be measured: both notionals are 0."""
     return Record(timestamp, symbol, 0.0, 0.0, 0.0, levels)
@@ -122,29 +131,3 @@ def no_data(timestamp: str, symbol: str, levels: int) -> Record:
 def series(symbol: str, levels: int) -> str:
     """The partition key: 5- and 20-level samples of one minute are different data."""
     return f"{symbol}#{levels}"
-
-
-def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
-    """The start of the interval that a moment belongs to; intervals are counted from the epoch."""
-    return int(epoch_seconds // interval_seconds) * interval_seconds
-
-
-def expiry(slot: int, retention_days: int) -> int:
-    """When the sample of a slot expires, in epoch seconds."""
-    return slot + retention_days * 86_400
-
-
-def format_time(epoch_seconds: float) -> str:
-    """A moment as records write it: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
-    return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_time(text: str) -> int:
-    """Read what `format_time` wrote, into epoch seconds. Raises DamagedRecord."""
-    try:
-        moment = int(datetime.fromisoformat(text).timestamp())
-    except (ValueError, OverflowError) as error:
-        raise DamagedRecord(f"{text!r} is no time") from error
-    if format_time(moment) != text:
-        raise DamagedRecord(f"{text!r} is not written as YYYY-MM-DDThh:mm:ssZ")
-    return moment

@@ -6,13 +6,14 @@ from itertools import chain, islice
 
 from handler.clock import SYSTEM, Clock
 from handler.errors import ExchangeError, Refused, RegionClosed, UsageError
-from handler.record import Record, format_time, no_data
+from handler.record import Record, no_data
 from handler.sampler import Missing, Sample, Sampler
 from handler.ticks import Tick, missed, next_tick
+from handler.times import format_time
 
 log = logging.getLogger(__name__)
 
-Emit = Callable[[list[Record]], None]
+Emit = Callable[[list[Record]], object]
 """What happens to records that were measured, or could not be: printed, stored."""
 
 

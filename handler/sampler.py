@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 from handler.book import Snapshot, measure
 from handler.clock import SYSTEM, Clock
 from handler.errors import EmptyBook, ExchangeError, NoAnswer
-from handler.record import Record, format_time
+from handler.record import Record
+from handler.times import format_time
 
 MOST_WORKERS = 48
 """Threads that fetch at a time; more stop paying, since one interpreter lock is full by then."""
@@ -45,6 +46,11 @@ class Sampler:
         self._levels = levels
         self._clock = clock
         self._pool = ThreadPoolExecutor(max_workers=min(MOST_WORKERS, len(symbols)), thread_name_prefix="fetch")
+
+    @property
+    def size(self) -> int:
+        """How many samples a tick holds."""
+        return len(self._symbols) * len(self._levels)
 
     def sample(self, deadline: float, slot_end: float = float("inf")) -> Iterator[list[Sample]]:
         """Take every sample before `deadline` (monotonic clock), all requests at once.

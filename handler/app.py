@@ -1,0 +1,79 @@
+"""The function: `handler.app.lambda_handler(event, context)`, run once a minute by the schedule."""
+
+import gc
+
+gc.disable()  # nothing to collect while modules load: a tenth of the cold start
+
+import os
+import time
+from functools import cache, partial
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from handler.binance import Binance
+from handler.delivery import Delivery
+from handler.errors import HandlerError, UsageError
+from handler.invocation import Invocation, Tally, asked_slots
+from handler.sampler import Sampler
+from handler.settings import Settings
+from handler.table import Table
+
+logger = Logger(service="handler", log_uncaught_exceptions=True)
+metrics = Metrics(namespace="OrderBookImbalance", service="sampler")
+
+
+class Function:
+    """What lives as long as the container: settings, connections to the exchange, the table's client."""
+
+    def __init__(self) -> None:
+        self.settings = settings = Settings.read({}, os.environ)
+        if settings.table is None:
+            raise UsageError("no table to store into: set OBI_TABLE")
+        self.exchange = Binance(settings.base_urls, connections=len(settings.symbols))
+        self.sampler = Sampler(self.exchange, settings.symbols, settings.levels)
+        table = Table(
+            settings.table, interval_seconds=settings.interval_seconds, retention_days=settings.retention_days
+        )
+        self.delivery = Delivery(partial(print, flush=True), detail=True, store=table)
+        gc.freeze()  # what is loaded by now stays
+        gc.enable()
+
+    def run(self, event: Any, seconds: float) -> Tally:
+        """Sample what the event asks for within so many seconds. Raises UsageError if its time is none."""
+        interval_seconds = self.settings.interval_seconds
+        slots = asked_slots(event, interval_seconds, time.time())
+        deadline = time.monotonic() + seconds
+        return Invocation(self.sampler, self.delivery, interval_seconds=interval_seconds, deadline=deadline).run(slots)
+
+
+function = cache(Function)
+"""The container's one Function, made when first asked for."""
+
+
+@logger.inject_lambda_context(correlation_id_path="execution_id")
+@metrics.log_metrics
+def lambda_handler(event: Any, context: Any) -> dict[str, int]:
+    """Sample, print and store. Raises HandlerError if any sample failed, after every other one is stored."""
+    tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
+    _measure(tally)
+    if tally.errors:
+        raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
+    return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
+
+
+def _measure(tally: Tally) -> None:
+    metrics.add_metric("Sampled", MetricUnit.Count, tally.sampled)
+    metrics.add_metric("Stored", MetricUnit.Count, tally.stored)
+    metrics.add_metric("Duplicates", MetricUnit.Count, tally.duplicates)
+    metrics.add_metric("FetchFailures", MetricUnit.Count, tally.fetch_failures)
+    metrics.add_metric("StoreFailures", MetricUnit.Count, tally.store_failures)
+    for lag_seconds in tally.lags_seconds:
+        metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag_seconds)
+    if (used_weight := function().exchange.used_weight) is not None:
+        metrics.add_metric("UsedWeight", MetricUnit.Count, used_weight)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in the init phase the CPU is not yet throttled to the function's share
+    function()

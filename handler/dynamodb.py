@@ -1,0 +1,64 @@
+"""The DynamoDB client, and what its errors mean."""
+
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
+
+from handler.errors import TableError
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 4.0
+"""A request takes milliseconds; these bound how far one try can outlast its deadline."""
+
+PASSING_CODES = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+}
+"""What DynamoDB asks to try again for, besides every 5xx (Developer Guide, "Error handling with DynamoDB")."""
+
+FAILURES = (ClientError, BotoCoreError, ResponseParserError)
+"""Everything that a call of the client raises."""
+
+
+class PassingError(TableError):
+    """The same request may well be taken at another moment."""
+
+
+def dynamodb_client() -> Any:
+    """A low-level client, configured as boto3 users expect, but that retries are the caller's. Raises TableError.
+
+    Low-level, because per item it costs 0.85 of what a resource does, and takes numbers as the text that was printed.
+    """
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+    try:
+        # boto3 by itself takes the region from AWS_DEFAULT_REGION only
+        return boto3.client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
+    except FAILURES as error:
+        raise TableError(f"DynamoDB cannot be used: {error}") from error
+
+
+def translated(error: Exception, table: str) -> TableError:
+    """The TableError, or PassingError, for what a call about a table raised."""
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        passing = code in PASSING_CODES or status >= 500
+        words = f"{code}: {error.response['Error'].get('Message') or f'HTTP {status}'}"
+    else:
+        passing = isinstance(error, HTTPClientError | BotoConnectionError | ResponseParserError)
+        words = str(error)
+    return (PassingError if passing else TableError)(f"table {table}: {words}")

@@ -1,0 +1,43 @@
+"""Moments as text, and the slots that they belong to. Pure: no clock."""
+
+from datetime import UTC, datetime
+
+
+class NoTime(ValueError):
+    """A text that was to be a moment and is none."""
+
+
+def format_time(epoch_seconds: float) -> str:
+    """A moment as records write it: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
+    return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> int:
+    """Read what `format_time` wrote, into epoch seconds. Raises NoTime for any other way to write it."""
+    moment = read_time(text)
+    if format_time(moment) != text:
+        raise NoTime(f"{text!r} is not written as YYYY-MM-DDThh:mm:ssZ")
+    return int(moment)
+
+
+def read_time(text: str) -> float:
+    """Read an ISO 8601 time with its zone, into epoch seconds. Raises NoTime."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise NoTime(f"{text!r} has no zone: put Z behind it for UTC")
+        return moment.timestamp()
+    except (ValueError, OverflowError) as error:
+        raise error if isinstance(error, NoTime) else NoTime(f"{text!r} is no time") from error
+
+
+def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
+    """The start of the interval that a moment belongs to; intervals are counted from the epoch."""
+    return int(epoch_seconds // interval_seconds) * interval_seconds
+
+
+def slots_of_minute(epoch_seconds: float, interval_seconds: int) -> range:
+    """The slots that start in the minute of a moment, from the one that the moment belongs to."""
+    minute = slot_start(epoch_seconds, 60)
+    first_of_minute = -(-minute // interval_seconds) * interval_seconds
+    return range(max(slot_start(epoch_seconds, interval_seconds), first_of_minute), minute + 60, interval_seconds)

@@ -1,0 +1,134 @@
+"""What is printed is what is stored is what is read back."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.record import KEYS, DamagedRecord, Record, no_data, series
+from handler.times import format_time
+
+amounts = st.floats(0, 1e22, allow_nan=False).map(lambda amount: round(amount, 6) + 0.0)
+ratios = st.floats(-1, 1, allow_nan=False).map(lambda ratio: round(ratio, 6) + 0.0)
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+moments = st.integers(0, 4_000_000_000)
+maybe_amounts = st.none() | amounts
+maybe_counts = st.none() | st.integers(0, 2**63 - 1)
+
+six_keys = {
+    "timestamp": moments.map(format_time),
+    "symbol": texts,
+    "obi": ratios,
+    "notional_bid": amounts,
+    "notional_ask": amounts,
+    "levels": st.integers(1, 5000),
+}
+detail_keys = {
+    **dict.fromkeys(["best_bid", "best_ask", "mid", "spread_bps", "reach_bid_bps", "reach_ask_bps"], maybe_amounts),
+    **dict.fromkeys(["levels_bid", "levels_ask", "last_update_id"], maybe_counts),
+    "obi_quantity": st.none() | ratios,
+    "host": st.none() | texts,
+    "latency_ms": maybe_amounts,
+}
+plain_records = st.builds(Record, **six_keys)
+detailed_records = st.builds(Record, **six_keys, **detail_keys)
+
+
+def known(**changes: object) -> Record:
+    values = {
+        "timestamp": "2026-11-22T10:00:07Z",
+        "symbol": "BTCUSDT",
+        "obi": 0.153847,
+        "notional_bid": 150000.5,
+        "notional_ask": 110000.25,
+        "levels": 5,
+    }
+    return Record(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_record_is_six_keys_in_order_on_one_compact_line() -> None:
+    assert known(host="x").to_line(detail=False) == (
+        '{"timestamp":"2026-11-22T10:00:07Z","symbol":"BTCUSDT","obi":0.153847,'
+        '"notional_bid":150000.5,"notional_ask":110000.25,"levels":5}'
+    )
+
+
+def test_the_detail_keys_follow_the_six_and_unknown_ones_are_null() -> None:
+    values = json.loads(known(host="x", mid=0.5).to_line(detail=True))
+    assert tuple(values)[:6] == KEYS
+    assert (values["host"], values["mid"], values["spread_bps"]) == ("x", 0.5, None)
+    assert set(values) == {*six_keys, *detail_keys}
+
+
+@given(detailed_records, st.booleans())
+def test_a_line_reads_back_as_the_record_and_prints_as_the_same_line(record: Record, detail: bool) -> None:
+    line = record.to_line(detail=detail)
+    assert "\n" not in line
+    assert Record.from_line(line).to_line(detail=detail) == line
+    assert Record.from_line(line) == (record if detail else Record(*record[:6]))
+
+
+@given(detailed_records, st.integers(1, 86_400), st.integers(0, 3650))
+def test_an_item_reads_back_as_the_record(record: Record, interval_seconds: int, retention_days: int) -> None:
+    assert Record.from_item(record.to_item(interval_seconds, retention_days)) == record
+
+
+@given(detailed_records)
+def test_the_number_stored_is_the_decimal_that_was_printed(record: Record) -> None:
+    item = record.to_item(60)
+    printed = json.loads(record.to_line(detail=True), parse_float=Decimal, parse_int=Decimal)
+    numbers = {key: Decimal(*value.values()) for key, value in item.items() if "N" in value}
+    assert numbers == {key: value for key, value in printed.items() if isinstance(value, Decimal)}
+
+
+def test_an_item_is_keyed_by_series_and_slot_and_expires_by_its_slot() -> None:
+    item = known(timestamp="2026-11-22T10:00:59Z").to_item(60, 30)
+    assert (item["series"], item["slot"]) == ({"S": "BTCUSDT#5"}, {"S": "2026-11-22T10:00:00Z"})
+    assert item["expires_at"] == {"N": "1797933600"}  # 2026-12-22T10:00:00Z
+    assert "expires_at" not in known().to_item(60)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timestamp": "2026-11-22T10:00:00+00:00"},
+        {"timestamp": "2026-11-22"},
+        {"timestamp": "yesterday"},
+        {"timestamp": 1795341600},
+        {"symbol": None},
+        {"symbol": ""},
+        {"obi": 1.5},
+        {"obi": "0.1"},
+        {"obi": True},
+        {"notional_bid": -1.0},
+        {"levels": 0},
+        {"levels": 5.5},
+        {"host": 5},
+        {"mood": "good"},
+    ],
+)
+def test_a_line_with_a_value_that_no_record_has_is_damaged(change: dict[str, object]) -> None:
+    with pytest.raises(DamagedRecord):
+        Record.from_line(json.dumps(known().values(detail=True) | change))
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "null", '{"obi":NaN}', "[" * 100_000, '{"timestamp":"2026-'])
+def test_a_line_that_is_no_record_is_damaged(line: str) -> None:
+    with pytest.raises(DamagedRecord):
+        Record.from_line(line)
+
+
+def test_whole_amounts_written_without_a_point_are_amounts() -> None:
+    line = known().to_line(detail=False).replace("150000.5", "150000")
+    assert Record.from_line(line).to_line(detail=False) == line.replace("150000", "150000.0")
+
+
+def test_both_notionals_zero_means_no_data() -> None:
+    assert not no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5).has_data
+    assert known(notional_bid=0.0, obi=-1.0).has_data
+
+
+def test_a_series_is_a_pair_at_a_depth() -> None:
+    assert series("BTCUSDT", 20) == "BTCUSDT#20"
