@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler.binance import Binance
 from handler.delivery import Delivery
+from handler.dynamodb import dynamodb_client
 from handler.errors import HandlerError, UsageError
 from handler.invocation import Invocation, Tally, asked_slots
 from handler.sampler import Sampler
@@ -34,7 +35,10 @@ class Function:
         self.exchange = Binance(settings.base_urls, connections=len(settings.symbols))
         self.sampler = Sampler(self.exchange, settings.symbols, settings.levels)
         table = Table(
-            settings.table, interval_seconds=settings.interval_seconds, retention_days=settings.retention_days
+            settings.table,
+            interval_seconds=settings.interval_seconds,
+            retention_days=settings.retention_days,
+            client=dynamodb_client(attempts=1),
         )
         self.delivery = Delivery(partial(print, flush=True), detail=True, store=table)
         gc.freeze()  # what is loaded by now stays

@@ -26,6 +26,14 @@ PASSING_CODES = {
 }
 """What DynamoDB asks to try again for, besides every 5xx (Developer Guide, "Error handling with DynamoDB")."""
 
+ADVICE = {
+    "AccessDeniedException": "give this user or role the permission",
+    "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
+    "NoRegionError": "set AWS_REGION",
+    "ResourceNotFoundException": "check the table's name and AWS_REGION",
+}
+"""What to do about failures that only the user can mend, by code or exception."""
+
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """Everything that a call of the client raises."""
 
@@ -34,31 +42,35 @@ class PassingError(TableError):
     """The same request may well be taken at another moment."""
 
 
-def dynamodb_client() -> Any:
-    """A low-level client, configured as boto3 users expect, but that retries are the caller's. Raises TableError.
+def dynamodb_client(attempts: int = 6) -> Any:
+    """A low-level client, configured as boto3 users expect. Raises TableError.
 
     Low-level, because per item it costs 0.85 of what a resource does, and takes numbers as the text that was printed.
     """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 1},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     try:
         # boto3 by itself takes the region from AWS_DEFAULT_REGION only
         return boto3.client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
     except FAILURES as error:
-        raise TableError(f"DynamoDB cannot be used: {error}") from error
+        raise TableError(f"DynamoDB: {_words(error)}") from error
 
 
 def translated(error: Exception, table: str) -> TableError:
     """The TableError, or PassingError, for what a call about a table raised."""
+    passing = isinstance(error, HTTPClientError | BotoConnectionError | ResponseParserError)
     if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = code in PASSING_CODES or status >= 500
-        words = f"{code}: {error.response['Error'].get('Message') or f'HTTP {status}'}"
-    else:
-        passing = isinstance(error, HTTPClientError | BotoConnectionError | ResponseParserError)
-        words = str(error)
-    return (PassingError if passing else TableError)(f"table {table}: {words}")
+        passing = error.response["Error"]["Code"] in PASSING_CODES or status >= 500
+    return (PassingError if passing else TableError)(f"table {table}: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    kind, words = type(error).__name__, str(error)
+    if isinstance(error, ClientError):
+        kind = error.response["Error"]["Code"]
+        words = f"{kind}: {error.response['Error'].get('Message') or 'no more was said'}"
+    return f"{words}; {ADVICE[kind]}" if kind in ADVICE else words

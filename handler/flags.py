@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from handler import __version__
+from handler.asked import DEFAULTS, ENVIRONMENT, Flags
 from handler.errors import UsageError
-from handler.settings import DEFAULTS, ENVIRONMENT, Flags
 
 HELP = {
     "--symbol": ("PAIR", "pairs such as BTC (the quote asset is added) or BTCUSDT"),
@@ -16,8 +16,14 @@ HELP = {
     "--quote": ("ASSET", "quote asset of pairs that are given without one"),
     "--detail": (None, "print the detail keys too: best prices, spread, reach, quantity imbalance, host, latency, …"),
     "--base-url": ("URL", "hosts to ask; the next one is tried when one fails"),
-    "--table": ("NAME", "DynamoDB table to store into as well"),
+    "--table": ("NAME", "DynamoDB table that keeps the records"),
     "--retention-days": ("N", "days after which stored records expire, 0 for never"),
+    "--since": ("TIME", "from here: 90m, 24h or 7d ago, or an ISO time, UTC where it has no zone"),
+    "--until": ("TIME", "up to here, not included (default now)"),
+    "--format": ("FORMAT", "jsonl, csv, or table for people"),
+    "--gaps": (None, "print the missing slots instead, and the share covered; exit code 3 if there are any"),
+    "--plot": ("FILE", "draw mid price and imbalance instead, as .png or .svg"),
+    "FILE": ("FILE", "files to read, also compressed by gzip; standard input if none is given, or for -"),
 }
 """Flag → the name of its value (None: it takes none) and what it is for."""
 
@@ -52,6 +58,9 @@ class Parser(ArgumentParser):
         metavar, meaning = HELP[flag]
         if metavar is None:
             self.add_argument(flag, dest=flag, action="store_const", const=[], help=meaning)
+            return
+        if not flag.startswith("-"):
+            self.add_argument(flag, nargs="*", help=meaning)
             return
         notes = [f"default {' '.join(DEFAULTS[flag])}"] if flag in DEFAULTS else []
         notes += [f"or {ENVIRONMENT[flag]}"] if flag in ENVIRONMENT else []

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self, get_args
 
 from handler.times import NoTime, format_time, parse_time, slot_start
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""Every JSON line of this program is written by this one."""
 
 Item = dict[str, dict[str, str]]
 """A DynamoDB item as the low-level client sends and receives it, `{"obi": {"N": "0.5"}, …}`."""
@@ -54,7 +55,7 @@ class Record(NamedTuple):
 
     def to_line(self, *, detail: bool) -> str:
         """The record as one line of JSON, without the line end."""
-        return _encode(self.values(detail=detail))
+        return compact_json(self.values(detail=detail))
 
     @classmethod
     def from_line(cls, line: str) -> Self:

@@ -1,10 +1,11 @@
 """Where to: one DynamoDB item per series and slot, first write wins."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from itertools import count
+from math import ceil
 from typing import Any
 
 from handler.backoff import backoff_seconds
@@ -12,7 +13,8 @@ from handler.clock import SYSTEM, Clock
 from handler.delivery import Stored, Unstored
 from handler.dynamodb import FAILURES, PassingError, dynamodb_client, translated
 from handler.errors import TableError
-from handler.record import Item, Record
+from handler.record import KEYS, Item, Record, series
+from handler.times import format_time, parse_time
 
 WRITERS = 8
 """Puts under way at a time: they wait for the network, so more than the cores, but each thread costs CPU."""
@@ -24,13 +26,16 @@ class _Put(Enum):
 
 
 class Table:
-    """The table that keeps records. A record's slot is its timestamp, rounded down to the interval."""
+    """The table that keeps records. A record's slot is its timestamp, rounded down to the interval.
+
+    In a notebook: `pandas.DataFrame(Table("obi").query("BTCUSDT", since=time.time() - 86400, until=time.time()))`.
+    """
 
     def __init__(
         self,
         name: str,
         *,
-        interval_seconds: int,
+        interval_seconds: int = 60,
         retention_days: int = 0,
         client: Any = None,
         clock: Clock = SYSTEM,
@@ -53,6 +58,51 @@ class Table:
             duplicates=sum(outcome is _Put.DUPLICATE for _, outcome in outcomes),
             failed=[Unstored(record, outcome) for record, outcome in outcomes if isinstance(outcome, TableError)],
         )
+
+    def query(
+        self, symbol: str, levels: int = 5, *, since: float, until: float, detail: bool = True
+    ) -> Iterator[Record]:
+        """Read the records of one series, in time order, page by page: those of the slots in [since, until).
+
+        Moments are epoch seconds. Without `detail` only the six keys are fetched. What has expired is left out, whether
+        DynamoDB has removed it yet or not. Raises TableError.
+        """
+        return (record for _, record in self.slotted(symbol, levels, since=since, until=until, detail=detail))
+
+    def slotted(
+        self, symbol: str, levels: int = 5, *, since: float, until: float, detail: bool = True
+    ) -> Iterator[tuple[str, Record]]:
+        """What `query` reads, each record with its slot."""
+        keys = Record._fields if detail else KEYS
+        for item in self._items(symbol, levels, since, until, ["slot", *keys]):
+            yield item["slot"]["S"], Record.from_item(item)
+
+    def slots(self, symbol: str, levels: int = 5, *, since: float, until: float) -> Iterator[int]:
+        """The slots in [since, until) that hold a record, in time order, in epoch seconds. Raises TableError."""
+        return (parse_time(item["slot"]["S"]) for item in self._items(symbol, levels, since, until, ["slot"]))
+
+    def _items(self, symbol: str, levels: int, since: float, until: float, keys: Sequence[str]) -> Iterator[Item]:
+        first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN takes both ends in
+        if first > last:
+            return
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="series = :series AND slot BETWEEN :first AND :last",
+            FilterExpression="attribute_not_exists(expires_at) OR expires_at > :now",
+            ProjectionExpression=", ".join(f"#{key}" for key in keys),
+            ExpressionAttributeNames={f"#{key}": key for key in keys},  # timestamp is a reserved word
+            ExpressionAttributeValues={
+                ":series": {"S": series(symbol, levels)},
+                ":first": {"S": format_time(first)},
+                ":last": {"S": format_time(last)},
+                ":now": {"N": str(int(self._clock.time()))},
+            },
+        )
+        try:
+            for page in pages:
+                yield from page["Items"]
+        except FAILURES as error:
+            raise translated(error, self._name) from error
 
     def _put(self, record: Record, deadline: float) -> _Put | TableError:
         item = record.to_item(self._interval_seconds, self._retention_days)
@@ -82,6 +132,7 @@ class Table:
         except FAILURES as error:
             answer = getattr(error, "response", {})
             if answer.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                unheard = unheard or answer["ResponseMetadata"].get("RetryAttempts", 0) > 0
                 return _Put.STORED if unheard and answer.get("Item") == item else _Put.DUPLICATE
             raise translated(error, self._name) from error
         return _Put.STORED

@@ -1,6 +1,10 @@
 """Moments as text, and the slots that they belong to. Pure: no clock."""
 
+import re
 from datetime import UTC, datetime
+
+_AGO = re.compile(r"(\d{1,9})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class NoTime(ValueError):
@@ -29,6 +33,17 @@ def read_time(text: str) -> float:
         return moment.timestamp()
     except (ValueError, OverflowError) as error:
         raise error if isinstance(error, NoTime) else NoTime(f"{text!r} is no time") from error
+
+
+def read_moment(text: str, now: float) -> float:
+    """Read `90m`, `24h` or `7d` before now, or an ISO 8601 time, UTC where it has no zone. Raises NoTime."""
+    if ago := _AGO.fullmatch(text):
+        return now - int(ago[1]) * _SECONDS[ago[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise NoTime(f"{text!r} is no time: give 90m, 24h, 7d, or a time such as 2026-11-22T10:00:00Z") from error
 
 
 def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
