@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TABLES := tests/deploy/node_modules
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 SYMBOL ?= BTC
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint lock clean
+.PHONY: help run demo test test-deploy lint lock clean build-SamplerFunction
 
 help: ## Show this list
 	@echo "make <target>"
@@ -21,8 +22,11 @@ run: $(VENV)/runtime ## Measure real books: make run SYMBOL="BTC ETH" ARGS="--le
 demo: $(VENV)/runtime ## The same with no network at all, against a synthetic exchange on this machine
 	@$(BIN)/python -m infra.demo
 
-test: lint ## Everything that is checked before a change lands
+test: lint $(TABLES) ## Everything that is checked before a change lands
 	$(BIN)/python -m pytest
+
+test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The deployment, for real
+	$(BIN)/python -m pytest tests/deploy
 
 lint: $(VENV)/tests
 	$(BIN)/ruff format --check
@@ -37,7 +41,7 @@ lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and test
 	  -c requirements.txt tests/requirements.in -o tests/requirements.txt
 
 clean: ## Remove everything that was built or installed here
-	rm -rf $(VENV) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime: requirements.txt
@@ -49,3 +53,29 @@ $(VENV)/tests: requirements.txt tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $(VENV)/runtime $@
+
+# What `sam build` calls (template.yaml, BuildMethod: makefile). SAM tells neither runtime nor architecture: a test
+# compares these two with the template's. boto3 and botocore come with the descriptions of all of AWS, 26 MB.
+build-SamplerFunction: $(VENV)/runtime
+	$(PIP) -r requirements.txt --target "$(ARTIFACTS_DIR)" --no-compile --only-binary=:all: \
+	  --implementation cp --python-version 3.13 --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64
+	cp -r handler "$(ARTIFACTS_DIR)/handler"
+	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
+	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +
+
+# Tools of `make test-deploy`, each in an environment of its own. The function's runtime is looked for, here and in
+# pyenv; without it the tests run on $(PYTHON), and say so.
+LAMBDA_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bin/python" \
+  "$$(pyenv prefix 3.13.0 2>&1)/bin/python" $(PYTHON); do "$$python" -c "" 2>&- && echo "$$python" && break; done)
+
+$(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
+	$(PIP) -r $<
+	@touch $@
+
+.venv-%/done: tests/deploy/requirements-%.txt $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python "$(LAMBDA_PYTHON)" $(@D)
+	VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --require-hashes -r $<
+	@touch $@
+
+$(TABLES): tests/deploy/package-lock.json
+	if command -v npm >/dev/null; then npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@; fi
