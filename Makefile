@@ -10,7 +10,7 @@ SYMBOL ?= BTC
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-deploy lint lock clean build-SamplerFunction
+.PHONY: help run local demo test test-deploy lint lock clean build-SamplerFunction
 
 help: ## Show this list
 	@echo "make <target>"
@@ -19,8 +19,10 @@ help: ## Show this list
 run: $(VENV)/runtime ## Measure real books: make run SYMBOL="BTC ETH" ARGS="--levels 20 --interval_seconds 10"
 	@$(BIN)/python -m handler --symbol $(SYMBOL) $(ARGS)
 
-demo: $(VENV)/runtime ## The same with no network at all, against a synthetic exchange on this machine
-	@$(BIN)/python -m infra.demo
+local: $(VENV)/local ## The whole system on this machine: make local ARGS="--interval_seconds 5", with LIVE=1 on real books
+	@$(BIN)/python -m infra.local $(ARGS)
+
+demo: local
 
 test: lint $(TABLES) ## Everything that is checked before a change lands
 	$(BIN)/python -m pytest
@@ -38,16 +40,23 @@ lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and test
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c requirements.txt tests/requirements.in -o tests/requirements.txt
+	  -c requirements.txt infra/requirements.in -o infra/requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  -c requirements.txt -c infra/requirements.txt tests/requirements.in -o tests/requirements.txt
 
 clean: ## Remove everything that was built or installed here
-	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .local $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
 	@touch $@
+
+$(VENV)/local: requirements.txt infra/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.txt -r infra/requirements.txt
+	@touch $(VENV)/runtime $@
 
 $(VENV)/tests: requirements.txt tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)

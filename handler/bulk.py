@@ -40,8 +40,8 @@ class Bulk:
         name: str,
         client: Any,
         *,
-        interval_seconds: int,
-        retention_days: int,
+        interval_seconds: int = 60,
+        retention_days: int = 0,
         clock: Clock = SYSTEM,
         chance: Callable[[], float] = random.random,
     ) -> None:

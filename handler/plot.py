@@ -68,25 +68,32 @@ def _draw_prices(axes: Any, columns: dict[Series, Any], colors: dict[str, str], 
         if len(colors) > 1 and len(known):  # prices of two pairs have no common scale, their changes have
             mids = (mids / known[0] - 1) * 100
         _line(axes, times, mids, interval_seconds, color=color, label=symbol)
+    axes.set_title(", ".join(colors), loc="left", fontsize="medium")
     axes.set_ylabel("mid price, % since the start" if len(colors) > 1 else "mid price, in the quote asset")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", ncols=8, fontsize="small")
+    if len(colors) > 1:
+        axes.legend(loc="best", ncols=8, fontsize="small")
 
 
 def _draw_imbalance(axes: Any, points: Any, label: str, color: str, interval_seconds: int) -> None:
     times, _, imbalances = points.T
-    _line(axes, times, imbalances, interval_seconds, color=color, label=label, band=True)
+    step = _line(axes, times, imbalances, interval_seconds, color=color, label=label, band=True)
+    if step > interval_seconds:
+        label += f": mean of {step / 60:g} min in the band from {BAND[0]} to {BAND[1]} % of its samples"
+    axes.set_title(label, loc="left", fontsize="medium")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylim(-1.05, 1.05)
     axes.set_ylabel("order book imbalance\n← asks      bids →")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", fontsize="small")
 
 
 def _line(
     axes: Any, times: Any, values: Any, interval_seconds: int, *, color: str, label: str, band: bool = False
-) -> None:
-    """One line, broken wherever a sample is missing; of many samples their mean, in the band that most are in."""
+) -> int:
+    """One line, broken wherever a sample is missing; of many samples their mean, in the band that most are in.
+
+    Returns the seconds that one point stands for.
+    """
     longest = int(times[-1] - times[0])
     step = interval_seconds * max(ceil(longest / (MOST_POINTS * interval_seconds)), 1)
     after_gap = np.diff(times // interval_seconds, prepend=times[0] // interval_seconds) > 1
@@ -100,6 +107,7 @@ def _line(
     if band and len(groups) < len(values):
         low, high = (_open((np.percentile(group, level) for group in groups), breaks) for level in BAND)
         axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    return step
 
 
 def _open(numbers: Iterable[float], breaks: Any) -> Any:

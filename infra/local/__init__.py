@@ -1,0 +1,1 @@
+"""The whole system on one machine: the function, its table and an exchange, on loopback."""

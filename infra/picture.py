@@ -1,0 +1,53 @@
+"""`python -m infra.picture`: draws docs/history.svg for the README, from a day of the stand-in exchange's books.
+
+The books are synthetic. A simulated clock makes the day a matter of seconds; the samples go through the same sampler.
+"""
+
+from collections.abc import Iterator
+
+from handler.binance import Binance
+from handler.plot import draw
+from handler.record import Record
+from handler.sampler import Sampler
+from handler.times import parse_time
+from infra.exchange import Exchange
+
+DAY_START = parse_time("2026-11-22T00:00:00Z")
+MINUTES = 24 * 60
+OUTAGE = range(9 * 60, 10 * 60)
+"""Minutes without a sample, to show what a gap looks like."""
+
+
+class SimulatedClock:
+    """A wall clock that jumps from minute to minute."""
+
+    def __init__(self) -> None:
+        self.now = float(DAY_START)
+
+    def time(self) -> float:
+        """The simulated moment, epoch seconds."""
+        return self.now
+
+    def monotonic(self) -> float:
+        """The same: it never steps back."""
+        return self.now
+
+    def sleep(self, seconds: float, /) -> None:
+        """Jump."""
+        self.now += seconds
+
+
+def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]:
+    """A record per minute, pair and depth, but for the outage."""
+    clock = SimulatedClock()
+    with Exchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
+        sampler = Sampler(Binance((exchange.url,), clock=clock), symbols, levels, clock=clock)
+        for minute in range(MINUTES):
+            clock.now = DAY_START + minute * 60 + 1.0
+            if minute not in OUTAGE:
+                for samples in sampler.sample(clock.now + 50):
+                    yield from (sample for sample in samples if isinstance(sample, Record))
+
+
+if __name__ == "__main__":
+    draw(a_day(("BTCUSDT",), (5, 100)), "docs/history.png", interval_seconds=60)
