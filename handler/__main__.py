@@ -7,11 +7,14 @@ import sys
 
 gc.disable()  # nothing to collect while modules load: a tenth of the start-up time
 signal.signal(signal.SIGTERM, signal.default_int_handler)
+if sys.stdout is None:  # closed: or else the next file or socket opened would be taken for it
+    os.open(os.devnull, os.O_WRONLY)
 try:
     from handler.cli import main
 
     code = main(sys.argv[1:])
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
 except KeyboardInterrupt:
     code = 0
 os._exit(code)  # every line is out; a fetch under way need not be waited for, nor the interpreter be taken apart

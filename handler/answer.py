@@ -14,6 +14,9 @@ from handler.book import Book, MalformedBook, parse_book
 SHORTEST_BAN_SECONDS = 120.0
 """Bans last from 2 minutes to 3 days (rest-api.md, "IP Limits")."""
 
+SHORTEST_REST_SECONDS = 1.0
+"""However little a 429 asks for: it is the last warning before a ban."""
+
 _BAN_END = re.compile(rb"until (\d{13})")
 
 
@@ -28,6 +31,7 @@ class Rest(NamedTuple):
 
     seconds: float
     reason: str
+    banned: bool = False
 
 
 class No(NamedTuple):
@@ -51,10 +55,13 @@ def meaning(status: int, headers: Mapping[str, str], body: bytes, now: float) ->
         case 400 if words := _exchange_words(body):
             return No(words)
         case 418:
-            return Rest(_retry_after(headers) or _until(body, now) or SHORTEST_BAN_SECONDS, "banned (HTTP 418)")
+            seconds = _retry_after(headers) or _until(body, now) or SHORTEST_BAN_SECONDS
+            return Rest(seconds, "banned (HTTP 418)", banned=True)
         case 429:
-            rest = _retry_after(headers)
-            return Rest(60 - now % 60 if rest is None else rest, "request weight used up (HTTP 429)")
+            asked = _retry_after(headers)
+            left = 60 - now % 60  # weight is counted per minute of the clock
+            seconds = left if asked is None else max(asked, SHORTEST_REST_SECONDS)
+            return Rest(seconds, "request weight used up (HTTP 429)")
         case 451:
             return Closed()
         case _:
@@ -73,7 +80,7 @@ def _exchange_words(body: bytes) -> str | None:
     try:
         answer = json.loads(body)
         return f"{answer['msg']} (code {int(answer['code'])})"
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
 
 

@@ -48,31 +48,32 @@ class Asked:
             words = [variable] if (variable := self._variable(flag)) else DEFAULTS.get(flag, ())
         found = [word.strip() for several in words for word in several.split(",")]
         if not all(found):
-            raise UsageError(f"{self._name(flag)} holds an empty value: leave it out or fill it in")
+            raise UsageError(f"{self.name(flag)} holds an empty value: leave it out or fill it in")
         for word in found:
             if not word.isprintable():
-                raise UsageError(f"{self._name(flag)} {word!r} holds characters that cannot be printed")
+                raise UsageError(f"{self.name(flag)} {word!r} holds characters that cannot be printed")
         return found
 
     def one(self, flag: str) -> str:
         """The value of a flag that takes one. Raises UsageError."""
         words = self.some(flag)
         if len(words) > 1:
-            raise UsageError(f"{self._name(flag)} takes one value, not {len(words)}: {', '.join(words)}")
+            raise UsageError(f"{self.name(flag)} takes one value, not {len(words)}: {', '.join(words)}")
         return words[0]
 
     def whole_number(self, flag: str, least: int, most: int) -> int:
         """The value of a flag, as a number within bounds. Raises UsageError."""
-        return whole_number(self._name(flag), self.one(flag), least, most)
+        return whole_number(self.name(flag), self.one(flag), least, most)
 
     def whole_numbers(self, flag: str, least: int, most: int) -> list[int]:
         """The values of a flag, each a number within bounds. Raises UsageError."""
-        return [whole_number(self._name(flag), word, least, most) for word in self.some(flag)]
+        return [whole_number(self.name(flag), word, least, most) for word in self.some(flag)]
 
     def _variable(self, flag: str) -> str:
         return self._environment.get(ENVIRONMENT.get(flag, ""), "")
 
-    def _name(self, flag: str) -> str:
+    def name(self, flag: str) -> str:
+        """What the user calls it: the flag, or the variable if that was given instead."""
         return ENVIRONMENT[flag] if self._flags.get(flag) is None and self._variable(flag) else flag
 
 

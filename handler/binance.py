@@ -60,7 +60,7 @@ class Binance:
         failed: dict[Host, str] = {}
         rounds = 0
         while True:
-            host = self._hosts.current()
+            host = self._hosts.current(self._clock.monotonic())
             # a host that failed is current again only when every other that is open has failed too
             pause = backoff_seconds(rounds, self._chance()) if host in failed else 0.0
             if self._wait(symbol, host, pause, failed.get(host), deadline):
@@ -78,13 +78,13 @@ class Binance:
         match answer:
             case No(words):
                 raise Refused(f"{symbol}: {host.name} refuses it: {words}")
-            case Rest(seconds, reason):
-                host.rest(self._clock.monotonic() + seconds, reason)
+            case Rest(seconds, reason, banned):
+                host.rest(self._clock.monotonic() + seconds, reason, banned=banned)
             case Closed():
-                self._hosts.close(host)
+                host.closed = True
             case Again(reason):
                 log.debug("%s: %s %s", symbol, host.name, reason)
-                self._hosts.pass_over(host)
+                self._hosts.pass_over(host, self._clock.monotonic())
 
     def _wait(self, symbol: str, host: Host, pause: float, failure: str | None, deadline: float) -> bool:
         """Sleep for a pause or for the host's rest, whichever is longer; False where there is nothing to wait for."""
@@ -123,5 +123,5 @@ class Binance:
 
     def _note_weight(self, headers: Mapping[str, str]) -> None:
         weight = headers.get("x-mbx-used-weight-1m", "")
-        if weight.isdecimal():
+        if weight.isdecimal() and len(weight) < 10:
             self.used_weight = int(weight)

@@ -20,7 +20,7 @@ _decoder = json.JSONDecoder(parse_float=str, parse_int=str)  # a bare number kee
 
 
 class MalformedBook(ValueError):
-    """The bytes are no depth body: not JSON, a side missing, or a level that is not a pair of numbers."""
+    """The bytes are no order book: not JSON, a side missing, or a level that is not a pair of numbers."""
 
 
 class Side(NamedTuple):
@@ -79,7 +79,7 @@ def parse_book(body: bytes) -> Book:
         data = _decoder.decode(body.decode())
         return Book(_side(data["bids"]), _side(data["asks"]), _update_id(data.get("lastUpdateId")))
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-        raise MalformedBook(f"not a depth body ({type(error).__name__}: {str(error)[:80]})") from error
+        raise MalformedBook(f"no order book: {body[:60]!r}") from error
 
 
 def _side(levels: Any) -> Side:

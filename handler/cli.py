@@ -47,7 +47,8 @@ def _write_line(line: str) -> None:
 
 
 def _tell(what: object, code: int) -> int:
-    print(f"handler: {what}", file=sys.stderr)
+    if sys.stderr is not None:  # print would take stdout instead
+        print("handler:", *str(what).split(), file=sys.stderr)  # one line, whatever the user typed
     return code
 
 

@@ -18,6 +18,8 @@ class Host:
     base_url: str
     closed: bool = False
     """It answered 451 once, which holds for the life of the process."""
+    banned: bool = False
+    """The last rest that it asked for was a ban."""
     rests_until: float = float("-inf")
     """No request before this moment of the monotonic clock, because `rest_reason`."""
     rest_reason: str = ""
@@ -27,38 +29,45 @@ class Host:
         """The host and port alone, for records and messages."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
-    def rest(self, until: float, reason: str) -> None:
+    def rest(self, until: float, reason: str, *, banned: bool = False) -> None:
         """Leave the host alone until that moment, or longer if it asked for longer before."""
         if until > self.rests_until:
-            self.rests_until, self.rest_reason = until, reason
+            self.rests_until, self.rest_reason, self.banned = until, reason, banned
 
 
 class Hosts:
-    """The hosts in the user's order. One that fails makes way for the next, until that fails in its turn."""
+    """The hosts in the user's order. One that fails, is closed or bans us makes way for the next that may be asked.
+
+    One whose weight is used up does not: weight is counted per address of ours, so that the next host is no way out.
+    """
 
     def __init__(self, base_urls: tuple[str, ...]) -> None:
-        self._hosts = [Host(url) for url in base_urls]
+        self._hosts = tuple(Host(url) for url in base_urls)
+        self._front = self._hosts[0]
         self._lock = Lock()
 
-    def current(self) -> Host:
-        """The host to ask now. Raises RegionClosed when every one has answered 451."""
+    def current(self, now: float) -> Host:
+        """The host to ask now, or to wait for. Raises RegionClosed when every one has answered 451."""
         with self._lock:
-            for host in self._hosts:
-                if not host.closed:
-                    return host
-        names = ", ".join(sorted(host.name for host in self._hosts))
+            if self._front.closed or (self._front.banned and self._front.rests_until > now):
+                self._turn(now)
+            if not self._front.closed:
+                return self._front
+        names = ", ".join(host.name for host in self._hosts)
         raise RegionClosed(
             f"{names}: closed to this region (HTTP 451); use --base-url {DEFAULT_BASE_URL}, which serves public data to"
             " all regions, or run from another region"
         )
 
-    def pass_over(self, failed: Host) -> None:
+    def pass_over(self, failed: Host, now: float) -> None:
         """Let the next host be the current one, unless another thread has seen to it."""
         with self._lock:
-            if self._hosts[0] is failed:
-                self._hosts.append(self._hosts.pop(0))
+            if self._front is failed:
+                self._turn(now)
 
-    def close(self, host: Host) -> None:
-        """Never ask this host again."""
-        host.closed = True
-        self.pass_over(host)
+    def _turn(self, now: float) -> None:
+        at = self._hosts.index(self._front)
+        others = [host for host in self._hosts[at + 1 :] + self._hosts[:at] if not host.closed]
+        awake = [host for host in others if host.rests_until <= now]
+        if awake or (self._front.closed and others):
+            self._front = (awake or others)[0]

@@ -70,7 +70,7 @@ class Runner:
         errors = _errors(samples)
         closed = next((error for error in errors if isinstance(error, RegionClosed)), None)
         for error in errors:
-            if error is not closed:
+            if not isinstance(error, RegionClosed):
                 log.warning("%s", error)
         given_up = format_time(self._clock.time())
         records = [

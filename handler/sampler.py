@@ -61,15 +61,12 @@ class Sampler:
         fetches = [self._pool.submit(self._fetch, symbol, deadline, slot_end) for symbol in self._symbols]
         start = 0
         while start < len(fetches):
-            self._await(fetches[start], deadline)
+            wait([fetches[start]], timeout=max(deadline + GRACE_SECONDS - self._clock.monotonic(), 0))
             end = start + 1
             while end < len(fetches) and fetches[end].done():
                 end += 1
             yield [sample for index in range(start, end) for sample in self._result(index, fetches[index])]
             start = end
-
-    def _await(self, fetch: Future[list[Sample]], deadline: float) -> None:
-        wait([fetch], timeout=max(deadline - self._clock.monotonic(), 0) + GRACE_SECONDS)
 
     def _result(self, index: int, fetch: Future[list[Sample]]) -> list[Sample]:
         if fetch.done():

@@ -32,7 +32,7 @@ class Settings:
             symbols=symbols(asked),
             levels=levels(asked),
             interval_seconds=interval_seconds(asked),
-            base_urls=tuple(dict.fromkeys(base_url(word) for word in asked.some("--base-url"))),
+            base_urls=base_urls(asked),
             table=asked.one("--table") if asked.given("--table") else None,
             retention_days=retention_days(asked),
         )
@@ -70,6 +70,12 @@ def interval_seconds(asked: Asked) -> int:
     return asked.whole_number("--interval_seconds", 1, LONGEST_INTERVAL_SECONDS)
 
 
+def base_urls(asked: Asked) -> tuple[str, ...]:
+    """The hosts to ask, each once. Raises UsageError."""
+    name = asked.name("--base-url")
+    return tuple(dict.fromkeys(base_url(word, name) for word in asked.some("--base-url")))
+
+
 def retention_days(asked: Asked) -> int:
     """Days that records are kept, 0 for ever. Raises UsageError."""
     return asked.whole_number("--retention-days", 0, LONGEST_RETENTION_DAYS)
@@ -93,15 +99,15 @@ def upper(word: str) -> str:
     return "".join(letter.upper() if letter.isascii() else letter for letter in word.strip())
 
 
-def base_url(word: str) -> str:
+def base_url(word: str, name: str = "--base-url") -> str:
     """Check a base URL. Raises UsageError unless it is http or https, with a host and nothing behind the path."""
     url = word.rstrip("/")
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+        good = parts.scheme in ("http", "https") and parts.hostname and not set(url) & set("?#")
         good = good and parts.port != 0 and url.isprintable() and " " not in url
     except ValueError:
         good = False
     if not good:
-        raise UsageError(f"--base-url {word!r} is no base URL: give http:// or https://, a host, and perhaps a path")
+        raise UsageError(f"{name} {word!r} is no base URL: give http:// or https://, a host, and perhaps a path")
     return url

@@ -71,7 +71,7 @@ class Transport:
     def _prepare(self, url: str) -> tuple[requests.PreparedRequest, Any]:
         request = self._session.prepare_request(requests.Request("GET", url))
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        if url.startswith("https:"):
+        if url.lower().startswith("https:"):
             self._adapter.trust(settings["verify"])
         return request, settings["proxies"]
 
@@ -89,9 +89,9 @@ class _Adapter(HTTPAdapter):
         with self._lock:
             if self._context is None:
                 bundle = verify if isinstance(verify, str) else where()
-                self._context = create_urllib3_context()
-                self._context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
-                self.poolmanager.connection_pool_kw["ssl_context"] = self._context
+                context = create_urllib3_context()
+                context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+                self._context = self.poolmanager.connection_pool_kw["ssl_context"] = context
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

@@ -64,9 +64,10 @@ def test_scaling_every_quantity_changes_no_imbalance(bids, asks, levels, factor)
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_give_a_book_or_a_malformed_book(garbage):  # type: ignore[no-untyped-def]
     try:
-        assert isinstance(parse_book(garbage), Book)
-    except MalformedBook as error:
-        assert "not a depth body" in str(error)
+        found = parse_book(garbage)
+    except MalformedBook:
+        return
+    assert isinstance(found, Book)
 
 
 json_values = st.recursive(
@@ -112,7 +113,9 @@ def test_a_level_that_is_not_a_pair_of_numbers_makes_the_whole_body_malformed(le
         parse_book(body([["1", "1"], level], [["2", "1"]]))
 
 
-@pytest.mark.parametrize("garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}'])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}']
+)
 def test_a_body_without_both_sides_is_malformed(garbage: bytes) -> None:
     with pytest.raises(MalformedBook):
         parse_book(garbage)
