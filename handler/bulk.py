@@ -1,12 +1,11 @@
 """Many records into the table at once, with the same rule: one item per series and slot, first write wins.
 
 DynamoDB's cheap way to write many items, BatchWriteItem, takes no condition. So it is asked which slots are taken, and
-only the free ones are written. Between the two another writer could take a slot; the slots of the last hour, which a
-sampler may be filling, are therefore put one by one with the condition.
+only the free ones are written. Between the two another writer could take a slot; the slots that were running in the
+last hour, which a sampler may be filling, are therefore put one by one with the condition.
 """
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -19,7 +18,7 @@ from handler.dynamodb import FAILURES, translated
 from handler.errors import TableError
 from handler.record import Item, Record
 from handler.table import Table
-from handler.times import parse_time
+from handler.times import format_time
 
 MOST_GETS, MOST_WRITES = 100, 25
 """Items that one BatchGetItem and one BatchWriteItem take (DynamoDB API reference)."""
@@ -51,22 +50,31 @@ class Bulk:
         self._retention_days = retention_days
         self._clock = clock
         self._chance = chance
-        self._table = Table(name, interval_seconds=interval_seconds, retention_days=retention_days, client=client)
+        self._table = Table(
+            name,
+            interval_seconds=interval_seconds,
+            retention_days=retention_days,
+            client=client,
+            clock=clock,
+            chance=chance,
+        )
         self._pool = ThreadPoolExecutor(max_workers=CALLS, thread_name_prefix="load")
 
     def load(self, records: Sequence[Record]) -> Stored:
         """Store a few thousand records; of two for one slot the first. Raises TableError: what is in by then stays."""
-        recent: list[Record] = []
+        recent: dict[tuple[str, str], Record] = {}
         items: dict[tuple[str, str], Item] = {}
+        over = format_time(self._clock.time() - RECENT_SECONDS - self._interval_seconds)
         for record in records:
-            if parse_time(record.timestamp) > self._clock.time() - RECENT_SECONDS:
-                recent.append(record)
-                continue
             item = record.to_item(self._interval_seconds, self._retention_days)
-            items.setdefault((item["series"]["S"], item["slot"]["S"]), item)
+            key = _, slot = item["series"]["S"], item["slot"]["S"]
+            if slot > over:
+                recent.setdefault(key, record)
+            else:
+                items.setdefault(key, item)
         taken = self._taken(list(items))
         self._write([item for key, item in items.items() if key not in taken])
-        put = self._table.put(recent, time.monotonic() + PUT_SECONDS)
+        put = self._table.put(list(recent.values()), self._clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
         stored = len(items) - len(taken) + put.stored

@@ -46,9 +46,14 @@ def table_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
         yield text.get().rstrip("\n")
 
 
+def _plain(text: str) -> str:
+    """Text as it is: rich takes brackets, such as those of a host by IPv6, for its markup."""
+    return text.replace("[", r"\[")
+
+
 COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "timestamp": ("time (UTC)", lambda text: text.replace("T", " ").rstrip("Z")),
-    "symbol": ("pair", str),
+    "symbol": ("pair", _plain),
     "levels": ("levels", str),
     "obi": ("OBI", lambda obi: f"[{'green' if obi > 0 else 'red' if obi < 0 else 'default'}]{obi:+.4f}[/]"),
     "notional_bid": ("bids (quote)", "{:,.2f}".format),
@@ -61,7 +66,7 @@ DETAIL_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "reach_ask_bps": ("ask reach (bps)", "{:.2f}".format),
     "obi_quantity": ("OBI by quantity", "{:+.4f}".format),
     "latency_ms": ("latency (ms)", "{:.1f}".format),
-    "host": ("host", str),
+    "host": ("host", _plain),
 }
 
 

@@ -17,7 +17,7 @@ class Gap(NamedTuple):
 def complete_slots(since: float, until: float, now: float, interval_seconds: int) -> range:
     """The slots in [since, until) that are over: a slot that still runs may yet be filled."""
     first, last = (ceil(moment / interval_seconds) * interval_seconds for moment in (since, until))
-    return range(first, min(last, slot_start(now, interval_seconds)), interval_seconds)
+    return range(first, max(first, min(last, slot_start(now, interval_seconds))), interval_seconds)
 
 
 def find_gaps(present: Iterable[int], expected: range) -> Iterator[Gap]:

@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from handler.record import DamagedRecord, Record
 
 _START = re.compile(r'("?)\{\s*(\\?)"timestamp\2"\s*:')
 """A record as it was printed, or inside a JSON string, as `aws logs filter-log-events` puts it."""
+_FIRST_MEMBER = re.compile(rb'\s*"timestamp"\s*:')
+_MEMBER_OR_END = re.compile(rb'\s*("\w+"\s*:|\})')
 
 _decoder = json.JSONDecoder()
 
@@ -15,28 +17,54 @@ _decoder = json.JSONDecoder()
 def records_in(line: bytes) -> Iterator[Record | DamagedRecord]:
     """The records in a line, whatever stands around them; one that cannot be read is yielded as the error.
 
-    `sam logs`, `aws logs tail` and exported logs put a time before it, `--output text` puts several on a line.
+    `sam logs`, `aws logs tail` and exported logs put a time before it, `--output text` puts several on a line. Other
+    JSON that starts with a timestamp, such as Lambda's own lines, is no record for the lack of a symbol.
     """
-    text = line.decode(errors="replace")
+    return _records(line.decode(errors="replace"))
+
+
+def with_indented_joined(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines with their numbers, from 1; a record that `sam logs` has indented, over several lines, as one."""
+    held: list[bytes] = []
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        if held and not _goes_on(held, line):
+            yield number - len(held), b"".join(held)
+            held = []
+        held.append(line)
+    if held:
+        yield number + 1 - len(held), b"".join(held)
+
+
+def _goes_on(held: list[bytes], line: bytes) -> bool:
+    if len(held) == 1:
+        return held[0].rstrip().endswith(b"{") and bool(_FIRST_MEMBER.match(line))
+    return not held[-1].lstrip().startswith(b"}") and bool(_MEMBER_OR_END.match(line))
+
+
+def _records(text: str) -> Iterator[Record | DamagedRecord]:
     end = 0
     while start := _START.search(text, end):
         end = start.end()
         quoted, escaped = start.groups()
+        brace = start.start() + len(quoted)
         try:
-            if escaped:
-                message, end = _decoder.raw_decode(text, start.start()) if quoted else ("", end)
-            else:
-                _, end = _decoder.raw_decode(text, start.start() + len(quoted))
-                message = text[start.start() + len(quoted) : end]
+            if not escaped:
+                values, after = _decoder.raw_decode(text, brace)
+                if "symbol" in values:
+                    end = after
+                    yield _record(text[brace:end])
+            elif quoted:
+                message, end = _decoder.raw_decode(text, start.start())
+                yield from _records(message)
         except (ValueError, RecursionError) as error:
             yield DamagedRecord(f"cut off or not JSON: {error}")
-            continue
-        if message:
-            yield _record(message)
 
 
-def _record(message: str) -> Record | DamagedRecord:
+def _record(text: str) -> Record | DamagedRecord:
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        return DamagedRecord("not UTF-8")
     try:
-        return Record.from_line(message)
+        return Record.from_line(text)
     except DamagedRecord as error:
         return error

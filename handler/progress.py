@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
-from os import fstat
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Self
 
 PATIENCE_SECONDS = 2.0
@@ -14,9 +13,11 @@ EVERY_LINES = 1000
 class Progress:
     """A bar on stderr, if that is a terminal and `rich` is installed: the share of the files' bytes that is read."""
 
-    def __init__(self, files: Sequence[IO[bytes]]) -> None:
-        self._files = files
+    def __init__(self, total: int) -> None:
+        self._total = total
         self._since = time.monotonic()
+        self._read = 0
+        """Bytes of the files that are done."""
         self._lines = 0
         self._bar: Any = None
 
@@ -27,15 +28,22 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def update(self) -> None:
-        """Note one more line."""
-        self._lines += 1
-        if self._lines % EVERY_LINES or not sys.stderr.isatty() or time.monotonic() - self._since < PATIENCE_SECONDS:
+    def watch(self, file: IO[bytes], lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines of a file, each noted as it is read."""
+        for line in lines:
+            self._lines += 1
+            if not self._lines % EVERY_LINES:
+                self._update(self._read + _position(file))
+            yield line
+        self._read += _position(file)
+
+    def _update(self, read: int) -> None:
+        if not sys.stderr.isatty() or time.monotonic() - self._since < PATIENCE_SECONDS:
             return
         if self._bar is None:
             self._start()
         if self._bar:
-            self._bar.update(0, completed=sum(file.tell() for file in self._files if file.seekable()))
+            self._bar.update(0, completed=read)
 
     def _start(self) -> None:
         try:
@@ -43,7 +51,10 @@ class Progress:
             from rich.progress import Progress as Bar
         except ImportError:
             return
-        sizes = [fstat(file.fileno()).st_size for file in self._files if file.seekable()]
         self._bar = Bar(console=Console(stderr=True), transient=True)
-        self._bar.add_task("loading", total=sum(sizes) or None)
+        self._bar.add_task("loading", total=self._total or None)
         self._bar.start()
+
+
+def _position(file: IO[bytes]) -> int:
+    return file.tell() if file.seekable() else 0

@@ -13,7 +13,7 @@ from handler.clock import SYSTEM, Clock
 from handler.delivery import Stored, Unstored
 from handler.dynamodb import FAILURES, PassingError, dynamodb_client, translated
 from handler.errors import TableError
-from handler.record import KEYS, Item, Record, series
+from handler.record import KEYS, DamagedRecord, Item, Record, series
 from handler.times import format_time, parse_time
 
 WRITERS = 8
@@ -75,7 +75,11 @@ class Table:
         """What `query` reads, each record with its slot."""
         keys = Record._fields if detail else KEYS
         for item in self._items(symbol, levels, since, until, ["slot", *keys]):
-            yield item["slot"]["S"], Record.from_item(item)
+            slot = item["slot"]["S"]
+            try:
+                yield slot, Record.from_item(item)
+            except DamagedRecord as error:
+                raise TableError(f"table {self._name}: {series(symbol, levels)} at {slot}: {error}") from error
 
     def slots(self, symbol: str, levels: int = 5, *, since: float, until: float) -> Iterator[int]:
         """The slots in [since, until) that hold a record, in time order, in epoch seconds. Raises TableError."""

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 _AGO = re.compile(r"(\d{1,9})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LAST = 253_402_300_799
+"""The last second that is written with a year of four digits."""
 
 
 class NoTime(ValueError):
@@ -36,7 +38,14 @@ def read_time(text: str) -> float:
 
 
 def read_moment(text: str, now: float) -> float:
-    """Read `90m`, `24h` or `7d` before now, or an ISO 8601 time, UTC where it has no zone. Raises NoTime."""
+    """Read `90m`, `24h` or `7d` before now, or an ISO 8601 time, UTC where it has no zone. Raises NoTime.
+
+    No record is older than 1970 or younger than 9999, so what lies beyond means the same as these.
+    """
+    return min(max(_read_moment(text, now), 0), _LAST)
+
+
+def _read_moment(text: str, now: float) -> float:
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _SECONDS[ago[2]]
     try:

@@ -1,11 +1,12 @@
 """`python -m handler load`: printed records into the table, from files or a pipe."""
 
 import gzip
+import os
+import stat
 import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ from handler.commands import DONE, FAILED, Write
 from handler.dynamodb import dynamodb_client
 from handler.errors import UsageError
 from handler.flags import Parser
-from handler.lines import records_in
+from handler.lines import records_in, with_indented_joined
 from handler.progress import Progress
 from handler.record import DamagedRecord, Record
 from handler.settings import interval_seconds, retention_days, table
-from handler.times import parse_time
+from handler.times import parse_time, slot_start
 
 FLAGS = ("FILE", "--table", "--interval_seconds", "--retention-days")
 
+STDIN = "-"
 CHUNK = 2000
 """Records that are stored before more are read."""
 LONGEST_LINE = 16 * 2**20
@@ -35,6 +37,7 @@ class Loading:
     """One run of the command: how it tells records from the rest, and what it came to so far."""
 
     bulk: Bulk
+    interval_seconds: int
     expired_before: float
     waiting: list[Record] = field(default_factory=list)
     loaded: int = 0
@@ -53,7 +56,7 @@ class Loading:
                 self.tell_damaged(where, found)
             elif not found.has_data:
                 self.no_data += 1
-            elif parse_time(found.timestamp) < self.expired_before:
+            elif slot_start(parse_time(found.timestamp), self.interval_seconds) <= self.expired_before:
                 self.expired += 1
             else:
                 self.waiting.append(found)
@@ -86,40 +89,48 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     asked = Asked(flags, environment)
     interval, days = interval_seconds(asked), retention_days(asked)
     bulk = Bulk(table(asked), dynamodb_client(), interval_seconds=interval, retention_days=days)
-    loading = Loading(bulk, expired_before=time.time() - days * 86_400 if days else float("-inf"))
+    loading = Loading(bulk, interval, expired_before=time.time() - days * 86_400 if days else float("-inf"))
+    names = flags["FILE"] or [STDIN]
+    total = sum(map(_size, names))
     try:
-        with ExitStack() as stack:
-            sources = [_opened(name, stack) for name in flags["FILE"] or ["-"]]
-            progress = stack.enter_context(Progress([file for _, file in sources]))
-            for name, file in sources:
-                _read(name, file, loading, progress)
+        with Progress(total) as progress:
+            for name in names:
+                _load(name, loading, progress)
             loading.store()
     finally:
         print(f"handler: {loading}", file=sys.stderr)
     return FAILED if loading.damaged else DONE
 
 
-def _opened(name: str, stack: ExitStack) -> tuple[str, Any]:
-    if name == "-":
-        return "standard input", sys.stdin.buffer
+def _opened(name: str) -> Any:
+    return open(0, "rb", closefd=False) if name == STDIN else Path(name).open("rb")
+
+
+def _size(name: str) -> int:
+    """Bytes of a file, 0 of a pipe. Raises UsageError if it cannot be read: before anything is loaded."""
     try:
-        return name, stack.enter_context(Path(name).open("rb"))
+        about = os.fstat(0) if name == STDIN else Path(name).stat()
+        if not stat.S_ISFIFO(about.st_mode):  # what is written into a pipe is gone once it was open
+            _opened(name).close()
+        return about.st_size
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
 
 
-def _read(name: str, file: Any, loading: Loading, progress: Progress) -> None:
+def _load(name: str, loading: Loading, progress: Progress) -> None:
+    where = "standard input" if name == STDIN else name
+    with _opened(name) as file:
+        for number, line in with_indented_joined(progress.watch(file, _lines(file, where, loading))):
+            loading.take(line, f"{where}:{number}")
+
+
+def _lines(file: Any, where: str, loading: Loading) -> Iterator[bytes]:
     number = 0
     try:
-        for number, line in enumerate(_lines(file), start=1):
-            loading.take(line, f"{name}:{number}")
-            progress.update()
+        zipped = file.peek(2)[:2] == b"\x1f\x8b"
+        text: Any = gzip.GzipFile(fileobj=file) if zipped else file
+        while line := text.readline(LONGEST_LINE):
+            number += 1
+            yield line
     except (EOFError, OSError, zlib.error) as error:
-        loading.tell_damaged(f"{name}:{number + 1}", error)
-
-
-def _lines(file: Any) -> Iterator[bytes]:
-    zipped = file.peek(2)[:2] == b"\x1f\x8b"
-    text: Any = gzip.GzipFile(fileobj=file) if zipped else file
-    while line := text.readline(LONGEST_LINE):
-        yield line
+        loading.tell_damaged(f"{where}:{number + 1}", error)
