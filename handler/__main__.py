@@ -7,8 +7,9 @@ import sys
 
 gc.disable()  # nothing to collect while modules load: a tenth of the start-up time
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-if sys.stdout is None:  # closed: or else the next file or socket opened would be taken for it
-    os.open(os.devnull, os.O_WRONLY)
+while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number
+    pass
+os.close(spare)
 try:
     from handler.cli import main
 

@@ -89,6 +89,8 @@ class _Adapter(HTTPAdapter):
         with self._lock:
             if self._context is None:
                 bundle = verify if isinstance(verify, str) else where()
+                if not Path(bundle).exists():
+                    raise FileNotFoundError(f"the CA bundle {bundle} does not exist")
                 context = create_urllib3_context()
                 context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
                 self._context = self.poolmanager.connection_pool_kw["ssl_context"] = context

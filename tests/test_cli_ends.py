@@ -116,6 +116,13 @@ def test_a_closed_stdout_is_no_traceback(exchange: Exchange, flags: str) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-"])
+def test_a_closed_stdout_does_not_send_records_to_the_exchange(exchange: Exchange, closed: str) -> None:
+    done = shell(f"--base-url {exchange.url} --symbol BTC --count 2 --interval_seconds 1 {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [asked.status for asked in exchange.requests] == [200, 200]
+
+
 def test_a_closed_stderr_does_not_send_messages_to_stdout() -> None:
     assert shell("--symbol BTC --levels 0 2>&-").stdout == ""
 
