@@ -48,18 +48,18 @@ clean: ## Remove everything that was built or installed here
 	rm -rf .local $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/runtime: requirements.txt
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/local: requirements.txt infra/requirements.txt
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/local: requirements.txt infra/requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt -r infra/requirements.txt
 	@touch $(VENV)/runtime $@
 
-$(VENV)/tests: requirements.txt tests/requirements.txt
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/tests: requirements.txt tests/requirements.txt | $(BIN)/python
 	$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $(VENV)/runtime $@
 
@@ -88,3 +88,10 @@ $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
 
 $(TABLES): tests/deploy/package-lock.json
 	if command -v npm >/dev/null; then npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@; fi
+
+# The one interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt.
+BENCH_PYTHON ?= $(PYTHON)
+
+.PHONY: bench
+bench: $(VENV)/tests ## Measure what it costs, and what others do: make bench ARGS="--quick --only cold,warm"
+	$(BIN)/python -m infra.bench --python "$(BENCH_PYTHON)" $(ARGS)
