@@ -41,11 +41,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], port: int, log: Path, **environment: str) -> Iterator[Path]:
+def running(
+    command: Sequence[str | Path], port: int, log: Path, *, cwd: Path | None = None, **environment: str
+) -> Iterator[Path]:
     """Run a server from when it listens at its port; gives the file that its output goes to."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
+            cwd=cwd,
             env=clean_environment(**environment),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -82,8 +85,10 @@ def moto() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -100,12 +105,17 @@ def dynalite(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def aws_client(service: str, url: str) -> Iterator[Any]:
-    """A client of a stand-in for AWS."""
-    session = boto3.Session(AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"], region_name=AWS["AWS_REGION"])
-    client = session.client(service, endpoint_url=url)
-    yield client
-    client.close()
+def aws_client(service: str, url: str, **keys: str) -> Iterator[Any]:
+    """A client of a stand-in for AWS, with these keys or those of the account."""
+    keys = keys or {
+        "aws_access_key_id": AWS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": AWS["AWS_SECRET_ACCESS_KEY"],
+    }
+    client = boto3.Session(region_name=AWS["AWS_REGION"], **keys).client(service, endpoint_url=url)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def create_table(client: Any) -> str:

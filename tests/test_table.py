@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import NOON
+from conftest import NOON, StartRaw, http
 from servers import AWS, aws_client, create_table, dynalite, moto
 
 from handler.dynamodb import dynamodb_client
@@ -190,6 +190,18 @@ def test_a_table_that_does_not_listen_is_tried_until_the_deadline_and_told(
     with closing(dynamodb_client()) as client:
         stored, _, failed = open_table(client=client).put([record()], time.monotonic() + 0.5)
     assert (stored, len(failed)) == (0, 1)
+
+
+@pytest.mark.parametrize("answer", [pytest.param(b"", id="hangs up"), http("500 Oops")])
+def test_a_table_that_gives_no_answer_is_tried_until_the_deadline_and_told(
+    open_table: OpenTable, start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    server = start_raw(answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+    with closing(dynamodb_client()) as client:
+        stored, _, failed = open_table(client=client).put([record()], time.monotonic() + 0.5)
+    assert (stored, [failure.record for failure in failed]) == (0, [record()])
+    assert len(server.heads) > 1
 
 
 def test_a_thousand_concurrent_deliveries_of_100_minutes_leave_100_items_a_series(open_table: OpenTable) -> None:

@@ -1,0 +1,1 @@
+"""The deployment, for real: `make test-deploy`."""

@@ -1,0 +1,72 @@
+"""The artifact under AWS's own Runtime Interface Emulator, which keeps the timeout and ends what outlasts it."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from servers import AWS, free_port, running
+
+from deploy.tools import PATIENCE_SECONDS, RUNTIME, interface_emulator
+
+_PATH = "/2015-03-31/functions/function/invocations"
+
+
+class Emulator:
+    """A function that runs."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self._url = url
+        self._log = log
+
+    def invoke(self, event: Any) -> Any:
+        """The function's answer, or the error that it ended with: errorType, errorMessage."""
+        request = urllib.request.Request(self._url + _PATH, json.dumps(event).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:  # it could not even start
+            with error:
+                return json.loads(error.read())
+
+    @property
+    def log(self) -> str:
+        """What the function and the emulator printed so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def record_lines(self) -> list[str]:
+        """The lines of the log that are records, as they were printed."""
+        return [line for line in self.log.splitlines() if line.startswith('{"timestamp":') and '"obi":' in line]
+
+
+@contextmanager
+def emulate(artifact: Path, directory: Path, *, timeout_seconds: int = 75, **environment: str) -> Iterator[Emulator]:
+    """Run the artifact as Lambda does, with these variables."""
+    port, api_port = free_port(), free_port()
+    command: list[str | Path] = [
+        interface_emulator(),
+        "--runtime-interface-emulator-address",
+        f"127.0.0.1:{port}",
+        "--runtime-api-address",
+        f"127.0.0.1:{api_port}",
+        RUNTIME,
+        "-m",
+        "awslambdaric",
+        "handler.app.lambda_handler",
+    ]
+    variables = {
+        **AWS,
+        "AWS_LAMBDA_FUNCTION_NAME": "sampler",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_seconds),
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "LAMBDA_TASK_ROOT": str(artifact),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the artifact is read-only to Lambda
+        **environment,
+    }
+    with running(command, port, directory / "emulator.log", cwd=artifact, **variables) as log:
+        yield Emulator(f"http://127.0.0.1:{port}", log)

@@ -1,0 +1,72 @@
+"""What `sam build` makes: only what the function needs, for Lambda's machines."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from deploy.tools import ROOT, build, run
+
+LARGEST_ZIP = 8_000_000
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_the_artifact_holds_the_handler_and_its_dependencies_and_nothing_else(artifact: Path) -> None:
+    assert sorted(path.name for path in artifact.iterdir()) == [
+        "aws_lambda_powertools",
+        "boto3",
+        "botocore",
+        "certifi",
+        "charset_normalizer",
+        "dateutil",
+        "handler",
+        "idna",
+        "jmespath",
+        "requests",
+        "s3transfer",
+        "six.py",
+        "typing_extensions.py",
+        "urllib3",
+    ]
+
+
+def test_the_handler_is_the_one_of_this_repository(artifact: Path) -> None:
+    ours = {name: content for name, content in files(ROOT / "handler").items() if "__pycache__" not in name}
+    assert files(artifact / "handler") == ours
+
+
+def test_nothing_is_compiled_for_another_machine(artifact: Path) -> None:
+    libraries = {str(path.relative_to(artifact)): path for path in artifact.rglob("*.so*")}
+    assert libraries  # or this proves nothing
+    assert [name for name in libraries if "cpython-313-aarch64-linux-gnu" not in name] == []
+    machines = {path.read_bytes()[18:20] for path in libraries.values()}
+    assert machines == {b"\xb7\x00"}  # EM_AARCH64 in the ELF header
+
+
+def test_no_service_but_dynamodb_is_described(artifact: Path) -> None:
+    assert [path.name for path in (artifact / "botocore/data").iterdir() if path.is_dir()] == ["dynamodb"]
+
+
+def test_the_zip_is_small(artifact: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files(artifact).items():
+            archive.writestr(name, content)
+    size = (tmp_path / "zip").stat().st_size
+    print(f"the zip is {size / 1e6:.2f} MB")
+    assert size <= LARGEST_ZIP
+
+
+def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
+    build(tmp_path)
+    assert files(tmp_path / "SamplerFunction") == files(artifact)
+
+
+@pytest.mark.parametrize("module", ["handler.app"])
+def test_it_needs_nothing_that_is_not_in_it(artifact: Path, module: str) -> None:
+    python = ROOT / ".venv-lambda/bin/python"
+    code = f"import {module}, handler.dynamodb as d; d.dynamodb_client(); print(d.boto3.__file__)"
+    printed = run(python, "-S", "-B", "-c", code, PYTHONPATH=str(artifact))
+    assert printed.strip() == str(artifact / "boto3/__init__.py")

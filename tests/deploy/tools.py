@@ -1,0 +1,62 @@
+"""The tools of the deployment, each from an environment of its own (see the Makefile)."""
+
+import json
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from servers import AWS, clean_environment
+
+ROOT = Path(__file__).parents[2]
+SAM = ROOT / ".venv-sam/bin/sam"
+CFN_LINT = ROOT / ".venv-sam/bin/cfn-lint"
+CHECKOV = ROOT / ".venv-checkov/bin/checkov"
+MINISTACK = ROOT / ".venv-lambda/bin/ministack"
+RUNTIME = ROOT / ".venv-lambda/bin/python"
+"""The Python that runs the artifact: the one of Lambda if this machine has it."""
+PATIENCE_SECONDS = 180.0
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a tool in the repository; what it printed, or AssertionError with it."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=clean_environment(**AWS, SAM_CLI_TELEMETRY="0", **environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command} failed: {done.stdout}"
+    return done.stdout
+
+
+def build(directory: Path) -> None:
+    """Build the artifact as `sam build` does for a user."""
+    run(SAM, "build", "--build-dir", directory)
+
+
+@cache
+def transformed(path: Path) -> Any:
+    """A template as CloudFormation gets it, short forms written out and SAM's resources translated."""
+    return json.loads(run(SAM.with_name("python"), ROOT / "tests/deploy/transform.py", path))
+
+
+@cache
+def template(path: Path) -> Any:
+    """A template as it is written, short forms written out."""
+    return json.loads(run(SAM.with_name("python"), ROOT / "tests/deploy/transform.py", "--parse", path))
+
+
+@cache
+def interface_emulator() -> Path:
+    """AWS's Lambda Runtime Interface Emulator for this machine; SAM's wheel brings it."""
+    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+    (found,) = (ROOT / ".venv-sam/lib").glob(f"python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
+    found.chmod(0o755)
+    return found
