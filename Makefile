@@ -28,7 +28,7 @@ test: lint $(TABLES) ## Everything that is checked before a change lands
 	$(BIN)/python -m pytest
 
 test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The deployment, for real
-	$(BIN)/python -m pytest tests/deploy
+	$(BIN)/python -m pytest -r sx tests/deploy
 
 lint: $(VENV)/tests
 	$(BIN)/ruff format --check
@@ -87,7 +87,8 @@ $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
 	@touch $@
 
 $(TABLES): tests/deploy/package-lock.json
-	if command -v npm >/dev/null; then npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@; fi
+	if command -v npm >/dev/null; then npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@; \
+	else echo "npm is missing: the tests of the table run against moto only, and skip dynalite" >&2; fi
 
 # The one interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt.
 BENCH_PYTHON ?= $(PYTHON)
