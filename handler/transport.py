@@ -1,8 +1,8 @@
 """One GET over `requests`, set up once: one connection pool, one SSLContext, every wait bounded.
 
-`requests` prepares the request and brings the environment's proxies and CA bundle; its adapter is then called
-directly, because Session.send does all of that again for each call, follows redirects, and reads the CA bundle again
-for every connection (urllib3 issue 3623).
+`requests` prepares the request and brings the environment's proxies and CA bundle, once for each URL; urllib3 then
+sends it, because requests does all of that again for each call, follows redirects, and reads the CA bundle again for
+every connection (urllib3 issue 3623).
 """
 
 import ssl
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import requests
 from certifi import where
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -55,25 +56,36 @@ class Transport:
     def get(self, url: str, connect_seconds: float, read_seconds: float) -> Answer:
         """Fetch a URL without following redirects; `read_seconds` is for the whole answer. Raises NotDelivered."""
         try:
-            request, proxies = self._prepared(url)
-            response = self._adapter.send(request, True, (connect_seconds, read_seconds), True, None, proxies)
-            body = response.raw.read(LARGEST_BODY + 1, decode_content=True)
+            pool, target, headers = self._prepared(url)
+            response = pool.urlopen(
+                "GET",
+                target,
+                headers=headers,
+                retries=False,
+                assert_same_host=False,  # a proxy is sent the whole URL
+                timeout=Timeout(connect=connect_seconds, read=read_seconds),
+                preload_content=False,
+            )
+            body = response.read(LARGEST_BODY + 1)
             if len(body) > LARGEST_BODY:
                 response.close()
                 raise NotDelivered(f"the body is larger than {LARGEST_BODY} bytes")
-            response.raw.release_conn()
-            return Answer(response.status_code, response.headers, body)
+            response.release_conn()
+            return Answer(response.status, response.headers, body)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             *_, root = causes = list(_causes(error))
             stale = any(isinstance(cause, StaleConnection) for cause in causes)
             raise NotDelivered(_reason(root), stale=stale) from error
 
-    def _prepare(self, url: str) -> tuple[requests.PreparedRequest, Any]:
+    def _prepare(self, url: str) -> tuple[HTTPConnectionPool, str, Any]:
+        """The pool of connections to the host or its proxy, what to ask it for, and the headers."""
         request = self._session.prepare_request(requests.Request("GET", url))
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
         if url.lower().startswith("https:"):
             self._adapter.trust(settings["verify"])
-        return request, settings["proxies"]
+        proxies = settings["proxies"]
+        pool = self._adapter.get_connection_with_tls_context(request, True, proxies)
+        return pool, self._adapter.request_url(request, proxies), request.headers
 
 
 class _Adapter(HTTPAdapter):
@@ -103,9 +115,6 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = POOLS
         return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to set on the connection: the shared SSLContext verifies."""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
