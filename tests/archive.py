@@ -1,0 +1,69 @@
+"""A table on a stand-in for DynamoDB, and the program that reads it and fills it, in a process of its own."""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import program
+from servers import AWS, aws_client, create_table
+
+from handler.record import Item, Record
+from handler.times import format_time
+
+PAST = 1_704_067_200
+"""2024-01-01T00:00:00Z: every slot of that day is over, in whatever year the tests run."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The table, a client that looks into it past the code under test, and the environment that points there."""
+
+    name: str
+    client: Any
+    environment: dict[str, str]
+
+    def start(self, *flags: str, **more: Any) -> "subprocess.Popen[str]":
+        """Start the program, and leave it running."""
+        return program.start(*flags, **(self.environment | more))
+
+    def run(self, *flags: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end."""
+        with self.start(*flags, **more) as process:
+            return program.finished(process)
+
+    def fill(self, items: Sequence[Item]) -> None:
+        """Put items as they are."""
+        for start in range(0, len(items), 25):
+            requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+            assert not self.client.batch_write_item(RequestItems={self.name: requests})["UnprocessedItems"]
+
+    def items(self) -> list[Item]:
+        """What the table holds, in the order of its keys."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name)
+        found = [item for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda item: (item["series"]["S"], item["slot"]["S"]))
+
+    def records(self) -> list[Record]:
+        """The records that the table holds."""
+        return [Record.from_item(item) for item in self.items()]
+
+
+@contextmanager
+def open_archive(url: str) -> Iterator[Archive]:
+    """A new table."""
+    with aws_client("dynamodb", url) as client:
+        name = create_table(client)
+        yield Archive(name, client, AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": name})
+
+
+def record(minute: int = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: Any) -> Record:
+    """A record of so many minutes into 2024."""
+    values = {"obi": 0.25, "notional_bid": 5.0, "notional_ask": 3.0, **values}
+    return Record(timestamp=format_time(PAST + 60 * minute + 7), symbol=symbol, levels=levels, **values)
+
+
+def lines(records: Iterable[Record], *, detail: bool = False) -> str:
+    """What the sampler prints of them."""
+    return "".join(f"{one.to_line(detail=detail)}\n" for one in records)
