@@ -22,7 +22,7 @@ from handler.settings import Settings
 from handler.table import Table
 
 logger = Logger(service="handler", log_uncaught_exceptions=True)
-metrics = Metrics(namespace="OrderBookImbalance", service="sampler")
+metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 
 class Function:

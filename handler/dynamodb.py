@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 from handler.errors import TableError
 
 CONNECT_SECONDS = 2.0
-READ_SECONDS = 4.0
+READ_SECONDS = 3.0
 """A request takes milliseconds; these bound how far one try can outlast its deadline."""
 
 PASSING_CODES = {
@@ -54,9 +54,17 @@ def dynamodb_client(attempts: int = 6) -> Any:
     )
     try:
         # boto3 by itself takes the region from AWS_DEFAULT_REGION only
-        return boto3.client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
+        client = boto3.client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
     except FAILURES as error:
         raise TableError(f"DynamoDB: {_words(error)}") from error
+    client.meta.events.register("after-call.dynamodb", _recognise)
+    return client
+
+
+def _recognise(parsed: Any, **_: Any) -> None:
+    """Raise an error where success was answered by something else: boto3 takes any page with status 200 for one."""
+    if "RequestId" not in parsed["ResponseMetadata"]:
+        raise ResponseParserError("what answered is not DynamoDB, perhaps a proxy")
 
 
 def translated(error: Exception, table: str) -> TableError:

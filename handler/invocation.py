@@ -12,8 +12,10 @@ from handler.record import Record
 from handler.sampler import Missing, Sample, Sampler
 from handler.times import NoTime, format_time, read_time, slot_start, slots_of_minute
 
-LONGEST_RESERVE_SECONDS = 10.0
-"""Kept free at the end of the function's time for storing and reporting; a third of it where that is less."""
+LAST_PUT_SECONDS = 5.5
+"""Before the function's end no more is stored: one try, connecting and reading (dynamodb.py), can take so long."""
+STORING_SECONDS = 4.5
+"""Before that no more is fetched, so that there is time to store."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def asked_slots(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
         return slots_of_minute(read_time(time), interval_seconds)
     except (NoTime, TypeError) as error:
         raise UsageError(
-            f"the event's time is {time!r}: send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {{}}"
+            f"the event's time is {time!r:.100}: send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {{}}"
         ) from error
 
 
@@ -59,8 +61,9 @@ class Invocation:
         self._delivery = delivery
         self._interval_seconds = interval_seconds
         self._clock = clock
-        self._deadline = deadline
-        self._last_fetch = deadline - min(LONGEST_RESERVE_SECONDS, (deadline - clock.monotonic()) / 3)
+        seconds = deadline - clock.monotonic()
+        self._last_put = deadline - min(LAST_PUT_SECONDS, seconds * 2 / 3)
+        self._last_fetch = self._last_put - min(STORING_SECONDS, seconds / 6)
 
     def run(self, slots: Iterable[int]) -> Tally:
         """Sample each slot in its time. Failures are tallied; nothing is raised, so that one cannot hurt another."""
@@ -90,7 +93,7 @@ class Invocation:
         for missing in samples:
             if isinstance(missing, Missing):
                 self._note_missing(missing)
-        stored = self._delivery.deliver(records, self._deadline)
+        stored = self._delivery.deliver(records, self._last_put)
         self.tally.sampled += len(records)
         self.tally.stored += stored.stored
         self.tally.duplicates += stored.duplicates

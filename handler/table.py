@@ -134,7 +134,7 @@ class Table:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except FAILURES as error:
-            answer = getattr(error, "response", {})
+            answer = getattr(error, "response", None) or {}  # what brings no answer has one that is None
             if answer.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 unheard = unheard or answer["ResponseMetadata"].get("RetryAttempts", 0) > 0
                 return _Put.STORED if unheard and answer.get("Item") == item else _Put.DUPLICATE

@@ -171,7 +171,7 @@ def test_the_metrics_count_what_became_of_the_samples_and_name_no_pair(start_con
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "OrderBookImbalance"
     assert directive["Dimensions"] == [["service"]]
-    assert metrics["service"] == "sampler"
+    assert metrics["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
     counts = {name: metrics[name] for name in ("Sampled", "Stored", "Duplicates", "FetchFailures", "StoreFailures")}
     assert counts == {"Sampled": [1], "Stored": [1], "Duplicates": [0], "FetchFailures": [1], "StoreFailures": [0]}
     assert {"LagSeconds", "UsedWeight"} < metrics.keys()

@@ -114,7 +114,6 @@ def test_a_failing_table_costs_an_error_but_not_the_record(start_function: Start
     assert [Record.from_line(line).obi for line in function.record_lines] == [0.491184]
 
 
-@pytest.mark.xfail(strict=True, reason="handler.table: a put outlasts its deadline by the time it is waited for")
 def test_a_table_that_hangs_ends_in_an_error_of_ours_before_the_timeout_kills_the_function(
     start_function: StartFunction,
 ) -> None:
