@@ -13,7 +13,10 @@ PLACES = 6
 SANE_TOTAL = 1e18
 """More than any side adds up to: the exchange caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
 
-_EXACT = Context(prec=80)
+SANE_PRICE = 1e-18
+"""Less than any price: the exchange writes 8 decimal places."""
+
+_EXACT = Context(prec=80)  # more digits than any sum or ratio of sane amounts has
 _SLACK = 2.0**-50  # relative; the four roundings between an exact sum and its float cost at most 2**-51
 
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str)  # a bare number keeps its digits, as the quoted ones do
@@ -87,12 +90,10 @@ def _side(levels: Any) -> Side:
         raise TypeError("a side is not a list of levels")
     prices, quantities = [level[0] for level in levels], [level[1] for level in levels]
     text = "".join(prices) + "".join(quantities)  # raises TypeError where a price or quantity is not a number
-    if not text.isascii() or "_" in text:
-        raise ValueError("a number is written as float() takes it but JSON does not")
+    if levels and not (text.isascii() and text.replace(".", "").isdecimal()):
+        raise ValueError("a number is not written in plain digits")
     side = Side(prices, quantities, list(map(float, prices)), list(map(float, quantities)))
-    if levels and not (min(side.prices) > 0 and min(side.quantities) >= 0):
-        raise ValueError("a price or a quantity is negative")
-    if not (sum(side.prices) < SANE_TOTAL and sum(side.quantities) < SANE_TOTAL):  # false for NaN and infinity too
+    if (levels and min(side.prices) < SANE_PRICE) or max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
         raise ValueError("a price or a quantity is no real amount")
     return side
 
