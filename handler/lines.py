@@ -11,6 +11,11 @@ _START = re.compile(r'("?)\{\s*(\\?)"timestamp\2"\s*:')
 _FIRST_MEMBER = re.compile(rb'\s*"timestamp"\s*:')
 _MEMBER_OR_END = re.compile(rb'\s*("\w+"\s*:|\})')
 
+MOST_DAMAGED = 100
+"""Records of one line that may be damaged; what follows is no log, and each costs as much time as the line is long."""
+MOST_JOINED = 50
+"""Lines that one indented record can take: it has not so many keys."""
+
 _decoder = json.JSONDecoder()
 
 
@@ -28,7 +33,7 @@ def with_indented_joined(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     held: list[bytes] = []
     number = 0
     for number, line in enumerate(lines, start=1):
-        if held and not _goes_on(held, line):
+        if held and not (len(held) < MOST_JOINED and _goes_on(held, line)):
             yield number - len(held), b"".join(held)
             held = []
         held.append(line)
@@ -43,8 +48,8 @@ def _goes_on(held: list[bytes], line: bytes) -> bool:
 
 
 def _records(text: str) -> Iterator[Record | DamagedRecord]:
-    end = 0
-    while start := _START.search(text, end):
+    end = damaged = 0
+    while damaged < MOST_DAMAGED and (start := _START.search(text, end)):
         end = start.end()
         quoted, escaped = start.groups()
         brace = start.start() + len(quoted)
@@ -58,7 +63,9 @@ def _records(text: str) -> Iterator[Record | DamagedRecord]:
                 message, end = _decoder.raw_decode(text, start.start())
                 yield from _records(message)
         except (ValueError, RecursionError) as error:
-            yield DamagedRecord(f"cut off or not JSON: {error}")
+            damaged += 1
+            rest = "; the rest of this line is left out" if damaged == MOST_DAMAGED else ""
+            yield DamagedRecord(f"cut off or not JSON: {error}{rest}")
 
 
 def _record(text: str) -> Record | DamagedRecord:

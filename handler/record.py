@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, NamedTuple, Self, get_args
 
 from handler.times import NoTime, format_time, parse_time, slot_start
@@ -109,6 +108,10 @@ class Record(NamedTuple):
 KEYS = Record._fields[:6]
 """The keys that every record has, in their order."""
 
+LONGEST_TEXT = 300
+SMALLEST, LARGEST = 1e-18, 1e38
+"""What a record can hold, and a table too: DynamoDB refuses longer keys and numbers of more than 38 digits."""
+
 _TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotations__.items()}
 _KINDS = {str: "text", int: "whole number", float: "number"}
 
@@ -117,11 +120,19 @@ def _checked_value(key: str, value: Any) -> Any:
     kind = _TYPES[key]
     if value is None and key not in KEYS:
         return None
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < LARGEST:
         value = float(value)
-    if type(value) is not kind or (kind is float and not isfinite(value)):
-        raise DamagedRecord(f"{key} is {value!r}, not a {_KINDS[kind]}")
+    if type(value) is not kind or not (_is_sane_text(value) if kind is str else _is_sane_number(value)):
+        raise DamagedRecord(f"{key} is {value!r:.100}, not a {_KINDS[kind]}")
     return value
+
+
+def _is_sane_text(text: str) -> bool:
+    return len(text) <= LONGEST_TEXT and text.isprintable()
+
+
+def _is_sane_number(value: float) -> bool:
+    return value == 0 or SMALLEST <= abs(value) < LARGEST  # false for NaN
 
 
 def no_data(timestamp: str, symbol: str, levels: int) -> Record:

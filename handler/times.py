@@ -22,7 +22,7 @@ def parse_time(text: str) -> int:
     """Read what `format_time` wrote, into epoch seconds. Raises NoTime for any other way to write it."""
     moment = read_time(text)
     if format_time(moment) != text:
-        raise NoTime(f"{text!r} is not written as YYYY-MM-DDThh:mm:ssZ")
+        raise NoTime(f"{text!r:.100} is not written as YYYY-MM-DDThh:mm:ssZ")
     return int(moment)
 
 
@@ -30,11 +30,13 @@ def read_time(text: str) -> float:
     """Read an ISO 8601 time with its zone, into epoch seconds. Raises NoTime."""
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise NoTime(f"{text!r} has no zone: put Z behind it for UTC")
-        return moment.timestamp()
     except (ValueError, OverflowError) as error:
-        raise error if isinstance(error, NoTime) else NoTime(f"{text!r} is no time") from error
+        raise NoTime(f"{text!r:.100} is no time") from error
+    if moment.tzinfo is None:
+        raise NoTime(f"{text!r:.100} has no zone: put Z behind it for UTC")
+    if not 0 <= moment.timestamp() <= _LAST:
+        raise NoTime(f"{text!r:.100} is not from 1970 to 9999")
+    return moment.timestamp()
 
 
 def read_moment(text: str, now: float) -> float:
