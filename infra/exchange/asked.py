@@ -31,6 +31,8 @@ class Asked:
     """`ok`, a name of the table of faults, or `closed`: it came on a connection that close-reuse had doomed."""
     body: bytes
     """Of a depth answer, before compression and before a delivery that loses some of it; otherwise empty."""
+    retry_after: str | None = None
+    """The answer's header of that name, in seconds."""
 
 
 def asked(connection: int, request: Request, outcome: Outcome, now_seconds: float) -> Asked:
@@ -50,4 +52,5 @@ def asked(connection: int, request: Request, outcome: Outcome, now_seconds: floa
         status=answer.status if sent else 0,
         fault=fault,
         body=answer.body if sent and query.path == DEPTH else b"",
+        retry_after=dict(answer.headers).get("Retry-After"),
     )

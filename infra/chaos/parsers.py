@@ -1,0 +1,131 @@
+"""Every parser of the product: how to call it with bytes from outside, what it may raise, and what it takes gladly."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from handler.answer import meaning
+from handler.asked import ENVIRONMENT, Asked
+from handler.book import Book, MalformedBook, measure, parse_book
+from handler.commands.history import FLAGS as HISTORY_FLAGS
+from handler.commands.history import Query
+from handler.commands.sample import FLAGS as SAMPLE_FLAGS
+from handler.errors import UsageError
+from handler.flags import Parser
+from handler.invocation import asked_slots
+from handler.lines import records_in
+from handler.record import DamagedRecord, Record
+from handler.settings import Settings
+from handler.times import NoTime, format_time, read_moment
+
+NOW = 1_795_262_400.0
+LINE = (
+    b'{"timestamp":"2026-11-22T10:00:00Z","symbol":"BTCUSDT","obi":0.153847,"notional_bid":150000.5,'
+    b'"notional_ask":110000.25,"levels":5,"obi_quantity":null,"best_bid":1e-08,"mid":90000.0,"last_update_id":7,'
+    b'"host":"127.0.0.1","latency_ms":1.5}'
+)
+DEPTH = b'{"lastUpdateId":7,"bids":[["90000.10000000","1.50000000"],["89999",2.5,[]]],"asks":[["90000.2","1"]]}'
+
+
+class Target(NamedTuple):
+    """A parser: what calls it, the errors that are clean, examples of what it takes, one a line or a value."""
+
+    call: Callable[[bytes], object]
+    clean: tuple[type[BaseException], ...]
+    examples: tuple[bytes, ...]
+
+
+def _depth(data: bytes) -> None:
+    book = parse_book(data)
+    Record("2026-11-22T10:00:00Z", "BTCUSDT", levels=5, **measure(book, 5)._asdict()).to_line(detail=True)
+
+
+def _answer(data: bytes) -> None:
+    status, _, rest = data.partition(b" ")
+    retry_after, _, body = rest.partition(b"\r\n")
+    headers = {"Retry-After": retry_after.decode("latin-1")}
+    found = meaning(int(status) if status.isdigit() and len(status) < 4 else 200, headers, body, NOW)
+    if isinstance(found, Book):
+        measure(found, 5)
+
+
+def _same_again(record: Record) -> None:
+    record.to_item(60, 7)
+    line = record.to_line(detail=True)
+    line.encode()
+    if Record.from_line(line) != record:
+        raise AssertionError("a record does not read back as it was written")
+    Record.from_item(record.to_item(60))
+
+
+def _line(data: bytes) -> None:
+    _same_again(Record.from_line(data.decode(errors="replace")))
+
+
+def _log(data: bytes) -> None:
+    for found in records_in(data):
+        if isinstance(found, Record):
+            _same_again(found)
+
+
+def _event(data: bytes) -> None:
+    import json
+
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        event = data.decode(errors="replace")
+    for slot in asked_slots(event, 60, NOW):
+        format_time(slot)
+
+
+def _moment(data: bytes) -> None:
+    format_time(read_moment(data.decode(errors="surrogateescape"), NOW))
+
+
+def _history(data: bytes) -> None:
+    flags = Parser(" history", "", HISTORY_FLAGS).read(data.decode(errors="surrogateescape").split("\n"))
+    query = Query.read(Asked(flags, {}), NOW)
+    format_time(query.since), format_time(query.until)
+
+
+def _flags(data: bytes) -> None:
+    flags = Parser("", "", SAMPLE_FLAGS).read(data.decode(errors="surrogateescape").split("\n"))
+    Settings.read(flags, {})
+
+
+def _environment(data: bytes) -> None:
+    words = data.decode(errors="surrogateescape").split("\n")
+    Settings.read({}, {"OBI_SYMBOLS": "BTC"} | dict(zip(ENVIRONMENT.values(), words, strict=False)))
+
+
+TARGETS: dict[str, Target] = {
+    "depth body": Target(_depth, (MalformedBook,), (DEPTH,)),
+    "answer": Target(
+        _answer,
+        (),
+        (
+            b"200 0\r\n" + DEPTH,
+            b'418 7\r\n{"code":-1003,"msg":"IP banned until 1795341600000."}',
+            b'400 x\r\n{"code":1}',
+        ),
+    ),
+    "JSON line": Target(_line, (DamagedRecord,), (LINE,)),
+    "log line": Target(
+        _log,
+        (),
+        (b"2026-11-22T10:00:01 " + LINE, b'{"message": "' + LINE.replace(b'"', b'\\"') + b'\\n"}', LINE + b"\t" + LINE),
+    ),
+    "event": Target(
+        _event, (UsageError,), (b'{"scheduled_time":"2026-11-22T10:00:00Z"}', b'{"time":"0001-01-01T00:00:00+14:00"}')
+    ),
+    "--since": Target(_moment, (NoTime,), (b"24h", b"2026-11-22T10:00:00+01:00", b"2026-11-22", b"999999999w")),
+    "history's flags": Target(_history, (UsageError,), (b"--symbol\nBTC\n--since\n7d\n--until\n2026-11-22",)),
+    "flags": Target(
+        _flags,
+        (UsageError,),
+        (b"--symbol\nBTC\nETH\n--levels\n5\n--base-url\nhttp://u:p@[::1]:80/a\n--retention-days=7\n--detail",),
+    ),
+    "environment": Target(
+        _environment, (UsageError,), (b"BTC,ETH\n5,20\n60\nUSDT\nhttps://a,http://b:8080/x\nmine\n365",)
+    ),
+}

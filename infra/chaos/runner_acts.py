@@ -1,0 +1,167 @@
+"""The acts of the runner: each a function from the stage to its books."""
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.chaos.books import Books
+from infra.chaos.cast import Cast, Stage, wait_until
+from infra.chaos.processes import Program
+from infra.exchange.plan import PASSING
+
+SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
+STORM = (
+    *(name for name in PASSING if name != "429"),
+    *("redirect", "huge=8", "empty", "bids-only", "asks-only", "crossed", "short", "three-elements"),
+)
+"""Everything that can go wrong with a body or a connection."""
+
+
+def storm(stage: Stage) -> Books:
+    """Two exchanges that fail every third request in every way, and a process that is killed again and again."""
+    with Cast(stage, "storm", SIX) as cast:
+        for _ in range(2):
+            cast.exchange(rate=0.35, faults=STORM)
+        end = time.monotonic() + stage.seconds
+        while time.monotonic() < end - 4:
+            program = cast.start()
+            wait_until(min(time.monotonic() + cast.draw.uniform(2.5, 7), end))
+            cast.kill(program)
+            time.sleep(cast.draw.uniform(0, 1.5))
+        last = cast.start()
+        time.sleep(4)
+        stop(cast, last)
+        return cast.books()
+
+
+def table(stage: Stage) -> Books:
+    """A table that throttles, fails, hangs, loses answers, goes away and comes back; pairs delisted on the way."""
+    with Cast(stage, "table", SIX) as cast:
+        exchange, start = cast.exchange(), time.monotonic()
+        cast.proxy.rate = 0.15
+        program = cast.start()
+        for share, act in (
+            (0.25, cast.proxy.leave),
+            (0.6, cast.proxy.come_back),
+            (0.7, lambda: exchange.delist(cast.draw.choice(SIX))),
+            (0.8, lambda: setattr(cast.proxy, "rate", 0.0)),
+        ):
+            wait_until(start + stage.seconds * share)
+            act()
+        wait_until(start + stage.seconds)
+        stop(cast, program)
+        return cast.books()
+
+
+def limits(stage: Stage) -> Books:
+    """429 and bans, told in the header or in words; at last a 429 that says nothing, which is for the whole minute."""
+    with Cast(stage, "limits", SIX[:4]) as cast:
+        exchange, start = cast.exchange(), time.monotonic()
+        program = cast.start()
+        rests = ["429=2", "418=5", "418-until=4.5"]
+        cast.draw.shuffle(rests)
+        for number, fault in enumerate([*rests, "429"]):
+            wait_until(start + 3 + (stage.seconds - 3) * number / 4)
+            exchange.script([fault])
+        wait_until(start + stage.seconds)
+        stop(cast, program)
+        return cast.books()
+
+
+def ban(stage: Stage) -> Books:
+    """A ban that does not say how long it is: the shortest there is, two minutes."""
+    with Cast(stage, "ban", SIX[:2]) as cast:
+        exchange, start = cast.exchange(), time.monotonic()
+        program = cast.start()
+        wait_until(start + 3)
+        exchange.script(["418"])
+        wait_until(start + stage.seconds)
+        stop(cast, program)
+        return cast.books()
+
+
+def region(stage: Stage) -> Books:
+    """A host that is closed to the region, then the other one too: the program says so, and ends."""
+    with Cast(stage, "region", SIX[:1], (5,)) as cast:
+        first, second = cast.exchange(), cast.exchange()
+        first.script(["451*"])
+        program = cast.start()
+        time.sleep(6)
+        second.script(["451*"])
+        code, asked = program.wait(), [len(exchange.requests) for exchange in cast.exchanges]
+        books = cast.books()
+        expect(
+            books, (code, asked[0]) == (1, 1), f"region: exit code {code}, the closed host was asked {asked[0]} times"
+        )
+        return books
+
+
+def clock(stage: Stage) -> Books:
+    """A wall clock that is set forward and back, by fractions of a second and by minutes."""
+    with Cast(stage, "clock", SIX[:4]) as cast:
+        cast.exchange(rate=0.1, faults=("500", "reset", "close-reuse"))
+        steps = [90.0, -45.0, 0.4, -0.4, 7.5, -30.25, 1.0, -1.0]
+        cast.draw.shuffle(steps)
+        pause = (stage.seconds - 4) / len(steps)
+        program = cast.start(steps=",".join(f"{4 + pause * number}:{step:+}" for number, step in enumerate(steps)))
+        time.sleep(stage.seconds)
+        stop(cast, program)
+        return cast.books()
+
+
+def slow_reader(stage: Stage) -> Books:
+    """A reader that takes a line now and then, so that the runner cannot get rid of its lines; then it goes away."""
+    with Cast(stage, "slow-reader", SIX[:4]) as cast:
+        cast.exchange()
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        with os.fdopen(writing, "wb") as pipe:
+            program = cast.start(stdout=pipe, broken=True)
+        reader = threading.Thread(target=_read_slowly, args=(reading, program.stdout, stage.seconds))
+        reader.start()
+        reader.join()
+        code = program.wait()
+        cast.silent = True  # what was in the pipe when it was closed is in the table, and nobody has read it
+        books = cast.books()
+        expect(books, code == 0, f"slow-reader: exit code {code} after its reader had gone")
+        return books
+
+
+def full_disk(stage: Stage) -> Books:
+    """A full disk behind stdout: one sentence, exit code 1, and the first tick is stored all the same."""
+    with Cast(stage, "full-disk", SIX[:2]) as cast, Path("/dev/full").open("wb") as disk:
+        cast.exchange()
+        cast.silent = True
+        code = cast.start(stdout=disk, broken=True).wait()
+        books = cast.books()
+        expect(books, code == 1, f"full-disk: exit code {code}")
+        return books
+
+
+ACTS: tuple[Callable[[Stage], Books], ...] = (storm, table, limits, ban, region, clock, slow_reader, full_disk)
+
+
+def stop(cast: Cast, program: Program) -> None:
+    """SIGTERM, on which it ends with 0."""
+    code = program.end(signal.SIGTERM)
+    if code:
+        raise RuntimeError(f"{cast.act}: exit code {code} on SIGTERM: {program.stderr.read_text()[-500:]}")
+
+
+def expect(books: Books, fine: bool, otherwise: str) -> None:
+    """Note what is not as it should be."""
+    if not fine:
+        books.problems.append(otherwise)
+
+
+def _read_slowly(reading: int, path: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    with os.fdopen(reading, "rb") as lines, path.open("ab") as kept:
+        while time.monotonic() < end and (line := lines.readline()):
+            kept.write(line)
+            kept.flush()
+            time.sleep(0.25)
