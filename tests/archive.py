@@ -1,14 +1,16 @@
 """A table on a stand-in for DynamoDB, and the program that reads it and fills it, in a process of its own."""
 
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import program
+import pytest
 from servers import AWS, aws_client, create_table
 
+from handler.cli import main
 from handler.record import Item, Record
 from handler.times import format_time
 
@@ -33,6 +35,13 @@ class Archive:
         with self.start(*flags, **more) as process:
             return program.finished(process)
 
+    def run_here(self, *flags: str) -> int:
+        """Run the command line in this process, which spares the start of another; returns the exit code."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            return main(flags)
+
     def fill(self, items: Sequence[Item]) -> None:
         """Put items as they are."""
         for start in range(0, len(items), 25):
@@ -51,11 +60,15 @@ class Archive:
 
 
 @contextmanager
-def open_archive(url: str) -> Iterator[Archive]:
-    """A new table."""
+def archives(url: str) -> Iterator[Callable[[], Archive]]:
+    """What makes a new table whenever it is called."""
     with aws_client("dynamodb", url) as client:
-        name = create_table(client)
-        yield Archive(name, client, AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": name})
+
+        def new() -> Archive:
+            name = create_table(client)
+            return Archive(name, client, AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": name})
+
+        yield new
 
 
 def record(minute: int = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: Any) -> Record:

@@ -5,13 +5,12 @@ import io
 import os
 import pty
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-from archive import PAST, Archive, lines, open_archive, record
+from archive import PAST, Archive, archives, lines, record
 from conftest import FakeClock
 from program import PATIENCE_SECONDS, run
 from servers import moto
@@ -30,6 +29,8 @@ ALL = ["--symbol", "BTC,ETH,SOL", "--levels", "5,20"]
 DAY = ["--since", "2024-01-01", "--until", "2024-01-02"]
 BTC = ["--symbol", "BTC"]
 
+Capture = pytest.CaptureFixture[str]
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
@@ -37,17 +38,23 @@ def url() -> Iterator[str]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def new_archive(url: str) -> Iterator[Callable[[], Archive]]:
+    with archives(url) as new:
+        yield new
+
+
 @pytest.fixture
-def archive(url: str) -> Iterator[Archive]:
-    with open_archive(url) as found:
-        yield found
+def archive(new_archive: Callable[[], Archive]) -> Archive:
+    return new_archive()
 
 
 @pytest.fixture(scope="module")
-def sampled(url: str) -> Iterator[tuple[Archive, list[Record]]]:
+def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
     """A table that a runner filled, slot by slot, and the records in the order in which they were printed."""
     clock, printed = FakeClock(time=PAST + 1.5), list[Record]()
-    with open_archive(url) as archive, Exchange(SYMBOLS, tick_ms=60_000, clock=clock.time) as exchange:
+    archive = new_archive()
+    with Exchange(SYMBOLS, tick_ms=60_000, clock=clock.time) as exchange:
         table = Table(archive.name, client=archive.client)
         delivery = Delivery(lambda line: printed.append(Record.from_line(line)), detail=True, store=table)
 
@@ -57,7 +64,7 @@ def sampled(url: str) -> Iterator[tuple[Archive, list[Record]]]:
         sampler = Sampler(Binance((exchange.url,), clock=clock), SYMBOLS, LEVELS, clock=clock)
         runner = Runner(sampler, deliver, interval_seconds=60, aligned=True, clock=clock)
         assert runner.run(SLOTS) == len(SYMBOLS) * len(LEVELS) * SLOTS
-        yield archive, printed
+    return archive, printed
 
 
 @pytest.fixture
@@ -113,19 +120,10 @@ def test_series_come_in_the_order_asked_for_in_each_slot(sampled: tuple[Archive,
     ],
 )
 def test_a_range_holds_its_first_moment_and_not_its_last(
-    filled: Archive, since: str, until: str, expected: list[int], monkeypatch: pytest.MonkeyPatch, capfd: Any
+    filled: Archive, since: str, until: str, expected: list[int], capfd: Capture
 ) -> None:
-    assert in_process(filled, monkeypatch, "history", *BTC, "--since", since, "--until", until) == 0
+    assert filled.run_here("history", *BTC, "--since", since, "--until", until) == 0
     assert minutes(capfd.readouterr().out) == expected
-
-
-def in_process(archive: Archive, monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
-    """Run the command line without the half second that a process costs."""
-    from handler.cli import main
-
-    for name, value in archive.environment.items():
-        monkeypatch.setenv(name, value)
-    return main(flags)
 
 
 @pytest.mark.parametrize(
@@ -139,30 +137,30 @@ def in_process(archive: Archive, monkeypatch: pytest.MonkeyPatch, *flags: str) -
     ],
 )
 def test_relative_moments_are_so_long_ago_and_the_default_is_a_day(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any, flags: list[str], expected: list[int]
+    archive: Archive, capfd: Capture, flags: list[str], expected: list[int]
 ) -> None:
     now = time.time() - 600
     hours = {format_time(now - hour * 3600): hour for hour in (25, 23, 1)}
     archive.fill([record()._replace(timestamp=timestamp).to_item(60) for timestamp in hours])
-    assert in_process(archive, monkeypatch, "history", *BTC, *flags) == 0
+    assert archive.run_here("history", *BTC, *flags) == 0
     assert [hours[line.split('"')[3]] for line in capfd.readouterr().out.splitlines()] == expected
 
 
-def test_what_has_expired_is_not_shown_although_it_is_still_there(
-    filled: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any
-) -> None:
+def test_what_has_expired_is_not_shown_although_it_is_still_there(filled: Archive, capfd: Capture) -> None:
     filled.fill([record(3).to_item(60, 1), record(4).to_item(60, 36_500)])
-    assert in_process(filled, monkeypatch, "history", *BTC, *DAY) == 0
+    assert filled.run_here("history", *BTC, *DAY) == 0
     assert minutes(capfd.readouterr().out) == [0, 1, 2, 4, 5, 6, 8, 9]
-    assert in_process(filled, monkeypatch, "history", *BTC, *DAY[:2], "--until", "2024-01-01T00:05", "--gaps") == 3
+    assert filled.run_here("history", *BTC, *DAY[:2], "--until", "2024-01-01T00:05", "--gaps") == 3
     assert '"missing":1,"slots":5,"covered":0.8' in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("detail", [False, True])
-def test_csv_has_a_heading_and_the_same_numbers(sampled: tuple[Archive, list[Record]], detail: bool) -> None:
+def test_csv_has_a_heading_and_the_same_numbers(
+    sampled: tuple[Archive, list[Record]], capfd: Capture, detail: bool
+) -> None:
     archive, printed = sampled
-    done = archive.run("history", *ALL, *DAY, "--format", "csv", *(["--detail"] if detail else []))
-    heading, *rows = csv.reader(io.StringIO(done.stdout, newline=""))
+    assert archive.run_here("history", *ALL, *DAY, "--format", "csv", *(["--detail"] if detail else [])) == 0
+    heading, *rows = csv.reader(io.StringIO(capfd.readouterr().out, newline=""))
     keys = Record._fields if detail else KEYS
     assert heading == list(keys)
     assert rows == [["" if value is None else str(value) for value in one[: len(keys)]] for one in printed]
@@ -188,11 +186,20 @@ def test_a_table_is_in_colour_on_a_terminal(filled: Archive) -> None:
         assert b"\x1b[32m+0.2500" in shown.read(100_000)
 
 
-def test_more_than_a_megabyte_streams_page_by_page(archive: Archive) -> None:
-    records = [record(minute, host="h" * 900) for minute in range(1000)]
-    archive.fill([one.to_item(60) for one in records])
-    done = archive.run("history", *BTC, "--since", "2024-01-01", "--until", "2024-02-01", "--detail")
-    assert done.stdout == lines(records, detail=True)
+LARGE = [record(minute, host="h" * 1900) for minute in range(700)]
+"""More than a megabyte, which is what one page holds."""
+
+
+@pytest.fixture(scope="module")
+def large(new_archive: Callable[[], Archive]) -> Archive:
+    archive = new_archive()
+    archive.fill([one.to_item(60) for one in LARGE])
+    return archive
+
+
+def test_more_than_a_megabyte_is_printed_whole(large: Archive) -> None:
+    done = large.run("history", *BTC, *DAY, "--detail")
+    assert done.stdout == lines(LARGE, detail=True)
 
 
 def test_the_missing_slots_are_told_as_ranges_with_the_share_covered(filled: Archive) -> None:
@@ -209,25 +216,25 @@ def test_the_missing_slots_are_told_as_ranges_with_the_share_covered(filled: Arc
 
 
 def test_a_whole_range_is_exit_0_and_one_that_only_one_series_lacks_is_exit_3(
-    sampled: tuple[Archive, list[Record]], monkeypatch: pytest.MonkeyPatch, capfd: Any
+    sampled: tuple[Archive, list[Record]], capfd: Capture
 ) -> None:
     archive, _ = sampled
     hour = ["--since", "2024-01-01", "--until", "2024-01-01T00:50", "--gaps"]
-    assert in_process(archive, monkeypatch, "history", *ALL, *hour) == 0
+    assert archive.run_here("history", *ALL, *hour) == 0
     assert capfd.readouterr().out.count('"missing":0,"slots":50,"covered":1.0') == 6
-    assert in_process(archive, monkeypatch, "history", "--symbol", "BTC", "XRP", *hour) == 3
+    assert archive.run_here("history", "--symbol", "BTC", "XRP", *hour) == 3
     assert capfd.readouterr().out.splitlines()[0].endswith('"slots":50,"covered":1.0}')
 
 
-def test_a_longer_interval_has_fewer_slots(filled: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+def test_a_longer_interval_has_fewer_slots(filled: Archive, capfd: Capture) -> None:
     flags = ["--since", "2024-01-01", "--until", "2024-01-01T00:10", "--gaps", "--interval-seconds", "300"]
-    assert in_process(filled, monkeypatch, "history", *BTC, *flags) == 0
+    assert filled.run_here("history", *BTC, *flags) == 0
     assert '"slots":2' in capfd.readouterr().out
 
 
-def test_the_slot_that_still_runs_is_not_missing(archive: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+def test_the_slot_that_still_runs_is_not_missing(archive: Archive, capfd: Capture) -> None:
     flags = ["--interval_seconds", "86400", "--since", format_time(time.time() // 86_400 * 86_400), "--gaps"]
-    assert in_process(archive, monkeypatch, "history", *BTC, *flags, "--until", "2100-01-01") == 0
+    assert archive.run_here("history", *BTC, *flags, "--until", "2100-01-01") == 0
     assert '"missing":0,"slots":0' in capfd.readouterr().out
 
 
@@ -246,20 +253,18 @@ def test_the_slot_that_still_runs_is_not_missing(archive: Archive, monkeypatch: 
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_exit_2(
-    filled: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any, flags: list[str], words: list[str]
+    filled: Archive, capfd: Capture, flags: list[str], words: list[str]
 ) -> None:
-    assert in_process(filled, monkeypatch, "history", *BTC, *flags) == 2
+    assert filled.run_here("history", *BTC, *flags) == 2
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert [word for word in words if word not in err] == []
 
 
-def test_an_item_that_is_no_record_is_told_with_its_key(
-    filled: Archive, monkeypatch: pytest.MonkeyPatch, capfd: Any
-) -> None:
+def test_an_item_that_is_no_record_is_told_with_its_key(filled: Archive, capfd: Capture) -> None:
     item = record(3).to_item(60)
     filled.fill([{key: item[key] for key in ("series", "slot", "timestamp")}])
-    assert in_process(filled, monkeypatch, "history", *BTC, *DAY) == 1
+    assert filled.run_here("history", *BTC, *DAY) == 1
     out, err = capfd.readouterr()
     assert minutes(out) == [0, 1, 2]
     assert "BTCUSDT#5 at 2024-01-01T00:03:00Z" in err
@@ -293,12 +298,11 @@ def test_what_the_surroundings_lack_is_one_sentence(
     assert [word for word in words if word not in told[0]] == []
 
 
-def test_a_pipe_that_is_closed_early_ends_it_quietly(archive: Archive) -> None:
-    archive.fill([record(minute, host="h" * 600).to_item(60) for minute in range(1000)])
-    with archive.start("history", *BTC, *DAY, "--detail") as process:
+def test_a_pipe_that_is_closed_early_ends_it_quietly(large: Archive) -> None:
+    with large.start("history", *BTC, *DAY, "--detail") as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline() == lines([record(host="h" * 600)], detail=True)
+        assert process.stdout.readline() == lines(LARGE[:1], detail=True)
         process.stdout.close()
         assert (process.wait(PATIENCE_SECONDS), process.stderr.read()) == (0, "")
 

@@ -1,10 +1,10 @@
 """What reading and bulk loading ask of a table, against two implementations of DynamoDB: moto and dynalite."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from archive import PAST, Archive, open_archive, record
+from archive import PAST, Archive, archives, record
 from conftest import NOON, FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,25 +19,30 @@ DAY = PAST + 86_400
 
 
 @pytest.fixture(scope="module", params=["moto", "dynalite"])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto() if request.param == "moto" else dynalite(tmp_path_factory.mktemp("dynalite")) as found:
-        yield found
+def new_archive(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Archive]]:
+    server = moto() if request.param == "moto" else dynalite(tmp_path_factory.mktemp("dynalite"))
+    with server as url, archives(url) as new:
+        yield new
 
 
 @pytest.fixture
-def archive(url: str) -> Iterator[Archive]:
-    with open_archive(url) as found:
-        yield found
+def archive(new_archive: Callable[[], Archive]) -> Archive:
+    return new_archive()
 
 
 @pytest.fixture
-def asked(archive: Archive) -> list[dict[str, Any]]:
+def asked(archive: Archive) -> Iterator[list[dict[str, Any]]]:
     """What the client was asked so far."""
     asked: list[dict[str, Any]] = []
-    archive.client.meta.events.register(
-        "before-parameter-build.dynamodb", lambda params, **_: asked.append(params.copy())
-    )
-    return asked
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params.copy())
+
+    archive.client.meta.events.register("before-parameter-build.dynamodb", note)
+    yield asked
+    archive.client.meta.events.unregister("before-parameter-build.dynamodb", note)
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ def test_records_come_in_time_order_whatever_the_order_they_were_put_in(archive:
 def test_a_page_is_asked_for_when_the_one_before_is_used_up(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
-    records = [record(minute, host="h" * 900) for minute in range(1400)]
+    records = [record(minute, host="h" * 1900) for minute in range(700)]
     archive.fill([one.to_item(60) for one in records])
     asked.clear()
     found = table.query("BTCUSDT", since=PAST, until=DAY)

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import stat
 import sys
 import time
 import zlib
@@ -103,16 +102,20 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
 
 
 def _opened(name: str) -> Any:
-    return open(0, "rb", closefd=False) if name == STDIN else Path(name).open("rb")
+    if name != STDIN:
+        return Path(name).open("rb")
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: give a FILE, or a pipe")
+    return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
 def _size(name: str) -> int:
     """Bytes of a file, 0 of a pipe. Raises UsageError if it cannot be read: before anything is loaded."""
     try:
-        about = os.fstat(0) if name == STDIN else Path(name).stat()
-        if not stat.S_ISFIFO(about.st_mode):  # what is written into a pipe is gone once it was open
-            _opened(name).close()
-        return about.st_size
+        if name != STDIN and Path(name).is_fifo():  # what is written into it is gone once it was open
+            return 0
+        with _opened(name) as file:
+            return os.fstat(file.fileno()).st_size
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
 
