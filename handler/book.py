@@ -19,6 +19,7 @@ SANE_PRICE = 1e-18
 _EXACT = Context(prec=80)  # more digits than any sum or ratio of sane amounts has
 _SLACK = 2.0**-50  # relative; the four roundings between an exact sum and its float cost at most 2**-51
 
+_PLAIN = b"0123456789."
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str)  # a bare number keeps its digits, as the quoted ones do
 
 
@@ -90,7 +91,7 @@ def _side(levels: Any) -> Side:
         raise TypeError("a side is not a list of levels")
     prices, quantities = [level[0] for level in levels], [level[1] for level in levels]
     text = "".join(prices) + "".join(quantities)  # raises TypeError where a price or quantity is not a number
-    if levels and not (text.isascii() and text.replace(".", "").isdecimal()):
+    if text.encode().translate(None, delete=_PLAIN):
         raise ValueError("a number is not written in plain digits")
     side = Side(prices, quantities, list(map(float, prices)), list(map(float, quantities)))
     if (levels and min(side.prices) < SANE_PRICE) or max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
