@@ -139,6 +139,8 @@ def measure(book: Book, levels: int) -> Measurement:
 
 
 def _top(side: Side, levels: int) -> Side:
+    if levels >= len(side.prices):
+        return side
     return Side(
         side.written_prices[:levels], side.written_quantities[:levels], side.prices[:levels], side.quantities[:levels]
     )
