@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TABLES := tests/deploy/node_modules
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
 
 SYMBOL ?= BTC
 ARGS ?=
@@ -25,7 +25,7 @@ local: $(VENV)/local ## The whole system on this machine: make local ARGS="--int
 demo: local
 
 test: lint $(TABLES) ## Everything that is checked before a change lands
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The deployment, for real
 	$(BIN)/python -m pytest -r sx tests/deploy
