@@ -109,5 +109,6 @@ def base_url(word: str, name: str = "--base-url") -> str:
     except ValueError:
         good = False
     if not good:
-        raise UsageError(f"{name} {word!r} is no base URL: give http:// or https://, a host, and perhaps a path")
+        told = word.rpartition("@")[2]  # without a password
+        raise UsageError(f"{name} {told!r} is no base URL: give http:// or https://, a host, and perhaps a path")
     return url

@@ -5,6 +5,7 @@ sends it, because requests does all of that again for each call, follows redirec
 every connection (urllib3 issue 3623).
 """
 
+import re
 import ssl
 from collections.abc import Iterator
 from functools import lru_cache
@@ -26,6 +27,10 @@ from handler.connections import POOLS, StaleConnection
 USER_AGENT = f"order-book-imbalance/{__version__}"
 LARGEST_BODY = 4 * 2**20
 """Bytes. 5000 levels a side are about 350 KB."""
+
+
+_CREDENTIALS = re.compile(r"//\S*@")
+"""What a URL says before its host: nothing that a message may tell."""
 
 
 class Answer(NamedTuple):
@@ -126,4 +131,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _CREDENTIALS.sub("//", words)
