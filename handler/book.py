@@ -19,7 +19,7 @@ SANE_PRICE = 1e-18
 _EXACT = Context(prec=80)  # more digits than any sum or ratio of sane amounts has
 _SLACK = 2.0**-50  # relative; the four roundings between an exact sum and its float cost at most 2**-51
 
-_PLAIN = b"0123456789."
+_NUMERIC = b"0123456789.eE+-"
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str)  # a bare number keeps its digits, as the quoted ones do
 
 
@@ -82,7 +82,7 @@ def parse_book(body: bytes) -> Book:
     try:
         data = _decoder.decode(body.decode())
         return Book(_side(data["bids"]), _side(data["asks"]), _update_id(data.get("lastUpdateId")))
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise MalformedBook(f"no order book: {body[:60]!r}") from error
 
 
@@ -91,10 +91,14 @@ def _side(levels: Any) -> Side:
         raise TypeError("a side is not a list of levels")
     prices, quantities = [level[0] for level in levels], [level[1] for level in levels]
     text = "".join(prices) + "".join(quantities)  # raises TypeError where a price or quantity is not a number
-    if text.encode().translate(None, delete=_PLAIN):
-        raise ValueError("a number is not written in plain digits")
+    if text.encode().translate(None, delete=_NUMERIC):
+        raise ValueError("a number is written as float() takes it but JSON does not")
+    if "e" in text.lower():  # never seen: make sure that the exact sums can read it
+        list(map(Decimal, prices + quantities))
     side = Side(prices, quantities, list(map(float, prices)), list(map(float, quantities)))
-    if (levels and min(side.prices) < SANE_PRICE) or max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
+    if levels and not (min(side.prices) >= SANE_PRICE and min(side.quantities) >= 0):
+        raise ValueError("a price or a quantity is negative, or as good as nothing")
+    if max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
         raise ValueError("a price or a quantity is no real amount")
     return side
 

@@ -102,6 +102,7 @@ def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_malformed_boo
         ["1", "-1"],
         ["0", "1"],
         ["1_0", "1"],
+        ["1", "0e-99999999999999999999"],
         ["١", "1"],
         [["1"], "1"],
         None,
@@ -149,6 +150,11 @@ def test_what_an_empty_side_cannot_tell_is_unknown_and_never_zero() -> None:
 def test_an_empty_book_measures_zero_and_its_quantity_imbalance_is_unknown() -> None:
     found = measure(parse_book(body([], [])), 5)
     assert (found.obi, found.notional_bid, found.notional_ask, found.obi_quantity) == (0.0, 0.0, 0.0, None)
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    written = measure(parse_book(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
+    assert written == measure(parse_book(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
 
 
 def test_a_crossed_book_shows_as_a_negative_spread() -> None:
