@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
+from handler import __version__
 from handler.errors import TableError
 
 CONNECT_SECONDS = 2.0
@@ -52,6 +53,7 @@ def dynamodb_client(attempts: int = 6) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
         parameter_validation=False,  # DynamoDB does it again; here it is a tenth of a put's CPU
+        user_agent=f"order-book-imbalance/{__version__}",  # boto3's own is composed anew for each request, for another tenth
     )
     try:
         # boto3 by itself takes the region from AWS_DEFAULT_REGION only
