@@ -53,7 +53,7 @@ def dynamodb_client(attempts: int = 6) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
         parameter_validation=False,  # DynamoDB does it again; here it is a tenth of a put's CPU
-        user_agent=f"order-book-imbalance/{__version__}",  # boto3's own is composed anew for each request, for another tenth
+        user_agent=f"order-book-imbalance/{__version__}",  # boto3 composes its own for each request: another
     )
     try:
         # boto3 by itself takes the region from AWS_DEFAULT_REGION only
