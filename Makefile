@@ -49,18 +49,19 @@ clean: ## Remove everything that was built or installed here
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "installing what this needs into $(VENV), once" >&2
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: requirements.txt | $(BIN)/python
-	$(PIP) -r requirements.txt
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 $(VENV)/local: requirements.txt infra/requirements.txt | $(BIN)/python
-	$(PIP) -r requirements.txt -r infra/requirements.txt
+	@$(PIP) -r requirements.txt -r infra/requirements.txt
 	@touch $(VENV)/runtime $@
 
 $(VENV)/tests: requirements.txt tests/requirements.txt | $(BIN)/python
-	$(PIP) -r requirements.txt -r tests/requirements.txt
+	@$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $(VENV)/runtime $@
 
 # What `sam build` calls (template.yaml, BuildMethod: makefile). SAM tells neither runtime nor architecture: a test
