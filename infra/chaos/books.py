@@ -41,6 +41,8 @@ class Books:
     rests: int = 0
     values: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    """What went wrong on the way to the exchange and to the table → how often."""
     problems: list[str] = field(default_factory=list)
 
     def add(self, other: "Books") -> None:
@@ -48,6 +50,7 @@ class Books:
         for name in ("asked", "stored", "loaded", "delivered_again", "kills", "refused", "rests", "values"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons += other.reasons
+        self.faults += other.faults
         self.problems += other.problems
 
 

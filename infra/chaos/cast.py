@@ -1,14 +1,10 @@
 """The cast of a runner's act: exchanges, a proxy before a table of its own, and the lives of the program."""
 
-import random
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from infra.chaos import processes
 from infra.chaos.books import Books, Evidence, answers, close
@@ -16,21 +12,10 @@ from infra.chaos.processes import Program
 from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
 from infra.chaos.runner_ledger import Ledger, Life
+from infra.chaos.stage import Stage, create_table, faults, load, with_password
 from infra.exchange import Exchange
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What every act is given: a folder for its files, the port of the tables, chance, and how long it may take."""
-
-    folder: Path
-    tables: int
-    seed: int
-    seconds: float
-
-    def draw(self, act: str) -> random.Random:
-        """Chance of an act's own: the same for the same seed."""
-        return random.Random(f"{self.seed}/{act}")
+SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 
 
 class Cast:
@@ -69,16 +54,14 @@ class Cast:
         self.exchanges.append(self._stack.enter_context(exchange))
         return exchange
 
-    def start(
-        self, stdout: int | IO[bytes] | None = None, steps: str = "", broken: bool = False, urls: Sequence[str] = ()
-    ) -> Program:
+    def start(self, stdout: int | IO[bytes] | None = None, steps: str = "", broken: bool = False) -> Program:
         """Start the runner; `steps` are those of its wall clock, `broken` says that its stdout will not last."""
         module = ("infra.chaos.stepped", steps) if steps else ("handler",)
         program = Program(
             self.stage.folder / f"{self.act}-{len(self._lives)}",
             *(*module, "--symbol", *self.symbols, "--levels", *map(str, self.levels)),
             *("--interval_seconds", "1", "--detail", "--table", self.act),
-            *("--base-url", *(urls or [exchange.url for exchange in self.exchanges])),
+            *("--base-url", *(with_password(exchange.url) for exchange in self.exchanges)),
             stdout=stdout,
             variables={"AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url},
         )
@@ -92,6 +75,11 @@ class Cast:
             raise RuntimeError(f"{self.act}: it ended by itself, with {code}: {program.stderr.read_text()[-500:]}")
         self.kills += 1
 
+    def stop(self, program: Program) -> None:
+        """SIGTERM, on which it ends with 0."""
+        if code := program.end(signal.SIGTERM):
+            raise RuntimeError(f"{self.act}: exit code {code} on SIGTERM: {program.stderr.read_text()[-500:]}")
+
     def books(self) -> Books:
         """Close the books, with loading what was printed and is not in the table."""
         ledger = Ledger([(symbol, levels) for symbol in self.symbols for levels in self.levels])
@@ -99,49 +87,12 @@ class Cast:
             ledger.enter(Life(processes.lines(program.stdout), processes.lines(program.stderr), stepped, broken))
         requests = list(chain.from_iterable(exchange.requests for exchange in self.exchanges))
         printed = [program.stdout for program, _, _ in self._lives]
+        self.proxy.drain()
         before, after, problems = load(self.stage, self.act, printed)
         books = close(Evidence(ledger.outcomes, ledger.told, before, after, answers(requests), self.silent))
-        books.kills = self.kills
+        books.kills, books.faults = self.kills, faults(requests, self.proxy)
         for exchange in self.exchanges:
             found = check_rests(exchange.requests)
             books.rests, books.problems = books.rests + found.rests, books.problems + found.problems
         books.problems = [f"{self.act}: {problem}" for problem in (*ledger.problems, *problems, *books.problems)]
         return books
-
-
-def create_table(port: int, name: str) -> None:
-    """Create a table as template.yaml does."""
-    processes.client(port).create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("series", "slot")],
-        KeySchema=[{"AttributeName": "series", "KeyType": "HASH"}, {"AttributeName": "slot", "KeyType": "RANGE"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
-Items = list[dict[str, Any]]
-
-
-def load(stage: Stage, act: str, printed: Sequence[Path]) -> tuple[Items, Items, list[str]]:
-    """Load what was printed, twice; what the table held before and after, and what did not go as it should."""
-    problems = []
-    before = processes.items(stage.tables, act)
-    counts = []
-    for turn in ("first", "second"):
-        code, _, said = processes.run(
-            stage.folder / f"{act}-load-{turn}",
-            *("handler", "load", *map(str, printed), "--table", act, "--interval_seconds", "1"),
-            variables={"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{stage.tables}"},
-        )
-        counts.append(said.partition("loaded ")[2].partition(",")[0])
-        if code:
-            problems.append(f"the {turn} load ended with {code}: {said[-300:]}")
-    after = processes.items(stage.tables, act)
-    if counts != [str(len(after) - len(before)), "0"]:
-        problems.append(f"load counted {counts}, and the table grew by {len(after) - len(before)}")
-    return before, after, problems
-
-
-def wait_until(moment: float) -> None:
-    """Sleep until a moment of the monotonic clock."""
-    time.sleep(max(moment - time.monotonic(), 0))

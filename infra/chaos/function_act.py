@@ -2,22 +2,20 @@
 
 import json
 import random
-import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from infra.chaos import processes
 from infra.chaos.books import Books, Evidence, answers, close
-from infra.chaos.cast import Stage, create_table, load, wait_until
+from infra.chaos.cast import SIX
+from infra.chaos.container import Container
 from infra.chaos.function_ledger import FunctionLedger
-from infra.chaos.processes import Program
 from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
-from infra.chaos.runner_acts import SIX, STORM
+from infra.chaos.runner_acts import STORM
+from infra.chaos.stage import Stage, create_table, faults, load, wait_until, with_password
 from infra.exchange import Exchange
 
 SYMBOLS, LEVELS = SIX[:4], 5
@@ -27,37 +25,6 @@ NO_TIMES: Sequence[Any] = (
     *("yesterday", "", 17, [], ["2026-11-22T10:00:00Z"], {"scheduled_time": "2026-13-45T10:00:00Z"}, True),
     *({"scheduled_time": 1.5}, {"time": {}}, {"scheduled_time": "2026-11-22T10:00:00"}, {"time": "9" * 1000}, 10**30),
 )
-
-
-class Container:
-    """A process that runs the function, event after event; started again after it was killed."""
-
-    def __init__(self, folder: Path, name: str, environment: dict[str, str]) -> None:
-        self._path, self._environment = folder / name, environment
-        self.results = self._path.with_suffix(".results")
-        self._start()
-
-    def deliver(self, name: str, event: Any, offset: float) -> None:
-        """Hand it an event; it takes one after the other."""
-        request = {"id": name, "event": event, "seconds": 30.0, "offset": offset}
-        assert self.program.process.stdin is not None  # noqa: S101 - for the type checker
-        self.program.process.stdin.write(json.dumps(request).encode() + b"\n")
-        self.program.process.stdin.flush()
-
-    def kill(self) -> None:
-        """SIGKILL, and a new one in its place."""
-        self.program.end(signal.SIGKILL)
-        self._start()
-
-    def finish(self) -> None:
-        """No more events: let it do what it has, and end."""
-        assert self.program.process.stdin is not None  # noqa: S101 - for the type checker
-        self.program.process.stdin.close()
-        self.program.wait()
-
-    def _start(self) -> None:
-        command = ("infra.chaos.function", str(self.results))
-        self.program = Program(self._path, *command, stdin=subprocess.PIPE, variables=self._environment)
 
 
 class Deliveries:
@@ -90,7 +57,7 @@ def function(stage: Stage) -> Books:
         environment = {
             "OBI_SYMBOLS": ",".join(SYMBOLS),
             "OBI_INTERVAL_SECONDS": "1",
-            "OBI_BASE_URL": exchange.url,
+            "OBI_BASE_URL": with_password(exchange.url),
             "OBI_TABLE": "function",
             "AWS_ENDPOINT_URL_DYNAMODB": proxy.url,
         }
@@ -101,8 +68,9 @@ def function(stage: Stage) -> Books:
             kills += _round(draw, containers, deliveries, past)
         for container in containers:
             container.finish()
+        proxy.drain()
     books = _books(stage, deliveries, containers, exchange)
-    books.kills = kills
+    books.kills, books.faults = kills, faults(exchange.requests, proxy)
     return books
 
 

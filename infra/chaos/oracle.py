@@ -43,7 +43,10 @@ def expected(body: bytes, levels: int) -> Values:
 
 def agrees(record: dict[str, Any], body: bytes) -> bool:
     """Whether a record says of this body what is true."""
-    wanted = expected(body, int(record["levels"]))
+    try:
+        wanted = expected(body, int(record["levels"]))
+    except (ValueError, KeyError):  # a body that was cut, or that lacks a side
+        return False
     return all(record.get(key) == wanted[key] for key in NUMBERS)
 
 

@@ -22,6 +22,9 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 """An AWS account that exists on this machine only; its names are looked for in all that was written."""
+PASSWORD = "chaos-password"  # noqa: S105 - of nothing
+SECRETS = (AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"], PASSWORD)
+"""What the program is given, and may not tell."""
 END_SECONDS = 30.0
 
 

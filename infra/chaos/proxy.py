@@ -3,12 +3,14 @@
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
 from infra.chaos.table_faults import BAD, FAULTS, answer, reset
 
+QUIET_LOOKS = 10
 YES = answer("200 OK", b"{}", "application/x-amz-json-1.0\r\nx-amzn-RequestId: CHAOS")
 """What a table answers that takes everything and keeps nothing."""
 
@@ -20,13 +22,16 @@ class TableProxy:
     an upstream it takes everything and keeps nothing.
     """
 
-    def __init__(self, upstream: int | None, rate: float = 0.0, seed: int = 0, faults: Sequence[str] = BAD) -> None:
-        self.port = 0
+    def __init__(
+        self, upstream: int | None, rate: float = 0.0, seed: int = 0, faults: Sequence[str] = BAD, port: int = 0
+    ) -> None:
+        self.port = port
         self.rate = rate
         self.counts: Counter[str] = Counter()
         """Fault → how often it happened."""
         self._upstream, self._faults, self._draw = upstream, faults, random.Random(seed)
         self._script: list[str] = []
+        self._forwarding = 0
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -50,6 +55,13 @@ class TableProxy:
     def script(self, *faults: str) -> None:
         """Set what becomes of the next requests."""
         self._script = list(faults)
+
+    def drain(self) -> None:
+        """Wait until the table has done all that it was sent, also by those who are gone."""
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            time.sleep(0.05)
+            quiet = 0 if self._forwarding else quiet + 1
 
     def leave(self) -> None:
         """Go away: connections are torn down, new ones refused."""
@@ -98,8 +110,15 @@ class TableProxy:
         """Let the table answer one request."""
         if self._upstream is None:
             return YES
+        self._forwarding += 1
+        try:
+            return await self._forward(request)
+        finally:
+            self._forwarding -= 1
+
+    async def _forward(self, request: bytes) -> bytes:
         async with self._one_at_a_time:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream or 0)
             try:
                 writer.write(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
                 data = await reader.read()

@@ -1,19 +1,14 @@
 """The acts of the runner: each a function from the stage to its books."""
 
-import fcntl
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from infra.chaos.books import Books
-from infra.chaos.cast import Cast, Stage, wait_until
-from infra.chaos.processes import Program
+from infra.chaos.cast import SIX, Cast
+from infra.chaos.stage import Stage, wait_until
+from infra.chaos.stdout_acts import expect, full_disk, slow_reader
 from infra.exchange.plan import PASSING
 
-SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 STORM = (
     *(name for name in PASSING if name != "429"),
     *("redirect", "huge=8", "empty", "bids-only", "asks-only", "crossed", "short", "three-elements"),
@@ -34,7 +29,7 @@ def storm(stage: Stage) -> Books:
             time.sleep(cast.draw.uniform(0, 1.5))
         last = cast.start()
         time.sleep(4)
-        stop(cast, last)
+        cast.stop(last)
         return cast.books()
 
 
@@ -53,7 +48,7 @@ def table(stage: Stage) -> Books:
             wait_until(start + stage.seconds * share)
             act()
         wait_until(start + stage.seconds)
-        stop(cast, program)
+        cast.stop(program)
         return cast.books()
 
 
@@ -68,7 +63,7 @@ def limits(stage: Stage) -> Books:
             wait_until(start + 3 + (stage.seconds - 3) * number / 4)
             exchange.script([fault])
         wait_until(start + stage.seconds)
-        stop(cast, program)
+        cast.stop(program)
         return cast.books()
 
 
@@ -80,7 +75,7 @@ def ban(stage: Stage) -> Books:
         wait_until(start + 3)
         exchange.script(["418"])
         wait_until(start + stage.seconds)
-        stop(cast, program)
+        cast.stop(program)
         return cast.books()
 
 
@@ -109,59 +104,8 @@ def clock(stage: Stage) -> Books:
         pause = (stage.seconds - 4) / len(steps)
         program = cast.start(steps=",".join(f"{4 + pause * number}:{step:+}" for number, step in enumerate(steps)))
         time.sleep(stage.seconds)
-        stop(cast, program)
+        cast.stop(program)
         return cast.books()
 
 
-def slow_reader(stage: Stage) -> Books:
-    """A reader that takes a line now and then, so that the runner cannot get rid of its lines; then it goes away."""
-    with Cast(stage, "slow-reader", SIX[:4]) as cast:
-        cast.exchange()
-        reading, writing = os.pipe()
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-        with os.fdopen(writing, "wb") as pipe:
-            program = cast.start(stdout=pipe, broken=True)
-        reader = threading.Thread(target=_read_slowly, args=(reading, program.stdout, stage.seconds))
-        reader.start()
-        reader.join()
-        code = program.wait()
-        cast.silent = True  # what was in the pipe when it was closed is in the table, and nobody has read it
-        books = cast.books()
-        expect(books, code == 0, f"slow-reader: exit code {code} after its reader had gone")
-        return books
-
-
-def full_disk(stage: Stage) -> Books:
-    """A full disk behind stdout: one sentence, exit code 1, and the first tick is stored all the same."""
-    with Cast(stage, "full-disk", SIX[:2]) as cast, Path("/dev/full").open("wb") as disk:
-        cast.exchange()
-        cast.silent = True
-        code = cast.start(stdout=disk, broken=True).wait()
-        books = cast.books()
-        expect(books, code == 1, f"full-disk: exit code {code}")
-        return books
-
-
 ACTS: tuple[Callable[[Stage], Books], ...] = (storm, table, limits, ban, region, clock, slow_reader, full_disk)
-
-
-def stop(cast: Cast, program: Program) -> None:
-    """SIGTERM, on which it ends with 0."""
-    code = program.end(signal.SIGTERM)
-    if code:
-        raise RuntimeError(f"{cast.act}: exit code {code} on SIGTERM: {program.stderr.read_text()[-500:]}")
-
-
-def expect(books: Books, fine: bool, otherwise: str) -> None:
-    """Note what is not as it should be."""
-    if not fine:
-        books.problems.append(otherwise)
-
-
-def _read_slowly(reading: int, path: Path, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    with os.fdopen(reading, "rb") as lines, path.open("ab") as kept:
-        while time.monotonic() < end and (line := lines.readline()):
-            kept.write(line)
-            kept.flush()
-            time.sleep(0.25)
