@@ -10,8 +10,8 @@ from handler.errors import EmptyBook, ExchangeError, NoAnswer
 from handler.record import Record
 from handler.times import format_time
 
-MOST_WORKERS = 48
-"""Threads that fetch at a time; more stop paying, since one interpreter lock is full by then."""
+MOST_WORKERS = 32
+"""Threads that fetch at a time: more cost handshakes and CPU, and soon gain no time, since all share one lock."""
 
 GRACE_SECONDS = 0.5
 """How long after the deadline a fetch is waited for. All its own waits end by then but a name lookup, which can't."""
