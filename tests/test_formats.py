@@ -16,7 +16,6 @@ from handler.errors import UsageError
 from handler.formats import COLUMNS, DETAIL_COLUMNS, FORMATS, ROWS_A_TABLE
 from handler.record import KEYS, Record
 
-
 some_records = st.lists(detailed_records, max_size=4)
 
 
