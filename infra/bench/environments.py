@@ -1,0 +1,60 @@
+"""Where the contenders live: one virtual environment each, `.venv-bench-NAME`, all of the same interpreter."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from infra.bench.servers import ROOT
+
+HERE = Path(__file__).parent
+PEERS = ("python-binance", "ccxt", "binance-sdk-spot")
+OURS = "ours"
+
+
+class Environments:
+    """Makes each environment when it is first asked for, and again when what it is made of has changed."""
+
+    def __init__(self, interpreter: str) -> None:
+        self.interpreter = shutil.which(interpreter) or interpreter
+        self.python = cache(self._python)
+        self.artifact = cache(self._artifact)
+
+    def packages(self, name: str) -> Path:
+        """The site-packages of an environment."""
+        (found,) = self.python(name).parents[1].glob("lib/python*/site-packages")
+        return found
+
+    def artifact_with_bytecode(self) -> Path:
+        """The artifact with all modules compiled by the contenders' interpreter."""
+        folder = ROOT / ".venv-bench-artifact-compiled"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.artifact(), folder)
+        _run(str(self.python(OURS)), "-m", "compileall", "-q", str(folder))
+        return folder
+
+    def _artifact(self) -> Path:
+        """The function's files as `sam build` makes them, by the same make target."""
+        folder = ROOT / ".venv-bench-artifact"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        _run("make", "--silent", "build-SamplerFunction", f"ARTIFACTS_DIR={folder}")
+        return folder
+
+    def _python(self, name: str) -> Path:
+        folder = ROOT / f".venv-bench-{name}"
+        python, done = folder / "bin/python", folder / "done"
+        requirements = ROOT / "requirements.txt" if name == OURS else HERE / f"requirements-{name}.txt"
+        made_of = f"{self.interpreter}\n{requirements.read_text()}"
+        if not done.exists() or done.read_text() != made_of:
+            _run(self.interpreter, "-m", "venv", "--clear", str(folder))
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+            _run(*pip, "-r", str(requirements))
+            done.write_text(made_of)
+        return python
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
