@@ -85,8 +85,8 @@ class Runner:
 
 
 def _errors(samples: Iterable[Sample]) -> list[ExchangeError]:
-    """What went wrong, once each: the depths of a pair share one request and so one error."""
-    return list(dict.fromkeys(sample.error for sample in samples if isinstance(sample, Missing)))
+    """What went wrong, once each: the depths of a pair share one request and so one error, or one empty book."""
+    return list({str(sample.error): sample.error for sample in samples if isinstance(sample, Missing)}.values())
 
 
 def _none_refused(samples: Iterable[Sample]) -> list[Sample]:

@@ -168,6 +168,14 @@ def test_an_empty_book_is_a_line_without_data_and_a_word(clock: FakeClock, caplo
     assert "AUSDT: the order book is empty" in caplog.text
 
 
+def test_an_empty_book_is_told_once_for_all_depths(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    records: list[Record] = []
+    sampler = Sampler(FakeExchange(clock, lambda symbol: EMPTY), ("AUSDT",), (5, 20), clock=clock)
+    Runner(sampler, records.extend, interval_seconds=60, clock=clock).run(1)
+    assert [record.levels for record in records] == [5, 20]
+    assert [record.getMessage() for record in caplog.records] == ["AUSDT: the order book is empty"]
+
+
 @pytest.mark.parametrize("turn", [0, 1])
 def test_a_closed_region_ends_it_after_what_was_measured_and_without_lines_that_lie(
     clock: FakeClock, turn: int
