@@ -112,13 +112,13 @@ class Binance:
                     continue
                 return Again(str(error))
             received, received_at = self._clock.monotonic(), self._clock.time()
-            if received >= deadline:
-                return Again("answered after the slot was over")
             self._note_weight(answer.headers)
             found = meaning(*answer, now=received_at)
-            return (
-                Snapshot(found, host.name, received_at, (received - sent) * 1000) if isinstance(found, Book) else found
-            )
+            if not isinstance(found, Book):
+                return found  # also when it is late: a ban holds
+            if received >= deadline:
+                return Again("answered after the slot was over")
+            return Snapshot(found, host.name, received_at, (received - sent) * 1000)
         return Again("was slower than the slot")
 
     def _note_weight(self, headers: Mapping[str, str]) -> None:

@@ -42,6 +42,22 @@ def test_a_rest_as_long_as_the_slot_gives_the_slot_up_at_once(
 
 
 @pytest.mark.parametrize("fault", ["429=150", "418=150", "418-until=150"])
+def test_a_rest_that_is_told_when_the_slot_is_over_is_kept_all_the_same(
+    client: Client, start_exchange: StartExchange, clock: FakeClock, fault: str
+) -> None:
+    def time_passes() -> float:
+        clock.advance(1.0)
+        return clock.time()
+
+    exchange = start_exchange(fault, clock=time_passes)
+    binance = client(exchange.url)
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            fetch(binance, clock, 0.5)
+    assert len(exchange.requests) == 1
+
+
+@pytest.mark.parametrize("fault", ["429=150", "418=150", "418-until=150"])
 def test_a_rest_is_remembered_in_later_slots_and_for_other_pairs(
     client: Client, start_exchange: StartExchange, clock: FakeClock, fault: str
 ) -> None:
