@@ -62,6 +62,7 @@ class Evidence(NamedTuple):
     before: list[dict[str, Any]]
     after: list[dict[str, Any]]
     answers: Mapping[tuple[str, int], set[bytes]]
+    interval: int = 1
     silent: bool = False
     """Nothing could be printed: the table may hold what no line tells of."""
 
@@ -78,7 +79,7 @@ def answers(requests: Iterable[Any]) -> dict[tuple[str, int], set[bytes]]:
 def close(seen: Evidence) -> Books:
     """Every slot of every series is stored exactly once, or has a named reason."""
     books = Books()
-    before, after = _by_key(seen.before, books), _by_key(seen.after, books)
+    before, after = _by_key(seen.before, seen.interval, books), _by_key(seen.after, seen.interval, books)
     grouped: dict[Key, list[Outcome]] = defaultdict(list)
     for outcome in seen.outcomes:
         grouped[outcome.key].append(outcome)
@@ -130,11 +131,14 @@ def _check_values(record: dict[str, Any], bodies: Mapping[tuple[str, int], set[b
         books.problems.append(f"no answer of the exchange says what this line says: {record}")
 
 
-def _by_key(items: list[dict[str, Any]], books: Books) -> dict[Key, dict[str, Any]]:
+def _by_key(items: list[dict[str, Any]], interval: int, books: Books) -> dict[Key, dict[str, Any]]:
     found = {}
     for item in map(plain, items):
         key = item["series"], parse_time(item["slot"])
-        if item["series"] != f"{item['symbol']}#{item['levels']}" or parse_time(item["timestamp"]) != key[1]:
+        if (
+            item["series"] != f"{item['symbol']}#{item['levels']}"
+            or parse_time(item["timestamp"]) // interval * interval != key[1]
+        ):
             books.problems.append(f"an item is stored under another key than its own: {key}")
         found[key] = item
     return found

@@ -21,8 +21,11 @@ SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "A
 class Cast:
     """Starts everything that an act needs; ends it with the block, and then gives its books."""
 
-    def __init__(self, stage: Stage, act: str, symbols: Sequence[str], levels: Sequence[int] = (5, 20)) -> None:
+    def __init__(
+        self, stage: Stage, act: str, symbols: Sequence[str], levels: Sequence[int] = (5, 20), interval: int = 1
+    ) -> None:
         self.stage, self.act, self.symbols, self.levels = stage, act, list(symbols), list(levels)
+        self.interval = interval
         self.draw = stage.draw(act)
         self.exchanges: list[Exchange] = []
         self.silent = False
@@ -60,7 +63,7 @@ class Cast:
         program = Program(
             self.stage.folder / f"{self.act}-{len(self._lives)}",
             *(*module, "--symbol", *self.symbols, "--levels", *map(str, self.levels)),
-            *("--interval_seconds", "1", "--detail", "--table", self.act),
+            *("--interval_seconds", str(self.interval), "--detail", "--table", self.act),
             *("--base-url", *(with_password(exchange.url) for exchange in self.exchanges)),
             stdout=stdout,
             variables={"AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url},
@@ -82,14 +85,16 @@ class Cast:
 
     def books(self) -> Books:
         """Close the books, with loading what was printed and is not in the table."""
-        ledger = Ledger([(symbol, levels) for symbol in self.symbols for levels in self.levels])
+        ledger = Ledger([(symbol, levels) for symbol in self.symbols for levels in self.levels], self.interval)
         for program, stepped, broken in self._lives:
             ledger.enter(Life(processes.lines(program.stdout), processes.lines(program.stderr), stepped, broken))
         requests = list(chain.from_iterable(exchange.requests for exchange in self.exchanges))
         printed = [program.stdout for program, _, _ in self._lives]
         self.proxy.drain()
-        before, after, problems = load(self.stage, self.act, printed)
-        books = close(Evidence(ledger.outcomes, ledger.told, before, after, answers(requests), self.silent))
+        before, after, problems = load(self.stage, self.act, printed, self.interval)
+        books = close(
+            Evidence(ledger.outcomes, ledger.told, before, after, answers(requests), self.interval, self.silent)
+        )
         books.kills, books.faults = self.kills, faults(requests, self.proxy)
         for exchange in self.exchanges:
             found = check_rests(exchange.requests)

@@ -14,6 +14,8 @@ STORM = (
     *("redirect", "huge=8", "empty", "bids-only", "asks-only", "crossed", "short", "three-elements"),
 )
 """Everything that can go wrong with a body or a connection."""
+PATIENT_SECONDS = 5
+"""The interval where what the exchange says must be heard: a try may take half of it, on a busy machine too."""
 
 
 def storm(stage: Stage) -> Books:
@@ -54,13 +56,13 @@ def table(stage: Stage) -> Books:
 
 def limits(stage: Stage) -> Books:
     """429 and bans, told in the header or in words; at last a 429 that says nothing, which is for the whole minute."""
-    with Cast(stage, "limits", SIX[:4]) as cast:
+    with Cast(stage, "limits", SIX[:4], interval=PATIENT_SECONDS) as cast:
         exchange, start = cast.exchange(), time.monotonic()
         program = cast.start()
-        rests = ["429=2", "418=5", "418-until=4.5"]
+        rests = ["429=2", "418=7", "418-until=6.5"]
         cast.draw.shuffle(rests)
         for number, fault in enumerate([*rests, "429"]):
-            wait_until(start + 3 + (stage.seconds - 3) * number / 4)
+            wait_until(start + 6 + (stage.seconds - 6) * number / 4)
             exchange.script([fault])
         wait_until(start + stage.seconds)
         cast.stop(program)
@@ -69,10 +71,10 @@ def limits(stage: Stage) -> Books:
 
 def ban(stage: Stage) -> Books:
     """A ban that does not say how long it is: the shortest there is, two minutes."""
-    with Cast(stage, "ban", SIX[:2]) as cast:
+    with Cast(stage, "ban", SIX[:2], interval=PATIENT_SECONDS) as cast:
         exchange, start = cast.exchange(), time.monotonic()
         program = cast.start()
-        wait_until(start + 3)
+        wait_until(start + 6)
         exchange.script(["418"])
         wait_until(start + stage.seconds)
         cast.stop(program)
@@ -81,11 +83,11 @@ def ban(stage: Stage) -> Books:
 
 def region(stage: Stage) -> Books:
     """A host that is closed to the region, then the other one too: the program says so, and ends."""
-    with Cast(stage, "region", SIX[:1], (5,)) as cast:
+    with Cast(stage, "region", SIX[:1], (5,), PATIENT_SECONDS) as cast:
         first, second = cast.exchange(), cast.exchange()
         first.script(["451*"])
         program = cast.start()
-        time.sleep(6)
+        time.sleep(12)
         second.script(["451*"])
         code, asked = program.wait(), [len(exchange.requests) for exchange in cast.exchanges]
         books = cast.books()

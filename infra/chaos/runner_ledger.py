@@ -34,6 +34,7 @@ class Ledger:
     """What the lives of a runner, one after the other, came to."""
 
     series: list[tuple[str, int]]
+    interval: int = 1
     outcomes: list[Outcome] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Ledger:
         for number, (slot, tick) in enumerate(zip(slots, ticks, strict=True)):
             self._enter_tick(slot, tick, reasons, last=number == len(ticks) - 1, closed="*" in reasons)
         if slots and CLOSED in reasons["*"] and len(ticks[-1]) == len(self.series):
-            slots.append(slots[-1] + 1)  # the tick that met the closed door, and gave no line
+            slots.append(slots[-1] + self.interval)  # the tick that met the closed door, and gave no line
             self._enter_tick(slots[-1], [], reasons, last=True, closed=True)
         self._enter_gaps(slots, sum(one.skipped for one in said), life.stepped)
         if any(len(left) > 1 for symbol, left in reasons.items() if symbol not in ("", "*")):
@@ -81,7 +82,7 @@ class Ledger:
                 record = json.loads(line)
             except ValueError:
                 self.problems.append(f"stdout holds no record: {line[:200]!r}")
-                return ticks
+                return [tick for tick in ticks if tick]
             if (record["symbol"], record["levels"]) != self.series[place]:
                 self.problems.append(f"a line is out of turn: {line[:200]}")
             ticks[-1].append({**record, "line": line})
@@ -91,12 +92,17 @@ class Ledger:
         """The slot of each tick: of its lines with data, or the first one after the last tick's that can be."""
         slots: list[int] = []
         for tick in ticks:
-            known = [parse_time(record["timestamp"]) for record in tick if _has_data(record)]
-            given_up = min(parse_time(record["timestamp"]) for record in tick)
+            known = [self._slot(record) for record in tick if _has_data(record)]
+            given_up = min(map(self._slot, tick))
             before = slots[-1] if slots else self._last_slot
-            late = not known and before is not None and given_up - 1 > before  # given up just after its slot
-            slots.append(known[-1] if known else given_up - late)
+            late = (
+                not known and before is not None and given_up - self.interval > before
+            )  # given up just after its slot
+            slots.append(known[-1] if known else given_up - late * self.interval)
         return slots
+
+    def _slot(self, record: dict[str, Any]) -> int:
+        return parse_time(record["timestamp"]) // self.interval * self.interval
 
     def _enter_tick(
         self, slot: int, tick: list[dict[str, Any]], reasons: dict[str, deque[str]], *, last: bool, closed: bool
@@ -105,7 +111,7 @@ class Ledger:
         for record in tick:
             key = f"{record['symbol']}#{record['levels']}", slot
             if _has_data(record):
-                own = parse_time(record["timestamp"])
+                own = self._slot(record)
                 self.outcomes.append(Outcome((key[0], own), line=record["line"], unheard=last))
                 if own != slot:
                     self.outcomes.append(Outcome(key, reason=CLOCK_SET))
@@ -122,14 +128,14 @@ class Ledger:
         if slots and self._last_slot is not None:
             self._missed(self._last_slot, slots[0], DOWN)
         for last, slot in pairwise(slots):
-            gaps += max(slot - last - 1, 0)
+            gaps += max((slot - last) // self.interval - 1, 0)
             self._missed(last, slot, CLOCK_SET if stepped else HELD_UP)
         if gaps > told + (2 if stepped else 0):
             self.problems.append(f"{gaps} intervals have no line, and stderr tells of {told}")
         self._last_slot = slots[-1] if slots else self._last_slot
 
     def _missed(self, last: int, slot: int, reason: str) -> None:
-        for missing in range(last + 1, slot):
+        for missing in range(last + self.interval, slot, self.interval):
             self.outcomes += [Outcome((f"{symbol}#{levels}", missing), reason=reason) for symbol, levels in self.series]
 
 

@@ -44,7 +44,7 @@ def create_table(port: int, name: str) -> None:
 Items = list[dict[str, Any]]
 
 
-def load(stage: Stage, act: str, printed: Sequence[Path]) -> tuple[Items, Items, list[str]]:
+def load(stage: Stage, act: str, printed: Sequence[Path], interval: int = 1) -> tuple[Items, Items, list[str]]:
     """Load what was printed, twice; what the table held before and after, and what did not go as it should."""
     problems = []
     before = processes.items(stage.tables, act)
@@ -52,7 +52,7 @@ def load(stage: Stage, act: str, printed: Sequence[Path]) -> tuple[Items, Items,
     for turn in ("first", "second"):
         code, _, said = processes.run(
             stage.folder / f"{act}-load-{turn}",
-            *("handler", "load", *map(str, printed), "--table", act, "--interval_seconds", "1"),
+            *("handler", "load", *map(str, printed), "--table", act, "--interval_seconds", str(interval)),
             variables={"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{stage.tables}"},
         )
         counts.append(said.partition("loaded ")[2].partition(",")[0])
