@@ -97,3 +97,9 @@ BENCH_PYTHON ?= $(PYTHON)
 .PHONY: bench
 bench: $(VENV)/tests ## Measure what it costs, and what others do: make bench ARGS="--quick --only cold,warm"
 	$(BIN)/python -m infra.bench --python "$(BENCH_PYTHON)" $(ARGS)
+
+MINUTES ?= 1
+
+.PHONY: chaos
+chaos: $(VENV)/tests ## One long bad day, and the reliability table: make chaos MINUTES=5
+	@$(BIN)/python -m infra.chaos --minutes $(MINUTES) $(ARGS)
