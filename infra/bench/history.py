@@ -223,8 +223,8 @@ def _loading(file: Path, size: Size) -> str:
     return f"""### Loading
 
 `load` of {size.lines:,} lines into an empty table, from the start of the process to its end. Before and after it a
-loop of boto3's `Table.put_item` over {size.sample:,} of them, without its start: its rate is the same however many there
-are, and all would take minutes. Median and quartiles of {size.rounds} rounds. Target: ≥ 5.
+loop of boto3's `Table.put_item` over {size.sample:,} of them, without its start: its rate is the same however many
+there are, and all would take minutes. Median and quartiles of {size.rounds} rounds. Target: ≥ 5.
 
 {table(head, rows)}"""
 
