@@ -42,6 +42,9 @@ def run(bench: Bench) -> Section:
         "CPU of one sample, record line included, as the ratio to a raw socket with `json.loads` and the sum (whose"
         " microseconds are given for scale).",
         _rows(costs, stored=False),
+        f"{SEEDS} books in turn. Where a sum ends exactly between two roundings, as one book in five of a pair with"
+        " prices to 2 and quantities to 5 places does, this project goes through exact decimals, for about a quarter"
+        " more at 5000 levels; the others round floats.",
         "The same, stored too. This project puts with a condition over one client; the others with the same condition"
         " over boto3's `Table`. The floor does not store.",
         _rows(costs, stored=True),
