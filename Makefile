@@ -88,8 +88,8 @@ $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
 	@touch $@
 
 $(TABLES): tests/deploy/package-lock.json
-	if command -v npm >/dev/null; then npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@; \
-	else echo "npm is missing: the tests of the table run against moto only, and skip dynalite" >&2; fi
+	@npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@ || \
+	  echo "npm cannot install dynalite: the tests of the table run against moto only, and say that they skip it" >&2
 
 # The one interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt.
 BENCH_PYTHON ?= $(PYTHON)
