@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +29,7 @@ def main() -> int:
     """Run everything at once, and print the figures; returns 1 if the books do not close."""
     options = _flags().parse_args()
     folder = Path(mkdtemp(prefix="chaos-"))
-    _tell(f"seed {options.seed}, {options.minutes:g} minutes; everything that is written is kept in {folder}")
+    _tell(f"seed {options.seed}, {options.minutes:g} minutes")
     start = time.monotonic()
     with processes.dynamodb(folder) as port:
         day = _run(Stage(folder, port, options.seed, options.minutes * 60 * SHARE))
@@ -37,7 +38,11 @@ def main() -> int:
     for problem in problems[:SHOWN_PROBLEMS]:
         _tell(f"the books do not close: {problem}")
     _tell(f"{len(problems)} problems, after {time.monotonic() - start:.0f} s")
-    return 1 if problems else 0
+    if problems:
+        _tell(f"what was written is kept in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 def _run(stage: Stage) -> Day:

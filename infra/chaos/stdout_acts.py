@@ -31,7 +31,7 @@ def slow_reader(stage: Stage) -> Books:
 
 def full_disk(stage: Stage) -> Books:
     """A full disk behind stdout: one sentence, exit code 1, and the first tick is stored all the same."""
-    with Cast(stage, "full-disk", SIX[:2]) as cast, Path("/dev/full").open("wb") as disk:
+    with Cast(stage, "full-disk", SIX[:2], interval=5) as cast, Path("/dev/full").open("wb") as disk:
         cast.exchange()
         cast.silent = True
         code = cast.start(stdout=disk, broken=True).wait()
