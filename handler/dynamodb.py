@@ -66,7 +66,8 @@ def dynamodb_client(attempts: int = 6) -> Any:
 
 def _recognise(parsed: Any, **_: Any) -> None:
     """Raise an error where success was answered by something else: boto3 takes any page with status 200 for one."""
-    if "RequestId" not in parsed["ResponseMetadata"]:
+    answer = parsed["ResponseMetadata"]
+    if "RequestId" not in answer and "json" not in answer["HTTPHeaders"].get("content-type", "json"):
         raise ResponseParserError("what answered is not DynamoDB, perhaps a proxy")
 
 
