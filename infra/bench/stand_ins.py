@@ -22,6 +22,11 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": "bench",
 }
 DYNALITE = ROOT / "tests/deploy/node_modules/dynalite/cli.js"
+STEADY = """
+process.on("uncaughtException", error => { if (error.code !== "ECONNRESET") throw error })
+require(process.argv[1])
+"""
+"""By itself dynalite ends when a client is killed while it sends a request."""
 START_SECONDS = 30.0
 
 
@@ -33,7 +38,7 @@ def dynalite() -> Iterator[str]:
         raise SystemExit("dynalite is missing: install node and npm, then make tests/deploy/node_modules")
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--host", "127.0.0.1", "--createTableMs", "1", "--path", folder]
-        with _running([node, str(DYNALITE), *flags, "--port"]) as url:
+        with _running([node, "-e", STEADY, str(DYNALITE), *flags, "--port"]) as url:
             yield url
 
 
