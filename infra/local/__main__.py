@@ -36,7 +36,8 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> None:
     from infra.local.system import run_schedule, running, tell
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background jobs start with it ignored
+        signal.signal(name, signal.default_int_handler)
     flags = {
         "OBI_SYMBOLS": ",".join(options.symbol),
         "OBI_LEVELS": ",".join(options.levels),
