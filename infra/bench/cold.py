@@ -10,7 +10,7 @@ from infra.bench.processes import CONTENDERS, Cost, fresh
 from infra.bench.servers import exchange
 from infra.bench.servers import table as table_stand_in
 
-ROUNDS = 21
+ROUNDS = 15
 NOTHING = "`python -c pass`"
 FUNCTION = "**this project's Lambda path**, artifact with bytecode"
 SHIPPED = "**this project's Lambda path**, artifact as built"
