@@ -1,11 +1,12 @@
-"""What urllib3's connections lack: an end to every answer, and telling a stale connection from a bad host."""
+"""What urllib3's connections lack: an end to every wait, and telling a stale connection from a bad host."""
 
 import io
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -48,9 +49,11 @@ class _Reused:
     response_class = _WholeResponse
     _answers = 0
 
+    timeout: Any
+
     def connect(self) -> None:
         self._answers = 0
-        super().connect()  # type: ignore[misc]
+        _within(self.timeout, super().connect)  # type: ignore[misc]
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         with self._noticing():
@@ -68,6 +71,25 @@ class _Reused:
             yield
         except (ConnectionError, ssl.SSLEOFError) as error:
             raise StaleConnection(str(error)) if self._answers else error from None
+
+
+def _within(seconds: float, connect: Callable[[], None]) -> None:
+    """Connect, or raise TimeoutError and leave it to itself: a name lookup knows no timeout, and can take a minute."""
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            connect()
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=work, name="connect", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError("timed out")
+    if errors:
+        raise errors.pop()  # a list that kept it would be kept by its traceback
 
 
 class _HTTP(_Reused, HTTPConnection):  # type: ignore[misc]  # the standard library's response class, made to end

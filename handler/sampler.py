@@ -1,20 +1,17 @@
 """One tick: every pair and depth, concurrently, within the time that the slot leaves."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from handler.book import Snapshot, measure
-from handler.clock import SYSTEM, Clock
 from handler.errors import EmptyBook, ExchangeError, NoAnswer
 from handler.record import Record
 from handler.times import format_time
 
 MOST_WORKERS = 32
 """Threads that fetch at a time: more cost handshakes and CPU, and soon gain no time, since all share one lock."""
-
-GRACE_SECONDS = 0.5
-"""How long after the deadline a fetch is waited for. All its own waits end by then but a name lookup, which can't."""
 
 
 class Exchange(Protocol):
@@ -38,13 +35,10 @@ Sample = Record | Missing
 class Sampler:
     """Samples all pairs at all depths. One request serves every depth of a pair."""
 
-    def __init__(
-        self, exchange: Exchange, symbols: Sequence[str], levels: Sequence[int], *, clock: Clock = SYSTEM
-    ) -> None:
+    def __init__(self, exchange: Exchange, symbols: Sequence[str], levels: Sequence[int]) -> None:
         self._exchange = exchange
         self._symbols = symbols
         self._levels = levels
-        self._clock = clock
         self._pool = ThreadPoolExecutor(max_workers=min(MOST_WORKERS, len(symbols)), thread_name_prefix="fetch")
 
     @property
@@ -58,21 +52,15 @@ class Sampler:
         Yields the samples in the order asked for, as many at a time as are ready; a book that arrives at or after
         `slot_end` (wall clock) belongs to another slot and is given up. Every pair and depth is yielded exactly once.
         """
-        fetches = [self._pool.submit(self._fetch, symbol, deadline, slot_end) for symbol in self._symbols]
-        start = 0
-        while start < len(fetches):
-            wait([fetches[start]], timeout=max(deadline + GRACE_SECONDS - self._clock.monotonic(), 0))
-            end = start + 1
-            while end < len(fetches) and fetches[end].done():
-                end += 1
-            yield [sample for index in range(start, end) for sample in self._result(index, fetches[index])]
-            start = end
-
-    def _result(self, index: int, fetch: Future[list[Sample]]) -> list[Sample]:
-        if fetch.done():
-            return fetch.result()
-        symbol = self._symbols[index]
-        return self._missing(symbol, NoAnswer(f"{symbol}: the request hung beyond its slot, perhaps in a name lookup"))
+        if len(self._symbols) == 1:  # in this thread: waking another costs more than all else that is not the network
+            yield self._fetch(self._symbols[0], deadline, slot_end)
+            return
+        fetches = deque(self._pool.submit(self._fetch, symbol, deadline, slot_end) for symbol in self._symbols)
+        while fetches:
+            ready = fetches.popleft().result()
+            while fetches and fetches[0].done():
+                ready += fetches.popleft().result()
+            yield ready
 
     def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
         try:

@@ -41,7 +41,7 @@ def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]
     """A record per minute, pair and depth, but for the outage."""
     clock = SimulatedClock()
     with Exchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
-        sampler = Sampler(Binance((exchange.url,), clock=clock), symbols, levels, clock=clock)
+        sampler = Sampler(Binance((exchange.url,), clock=clock), symbols, levels)
         for minute in range(MINUTES):
             clock.now = DAY_START + minute * 60 + 1.0
             if minute not in OUTAGE:

@@ -61,7 +61,7 @@ def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
         def deliver(records: list[Record]) -> Stored:
             return delivery.deliver(records, time.monotonic() + PATIENCE_SECONDS)
 
-        sampler = Sampler(Binance((exchange.url,), clock=clock), SYMBOLS, LEVELS, clock=clock)
+        sampler = Sampler(Binance((exchange.url,), clock=clock), SYMBOLS, LEVELS)
         runner = Runner(sampler, deliver, interval_seconds=60, aligned=True, clock=clock)
         assert runner.run(SLOTS) == len(SYMBOLS) * len(LEVELS) * SLOTS
     return archive, printed

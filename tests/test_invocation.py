@@ -18,7 +18,7 @@ class Function:
     def __init__(self, exchange_url: str, clock: FakeClock) -> None:
         self.lines: list[str] = []
         self._clock = clock
-        self._sampler = Sampler(Binance((exchange_url,), clock=clock), ["BTCUSDT"], [5], clock=clock)
+        self._sampler = Sampler(Binance((exchange_url,), clock=clock), ["BTCUSDT"], [5])
 
     def run(self, *, interval_seconds: int, seconds: float, event: object = None) -> Tally:
         invocation = Invocation(

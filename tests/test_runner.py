@@ -24,7 +24,7 @@ class Run:
         self.records: list[Record] = []
         self.then: Callable[[str], object] = lambda symbol: None
         """Called after each line."""
-        sampler = Sampler(exchange, pairs or ("AUSDT",), (5,), clock=clock)
+        sampler = Sampler(exchange, pairs or ("AUSDT",), (5,))
         self.runner = Runner(sampler, self.emit, interval_seconds=60, aligned=aligned, clock=clock)
 
     def emit(self, records: Sequence[Record]) -> None:
@@ -170,7 +170,7 @@ def test_an_empty_book_is_a_line_without_data_and_a_word(clock: FakeClock, caplo
 
 def test_an_empty_book_is_told_once_for_all_depths(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     records: list[Record] = []
-    sampler = Sampler(FakeExchange(clock, lambda symbol: EMPTY), ("AUSDT",), (5, 20), clock=clock)
+    sampler = Sampler(FakeExchange(clock, lambda symbol: EMPTY), ("AUSDT",), (5, 20))
     Runner(sampler, records.extend, interval_seconds=60, clock=clock).run(1)
     assert [record.levels for record in records] == [5, 20]
     assert [record.getMessage() for record in caplog.records] == ["AUSDT: the order book is empty"]

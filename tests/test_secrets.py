@@ -64,7 +64,7 @@ def test_a_proxy_that_fails_is_told_without_its_credentials(
 def test_the_record_names_the_host_without_its_credentials(start_raw: StartRaw, clock: FakeClock) -> None:
     server = start_raw(http("200 OK", b'{"lastUpdateId":1,"bids":[["1","1"]],"asks":[["2","1"]]}'))
     binance = Binance((server.url.replace("//", f"//user:{SECRET}@"),), clock=clock)
-    (samples,) = Sampler(binance, ("BTCUSDT",), (5,), clock=clock).sample(clock.monotonic() + 5.0)
+    (samples,) = Sampler(binance, ("BTCUSDT",), (5,)).sample(clock.monotonic() + 5.0)
     assert isinstance(samples[0], Record)
     assert samples[0].host == f"127.0.0.1:{server.port}"
 

@@ -1,7 +1,11 @@
 """How a request travels: kept connections, no redirects, no endless answers, proxies."""
 
 import gzip
+import socket
 import time
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
 
 import pytest
 from conftest import BODY, FakeClock, StartExchange, StartRaw, http
@@ -114,6 +118,36 @@ def test_a_try_that_hangs_leaves_half_of_the_time_for_another(start_exchange: St
     snapshot = Binance((exchange.url,)).depth("BTCUSDT", 5, time.monotonic() + 1.8)
     assert snapshot.book.last_update_id == 1
     assert [asked.fault for asked in exchange.requests] == [fault.partition("=")[0], "ok"]
+
+
+@pytest.fixture
+def _hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The names under .test are looked up until the test is over."""
+    never, look_up = Event(), socket.getaddrinfo
+
+    def hang(host: str, *args: Any) -> Any:
+        if host.endswith(".test"):
+            never.wait(60)
+        return look_up(host, *args)
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    yield
+    never.set()
+
+
+@pytest.mark.usefixtures("_hanging_lookup")
+def test_a_name_lookup_that_hangs_is_given_up_at_the_deadline() -> None:
+    """By the real clock: a system's resolver may try for a minute, and cannot be told to stop."""
+    start = time.monotonic()
+    with pytest.raises(NoAnswer, match="timed out"):
+        Binance(("http://hung.test",)).depth("BTCUSDT", 5, start + 0.6)
+    assert time.monotonic() - start < GUARD_SECONDS
+
+
+@pytest.mark.usefixtures("_hanging_lookup")
+def test_a_name_lookup_that_hangs_leaves_time_for_the_next_host(exchange: Exchange) -> None:
+    snapshot = Binance(("http://hung.test", exchange.url)).depth("BTCUSDT", 5, time.monotonic() + 1.8)
+    assert snapshot.book.last_update_id == 1
 
 
 def test_the_proxy_of_the_environment_is_asked(

@@ -13,7 +13,6 @@ REASONS = {
     r".*, no request for another \d+ s$": "told to stay away (429, 418)",
     r".* refuses it: ": "delisted on the way",
     r"the book arrived after its slot was over$": "the book came after its slot",
-    r"the request hung beyond its slot": "no usable answer while the slot lasted",
     r"the order book is empty$": "the book was empty",
 }
 """What follows the pair in a message → the name of the reason."""

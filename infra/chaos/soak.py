@@ -72,9 +72,8 @@ class Soak:
         self._clock = clock
         table = Table("soak", client=dynamodb_client(attempts=1), clock=clock)
         self._delivery = Delivery(record, detail=True, store=table)
-        sampler = Sampler(
-            Binance((exchange_url,), connections=len(SYMBOLS), clock=clock), SYMBOLS, (5, 20), clock=clock
-        )
+        exchange = Binance((exchange_url,), connections=len(SYMBOLS), clock=clock)
+        sampler = Sampler(exchange, SYMBOLS, (5, 20))
         self.runner = Runner(sampler, self._emit, interval_seconds=60, aligned=True, clock=clock)
 
     def _emit(self, records: list[Record]) -> None:
