@@ -1,11 +1,12 @@
 """The entry point, `python -m handler`."""
 
-import gc
 import os
 import signal
 import sys
 
-gc.disable()  # nothing to collect while modules load: a tenth of the start-up time
+from handler import garbage
+
+garbage.hold()
 for name in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background jobs start with it ignored
     signal.signal(name, signal.default_int_handler)
 while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number

@@ -1,8 +1,8 @@
 """The function: `handler.app.lambda_handler(event, context)`, run once a minute by the schedule."""
 
-import gc
+from handler import garbage
 
-gc.disable()  # nothing to collect while modules load: a tenth of the cold start
+garbage.hold()
 
 import os
 import time
@@ -41,8 +41,7 @@ class Function:
             client=dynamodb_client(attempts=1),
         )
         self.delivery = Delivery(partial(print, flush=True), detail=True, store=table)
-        gc.freeze()  # what is loaded by now stays
-        gc.enable()
+        garbage.collect_again()
 
     def run(self, event: Any, seconds: float) -> Tally:
         """Sample what the event asks for within so many seconds. Raises UsageError if its time is none."""

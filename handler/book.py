@@ -91,16 +91,22 @@ def _side(levels: Any) -> Side:
         raise TypeError("a side is not a list of levels")
     prices, quantities = [level[0] for level in levels], [level[1] for level in levels]
     text = "".join(prices) + "".join(quantities)  # raises TypeError where a price or quantity is not a number
-    if text.encode().translate(None, delete=_NUMERIC):
-        raise ValueError("a number is written as float() takes it but JSON does not")
-    if "e" in text.lower():  # never seen: make sure that the exact sums can read it
-        list(map(Decimal, prices + quantities))
+    if unusual := text.encode().translate(None, delete=b"0123456789."):
+        _check_unusual(unusual, prices + quantities)
     side = Side(prices, quantities, list(map(float, prices)), list(map(float, quantities)))
-    if levels and not (min(side.prices) >= SANE_PRICE and min(side.quantities) >= 0):
-        raise ValueError("a price or a quantity is negative, or as good as nothing")
+    if levels and not min(side.prices) >= SANE_PRICE:
+        raise ValueError("a price is negative, or as good as nothing")
     if max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
         raise ValueError("a price or a quantity is no real amount")
     return side
+
+
+def _check_unusual(characters: bytes, numbers: list[str]) -> None:
+    """Refuse what float() takes but JSON does not, a quantity below 0, and what the exact sums cannot read."""
+    if characters.translate(None, delete=b"eE+-"):
+        raise ValueError("a number is written as float() takes it but JSON does not")
+    if min(map(Decimal, numbers)) < 0:
+        raise ValueError("a price or a quantity is negative")
 
 
 def _update_id(value: Any) -> int | None:

@@ -78,9 +78,7 @@ class Transport:
             response.release_conn()
             return Answer(response.status, response.headers, body)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            *_, root = causes = list(_causes(error))
-            stale = any(isinstance(cause, StaleConnection) for cause in causes)
-            raise NotDelivered(_reason(root), stale=stale) from error
+            raise _translated(error) from error
 
     def _prepare(self, url: str) -> tuple[HTTPConnectionPool, str, Any]:
         """The pool of connections to the host or its proxy, what to ask it for, and the headers."""
@@ -120,6 +118,12 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = POOLS
         return manager
+
+
+def _translated(error: BaseException) -> NotDelivered:
+    """In a function of its own: a frame that kept an error would be kept by its traceback until the next collection."""
+    *_, root = causes = list(_causes(error))
+    return NotDelivered(_reason(root), stale=any(isinstance(cause, StaleConnection) for cause in causes))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,9 +1,9 @@
 """`python -m handler --symbol BTC`: measure once per interval, print, and store if there is a table."""
 
-import gc
 import time
 from collections.abc import Mapping, Sequence
 
+from handler import garbage
 from handler.asked import whole_number
 from handler.binance import Binance
 from handler.commands import DONE, FAILED, Write
@@ -48,8 +48,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         interval_seconds=settings.interval_seconds,
         aligned=settings.table is not None,
     )
-    gc.freeze()  # what is loaded by now stays
-    gc.enable()  # __main__ held it while loading
+    garbage.collect_again()  # __main__ held it
     return DONE if runner.run(most_ticks) else FAILED
 
 

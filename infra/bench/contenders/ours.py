@@ -1,12 +1,12 @@
 """The project itself, by the same parts that its runner puts together."""
 
-import gc
 import os
 import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from handler import garbage
 from handler.binance import Binance
 from handler.delivery import Delivery
 from handler.record import Record
@@ -24,7 +24,7 @@ class Ours:
         self._sink = os.open(os.devnull, os.O_WRONLY)
         self._table = lru_cache(self._make_table)
         self._sampler = lru_cache(maxsize=64)(self._make_sampler)
-        gc.freeze()  # as the runner does once it is loaded
+        garbage.collect_again()  # as the runner does once it is loaded
 
     def samples(self, symbol: str, levels: int, count: int) -> list[str]:
         """Ticks of one pair, printed."""
@@ -71,7 +71,7 @@ class Ours:
         from handler.table import Table
 
         table = Table("obi", client=dynamodb_client(attempts=1))
-        gc.freeze()
+        garbage.collect_again()
         return table
 
 
