@@ -25,12 +25,13 @@ class Environments:
         (found,) = self.python(name).parents[1].glob("lib/python*/site-packages")
         return found
 
-    def artifact_with_bytecode(self) -> Path:
-        """The artifact with all modules compiled by the contenders' interpreter."""
-        folder = ROOT / ".venv-bench-artifact-compiled"
+    def artifact_for_contenders(self, *, bytecode: bool) -> Path:
+        """The artifact with bytecode of the contenders' interpreter in place of the runtime's, or without any."""
+        folder = ROOT / f".venv-bench-artifact-{'compiled' if bytecode else 'plain'}"
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.artifact(), folder)
-        _run(str(self.python(OURS)), "-m", "compileall", "-q", str(folder))
+        shutil.copytree(self.artifact(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        if bytecode:
+            _run(str(self.python(OURS)), "-m", "compileall", "-q", str(folder))
         return folder
 
     def _artifact(self) -> Path:

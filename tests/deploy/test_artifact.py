@@ -1,11 +1,12 @@
 """What `sam build` makes: only what the function needs, for Lambda's machines."""
 
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from deploy.tools import ROOT, build, run
+from deploy.tools import ROOT, RUNTIME, build, run
 
 LARGEST_ZIP = 8_000_000
 
@@ -14,8 +15,12 @@ def files(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
+def sources(directory: Path) -> dict[str, bytes]:
+    return {name: content for name, content in files(directory).items() if "__pycache__" not in name}
+
+
 def test_the_artifact_holds_the_handler_and_its_dependencies_and_nothing_else(artifact: Path) -> None:
-    assert sorted(path.name for path in artifact.iterdir()) == [
+    assert sorted(path.name for path in artifact.iterdir() if path.name != "__pycache__") == [
         "aws_lambda_powertools",
         "boto3",
         "botocore",
@@ -34,8 +39,7 @@ def test_the_artifact_holds_the_handler_and_its_dependencies_and_nothing_else(ar
 
 
 def test_the_handler_is_the_one_of_this_repository(artifact: Path) -> None:
-    ours = {name: content for name, content in files(ROOT / "handler").items() if "__pycache__" not in name}
-    assert files(artifact / "handler") == ours
+    assert sources(artifact / "handler") == sources(ROOT / "handler")
 
 
 def test_nothing_is_compiled_for_another_machine(artifact: Path) -> None:
@@ -64,9 +68,17 @@ def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
     assert files(tmp_path / "SamplerFunction") == files(artifact)
 
 
-@pytest.mark.parametrize("module", ["handler.app"])
-def test_it_needs_nothing_that_is_not_in_it(artifact: Path, module: str) -> None:
-    python = ROOT / ".venv-lambda/bin/python"
-    code = f"import {module}, handler.dynamodb as d; d.dynamodb_client(); print(d.boto3.__file__)"
-    printed = run(python, "-S", "-B", "-c", code, PYTHONPATH=str(artifact))
-    assert printed.strip() == str(artifact / "boto3/__init__.py")
+def test_it_needs_nothing_that_is_not_in_it(artifact: Path) -> None:
+    code = "import handler.app, handler.dynamodb as d; d.dynamodb_client(); print(handler.__file__, d.boto3.__file__)"
+    printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(artifact))
+    assert printed.split() == [f"{artifact}/handler/__init__.py", f"{artifact}/boto3/__init__.py"]
+
+
+def test_nothing_is_left_to_be_compiled_at_the_cold_start(artifact: Path) -> None:
+    """Lambda's file system is read-only: what is not compiled here would be compiled at every start."""
+    if "3.13" not in run(RUNTIME, "--version"):
+        pytest.skip("python3.13, whose bytecode it would be, is not on this machine")
+    told = run(RUNTIME, "-v", "-P", "-S", "-B", "-c", "import handler.app", PYTHONPATH=str(artifact))
+    loaded = set(re.findall(rf"code object from '?({artifact}/[^\s']+)", told))
+    assert f"{artifact}/handler/__pycache__/app.cpython-313.pyc" in loaded
+    assert [path for path in loaded if not path.endswith(".pyc")] == []
