@@ -3,8 +3,7 @@
 import io
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.client import HTTPResponse
 from threading import Thread
 from time import monotonic
@@ -12,6 +11,8 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_BROKEN = (ConnectionError, ssl.SSLEOFError)
 
 
 class StaleConnection(ConnectionResetError):
@@ -56,21 +57,21 @@ class _Reused:
         _within(self.timeout, super().connect)  # type: ignore[misc]
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        with self._noticing():
+        try:
             super().request(*args, **kwargs)  # type: ignore[misc]
+        except _BROKEN as error:
+            raise self._told(error) from None
 
     def getresponse(self) -> Any:
-        with self._noticing():
+        try:
             response = super().getresponse()  # type: ignore[misc]
+        except _BROKEN as error:
+            raise self._told(error) from None
         self._answers += 1
         return response
 
-    @contextmanager
-    def _noticing(self) -> Iterator[None]:
-        try:
-            yield
-        except (ConnectionError, ssl.SSLEOFError) as error:
-            raise StaleConnection(str(error)) if self._answers else error from None
+    def _told(self, error: OSError) -> OSError:
+        return StaleConnection(str(error)) if self._answers else error
 
 
 def _within(seconds: float, connect: Callable[[], None]) -> None:
