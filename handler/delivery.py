@@ -56,6 +56,11 @@ class Delivery:
         if self._store is None or not records:
             return Stored()
         stored = self._store.put(records, deadline)
-        for record, error in stored.failed:
-            log.error("not stored: %s: %s", error, record.to_line(detail=True))
+        tell(stored.failed)
         return stored
+
+
+def tell(failed: Sequence[Unstored]) -> None:
+    """Log each record that is not in the table as the line that `load` takes, with the reason."""
+    for record, error in failed:
+        log.error("not stored: %s: %s", error, record.to_line(detail=True))

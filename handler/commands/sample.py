@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from handler import garbage
 from handler.asked import whole_number
@@ -13,8 +14,8 @@ from handler.runner import Runner
 from handler.sampler import Sampler
 from handler.settings import Settings
 
-STORE_SECONDS = 10.0
-"""How long storing is tried before a line is told as not stored."""
+STORE_SECONDS = 30.0
+"""How long storing is tried, beside sampling, before a line is told as not stored."""
 
 FLAGS = (
     "--symbol",
@@ -40,27 +41,30 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHERS).read(argv)
     settings = Settings.read(flags, environment)
     most_ticks = whole_number("--count", flags["--count"][0], 1, 999_999_999) if flags["--count"] else None
-    delivery = Delivery(write, detail=flags["--detail"] is not None, store=_table(settings))
     exchange = Binance(settings.base_urls, connections=len(settings.symbols))
-    runner = Runner(
-        Sampler(exchange, settings.symbols, settings.levels),
-        lambda records: delivery.deliver(records, time.monotonic() + STORE_SECONDS),
-        interval_seconds=settings.interval_seconds,
-        aligned=settings.table is not None,
-    )
-    garbage.collect_again()  # __main__ held it
-    return DONE if runner.run(most_ticks) else FAILED
+    with _store(settings) as store:
+        delivery = Delivery(write, detail=flags["--detail"] is not None, store=store)
+        runner = Runner(
+            Sampler(exchange, settings.symbols, settings.levels),
+            lambda records: delivery.deliver(records, time.monotonic() + STORE_SECONDS),
+            interval_seconds=settings.interval_seconds,
+            aligned=settings.table is not None,
+        )
+        garbage.collect_again()  # __main__ held it
+        return DONE if runner.run(most_ticks) else FAILED
 
 
-def _table(settings: Settings) -> Store | None:
+def _store(settings: Settings) -> AbstractContextManager[Store | None]:
     if settings.table is None:
-        return None
+        return nullcontext()
+    from handler.background import Background
     from handler.dynamodb import dynamodb_client
     from handler.table import Table  # boto3 more than doubles the start-up time of those who do not store
 
-    return Table(
+    table = Table(
         settings.table,
         interval_seconds=settings.interval_seconds,
         retention_days=settings.retention_days,
         client=dynamodb_client(attempts=1),
     )
+    return Background(table)

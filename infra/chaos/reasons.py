@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 DOWN = "the process was killed, or down"
-HELD_UP = "skipped: the table or the reader held the runner up"
+HELD_UP = "skipped: the reader of stdout held the runner up"
 CLOCK_SET = "skipped: the clock was set over it"
 CLOSED = "closed to this region (451)"
 
