@@ -44,8 +44,6 @@ def _run(module: str, bench: Bench) -> Sequence[Section]:
     if find_spec(name) is None:
         bench.tell(f"{module}: there is no such part here, left out")
         return []
-    if module == "history":
-        return [Section("Growth of history and load", import_module(name).run(bench.quick))]
     section: Section = import_module(name).run(bench)
     return [section]
 

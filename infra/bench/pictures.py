@@ -11,6 +11,7 @@ from infra.bench.servers import ROOT
 
 if TYPE_CHECKING:
     from infra.bench.growth import Point
+    from infra.bench.records import Growth
 
 FOLDER = ROOT / "docs"
 WARM_LEVELS = (5, 20, 100, 1000, 5000)
@@ -55,6 +56,22 @@ def draw_growth(by_pairs: "Sequence[Point]", by_levels: "Sequence[Point]", by_ti
     columns[0][0].set_ylabel("CPU of a sample, µs")
     columns[0][1].set_ylabel("peak memory, MB")
     return _saved(drawing, "bench-growth.png")
+
+
+def draw_records(read: "Sequence[Growth]", loaded: "Sequence[Growth]") -> Path:
+    """CPU of a record on the left, peak of memory on the right: against how many are read and loaded."""
+    drawing = Figure(figsize=(11, 3.5), dpi=110, layout="constrained")
+    drawing.suptitle("This project: more and more records")
+    left, right = drawing.subplots(1, 2)
+    for name, growth in (("history", read), ("load", loaded)):
+        sizes = [point.size for point in growth]
+        left.plot(sizes, [point.micros for point in growth], marker="o", label=name)
+        right.plot(sizes, [point.peak_mb for point in growth], marker="o", label=name)
+    for axes, label in ((left, "CPU of a record, µs"), (right, "peak memory, MB")):
+        _logarithmic(axes, sizes)
+        axes.set(xlabel="records", ylabel=label, ylim=(0, axes.get_ylim()[1] * 1.1))
+        axes.legend(fontsize="small")
+    return _saved(drawing, "bench-records.png")
 
 
 def _logarithmic(axes: Any, ticks: Sequence[int]) -> None:

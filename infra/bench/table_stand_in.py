@@ -1,11 +1,11 @@
-"""`python -m infra.bench.table_stand_in`: a DynamoDB that takes every write at once and keeps nothing."""
+"""`python -m infra.bench.table_stand_in`: a DynamoDB that takes every write at once, and holds nothing."""
 
 import asyncio
 import sys
 import zlib
 from typing import cast
 
-BODY = b"{}"
+BODY = b'{"Responses":{},"UnprocessedItems":{}}'  # of which each operation reads what it knows
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n"
     b"Connection: keep-alive\r\nx-amzn-RequestId: SYNTHETIC\r\nx-amz-crc32: %d\r\n\r\n%b"
