@@ -52,9 +52,10 @@ def read(url: str, extent: Extent) -> str:
     return f"""### Reading
 
 dynalite, over LevelDB on disk: moto looks through the whole table for every page, so that with so many items it would
-be the stand-in that is measured. Median and quartiles of {extent.rounds} rounds, from the start of a process to its end.
-The paginator is boto3's, reads whole items and only counts them; `history` without `--detail` asks for six keys and the
-slot. The ratio of CPU time leaves the stand-in's share out. Targets: rate ≥ 0.5, memory ≤ 1.3, the same for any range.
+be the stand-in that is measured. Median and quartiles of {extent.rounds} rounds, from the start of a process to its
+end. The paginator is boto3's, reads whole items and only counts them; `history` without `--detail` asks for six keys
+and the slot. The ratio of CPU time leaves the stand-in's share out. Targets: rate ≥ 0.5, memory ≤ 1.3, the same for any
+range.
 
 {table(head, rows)}
 
