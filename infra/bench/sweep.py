@@ -43,10 +43,10 @@ def run(bench: Bench) -> Section:
         "Ours is `handler.sampler.Sampler`. python-binance and binance-sdk-spot run in 16 threads, the asynchronous"
         " ones gather, ccxt's throttle is off (with it on, 400 books take it 20 s). ccxt's synchronous half is a loop:"
         f" left out at {LATENCIES_MS[1]} ms, where its waits alone are {len(SYMBOLS) * LATENCIES_MS[1] / 1000:.0f} s."
-        " Storing is one conditional put for each record, and most of its CPU is boto3's. That misses its target: of the"
-        " calls that take many items at once, BatchWriteItem knows no condition, a transaction costs twice as much on the"
-        " bill, and a PartiQL batch of INSERTs, which should keep the first write of a slot, is unknown to dynalite and"
-        " overwrites on moto, so that nothing here could prove it.",
+        " Storing is one conditional put for each record, and most of its CPU is boto3's. That misses its target:"
+        " of the calls that take many items at once, BatchWriteItem knows no condition, a transaction costs twice"
+        " as much on the bill, and a PartiQL batch of INSERTs, which should keep the first write of a slot, is"
+        " unknown to dynalite and overwrites on moto, so that nothing here could prove it.",
     ]
     return Section(f"Sweep: {len(SYMBOLS)} pairs once", "\n\n".join(text), _targets(costs))
 
