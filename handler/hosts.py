@@ -66,8 +66,12 @@ class Hosts:
                 self._turn(now)
 
     def _turn(self, now: float) -> None:
+        """To the next host that may be asked, or if there is none to the one that may be asked soonest."""
         at = self._hosts.index(self._front)
         others = [host for host in self._hosts[at + 1 :] + self._hosts[:at] if not host.closed]
         awake = [host for host in others if host.rests_until <= now]
-        if awake or (self._front.closed and others):
-            self._front = (awake or others)[0]
+        resting = [host for host in (self._front, *others) if not host.closed]
+        if awake:
+            self._front = awake[0]
+        elif resting:
+            self._front = min(resting, key=lambda host: host.rests_until)

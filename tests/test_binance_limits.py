@@ -174,6 +174,14 @@ def test_a_host_that_bans_us_makes_way_for_the_next_and_is_asked_again_when_the_
     assert (len(banning.requests), len(other.requests), clock.slept) == (2, 2, [])
 
 
+def test_when_all_hosts_ban_us_the_ban_that_ends_first_is_waited_for(
+    client: Client, start_exchange: StartExchange, clock: FakeClock
+) -> None:
+    short, long = start_exchange("418=20"), start_exchange("418=7200")
+    assert fetch(client(short.url, long.url), clock).host == f"127.0.0.1:{short.port}"
+    assert (len(short.requests), len(long.requests), clock.slept) == (2, 1, [20.0])
+
+
 def test_weight_that_is_used_up_is_not_dodged_by_asking_another_host(
     client: Client, start_exchange: StartExchange, clock: FakeClock
 ) -> None:

@@ -250,6 +250,8 @@ def test_the_slot_that_still_runs_is_not_missing(archive: Archive, capfd: Captur
         (["--levels", "0"], ["--levels", "0"]),
         (["--plot", "picture.gif"], ["picture.gif", ".png", ".svg"]),
         (["--count", "1"], ["--count"]),
+        (["--gaps", "--format", "csv"], ["--gaps", "--format"]),
+        (["--plot", "picture.png", "--gaps"], ["--gaps", "--plot"]),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_exit_2(

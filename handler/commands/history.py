@@ -31,6 +31,8 @@ FLAGS = (
     "--quote",
     "--table",
 )
+SHAPES = ("--format", "--gaps", "--plot")
+"""Flags that say what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Query:
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the records that the table holds or, with --gaps, the slots that it lacks."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
+    if len(shapes := [flag for flag in SHAPES if flags[flag] is not None]) > 1:
+        raise UsageError(f"{' and '.join(shapes)} do not go together: each is another answer, give one of them")
     asked = Asked(flags, environment)
     now = time.time()
     query, archive, detail = Query.read(asked, now), Table(table(asked)), flags["--detail"] is not None
