@@ -6,9 +6,18 @@ import sys
 
 from handler import garbage
 
+
+def interrupt(*_: object) -> None:
+    """End, at the first signal only: another must not cut short what is still to be told."""
+    for name in STOPPING:
+        signal.signal(name, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 garbage.hold()
-for name in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background jobs start with it ignored
-    signal.signal(name, signal.default_int_handler)
+for name in STOPPING:  # SIGINT too: a script's background jobs start with it ignored
+    signal.signal(name, interrupt)
 while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number
     pass
 os.close(spare)

@@ -1,47 +1,71 @@
 """Storing beside sampling, so that a table that is slow or away holds up no sample."""
 
+import logging
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from handler.delivery import Store, Stored, Unstored, tell
+from handler.delivery import Store, Unstored, tell
 from handler.errors import TableError
 from handler.record import Record
 
 STOP_SECONDS = 1.0
-"""How long an interrupted program waits for what it is storing."""
+"""How long a program that was interrupted, or failed, waits for what it is storing."""
+
+log = logging.getLogger(__name__)
 
 
 class Background:
-    """A store that is written to in a thread of its own, in order, until the end of `with`.
+    """Stores what it is given in a thread of its own, until the end of `with`: what waits, all at once.
 
-    `put` returns at once, with nothing counted. What could not be stored is told; so is, at the end, what an interrupt
-    left no time for.
+    Whatever is not stored is told, by the end of `with` at the latest. `put` may be interrupted anywhere: it has then
+    taken all of the records or none.
     """
 
     def __init__(self, store: Store) -> None:
+        self.failed = 0
+        """How many records were told as not stored."""
         self._store = store
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        self._waiting: dict[Future[None], Sequence[Record]] = {}
+        self._unsettled: deque[tuple[Sequence[Record], float]] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="store", daemon=True)
 
-    def put(self, records: Sequence[Record], deadline: float) -> Stored:
-        """Store each record once, retrying until `deadline` (monotonic clock), however long others take before."""
-        for done in [future for future in self._waiting if future.done()]:
-            del self._waiting[done]
-            done.result()  # nothing, or what only a bug can raise
-        self._waiting[self._pool.submit(self._put, records, deadline)] = records
-        return Stored()
+    def put(self, records: Sequence[Record], deadline: float) -> None:
+        """Have each record stored once, retried until `deadline` (monotonic clock)."""
+        self._unsettled.append((records, deadline))
+        self._calls.put(True)
 
-    def _put(self, records: Sequence[Record], deadline: float) -> None:
-        tell(self._store.put(records, deadline).failed)
+    def _work(self) -> None:
+        while self._calls.get():
+            batches = self._unsettled.copy()
+            if not batches:
+                continue  # they were stored with those before them
+            _, last_deadline = batches[-1]
+            self._tell(self._store.put([record for records, _ in batches for record in records], last_deadline).failed)
+            for _ in batches:
+                self._unsettled.popleft()
+
+    def _tell(self, failed: Sequence[Unstored]) -> None:
+        self.failed += len(failed)
+        tell(failed)
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        wait(self._waiting, timeout=STOP_SECONDS if interrupted else None)
-        left = [record for future, records in self._waiting.items() if not future.done() for record in records]
-        stopped = TableError("the program was stopped before the table had answered")
-        tell([Unstored(record, stopped) for record in left])
+        self._calls.put(False)
+        try:
+            self._thread.join(STOP_SECONDS)
+            if kind is None and self._thread.is_alive():
+                log.warning("waiting for the table to take %d record(s)", len(self._left()))
+                self._thread.join()
+        finally:  # an interrupt ends the waiting
+            stopped = TableError("the program ended before the table had answered")
+            self._tell([Unstored(record, stopped) for record in self._left()])
+
+    def _left(self) -> list[Record]:
+        return [record for records, _ in self._unsettled.copy() for record in records]

@@ -3,14 +3,14 @@
 import io
 import socket
 import ssl
-from collections.abc import Callable
 from http.client import HTTPResponse
-from threading import Thread
 from time import monotonic
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from handler.addresses import connect
 
 _BROKEN = (ConnectionError, ssl.SSLEOFError)
 
@@ -44,17 +44,22 @@ class _Until(io.RawIOBase):
         super().close()
 
 
-class _Reused:
-    """Tells a connection that broke between two requests from a host that breaks its answers."""
+class _Careful:
+    """Connects in time, and tells a connection that broke between two requests from a host that breaks its answers."""
 
     response_class = _WholeResponse
-    _answers = 0
-
+    socket_options: Any
     timeout: Any
+    _dns_host: str
+    port: int
+    _answers = 0
 
     def connect(self) -> None:
         self._answers = 0
-        _within(self.timeout, super().connect)  # type: ignore[misc]
+        super().connect()  # type: ignore[misc]
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host.strip("[]"), self.port, self.timeout, socket_options=self.socket_options)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -74,30 +79,11 @@ class _Reused:
         return StaleConnection(str(error)) if self._answers else error
 
 
-def _within(seconds: float, connect: Callable[[], None]) -> None:
-    """Connect, or raise TimeoutError and leave it to itself: a name lookup knows no timeout, and can take a minute."""
-    errors: list[Exception] = []
-
-    def work() -> None:
-        try:
-            connect()
-        except Exception as error:
-            errors.append(error)
-
-    thread = Thread(target=work, name="connect", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise TimeoutError("timed out")
-    if errors:
-        raise errors.pop()  # a list that kept it would be kept by its traceback
-
-
-class _HTTP(_Reused, HTTPConnection):  # type: ignore[misc]  # the standard library's response class, made to end
+class _HTTP(_Careful, HTTPConnection):  # type: ignore[misc]  # the standard library's response class, made to end
     pass
 
 
-class _HTTPS(_Reused, HTTPSConnection):  # type: ignore[misc]
+class _HTTPS(_Careful, HTTPSConnection):  # type: ignore[misc]
     pass
 
 

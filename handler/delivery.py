@@ -49,7 +49,7 @@ class Delivery:
             for record in records:
                 self._write(record.to_line(detail=self._detail))
         finally:
-            stored = self._put([record for record in records if record.has_data], deadline)
+            stored = self._put(storable(records), deadline)
         return stored
 
     def _put(self, records: Sequence[Record], deadline: float) -> Stored:
@@ -58,6 +58,11 @@ class Delivery:
         stored = self._store.put(records, deadline)
         tell(stored.failed)
         return stored
+
+
+def storable(records: Sequence[Record]) -> list[Record]:
+    """Those that hold data: a line that says that nothing could be measured is never stored."""
+    return [record for record in records if record.has_data]
 
 
 def tell(failed: Sequence[Unstored]) -> None:

@@ -35,8 +35,9 @@ ADVICE = {
 }
 """What to do about failures that only the user can mend, by code or exception."""
 
-FAILURES = (ClientError, BotoCoreError, ResponseParserError)
-"""Everything that a call of the client raises."""
+FAILURES = Exception
+"""What a call of the client raises: boto3's errors, OSErrors of credential files, and whatever its parser trips over
+where something else than DynamoDB answers."""
 
 
 class PassingError(TableError):
@@ -64,19 +65,22 @@ def dynamodb_client(attempts: int = 6) -> Any:
     return client
 
 
-def _recognise(parsed: Any, **_: Any) -> None:
+def _recognise(parsed: Any, http_response: Any, **_: Any) -> None:
     """Raise an error where success was answered by something else: boto3 takes any page with status 200 for one."""
-    answer = parsed["ResponseMetadata"]
-    if "RequestId" not in answer and "json" not in answer["HTTPHeaders"].get("content-type", "json"):
-        raise ResponseParserError("what answered is not DynamoDB, perhaps a proxy")
+    if "RequestId" not in parsed["ResponseMetadata"] and not http_response.content.lstrip().startswith(b"{"):
+        raise ResponseParserError("it names no request, and is no JSON object")
 
 
 def translated(error: Exception, table: str) -> TableError:
     """The TableError, or PassingError, for what a call about a table raised."""
-    passing = isinstance(error, HTTPClientError | BotoConnectionError | ResponseParserError)
+    if not isinstance(error, ClientError | BotoCoreError | OSError):  # boto3 tripped over what it read
+        kind = type(error).__name__
+        return PassingError(f"table {table}: what answered is not DynamoDB, perhaps a proxy ({kind}: {error})")
+    passing = isinstance(error, HTTPClientError | BotoConnectionError)
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = error.response["Error"]["Code"] in PASSING_CODES or status >= 500
+        code = error.response["Error"]["Code"]  # a number where the answer gave none: some proxy's
+        passing = code in PASSING_CODES or code.isdecimal() or status >= 500
     return (PassingError if passing else TableError)(f"table {table}: {_words(error)}")
 
 

@@ -1,14 +1,15 @@
 """A table that hangs holds up no sample, and what it did not take is told, whenever the program ends."""
 
-import json
 import signal
 import socket
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from threading import Event
 
 import pytest
-from conftest import NOON
-from program import finished, start
+from conftest import NOON, StartRaw, http
+from program import finished, run, start
 from servers import AWS
 
 from handler import background
@@ -26,68 +27,90 @@ class FakeStore:
     """Takes what it is given when `ready` is set, but for records that `refuse` gives a reason for."""
 
     def __init__(self, refuse: Callable[[Record], TableError | None] = lambda record: None) -> None:
-        self.ready = Event()
-        self.taken: list[Record] = []
+        self.asked, self.ready = Event(), Event()
+        self.taken: list[list[Record]] = []
         self._refuse = refuse
 
     def put(self, records: Sequence[Record], deadline: float) -> Stored:
+        self.asked.set()
         assert self.ready.wait(20)
         failed = [Unstored(record, error) for record in records if (error := self._refuse(record))]
-        self.taken += [record for record in records if not self._refuse(record)]
+        self.taken.append([record for record in records if not self._refuse(record)])
         return Stored(len(records) - len(failed), 0, failed)
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[Record]:
-    return [Record.from_line(message[message.index('{"timestamp"') :]) for message in caplog.messages]
+def lines(text: str) -> list[Record]:
+    return [Record.from_line(line[line.index('{"timestamp"') :]) for line in text.splitlines()]
 
 
-def test_a_store_that_hangs_holds_up_nobody_and_gets_everything_in_order() -> None:
+def test_a_store_that_hangs_holds_up_nobody_and_then_gets_all_that_waits_at_once() -> None:
     store = FakeStore()
     with Background(store) as storing:
         for record in RECORDS:
             storing.put([record], 60.0)  # returns, though the store does not
-        assert store.taken == []
+            assert store.asked.wait(20)
         store.ready.set()
-    assert store.taken == RECORDS
+    assert store.taken == [RECORDS[:1], RECORDS[1:]]
 
 
 def test_what_the_store_does_not_take_is_told_as_the_line_that_load_takes(caplog: pytest.LogCaptureFixture) -> None:
     store = FakeStore(lambda record: TableError("it is gone") if record is RECORDS[1] else None)
     store.ready.set()
     with Background(store) as storing:
-        for record in RECORDS:
-            storing.put([record], 60.0)
-    assert (store.taken, told(caplog)) == ([RECORDS[0], RECORDS[2]], [RECORDS[1]])
+        storing.put(RECORDS, 60.0)
+    assert (store.taken, lines("\n".join(caplog.messages))) == ([[RECORDS[0], RECORDS[2]]], [RECORDS[1]])
     assert "not stored: it is gone: " in caplog.text
+    assert storing.failed == 1
 
 
-def test_what_an_interrupt_leaves_no_time_for_is_told(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
+def test_what_an_early_end_leaves_no_time_for_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
     monkeypatch.setattr(background, "STOP_SECONDS", 0.0)
     store = FakeStore()
-    storing = Background(store)
-    storing.put(RECORDS[:2], 60.0)
-    storing.put(RECORDS[2:], 60.0)
-    storing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert told(caplog) == RECORDS
-    assert "the program was stopped" in caplog.text
+    with suppress(end), Background(store) as storing:
+        storing.put(RECORDS[:2], 60.0)
+        storing.put(RECORDS[2:], 60.0)
+        raise end
+    assert lines("\n".join(caplog.messages)) == RECORDS
     store.ready.set()
 
 
-def test_the_runner_goes_on_beside_a_table_that_hangs_and_tells_all_of_it_when_it_is_stopped(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as hanging:  # the kernel accepts, but nobody answers
-        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+@pytest.fixture
+def _hanging_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the kernel accepts, but nobody answers
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
         for name, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             monkeypatch.setenv(name, value)
-        flags = ("--symbol", "BTC", "--interval_seconds", "1", "--detail", "--table", "obi")
-        with start(*flags, "--base-url", exchange.url) as process:
-            assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(3)]
-            process.send_signal(signal.SIGINT)
-            done = finished(process)
-    printed = [json.loads(line) for line in lines + done.stdout.splitlines()]
-    unstored = [json.loads(line[line.index('{"timestamp"') :]) for line in done.stderr.splitlines()]
-    assert (done.returncode, unstored) == (0, printed)
+        yield
+
+
+STORING = ("--symbol", "BTC", "--interval_seconds", "1", "--detail", "--table", "obi")
+
+
+@pytest.mark.usefixtures("_hanging_table")
+@pytest.mark.parametrize("ticks", [1, 2, 3])
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGINT, signal.SIGTERM]], ids=len)
+def test_beside_a_table_that_hangs_the_runner_goes_on_and_whenever_it_is_stopped_tells_every_line(
+    exchange: Exchange, ticks: int, signals: list[signal.Signals]
+) -> None:
+    with start(*STORING, "--base-url", exchange.url) as process:
+        assert process.stdout is not None
+        printed = "".join(process.stdout.readline() for _ in range(ticks))
+        for each in signals:
+            process.send_signal(each)
+            time.sleep(0.1)  # so that the second comes while the first is being heeded
+        done = finished(process)
+    assert (done.returncode, lines(done.stderr)) == (0, lines(printed + done.stdout))
+
+
+def test_what_was_measured_and_not_stored_is_exit_1(
+    exchange: Exchange, start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = http("400 Bad Request", b'{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}')
+    for name, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": start_raw(answer).url}).items():
+        monkeypatch.setenv(name, value)
+    done = run(*STORING, "--base-url", exchange.url, "--count", "1")
+    assert (done.returncode, len(lines(done.stdout))) == (1, 1)
+    assert "not stored: table obi: " in done.stderr

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import NOON
+from conftest import NOON, StartRaw, http
 from servers import AWS, aws_client, create_table, moto
 
 from handler.delivery import Stored
@@ -24,6 +24,31 @@ RECORD = Record(format_time(NOON), "BTCUSDT", 0.25, 5.0, 3.0, 5, last_update_id=
 def dynamodb() -> Iterator[Any]:
     with moto() as url, aws_client("dynamodb", url) as client:
         yield client
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"<html>", b""])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "500 Internal Server Error"])
+def test_an_answer_that_is_none_of_dynamodbs_is_tried_again_and_then_told(
+    start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch, status: str, body: bytes
+) -> None:
+    server = start_raw(http(status, body))
+    for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": server.url}).items():
+        monkeypatch.setenv(variable, value)
+    with closing(dynamodb_client(attempts=1)) as client:
+        stored = Table("obi", client=client).put([RECORD], time.monotonic() + 0.3)
+    assert [(failed.record, str(failed.error)[:11]) for failed in stored.failed] == [(RECORD, "table obi: ")]
+    assert len(server.heads) > 1
+
+
+def test_credentials_that_cannot_be_read_are_told() -> None:
+    class Client:
+        def put_item(self, **_: Any) -> None:
+            raise FileNotFoundError(2, "No such file or directory", "token")  # of AWS_WEB_IDENTITY_TOKEN_FILE
+
+    stored = Table("obi", client=Client()).put([RECORD], time.monotonic() + 20.0)
+    assert [str(failed.error) for failed in stored.failed] == [
+        "table obi: [Errno 2] No such file or directory: 'token'"
+    ]
 
 
 @pytest.mark.parametrize("fault", [fault for fault in BAD if fault != "hang"])

@@ -125,10 +125,10 @@ def _hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The names under .test are looked up until the test is over."""
     never, look_up = Event(), socket.getaddrinfo
 
-    def hang(host: str, *args: Any) -> Any:
+    def hang(host: str, *args: Any, **kwargs: Any) -> Any:
         if host.endswith(".test"):
             never.wait(60)
-        return look_up(host, *args)
+        return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr("socket.getaddrinfo", hang)
     yield

@@ -6,10 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from handler import garbage
 from handler.asked import whole_number
+from handler.background import Background
 from handler.binance import Binance
 from handler.commands import DONE, FAILED, Write
-from handler.delivery import Delivery, Store
+from handler.delivery import Delivery, storable
 from handler.flags import Parser
+from handler.record import Record
 from handler.runner import Runner
 from handler.sampler import Sampler
 from handler.settings import Settings
@@ -42,22 +44,29 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     settings = Settings.read(flags, environment)
     most_ticks = whole_number("--count", flags["--count"][0], 1, 999_999_999) if flags["--count"] else None
     exchange = Binance(settings.base_urls, connections=len(settings.symbols))
-    with _store(settings) as store:
-        delivery = Delivery(write, detail=flags["--detail"] is not None, store=store)
+    delivery = Delivery(write, detail=flags["--detail"] is not None)
+    with _storing(settings) as storing:
+
+        def emit(records: list[Record]) -> None:
+            deadline = time.monotonic() + STORE_SECONDS
+            if storing:  # before they are printed, so that no interrupt comes between
+                storing.put(storable(records), deadline)
+            delivery.deliver(records, deadline)
+
         runner = Runner(
             Sampler(exchange, settings.symbols, settings.levels),
-            lambda records: delivery.deliver(records, time.monotonic() + STORE_SECONDS),
+            emit,
             interval_seconds=settings.interval_seconds,
             aligned=settings.table is not None,
         )
         garbage.collect_again()  # __main__ held it
-        return DONE if runner.run(most_ticks) else FAILED
+        measured = runner.run(most_ticks)
+    return DONE if measured and not (storing and storing.failed) else FAILED
 
 
-def _store(settings: Settings) -> AbstractContextManager[Store | None]:
+def _storing(settings: Settings) -> AbstractContextManager[Background | None]:
     if settings.table is None:
         return nullcontext()
-    from handler.background import Background
     from handler.dynamodb import dynamodb_client
     from handler.table import Table  # boto3 more than doubles the start-up time of those who do not store
 
