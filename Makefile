@@ -73,8 +73,8 @@ build-SamplerFunction: $(VENV)/runtime
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)" && if [ -n "$(RUNTIME_PYTHON)" ]; then \
-	  "$(RUNTIME_PYTHON)" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
+	cd "$(ARTIFACTS_DIR)" && python="$(RUNTIME_PYTHON)" && if [ -n "$$python" ]; then \
+	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
 # The function's runtime, if it is here or in pyenv.

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """Stores what it is given in a thread of its own, until the end of `with`: what waits, all at once.
+    """Stores what it is given in a thread of its own, until the end of `with`; what waits meanwhile, all at once.
 
     Whatever is not stored is told, by the end of `with` at the latest. `put` may be interrupted anywhere: it has then
     taken all of the records or none.

@@ -1,4 +1,4 @@
-"""When garbage is collected: not while modules load, and not in the middle of reading a book."""
+"""When garbage is collected: not while modules load, and seldom in the middle of reading a book."""
 
 import gc
 

@@ -18,7 +18,7 @@ class Exchange(Protocol):
     """What the sampler needs of an exchange. A second one is a module beside `binance.py` with this method."""
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        """Fetch the top `limit` levels before `deadline` (monotonic clock), or raise an ExchangeError."""
+        """Fetch the top `limit` levels, or raise an ExchangeError; by `deadline` (monotonic clock), whatever hangs."""
 
 
 class Missing(NamedTuple):

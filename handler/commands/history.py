@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Self
 
+from handler import garbage
 from handler.asked import Asked
 from handler.commands import DONE, GAPS, Write
 from handler.errors import UsageError
@@ -68,6 +69,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     asked = Asked(flags, environment)
     now = time.time()
     query, archive, detail = Query.read(asked, now), Table(table(asked)), flags["--detail"] is not None
+    garbage.collect_again()  # __main__ held it
     if flags["--gaps"] is not None:
         return report_gaps(archive, query, now, write)
     records = stream(archive, query, detail=detail or asked.given("--plot"))

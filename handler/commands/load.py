@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from handler import garbage
 from handler.asked import Asked
 from handler.bulk import Bulk
 from handler.commands import DONE, FAILED, Write
@@ -89,6 +90,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     interval, days = interval_seconds(asked), retention_days(asked)
     bulk = Bulk(table(asked), dynamodb_client(), interval_seconds=interval, retention_days=days)
     loading = Loading(bulk, interval, expired_before=time.time() - days * 86_400 if days else float("-inf"))
+    garbage.collect_again()  # __main__ held it
     names = flags["FILE"] or [STDIN]
     total = sum(map(_size, names))
     try:

@@ -1,7 +1,8 @@
 """More and more records, read and loaded: what one costs, and how much memory it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from infra.bench import servers
@@ -10,6 +11,10 @@ from infra.bench.launcher import Run, handler, measured, moments
 from infra.bench.servers import environment
 from infra.bench.stand_ins import place
 from infra.bench.synthetic import MINUTE, write_lines
+
+ROUNDS = 5
+SHORT = 10_000
+"""So few records that start-up weighs on what each costs: measured several times."""
 
 
 class Growth(NamedTuple):
@@ -27,7 +32,7 @@ def read(url: str, sizes: Sequence[int]) -> list[Growth]:
     def history(size: int) -> Run:
         return measured(handler("history", "--symbol", "BTC", *moments(size * MINUTE)), where)
 
-    return _growth(sizes, [history(size) for size in sizes], history(1))
+    return _growth(sizes, history)
 
 
 def load(file: Path, sizes: Sequence[int]) -> list[Growth]:
@@ -39,14 +44,17 @@ def load(file: Path, sizes: Sequence[int]) -> list[Growth]:
             write_lines(file, size)
             return measured(handler("load", str(file)), where)
 
-        return _growth(sizes, [loaded(size) for size in sizes], loaded(1))
+        return _growth(sizes, loaded)
 
 
-def _growth(sizes: Sequence[int], runs: Sequence[Run], start_up: Run) -> list[Growth]:
-    return [
-        Growth(size, (run.cpu - start_up.cpu) / (size - 1) * 1e6, run.peak_mb)
-        for size, run in zip(sizes, runs, strict=True)
-    ]
+def _growth(sizes: Sequence[int], run: Callable[[int], Run]) -> list[Growth]:
+    start_up = median(run(1).cpu for _ in range(ROUNDS))
+    found = []
+    for size in sizes:
+        runs = [run(size) for _ in range(ROUNDS if size <= SHORT else 1)]
+        cpu = median(each.cpu for each in runs) - start_up
+        found.append(Growth(size, cpu / (size - 1) * 1e6, max(each.peak_mb for each in runs)))
+    return found
 
 
 def tell(read: Sequence[Growth], loaded: Sequence[Growth]) -> str:
@@ -59,6 +67,7 @@ def tell(read: Sequence[Growth], loaded: Sequence[Growth]) -> str:
     return f"""### Growth
 
 `history` out of dynalite, `load` into a stand-in that takes everything at once; one process each. The CPU of the
-process is shared out to its records, after that of a process with a single record is taken off.
+process is shared out to its records, after that of a process with a single record is taken off; up to {SHORT:,}
+records both are medians of {ROUNDS}.
 
 {table(head, rows)}"""
