@@ -111,6 +111,11 @@ def test_the_cost_table_is_the_one_that_is_computed() -> None:
     assert shown.splitlines() == list(cost.table())
 
 
+def test_the_speed_table_is_the_one_that_was_measured() -> None:
+    [shown] = re.findall(r"<!-- targets[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    assert f"\n\n{shown}\n\n" in (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+
+
 def test_files_that_are_pointed_to_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

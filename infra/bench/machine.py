@@ -26,7 +26,7 @@ def interpreter(environments: Environments) -> str:
     """The one Python of all contenders."""
     command = [str(environments.python(OURS)), "-c", _CODE]
     version, _, compiler = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition(" ")
-    return f"CPython {version}, {environments.interpreter} ({compiler.strip()})"
+    return f"CPython {version} ({compiler.strip()})"
 
 
 def versions() -> str:
