@@ -31,7 +31,8 @@ END_SECONDS = 5.0
 
 def clean_environment(**more: str) -> dict[str, str]:
     """An environment for a process, with nothing in it of what the developer has set."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ} | more
+    kept = ("PATH", "PYENV_ROOT", "HOME", "TMPDIR")  # where programs are found, and may write
+    return {name: os.environ[name] for name in kept if name in os.environ} | more
 
 
 def free_port() -> int:
