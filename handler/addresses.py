@@ -22,12 +22,13 @@ def connect(host: str, port: int, seconds: float, **options: Any) -> socket.sock
     """
     deadline = monotonic() + seconds
     addresses = look_up(host, port, seconds)
-    for left_over in reversed(range(len(addresses))):
+    for number, address in enumerate(addresses, 1):
+        is_last = number == len(addresses)
         left = max(deadline - monotonic(), _SHORTEST_SECONDS)
         try:
-            sock = create_connection((addresses[-1 - left_over], port), left / 2 if left_over else left, **options)
+            sock = create_connection((address, port), left if is_last else left / 2, **options)
         except OSError:
-            if not left_over:
+            if is_last:
                 raise
         else:
             sock.settimeout(max(deadline - monotonic(), _SHORTEST_SECONDS))

@@ -64,7 +64,7 @@ class Background:
                 log.warning("waiting for the table to take %d record(s)", len(self._left()))
                 self._thread.join()
         finally:  # an interrupt ends the waiting
-            stopped = TableError("the program ended before the table had answered")
+            stopped = TableError("the program ended before the table had answered; `load` stores the line")
             self._tell([Unstored(record, stopped) for record in self._left()])
 
     def _left(self) -> list[Record]:

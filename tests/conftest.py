@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from archive import Archive, archives
 from hypothesis import settings
+from servers import moto
 
 from handler.book import Book as ParsedBook
 from handler.book import Snapshot, parse_book
@@ -184,3 +186,20 @@ class FakeExchange:
         other = self.act(symbol)
         book = other if isinstance(other, ParsedBook) else parse_book(BODY)
         return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)
+
+
+@pytest.fixture(scope="module")
+def moto_url() -> Iterator[str]:
+    with moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def new_archive(moto_url: str) -> Iterator[Callable[[], Archive]]:
+    with archives(moto_url) as new:
+        yield new
+
+
+@pytest.fixture
+def archive(new_archive: Callable[[], Archive]) -> Archive:
+    return new_archive()

@@ -5,15 +5,14 @@ import io
 import os
 import pty
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from archive import PAST, Archive, archives, lines, record
+from archive import PAST, Archive, lines, record
 from conftest import FakeClock
 from program import PATIENCE_SECONDS, run
-from servers import moto
 
 from handler.binance import Binance
 from handler.delivery import Delivery, Stored
@@ -30,23 +29,6 @@ DAY = ["--since", "2024-01-01", "--until", "2024-01-02"]
 BTC = ["--symbol", "BTC"]
 
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def new_archive(url: str) -> Iterator[Callable[[], Archive]]:
-    with archives(url) as new:
-        yield new
-
-
-@pytest.fixture
-def archive(new_archive: Callable[[], Archive]) -> Archive:
-    return new_archive()
 
 
 @pytest.fixture(scope="module")

@@ -20,38 +20,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from archive import Archive, archives, lines, record
+from archive import Archive, lines, record
 from program import PATIENCE_SECONDS, ROOT, finished
 from proxy import Proxy, proxy
-from servers import moto
 
 from handler import progress
 from handler.record import Record, no_data
 from handler.times import format_time
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def new_archive(url: str) -> Iterator[Callable[[], Archive]]:
-    with archives(url) as new:
-        yield new
-
-
 @pytest.fixture
-def archive(new_archive: Callable[[], Archive]) -> Archive:
-    return new_archive()
-
-
-@pytest.fixture
-def faulty(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+def faulty(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("handler.bulk.backoff_seconds", lambda *_: 0)
-    with proxy(url) as found:
+    with proxy(moto_url) as found:
         yield found
 
 

@@ -28,11 +28,6 @@ def new_archive(
 
 
 @pytest.fixture
-def archive(new_archive: Callable[[], Archive]) -> Archive:
-    return new_archive()
-
-
-@pytest.fixture
 def asked(archive: Archive) -> Iterator[list[dict[str, Any]]]:
     """What the client was asked so far."""
     asked: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
 """The acts of the runner: each a function from the stage to its books."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from infra.chaos.books import Books
 from infra.chaos.cast import SIX, Cast
@@ -57,28 +57,26 @@ def table(stage: Stage) -> Books:
 def limits(stage: Stage) -> Books:
     """429 and bans, told in the header or in words; at last a 429 that says nothing, which is for the whole minute."""
     with Cast(stage, "limits", SIX[:4], interval=PATIENT_SECONDS) as cast:
-        exchange, start = cast.exchange(), time.monotonic()
-        program = cast.start()
         rests = ["429=2", "418=7", "418-until=6.5"]
         cast.draw.shuffle(rests)
-        for number, fault in enumerate([*rests, "429"]):
-            wait_until(start + 6 + (stage.seconds - 6) * number / 4)
-            exchange.script([fault])
-        wait_until(start + stage.seconds)
-        cast.stop(program)
-        return cast.books()
+        return _told_to_rest(stage, cast, [*rests, "429"])
 
 
 def ban(stage: Stage) -> Books:
     """A ban that does not say how long it is: the shortest there is, two minutes."""
     with Cast(stage, "ban", SIX[:2], interval=PATIENT_SECONDS) as cast:
-        exchange, start = cast.exchange(), time.monotonic()
-        program = cast.start()
-        wait_until(start + 6)
-        exchange.script(["418"])
-        wait_until(start + stage.seconds)
-        cast.stop(program)
-        return cast.books()
+        return _told_to_rest(stage, cast, ["418"])
+
+
+def _told_to_rest(stage: Stage, cast: Cast, faults: Sequence[str]) -> Books:
+    exchange, start = cast.exchange(), time.monotonic()
+    program = cast.start()
+    for number, fault in enumerate(faults):
+        wait_until(start + 6 + (stage.seconds - 6) * number / len(faults))
+        exchange.script([fault])
+    wait_until(start + stage.seconds)
+    cast.stop(program)
+    return cast.books()
 
 
 def region(stage: Stage) -> Books:
