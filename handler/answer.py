@@ -11,75 +11,81 @@ from typing import NamedTuple
 
 from handler.book import Book, MalformedBook, parse_book
 
-SHORTEST_BAN_SECONDS = 120.0
+MIN_BAN_SECONDS = 120.0
 """Bans last from 2 minutes to 3 days (rest-api.md, "IP Limits")."""
 
-SHORTEST_REST_SECONDS = 1.0
+MIN_COOLDOWN_SECONDS = 1.0
 """However little a 429 asks for: it is the last warning before a ban."""
+
+PASSING_CODES = {-1000, -1001, -1003, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
+"""Codes of a 400 that say nothing against the request: unknown error, disconnected, too many requests, unexpected
+response, timeout, busy, too many orders, shutting down, too many connections, no orders on the book (errors.md)."""
 
 _BAN_END = re.compile(rb"until (\d{13})")
 
 
-class Again(NamedTuple):
+class Retry(NamedTuple):
     """The fault is the host's: another host, or another moment, may answer."""
 
     reason: str
 
 
-class Rest(NamedTuple):
+class RetryAfter(NamedTuple):
     """The host wants no request from this address for so many seconds."""
 
     seconds: float
     reason: str
-    banned: bool = False
+    is_banned: bool = False
 
 
-class No(NamedTuple):
+class Rejected(NamedTuple):
     """The request is wrong and will stay so; the exchange's own words."""
 
     reason: str
 
 
-class Closed(NamedTuple):
+class RegionBlocked(NamedTuple):
     """The host does not serve this region."""
 
 
-Meaning = Book | Again | Rest | No | Closed
+NoBook = Retry | RetryAfter | Rejected | RegionBlocked
 
 
-def meaning(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Meaning:
+def classify_response(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Book | NoBook:
     """Read an answer to a depth request; `now` is the wall clock in epoch seconds."""
     match status:
         case 200:
             return _book(body)
-        case 400 if words := _exchange_words(body):
-            return No(words)
+        case 400 if error := _exchange_error(body):
+            code, message = error
+            reason = f"{message} (code {code})"
+            return Retry(f"answered HTTP 400: {reason}") if code in PASSING_CODES else Rejected(reason)
         case 418:
-            seconds = _retry_after(headers) or _until(body, now) or SHORTEST_BAN_SECONDS
-            return Rest(seconds, "banned (HTTP 418)", banned=True)
+            seconds = _retry_after(headers) or _until(body, now) or MIN_BAN_SECONDS
+            return RetryAfter(seconds, "banned (HTTP 418)", is_banned=True)
         case 429:
-            asked = _retry_after(headers)
-            left = 60 - now % 60  # weight is counted per minute of the clock
-            seconds = left if asked is None else max(asked, SHORTEST_REST_SECONDS)
-            return Rest(seconds, "request weight used up (HTTP 429)")
+            retry_after = _retry_after(headers)
+            rest_of_minute = 60 - now % 60  # weight is counted per minute of the clock
+            seconds = rest_of_minute if retry_after is None else max(retry_after, MIN_COOLDOWN_SECONDS)
+            return RetryAfter(seconds, "request weight used up (HTTP 429)")
         case 451:
-            return Closed()
+            return RegionBlocked()
         case _:
-            return Again(f"answered HTTP {status}")
+            return Retry(f"answered HTTP {status}")
 
 
-def _book(body: bytes) -> Book | Again:
+def _book(body: bytes) -> Book | Retry:
     try:
         return parse_book(body)
     except MalformedBook as error:
-        return Again(f"answered {error}")
+        return Retry(f"answered {error}")
 
 
-def _exchange_words(body: bytes) -> str | None:
-    """`Invalid symbol. (code -1121)`, or None where the answer is not the exchange's own but a proxy's HTML."""
+def _exchange_error(body: bytes) -> tuple[int, str] | None:
+    """Code and message, such as (-1121, "Invalid symbol."); None where it is not the exchange's JSON but a proxy's."""
     try:
         answer = json.loads(body)
-        return f"{answer['msg']} (code {int(answer['code'])})"
+        return int(answer["code"]), f"{answer['msg']}"
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
 

@@ -8,18 +8,18 @@ import random
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from handler.answer import Again, Closed, Meaning, No, Rest, meaning
+from handler.answer import NoBook, RegionBlocked, Rejected, Retry, RetryAfter, classify_response
 from handler.backoff import backoff_seconds
 from handler.book import Book, Snapshot
 from handler.clock import SYSTEM, Clock
 from handler.errors import NoAnswer, RateLimited, Refused
+from handler.freshness import FreshnessLog
 from handler.hosts import DEFAULT_BASE_URL, Host, Hosts
 from handler.transport import NotDelivered, Transport
 
-CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
-"""The longest that one try may take; near the deadline half of what is left, so that another try has the rest."""
-SHORTEST_TRY_SECONDS = 0.25
+MAX_TRY_SECONDS = 10.0
+MIN_TRY_SECONDS = 0.25
+"""Near the deadline, a try has half of the remaining time, which leaves room for a retry."""
 
 WEIGHT_PER_MINUTE = 6000
 """Request weight that one IP address may use in a clock minute."""
@@ -35,7 +35,7 @@ def request_weight(limit: int) -> int:
 
 
 class Binance:
-    """The spot market's order books. Threads share it: its connections, and what its hosts told it."""
+    """The spot market's order books. Threads share it: its connections, and what its hosts answered."""
 
     def __init__(
         self,
@@ -43,83 +43,84 @@ class Binance:
         *,
         connections: int = 1,
         clock: Clock = SYSTEM,
-        chance: Callable[[], float] = random.random,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self.used_weight: int | None = None
-        """What the last answer said this address has used of WEIGHT_PER_MINUTE."""
+        """How much of WEIGHT_PER_MINUTE this address has used, as the last response says."""
         self._hosts = Hosts(base_urls)
         self._transport = Transport(connections)
+        self._freshness = FreshnessLog()
         self._clock = clock
-        self._chance = chance
+        self._random = random
 
     def depth(self, symbol: str, limit: int, deadline: float) -> Snapshot:
-        """Fetch the top `limit` levels of a pair's book before `deadline`, a moment of the monotonic clock.
+        """Fetch the top `limit` levels of a pair's book before `deadline` (monotonic clock).
 
-        Raises Refused, RegionClosed, or NoAnswer (RateLimited among them) with the last failure's reason.
+        Raises Refused, RegionClosed, or NoAnswer (RateLimited among them) with the reason of the last failure.
         """
-        failed: dict[Host, str] = {}
-        rounds = 0
+        failures: dict[Host, str] = {}
+        retries = 0
         while True:
-            host = self._hosts.current(self._clock.monotonic())
-            # a host that failed is current again only when every other that is open has failed too
-            pause = backoff_seconds(rounds, self._chance()) if host in failed else 0.0
-            if self._wait(symbol, host, pause, failed.get(host), deadline):
-                failed, rounds = {}, rounds + bool(pause)
-                continue
-            answer = self._ask(host, symbol, limit, deadline)
-            if isinstance(answer, Snapshot):
-                return answer
-            if isinstance(answer, Again):
-                failed[host] = answer.reason
-            self._heed(symbol, host, answer)
+            now = self._clock.monotonic()
+            host = self._hosts.current(now)
+            if now < host.cooldown_until:
+                self._wait_for_cooldown(symbol, host, deadline)
+            elif host in failures:  # and so has every other host that may be requested from
+                pause = backoff_seconds(retries, self._random())
+                if now + pause >= deadline:
+                    raise NoAnswer(f"{symbol}: no book before its slot was over ({host.name}: {failures[host]})")
+                self._clock.sleep(pause)
+                failures.clear()
+                retries += 1
+            else:
+                response = self._request(host, symbol, limit, deadline)
+                if isinstance(response, Snapshot):
+                    return response
+                if isinstance(response, Retry):
+                    failures[host] = response.reason
+                self._react(symbol, host, response)
 
-    def _heed(self, symbol: str, host: Host, answer: Meaning) -> None:
-        """Do what an answer that is no book asks for, before the next try. Raises Refused."""
-        match answer:
-            case No(words):
-                raise Refused(f"{symbol}: {host.name} refuses it: {words}")
-            case Rest(seconds, reason, banned):
-                host.rest(self._clock.monotonic() + seconds, reason, banned=banned)
-            case Closed():
-                host.closed = True
-            case Again(reason):
-                log.debug("%s: %s %s", symbol, host.name, reason)
-                self._hosts.pass_over(host, self._clock.monotonic())
-
-    def _wait(self, symbol: str, host: Host, pause: float, failure: str | None, deadline: float) -> bool:
-        """Sleep for a pause or for the host's rest, whichever is longer; False where there is nothing to wait for."""
+    def _react(self, symbol: str, host: Host, response: NoBook) -> None:
+        """Do what a response without a book asks for. Raises Refused."""
         now = self._clock.monotonic()
-        rest = host.rests_until - now
-        if now + max(pause, rest, 0) >= deadline:
-            if rest > pause:
-                raise RateLimited(f"{symbol}: {host.name}: {host.rest_reason}, no request for another {rest:.0f} s")
-            reason = f"{host.name}: {failure}" if failure else "no time was left"
-            raise NoAnswer(f"{symbol}: no book before its slot was over ({reason})")
-        if max(pause, rest) <= 0:
-            return False
-        self._clock.sleep(max(pause, rest))
-        return True
+        match response:
+            case Rejected(reason):
+                raise Refused(f"{symbol}: {host.name} rejects it: {reason}")
+            case RetryAfter(seconds, reason, is_banned):
+                self._hosts.cool_down(host, now + seconds, reason, is_banned=is_banned)
+            case RegionBlocked():
+                self._hosts.block(host)
+            case Retry(reason):
+                log.debug("%s: %s %s", symbol, host.name, reason)
+                self._hosts.fail_over(host, now)
 
-    def _ask(self, host: Host, symbol: str, limit: int, deadline: float) -> Snapshot | Meaning:
+    def _wait_for_cooldown(self, symbol: str, host: Host, deadline: float) -> None:
+        seconds = host.cooldown_until - self._clock.monotonic()
+        if host.cooldown_until >= deadline:
+            raise RateLimited(f"{symbol}: {host.name}: {host.cooldown_reason}, no request for another {seconds:.0f} s")
+        self._clock.sleep(seconds)
+
+    def _request(self, host: Host, symbol: str, limit: int, deadline: float) -> Snapshot | NoBook:
         """One try, which ends by the deadline. A kept connection that the host had closed does not count as one."""
         url = f"{host.base_url}/api/v3/depth?symbol={quote(symbol, safe='')}&limit={limit}"
-        while (left := deadline - (sent := self._clock.monotonic())) > 0:
-            share = min(left, max(left / 2, SHORTEST_TRY_SECONDS))
+        while (remaining := deadline - (sent := self._clock.monotonic())) > 0:
+            seconds = min(remaining, max(remaining / 2, MIN_TRY_SECONDS), MAX_TRY_SECONDS)
             try:
-                answer = self._transport.get(url, min(share, CONNECT_SECONDS), min(share, READ_SECONDS))
+                response = self._transport.get(url, seconds)
             except NotDelivered as error:
                 if error.stale:
                     continue
-                return Again(str(error))
+                return Retry(str(error))
             received, received_at = self._clock.monotonic(), self._clock.time()
-            self._note_weight(answer.headers)
-            found = meaning(*answer, now=received_at)
-            if not isinstance(found, Book):
-                return found  # also when it is late: a ban holds
+            self._note_weight(response.headers)
+            book = classify_response(*response, now=received_at)
+            if not isinstance(book, Book):
+                return book  # also when it is late: a ban holds
             if received >= deadline:
-                return Again("answered after the slot was over")
-            return Snapshot(found, host.name, received_at, (received - sent) * 1000)
-        return Again("was slower than the slot")
+                return Retry("answered after the slot was over")
+            self._freshness.note(symbol, host.name, response.headers, book.last_update_id, received)
+            return Snapshot(book, host.name, received_at, (received - sent) * 1000)
+        return Retry("no time was left")
 
     def _note_weight(self, headers: Mapping[str, str]) -> None:
         weight = headers.get("x-mbx-used-weight-1m", "")

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from handler.book import Snapshot, measure
@@ -55,12 +55,20 @@ class Sampler:
         if len(self._symbols) == 1:  # in this thread: waking another costs more than all else that is not the network
             yield self._fetch(self._symbols[0], deadline, slot_end)
             return
-        fetches = deque(self._pool.submit(self._fetch, symbol, deadline, slot_end) for symbol in self._symbols)
+        fetches = deque(self._submit(symbol, deadline, slot_end) for symbol in self._symbols)
         while fetches:
             ready = fetches.popleft().result()
             while fetches and fetches[0].done():
                 ready += fetches.popleft().result()
             yield ready
+
+    def _submit(self, symbol: str, deadline: float, slot_end: float) -> "Future[list[Sample]]":
+        try:
+            return self._pool.submit(self._fetch, symbol, deadline, slot_end)
+        except RuntimeError as error:  # the system allows no more threads at the moment
+            future: Future[list[Sample]] = Future()
+            future.set_result(self._missing(symbol, NoAnswer(f"{symbol}: not sampled: {error}")))
+            return future
 
     def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
         try:

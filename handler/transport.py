@@ -1,10 +1,11 @@
-"""One GET over `requests`, set up once: one connection pool, one SSLContext, every wait bounded.
+"""One GET over `requests`: one connection pool, one SSLContext, one deadline.
 
 `requests` prepares the request and brings the environment's proxies and CA bundle, once for each URL; urllib3 then
 sends it, because requests does all of that again for each call, follows redirects, and reads the CA bundle again for
 every connection (urllib3 issue 3623).
 """
 
+import logging
 import re
 import ssl
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from certifi import where
@@ -24,13 +26,15 @@ from urllib3.util.ssl_ import create_urllib3_context
 from handler import __version__
 from handler.connections import POOLS, StaleConnection
 
-USER_AGENT = f"order-book-imbalance/{__version__}"
-LARGEST_BODY = 4 * 2**20
-"""Bytes. 5000 levels a side are about 350 KB."""
-
+HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+"""All that is sent: nothing that identifies the user."""
+MAX_BODY_BYTES = 4 * 2**20
+"""5000 levels a side are about 350 KB."""
 
 _CREDENTIALS = re.compile(r"//\S*@")
 """What a URL says before its host: nothing that a message may tell."""
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # a traceback for each response with an odd header line
 
 
 class Answer(NamedTuple):
@@ -54,41 +58,53 @@ class Transport:
 
     def __init__(self, connections: int) -> None:
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
         self._adapter = _Adapter(pool_maxsize=connections)
         self._prepared = lru_cache(maxsize=4096)(self._prepare)
 
-    def get(self, url: str, connect_seconds: float, read_seconds: float) -> Answer:
-        """Fetch a URL without following redirects; `read_seconds` is for the whole answer. Raises NotDelivered."""
+    def get(self, url: str, seconds: float) -> Answer:
+        """Fetch a URL without following redirects, all of it in so many seconds. Raises NotDelivered."""
         try:
             pool, target, headers = self._prepared(url)
-            response = pool.urlopen(
+            with pool.urlopen(  # closes the connection unless the response was read to its end
                 "GET",
                 target,
                 headers=headers,
                 retries=False,
                 assert_same_host=False,  # a proxy is sent the whole URL
-                timeout=Timeout(connect=connect_seconds, read=read_seconds),
+                timeout=Timeout(total=seconds),
                 preload_content=False,
-            )
-            body = response.read(LARGEST_BODY + 1)
-            if len(body) > LARGEST_BODY:
-                response.close()
-                raise NotDelivered(f"the body is larger than {LARGEST_BODY} bytes")
-            response.release_conn()
-            return Answer(response.status, response.headers, body)
+            ) as response:
+                connection: Any = response.connection
+                body = response.read(MAX_BODY_BYTES + 1)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             raise _translated(error) from error
+        if len(body) > MAX_BODY_BYTES:
+            raise NotDelivered(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        if connection.reader.has_surplus:
+            raise NotDelivered("sent more than one response to a request")
+        return Answer(response.status, response.headers, body)
 
     def _prepare(self, url: str) -> tuple[HTTPConnectionPool, str, Any]:
         """The pool of connections to the host or its proxy, what to ask it for, and the headers."""
-        request = self._session.prepare_request(requests.Request("GET", url))
+        request = requests.Request("GET", url, HEADERS).prepare()  # by itself, a session adds what is in ~/.netrc
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
         if url.lower().startswith("https:"):
             self._adapter.trust(settings["verify"])
         proxies = settings["proxies"]
+        _check_proxies(proxies)
         pool = self._adapter.get_connection_with_tls_context(request, True, proxies)
         return pool, self._adapter.request_url(request, proxies), request.headers
+
+
+def _check_proxies(proxies: dict[str, str]) -> None:
+    """Raise ValueError for a proxy URL of which a parser would take a part of the password for the host."""
+    for url in proxies.values():
+        try:
+            valid = "@" not in url or "@" in urlsplit(url).netloc
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError("the proxy URL in the environment is invalid: percent-encode / # ? @ [ ] in its password")
 
 
 class _Adapter(HTTPAdapter):

@@ -7,7 +7,7 @@ from conftest import BODY, NOON
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handler.answer import Again, Closed, Meaning, No, Rest, meaning
+from handler.answer import NoBook, RegionBlocked, Rejected, Retry, RetryAfter, classify_response
 from handler.book import Book
 
 WORDS = b'{"code":-1121,"msg":"Invalid symbol."}'
@@ -15,8 +15,8 @@ EDGE = b"<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></H
 UNTIL = b'{"code":-1003,"msg":"Way too much request weight used; IP banned until %d. Please use WebSocket Streams."}'
 
 
-def read(status: int, body: bytes = b"", now: float = NOON, **headers: str) -> Meaning:
-    return meaning(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, now)
+def read(status: int, body: bytes = b"", now: float = NOON, **headers: str) -> Book | NoBook:
+    return classify_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, now)
 
 
 def test_a_depth_body_is_a_book() -> None:
@@ -28,13 +28,13 @@ def test_a_depth_body_is_a_book() -> None:
 @pytest.mark.parametrize("body", [b"", EDGE, b"[]", b"null", b"{}", BODY[:-9], b"\xff\xfe", WORDS])
 def test_a_200_that_is_no_depth_body_is_the_hosts_fault(body: bytes) -> None:
     answer = read(200, body)
-    assert isinstance(answer, Again)
+    assert isinstance(answer, Retry)
     assert answer.reason.startswith("answered no order book")
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 403, 404, 405, 500, 502, 503, 504, 520, 599])
 def test_any_other_status_is_the_hosts_fault_and_is_named(status: int) -> None:
-    assert read(status, WORDS) == Again(f"answered HTTP {status}")
+    assert read(status, WORDS) == Retry(f"answered HTTP {status}")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_any_other_status_is_the_hosts_fault_and_is_named(status: int) -> None:
 )
 def test_a_400_with_a_code_is_the_callers_mistake_in_the_exchanges_words(body: bytes, words: str) -> None:
     answer = read(400, body)
-    assert isinstance(answer, No)
+    assert isinstance(answer, Rejected)
     assert words in answer.reason
 
 
@@ -55,11 +55,17 @@ def test_a_400_with_a_code_is_the_callers_mistake_in_the_exchanges_words(body: b
     "body", [b"", EDGE, b"[]", b"null", b"7", b'{"msg":"no code"}', b'{"code":-1121}', b'{"code":"x","msg":""}']
 )
 def test_a_400_without_a_code_is_the_edges_and_not_the_callers(body: bytes) -> None:
-    assert read(400, body) == Again("answered HTTP 400")
+    assert read(400, body) == Retry("answered HTTP 400")
+
+
+@pytest.mark.parametrize("code", [-1000, -1001, -1003, -1006, -1007, -1008, -1015, -1016, -1034, -1112])
+def test_a_400_with_a_passing_code_is_retried(code: int) -> None:
+    answer = read(400, b'{"code":%d,"msg":"Try again later."}' % code)
+    assert answer == Retry(f"answered HTTP 400: Try again later. (code {code})")
 
 
 def test_451_closes_the_host() -> None:
-    assert read(451, b'{\n  "code": 0,\n  "msg": "restricted location"\n}') == Closed()
+    assert read(451, b'{\n  "code": 0,\n  "msg": "restricted location"\n}') == RegionBlocked()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_451_closes_the_host() -> None:
 @pytest.mark.parametrize("status", [418, 429])
 def test_retry_after_is_the_rest(status: int, text: str, seconds: float) -> None:
     answer = read(status, Retry_After=text)
-    assert isinstance(answer, Rest)
+    assert isinstance(answer, RetryAfter)
     assert (answer.seconds, f"HTTP {status}" in answer.reason) == (seconds, True)
 
 
@@ -81,20 +87,20 @@ def test_a_429_without_seconds_lasts_until_the_exchanges_clock_minute_is_over(
     text: str, now: float, seconds: float
 ) -> None:
     answer = read(429, now=now, Retry_After=text)
-    assert isinstance(answer, Rest)
+    assert isinstance(answer, RetryAfter)
     assert answer.seconds == seconds
 
 
 @pytest.mark.parametrize("text", NO_SECONDS)
 def test_a_418_without_seconds_lasts_until_the_moment_in_its_words(text: str) -> None:
     answer = read(418, UNTIL % round((NOON + 179.5) * 1000), Retry_After=text)
-    assert isinstance(answer, Rest)
+    assert isinstance(answer, RetryAfter)
     assert answer.seconds == 179.5
 
 
 def test_retry_after_comes_before_the_moment_in_the_words() -> None:
     answer = read(418, UNTIL % round((NOON + 600) * 1000), Retry_After="437")
-    assert isinstance(answer, Rest)
+    assert isinstance(answer, RetryAfter)
     assert answer.seconds == 437
 
 
@@ -102,7 +108,7 @@ def test_retry_after_comes_before_the_moment_in_the_words() -> None:
 @pytest.mark.parametrize("retry_after", ["", "0"])
 def test_a_418_that_names_no_time_to_come_lasts_as_long_as_the_shortest_ban(body: bytes, retry_after: str) -> None:
     answer = read(418, body, Retry_After=retry_after)
-    assert isinstance(answer, Rest)
+    assert isinstance(answer, RetryAfter)
     assert answer.seconds == 120
 
 
@@ -125,13 +131,13 @@ bodies = st.binary(max_size=60) | (json_values | errors).map(lambda value: json.
 def test_any_answer_has_a_meaning_and_is_never_an_exception(
     status: int, headers: dict[str, str], body: bytes, now: float
 ) -> None:
-    answer = meaning(status, headers, body, now)
-    assert isinstance(answer, Book | Again | Rest | No | Closed)
-    assert not isinstance(answer, Rest) or 0 <= answer.seconds < float("inf")
+    answer = classify_response(status, headers, body, now)
+    assert isinstance(answer, Book | Retry | RetryAfter | Rejected | RegionBlocked)
+    assert not isinstance(answer, RetryAfter) or 0 <= answer.seconds < float("inf")
 
 
 @given(st.lists(st.text('[]{},:"0.9eE+-', max_size=3), max_size=20).map("".join), st.integers(0, 100_000))
 def test_any_text_or_nesting_that_comes_with_a_200_is_a_book_or_the_hosts_fault(text: str, depth: int) -> None:
     for body in (text.encode(), b"[" * depth, b'{"bids":' * depth + b"0" + b"}" * depth):
-        assert isinstance(read(200, body), Book | Again)
-        assert isinstance(read(400, body), No | Again)
+        assert isinstance(read(200, body), Book | Retry)
+        assert isinstance(read(400, body), Rejected | Retry)

@@ -21,7 +21,7 @@ Client = Callable[..., Binance]
 @pytest.fixture
 def client(clock: FakeClock) -> Client:
     """A client of these base URLs whose pauses are the shortest that chance allows."""
-    return lambda *urls: Binance(urls, clock=clock, chance=lambda: 0.0)
+    return lambda *urls: Binance(urls, clock=clock, random=lambda: 0.0)
 
 
 def fetch(client: Binance, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = SLOT) -> Snapshot:
@@ -143,7 +143,7 @@ def test_a_closed_host_does_not_end_the_turns_of_the_others(
 def test_a_refusal_is_final_and_in_the_exchanges_own_words(
     client: Client, exchange: Exchange, clock: FakeClock
 ) -> None:
-    with pytest.raises(Refused, match=r"NOSUCH: 127\.0\.0\.1:\d+ refuses it: Invalid symbol\. \(code -1121\)$"):
+    with pytest.raises(Refused, match=r"NOSUCH: 127\.0\.0\.1:\d+ rejects it: Invalid symbol\. \(code -1121\)$"):
         fetch(client(exchange.url), clock, "NOSUCH")
     assert (len(exchange.requests), clock.slept) == (1, [])
 

@@ -8,14 +8,14 @@ from conftest import BODY, FakeClock, StartExchange, StartRaw, http
 from handler.binance import Binance
 from handler.book import Snapshot
 from handler.errors import RateLimited
-from handler.hosts import Host
+from handler.hosts import Hosts
 
 Client = Callable[..., Binance]
 
 
 @pytest.fixture
 def client(clock: FakeClock) -> Client:
-    return lambda *urls: Binance(urls, clock=clock, chance=lambda: 0.0)
+    return lambda *urls: Binance(urls, clock=clock, random=lambda: 0.0)
 
 
 def fetch(client: Binance, clock: FakeClock, slot: float = 60.0, symbol: str = "BTCUSDT") -> Snapshot:
@@ -98,10 +98,11 @@ def test_a_ban_counts_on_though_the_wall_clock_is_set(
 
 
 def test_a_ban_is_not_shortened_by_the_answer_to_another_request_that_was_under_way() -> None:
-    host = Host("http://127.0.0.1")
-    host.rest(600.0, "banned")
-    host.rest(50.0, "weight used up")
-    assert (host.rests_until, host.rest_reason) == (600.0, "banned")
+    hosts = Hosts(("http://127.0.0.1",))
+    host = hosts.current(0.0)
+    hosts.cool_down(host, 600.0, "banned", is_banned=True)
+    hosts.cool_down(host, 50.0, "weight used up", is_banned=False)
+    assert (host.cooldown_until, host.cooldown_reason, host.is_banned) == (600.0, "banned", True)
 
 
 def test_429_without_retry_after_waits_for_the_exchanges_next_clock_minute(

@@ -14,7 +14,7 @@ from handler.sampler import Sampler
 
 START = 1000.0
 EMPTY = parse_book(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
-REFUSED = Refused("BUSDT: 127.0.0.1 refuses it: Invalid symbol. (code -1121)")
+REFUSED = Refused("BUSDT: 127.0.0.1 rejects it: Invalid symbol. (code -1121)")
 
 
 class Run:

@@ -51,7 +51,7 @@ def exchange(start_exchange: StartExchange, certificate: Path) -> Exchange:
 
 
 def fetch(url: str, clock: FakeClock) -> Snapshot:
-    return Binance((url,), clock=clock, chance=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 1.0)
+    return Binance((url,), clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 1.0)
 
 
 def test_a_host_that_no_known_authority_vouches_for_gets_no_request(exchange: Exchange, clock: FakeClock) -> None:

@@ -14,7 +14,7 @@ import handler
 from handler.binance import Binance
 from handler.book import Snapshot
 from handler.errors import NoAnswer
-from handler.transport import LARGEST_BODY
+from handler.transport import MAX_BODY_BYTES
 from infra.exchange import Exchange
 
 GUARD_SECONDS = 20.0
@@ -22,7 +22,7 @@ GUARD_SECONDS = 20.0
 
 
 def fetch(url: str, clock: FakeClock, slot: float = 60.0) -> Snapshot:
-    return Binance((url,), clock=clock, chance=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + slot)
+    return Binance((url,), clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + slot)
 
 
 def test_tests_can_reach_nothing_but_this_machine(clock: FakeClock) -> None:
@@ -79,7 +79,7 @@ def test_a_redirect_is_not_followed(exchange: Exchange, start_raw: StartRaw, clo
         b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n",
         http("200 OK", b"no gzip", Content_Encoding="gzip"),
         http("200 OK", gzip.compress(BODY)[:-12], Content_Encoding="gzip"),
-        http("200 OK", gzip.compress(b" " * (LARGEST_BODY + 1) + BODY), Content_Encoding="gzip"),
+        http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY), Content_Encoding="gzip"),
         http("204 No Content"),
         http("304 Not Modified"),
     ],
@@ -98,7 +98,7 @@ def test_a_compressed_body_is_read(start_exchange: StartExchange, clock: FakeClo
 def test_a_body_without_end_is_left_alone_after_a_few_megabytes(
     start_exchange: StartExchange, clock: FakeClock
 ) -> None:
-    with pytest.raises(NoAnswer, match=f"larger than {LARGEST_BODY} bytes"):
+    with pytest.raises(NoAnswer, match=f"larger than {MAX_BODY_BYTES} bytes"):
         fetch(start_exchange("huge=inf*").url, clock, slot=0.05)
 
 
@@ -175,3 +175,25 @@ def test_no_proxy_of_the_environment_is_respected(
     monkeypatch.setenv("http_proxy", dead_url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert fetch(exchange.url, clock).book.last_update_id == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://alice:Sup3r/x@proxy:3128",
+        "http://alice:Sup3r#x@proxy:3128",
+        "http://alice:Sup3r?x@proxy:3128",
+        "http://alice:123/x@proxy:3128",
+        "http://alice:[Sup3r@proxy:3128",
+        "http://alice:Sup3r]x@proxy",
+        "http://alice:Sup3r@proxy:port",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_malformed_proxy_url_is_reported_without_any_part_of_it(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, url: str, scheme: str
+) -> None:
+    monkeypatch.setenv(f"{scheme}_proxy", url)
+    with pytest.raises(NoAnswer, match="proxy") as error:
+        fetch(f"{scheme}://exchange.invalid", clock, slot=0.05)
+    assert [part for part in ("alice", "Sup3r", "123", "3128") if part in str(error.value)] == []

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from handler.answer import meaning
+from handler.answer import classify_response
 from handler.asked import ENVIRONMENT, Asked
 from handler.book import Book, MalformedBook, measure, parse_book
 from handler.commands.history import FLAGS as HISTORY_FLAGS
@@ -43,7 +43,7 @@ def _answer(data: bytes) -> None:
     status, _, rest = data.partition(b" ")
     retry_after, _, body = rest.partition(b"\r\n")
     headers = {"Retry-After": retry_after.decode("latin-1")}
-    found = meaning(int(status) if status.isdigit() and len(status) < 4 else 200, headers, body, NOW)
+    found = classify_response(int(status) if status.isdigit() and len(status) < 4 else 200, headers, body, NOW)
     if isinstance(found, Book):
         measure(found, 5)
 

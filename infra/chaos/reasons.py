@@ -11,7 +11,7 @@ CLOSED = "closed to this region (451)"
 REASONS = {
     r"no book before its slot was over \(": "no usable answer while the slot lasted",
     r".*, no request for another \d+ s$": "told to stay away (429, 418)",
-    r".* refuses it: ": "delisted on the way",
+    r".* rejects it: ": "delisted on the way",
     r"the book arrived after its slot was over$": "the book came after its slot",
     r"the order book is empty$": "the book was empty",
 }
