@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import NamedTuple
 
-from handler.book import Book, MalformedBook, parse_book
+from handler.book import Book
+from handler.depth_body import parse_depth
+from handler.errors import InvalidBook
 
 MIN_BAN_SECONDS = 120.0
 """Bans last from 2 minutes to 3 days (rest-api.md, "IP Limits")."""
@@ -76,8 +78,8 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes, now:
 
 def _book(body: bytes) -> Book | Retry:
     try:
-        return parse_book(body)
-    except MalformedBook as error:
+        return parse_depth(body)
+    except InvalidBook as error:
         return Retry(f"answered {error}")
 
 

@@ -1,39 +1,55 @@
-"""What: a parsed order book and its imbalance. Pure: no HTTP, no clock, no AWS."""
+"""An order book and its measurement. Pure: no HTTP, no clock, no AWS."""
 
-import json
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext
 from math import fsum
-from operator import mul
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple, Self
+
+import msgspec
 
 PLACES = 6
 """Decimal places of every sum and ratio in a record."""
 
-SANE_TOTAL = 1e18
-"""More than any side adds up to: the exchange caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
+MAX_AMOUNT = 1e18
+"""More than any price or quantity: Binance caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
 
-SANE_PRICE = 1e-18
-"""Less than any price: the exchange writes 8 decimal places."""
+MIN_PRICE = 1e-18
+"""Less than any price: Binance writes 8 decimal places."""
 
-_EXACT = Context(prec=80)  # more digits than any sum or ratio of sane amounts has
-_SLACK = 2.0**-50  # relative; the four roundings between an exact sum and its float cost at most 2**-51
+Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
+Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
 
-_NUMERIC = b"0123456789.eE+-"
-_decoder = json.JSONDecoder(parse_float=str, parse_int=str)  # a bare number keeps its digits, as the quoted ones do
+_levels = msgspec.json.Decoder(list[tuple[Price, Quantity]], strict=False)  # numbers may be quoted
+_exact_levels = msgspec.json.Decoder(list[tuple[Decimal, Decimal]])
+_exact_level = msgspec.json.Decoder(tuple[Decimal, Decimal])
 
-
-class MalformedBook(ValueError):
-    """The bytes are no order book: not JSON, a side missing, or a level that is not a pair of numbers."""
+_EXACT = Context(prec=80)  # more digits than any sum or ratio of such amounts has
+_RELATIVE_ERROR = 2.0**-50  # the four roundings between an exact sum and its float cost at most 2**-51
 
 
 class Side(NamedTuple):
-    """One side of a book, best price first: the numbers as they were written, and as floats."""
+    """One side of a book, best price first: (price, quantity) as floats, and the JSON that has them exactly."""
 
-    written_prices: list[str]
-    written_quantities: list[str]
-    prices: list[float]
-    quantities: list[float]
+    levels: list[tuple[float, float]]
+    json: bytes
+
+    @classmethod
+    def from_json(cls, json: bytes) -> Self:
+        """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
+        if b"e" in json or b"E" in json:
+            _exact_levels.decode(json)  # refuses an exponent that a Decimal cannot have
+        return cls(_levels.decode(json), json)
+
+    def exact_levels(self, count: int) -> list[tuple[Decimal, Decimal]]:
+        """The first levels as they were written."""
+        return _exact_levels.decode(self.json)[:count]
+
+    def exact_price(self, index: int) -> Decimal:
+        """The price of a level as it was written, without reading the others: each level ends with a bracket."""
+        is_last = index == len(self.levels) - 1
+        before_end = self.json if is_last else self.json.split(b"]", index + 1)[index]
+        level, _, _ = before_end[before_end.rindex(b"[") :].partition(b"]")
+        return _exact_level.decode(level + b"]")[0]
 
 
 class Book(NamedTuple):
@@ -74,50 +90,10 @@ class Measurement(NamedTuple):
     last_update_id: int | None
 
 
-def parse_book(body: bytes) -> Book:
-    """Read a depth body, `{"lastUpdateId":…,"bids":[["price","quantity"],…],"asks":[…]}`.
-
-    Levels may carry a third element, as they did until 2019. Raises MalformedBook, whatever the bytes are.
-    """
-    try:
-        data = _decoder.decode(body.decode())
-        return Book(_side(data["bids"]), _side(data["asks"]), _update_id(data.get("lastUpdateId")))
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise MalformedBook(f"no order book: {body[:60]!r}") from error
-
-
-def _side(levels: Any) -> Side:
-    if type(levels) is not list or not set(map(type, levels)) <= {list}:
-        raise TypeError("a side is not a list of levels")
-    prices, quantities = [level[0] for level in levels], [level[1] for level in levels]
-    text = "".join(prices) + "".join(quantities)  # raises TypeError where a price or quantity is not a number
-    if unusual := text.encode().translate(None, delete=b"0123456789."):
-        _check_unusual(unusual, prices + quantities)
-    side = Side(prices, quantities, list(map(float, prices)), list(map(float, quantities)))
-    if levels and not min(side.prices) >= SANE_PRICE:
-        raise ValueError("a price is negative, or as good as nothing")
-    if max(sum(side.prices), sum(side.quantities)) >= SANE_TOTAL:
-        raise ValueError("a price or a quantity is no real amount")
-    return side
-
-
-def _check_unusual(characters: bytes, numbers: list[str]) -> None:
-    """Refuse what float() takes but JSON does not, a quantity below 0, and what the exact sums cannot read."""
-    if characters.translate(None, delete=b"eE+-"):
-        raise ValueError("a number is written as float() takes it but JSON does not")
-    if min(map(Decimal, numbers)) < 0:
-        raise ValueError("a price or a quantity is negative")
-
-
-def _update_id(value: Any) -> int | None:
-    known = isinstance(value, str) and value.isdecimal() and len(value) < 20
-    return int(value) if known else None
-
-
 class _Total(NamedTuple):
-    """A sum over one side as a float, and the way to the exact one, for when the rounding hangs on it."""
+    """A sum over one side: as a float, and a way to the exact one for when the rounding depends on it."""
 
-    close: float
+    approx: float
     exact: Callable[[], Decimal]
 
 
@@ -126,67 +102,64 @@ def measure(book: Book, levels: int) -> Measurement:
 
     Every sum and ratio is the exact decimal result, rounded once, half to even.
     """
-    bids, asks = _top(book.bids, levels), _top(book.asks, levels)
-    bid, ask = _notional(bids), _notional(asks)
+    bid, ask = _notional(book.bids, levels), _notional(book.asks, levels)
+    levels_bid, levels_ask = min(levels, len(book.bids.levels)), min(levels, len(book.asks.levels))
     with localcontext(_EXACT):
-        best_bid, best_ask = _price(bids, 0), _price(asks, 0)
+        best_bid, best_ask = _price(book.bids, 1), _price(book.asks, 1)
+        last_bid, last_ask = _price(book.bids, levels_bid), _price(book.asks, levels_ask)
         mid = None if best_bid is None or best_ask is None else (best_bid + best_ask) / 2
         return Measurement(
             obi=_imbalance(bid, ask) or 0.0,
-            notional_bid=_rounded(bid.close, bid.close * _SLACK, bid.exact),
-            notional_ask=_rounded(ask.close, ask.close * _SLACK, ask.exact),
-            obi_quantity=_imbalance(_quantity(bids), _quantity(asks)),
+            notional_bid=_round(bid.approx, bid.approx * _RELATIVE_ERROR, bid.exact),
+            notional_ask=_round(ask.approx, ask.approx * _RELATIVE_ERROR, ask.exact),
+            obi_quantity=_imbalance(_quantity(book.bids, levels), _quantity(book.asks, levels)),
             best_bid=_float(best_bid),
             best_ask=_float(best_ask),
             mid=_float(mid),
             spread_bps=_bps(best_bid, best_ask, mid),
-            levels_bid=len(bids.prices),
-            levels_ask=len(asks.prices),
-            reach_bid_bps=_bps(_price(bids, -1), mid, mid),
-            reach_ask_bps=_bps(mid, _price(asks, -1), mid),
+            levels_bid=levels_bid,
+            levels_ask=levels_ask,
+            reach_bid_bps=_bps(last_bid, mid, mid),
+            reach_ask_bps=_bps(mid, last_ask, mid),
             last_update_id=book.last_update_id,
         )
 
 
-def _top(side: Side, levels: int) -> Side:
-    if levels >= len(side.prices):
-        return side
-    return Side(
-        side.written_prices[:levels], side.written_quantities[:levels], side.prices[:levels], side.quantities[:levels]
-    )
-
-
-def _notional(side: Side) -> _Total:
+def _notional(side: Side, levels: int) -> _Total:
     def exact() -> Decimal:
-        return sum(map(mul, map(Decimal, side.written_prices), map(Decimal, side.written_quantities)), Decimal(0))
+        return sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0))
 
-    return _Total(fsum(map(mul, side.prices, side.quantities)), exact)
+    return _Total(fsum([price * quantity for price, quantity in side.levels[:levels]]), exact)
 
 
-def _quantity(side: Side) -> _Total:
-    return _Total(fsum(side.quantities), lambda: sum(map(Decimal, side.written_quantities), Decimal(0)))
+def _quantity(side: Side, levels: int) -> _Total:
+    def exact() -> Decimal:
+        return sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0))
+
+    return _Total(fsum([quantity for _, quantity in side.levels[:levels]]), exact)
 
 
 def _imbalance(bid: _Total, ask: _Total) -> float | None:
-    """(bid - ask) / (bid + ask), None where there is nothing on either side."""
-    if not bid.close + ask.close:
+    """(bid - ask) / (bid + ask), None where nothing is on either side."""
+    if not bid.approx + ask.approx:
         return None
 
     def exact() -> Decimal:
         exact_bid, exact_ask = bid.exact(), ask.exact()
         return (exact_bid - exact_ask) / (exact_bid + exact_ask)
 
-    return _rounded((bid.close - ask.close) / (bid.close + ask.close), _SLACK, exact)
+    return _round((bid.approx - ask.approx) / (bid.approx + ask.approx), _RELATIVE_ERROR, exact)
 
 
-def _rounded(close: float, slack: float, exact: Callable[[], Decimal]) -> float:
-    """Round to PLACES: from the float where an error up to `slack` cannot matter, else from the exact decimal."""
-    low, high = round(close - slack, PLACES), round(close + slack, PLACES)
-    return (low if low == high else float(round(exact(), PLACES))) + 0.0  # + 0.0 makes -0.0 plain
+def _round(approx: float, error: float, exact: Callable[[], Decimal]) -> float:
+    """Round to PLACES: the float where an error of that size cannot matter, else the exact decimal."""
+    low, high = round(approx - error, PLACES), round(approx + error, PLACES)
+    return (low if low == high else float(round(exact(), PLACES))) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def _price(side: Side, index: int) -> Decimal | None:
-    return Decimal(side.written_prices[index]) if side.prices else None
+def _price(side: Side, level: int) -> Decimal | None:
+    """The price of a level, from 1; None of an empty side."""
+    return side.exact_price(level - 1) if side.levels else None
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -8,6 +8,7 @@
     │   ├── NoAnswer          no usable answer before the slot was over
     │   │   └── RateLimited   … because the exchange told this address to stay away for longer than that
     │   └── EmptyBook         answered, but nothing rests on either side
+    ├── InvalidBook           the bytes are no order book
     └── TableError            the table did not take, or did not give, what it was asked
 
 Messages are one sentence: what happened, to what, what to do.
@@ -44,6 +45,10 @@ class RateLimited(NoAnswer):
 
 class EmptyBook(ExchangeError):
     """The exchange answered, but nothing rests on either side."""
+
+
+class InvalidBook(HandlerError):
+    """The bytes are no order book: not JSON, a side is missing, or a level is not a pair of numbers."""
 
 
 class TableError(HandlerError):

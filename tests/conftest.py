@@ -13,7 +13,8 @@ from hypothesis import settings
 from servers import moto
 
 from handler.book import Book as ParsedBook
-from handler.book import Snapshot, parse_book
+from handler.book import Snapshot
+from handler.depth_body import parse_depth
 from infra.exchange import Exchange
 from infra.exchange.books import Book
 
@@ -184,7 +185,7 @@ class FakeExchange:
         self.asked.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
         other = self.act(symbol)
-        book = other if isinstance(other, ParsedBook) else parse_book(BODY)
+        book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
         return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)
 
 

@@ -22,7 +22,7 @@ def read(status: int, body: bytes = b"", now: float = NOON, **headers: str) -> B
 def test_a_depth_body_is_a_book() -> None:
     book = read(200, BODY)
     assert isinstance(book, Book)
-    assert (book.bids.prices, book.asks.quantities, book.last_update_id) == ([99.0, 98.0], [1.0], 1)
+    assert (book.bids.levels, book.asks.levels, book.last_update_id) == ([(99.0, 2.0), (98.0, 1.0)], [(101.0, 1.0)], 1)
 
 
 @pytest.mark.parametrize("body", [b"", EDGE, b"[]", b"null", b"{}", BODY[:-9], b"\xff\xfe", WORDS])

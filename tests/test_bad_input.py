@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.book import MalformedBook, measure, parse_book
-from handler.errors import UsageError
+from handler.book import measure
+from handler.depth_body import parse_depth
+from handler.errors import InvalidBook, UsageError
 from handler.invocation import asked_slots
 from handler.lines import records_in, with_indented_joined
 from handler.record import DamagedRecord, Record
@@ -78,8 +79,8 @@ sides = st.lists(st.tuples(numbers | st.text("0123456789.e+-_ ", max_size=30), n
 @settings(max_examples=500)
 @given(bids=sides, asks=sides)
 def test_any_numbers_in_a_book_are_measured_or_malformed(bids: object, asks: object) -> None:
-    with suppress(MalformedBook):
-        measure(parse_book(json.dumps({"bids": bids, "asks": asks}).encode()), 5)
+    with suppress(InvalidBook):
+        measure(parse_depth(json.dumps({"bids": bids, "asks": asks}).encode()), 5)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z"])

@@ -36,7 +36,7 @@ def test_a_book_comes_with_its_host_and_the_moment_it_arrived(
     client: Client, exchange: Exchange, clock: FakeClock
 ) -> None:
     snapshot = fetch(client(exchange.url), clock)
-    assert (snapshot.book.bids.prices, snapshot.book.asks.prices) == ([99.0, 98.0], [101.0])
+    assert (snapshot.book.bids.levels, snapshot.book.asks.levels) == ([(99.0, 2.0), (98.0, 1.0)], [(101.0, 1.0)])
     assert (snapshot.host, snapshot.received_at) == (f"127.0.0.1:{exchange.port}", clock.time())
     assert clock.slept == []
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.book import Book, MalformedBook, Measurement, measure, parse_book
+from handler.book import Book, Measurement, measure
+from handler.depth_body import parse_depth
+from handler.errors import InvalidBook
 
 prices = st.decimals("0.00000001", "1000000", places=8)
 quantities = st.decimals("0", "92233720368.54775807", places=8)
@@ -20,7 +22,7 @@ def body(bids: object, asks: object, update_id: object = 7) -> bytes:
 
 
 def book(bids: list[tuple[Decimal, Decimal]], asks: list[tuple[Decimal, Decimal]]) -> Book:
-    return parse_book(body([[f"{p:f}", f"{q:f}"] for p, q in bids], [[f"{p:f}", f"{q:f}"] for p, q in asks]))
+    return parse_depth(body([[f"{p:f}", f"{q:f}"] for p, q in bids], [[f"{p:f}", f"{q:f}"] for p, q in asks]))
 
 
 def rounded(exact: Decimal) -> float:
@@ -62,10 +64,10 @@ def test_scaling_every_quantity_changes_no_imbalance(bids, asks, levels, factor)
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_any_bytes_give_a_book_or_a_malformed_book(garbage):  # type: ignore[no-untyped-def]
+def test_any_bytes_give_a_book_or_a_invalid_book(garbage):  # type: ignore[no-untyped-def]
     try:
-        found = parse_book(garbage)
-    except MalformedBook:
+        found = parse_depth(garbage)
+    except InvalidBook:
         return
     assert isinstance(found, Book)
 
@@ -76,10 +78,10 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values, json_values)
-def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_malformed_book(bids, asks, update_id):  # type: ignore[no-untyped-def]
+def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_invalid_book(bids, asks, update_id):  # type: ignore[no-untyped-def]
     try:
-        found = measure(parse_book(body(bids, asks, update_id)), 5)
-    except MalformedBook:
+        found = measure(parse_depth(body(bids, asks, update_id)), 5)
+    except InvalidBook:
         return
     assert all(value is None or abs(value) < 1e40 for value in found)
 
@@ -91,6 +93,7 @@ def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_malformed_boo
         {"0": "1", "1": "2"},
         [],
         ["1"],
+        ["1", "1", []],
         [None, "1"],
         [True, "1"],
         ["1", "x"],
@@ -110,20 +113,20 @@ def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_malformed_boo
     ],
 )
 def test_a_level_that_is_not_a_pair_of_numbers_makes_the_whole_body_malformed(level):  # type: ignore[no-untyped-def]
-    with pytest.raises(MalformedBook):
-        parse_book(body([["1", "1"], level], [["2", "1"]]))
+    with pytest.raises(InvalidBook):
+        parse_depth(body([["1", "1"], level], [["2", "1"]]))
 
 
 @pytest.mark.parametrize(
     "garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}']
 )
 def test_a_body_without_both_sides_is_malformed(garbage: bytes) -> None:
-    with pytest.raises(MalformedBook):
-        parse_book(garbage)
+    with pytest.raises(InvalidBook):
+        parse_depth(garbage)
 
 
 def test_a_known_book_gives_known_numbers() -> None:
-    found = measure(parse_book(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1", []]], 42)), 2)
+    found = measure(parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42)), 2)
     assert found == Measurement(
         obi=0.181637,  # (296 - 205) / 501
         notional_bid=296.0,
@@ -142,25 +145,25 @@ def test_a_known_book_gives_known_numbers() -> None:
 
 
 def test_what_an_empty_side_cannot_tell_is_unknown_and_never_zero() -> None:
-    found = measure(parse_book(body([["99", "2"]], [])), 5)
+    found = measure(parse_depth(body([["99", "2"]], [])), 5)
     assert (found.obi, found.notional_ask, found.levels_ask) == (1.0, 0.0, 0)
     assert (found.best_ask, found.mid, found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 5
 
 
 def test_an_empty_book_measures_zero_and_its_quantity_imbalance_is_unknown() -> None:
-    found = measure(parse_book(body([], [])), 5)
+    found = measure(parse_depth(body([], [])), 5)
     assert (found.obi, found.notional_bid, found.notional_ask, found.obi_quantity) == (0.0, 0.0, 0.0, None)
 
 
 def test_numbers_with_an_exponent_are_numbers() -> None:
-    written = measure(parse_book(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
-    assert written == measure(parse_book(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
+    written = measure(parse_depth(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
+    assert written == measure(parse_depth(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
 
 
 def test_a_crossed_book_shows_as_a_negative_spread() -> None:
-    assert measure(parse_book(body([["101", "1"]], [["99", "1"]])), 1).spread_bps == -200.0
+    assert measure(parse_depth(body([["101", "1"]], [["99", "1"]])), 1).spread_bps == -200.0
 
 
 def test_numbers_without_quotes_count_like_those_with() -> None:
     bare = b'{"lastUpdateId":7,"bids":[[0.1,3]],"asks":[[0.3,1]]}'
-    assert measure(parse_book(bare), 5) == measure(parse_book(body([["0.1", "3"]], [["0.3", "1"]])), 5)
+    assert measure(parse_depth(bare), 5) == measure(parse_depth(body([["0.1", "3"]], [["0.3", "1"]])), 5)

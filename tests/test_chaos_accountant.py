@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handler.book import measure, parse_book
+from handler.book import measure
+from handler.depth_body import parse_depth
 from handler.record import Record
 from infra.chaos.books import Books, Evidence, Outcome, answers, close
 from infra.chaos.function_ledger import FunctionLedger
@@ -20,7 +21,7 @@ KEY = "AUSDT#5", SLOT
 
 
 def record(second: int = 0, **changes: Any) -> Record:
-    found = Record(f"2026-11-21T12:00:{second:02}Z", "AUSDT", levels=5, **measure(parse_book(BODY), 5)._asdict())
+    found = Record(f"2026-11-21T12:00:{second:02}Z", "AUSDT", levels=5, **measure(parse_depth(BODY), 5)._asdict())
     return found._replace(**changes)
 
 

@@ -6,14 +6,14 @@ from itertools import count
 import pytest
 from conftest import FakeClock, FakeExchange
 
-from handler.book import parse_book
+from handler.depth_body import parse_depth
 from handler.errors import NoAnswer, Refused, RegionClosed, UsageError
 from handler.record import Record
 from handler.runner import Runner
 from handler.sampler import Sampler
 
 START = 1000.0
-EMPTY = parse_book(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
+EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
 REFUSED = Refused("BUSDT: 127.0.0.1 rejects it: Invalid symbol. (code -1121)")
 
 

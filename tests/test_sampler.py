@@ -8,12 +8,12 @@ from threading import Event
 import pytest
 from conftest import NOON, FakeClock, FakeExchange
 
-from handler.book import parse_book
+from handler.depth_body import parse_depth
 from handler.errors import EmptyBook, ExchangeError, NoAnswer, Refused
 from handler.record import Record
 from handler.sampler import Missing, Sample, Sampler
 
-EMPTY = parse_book(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
+EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
 PAIRS = ("AUSDT", "BUSDT", "CUSDT")
 
 
@@ -103,7 +103,7 @@ def test_an_empty_book_is_missing_and_not_an_imbalance_of_zero(clock: FakeClock)
 
 @pytest.mark.parametrize(("side", "obi"), [("bids", 1.0), ("asks", -1.0)])
 def test_a_book_with_one_side_is_measured(clock: FakeClock, side: str, obi: float) -> None:
-    whole = parse_book(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
+    whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
     half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
     [found, *_] = sample(FakeExchange(clock, lambda symbol: half), clock)
     assert isinstance(found, Record)

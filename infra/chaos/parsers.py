@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from handler.answer import classify_response
 from handler.asked import ENVIRONMENT, Asked
-from handler.book import Book, MalformedBook, measure, parse_book
+from handler.book import Book, measure
 from handler.commands.history import FLAGS as HISTORY_FLAGS
 from handler.commands.history import Query
 from handler.commands.sample import FLAGS as SAMPLE_FLAGS
-from handler.errors import UsageError
+from handler.depth_body import parse_depth
+from handler.errors import InvalidBook, UsageError
 from handler.flags import Parser
 from handler.invocation import asked_slots
 from handler.lines import records_in
@@ -23,7 +24,7 @@ LINE = (
     b'"notional_ask":110000.25,"levels":5,"obi_quantity":null,"best_bid":1e-08,"mid":90000.0,"last_update_id":7,'
     b'"host":"127.0.0.1","latency_ms":1.5}'
 )
-DEPTH = b'{"lastUpdateId":7,"bids":[["90000.10000000","1.50000000"],["89999",2.5,[]]],"asks":[["90000.2","1"]]}'
+DEPTH = b'{"lastUpdateId":7,"bids":[["90000.10000000","1.50000000"],["89999",2.5]],"asks":[["90000.2","1"]]}'
 
 
 class Target(NamedTuple):
@@ -35,7 +36,7 @@ class Target(NamedTuple):
 
 
 def _depth(data: bytes) -> None:
-    book = parse_book(data)
+    book = parse_depth(data)
     Record("2026-11-22T10:00:00Z", "BTCUSDT", levels=5, **measure(book, 5)._asdict()).to_line(detail=True)
 
 
@@ -99,7 +100,7 @@ def _environment(data: bytes) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "depth body": Target(_depth, (MalformedBook,), (DEPTH,)),
+    "depth body": Target(_depth, (InvalidBook,), (DEPTH,)),
     "answer": Target(
         _answer,
         (),
