@@ -1,6 +1,5 @@
 """The stand-in exchange speaks Binance's wire format, bites like it, and fails as it is told to."""
 
-import gzip
 import http.client
 import json
 import signal
@@ -272,14 +271,6 @@ def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: Exchange, c
     assert client.depth("ETHUSDT").status == 200
 
 
-def test_bodies_are_compressed_only_for_those_who_take_it(serve: Serve) -> None:
-    client = serve("BTCUSDT", gzip=True)
-    packed = client.get("/api/v3/depth?symbol=BTCUSDT", **{"Accept-Encoding": "gzip"})
-    plain = client.get("/api/v3/depth?symbol=BTCUSDT")
-    assert (packed.headers["Content-Encoding"], plain.headers["Content-Encoding"]) == ("gzip", None)
-    assert gzip.decompress(packed.body) == plain.body
-
-
 @pytest.mark.parametrize(
     ("fault", "status", "header", "text"),
     [
@@ -399,8 +390,9 @@ def test_a_huge_body_goes_on_for_as_long_as_it_was_told(faulty: Serve) -> None:
     assert len(reply.json()["bids"]) > 70_000
 
 
-def test_every_fault_of_the_table_is_tried_in_this_file() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
+def test_every_fault_of_the_table_is_tried() -> None:
+    files = ("test_exchange_stand_in.py", "test_exchange_heads.py")
+    text = "".join((ROOT / "tests" / name).read_text(encoding="utf-8") for name in files)
     assert [name for name in FAULTS if f'"{name}' not in text] == []
 
 

@@ -100,7 +100,7 @@ def _flags() -> _Parser:
     add("--tick-ms", type=_number, default=100.0, help="a new book every so many ms; 0: always the same (default 100)")
     add("--latency-ms", type=_number, default=0.0, help="wait so long before each answer")
     add("--weight-limit", type=_whole(0), default=WEIGHT_LIMIT, help="per UTC minute; 0: none (default %(default)s)")
-    add("--gzip", action="store_true", help="compress for clients that accept it")
+    add("--no-gzip", dest="gzip", action="store_false", help="compress for nobody, though they accept it")
     add("--script", action="append", default=[], metavar="[SYMBOL:]FAULT,…", help="e.g. 429=3,ok*2,hang*; repeatable")
     add("--fault-rate", type=_number, default=0.0, metavar="P", help="probability of a random fault, 0 to 1")
     add("--fault-seed", type=int, default=0, help="the same seed draws the same faults")

@@ -31,12 +31,20 @@ class Delivery(Enum):
     """As it should, then the connection is closed although keep-alive was promised [seconds later]."""
     CLOSE_ON_REUSE = auto()
     """As it should; the next request on the connection meets a close instead of an answer."""
+    INTERIM = auto()
+    """As it should, behind interim responses (1xx) that come with it [how many]."""
+    INTERIM_LATE = auto()
+    """Interim responses at once, the final response later [seconds]."""
+    SURPLUS = auto()
+    """As it should, and in the same breath a second whole response that nobody asked for."""
+    SURPLUS_LATE = auto()
+    """As it should, and later such a response on the connection, if it is idle then [seconds]."""
     REPEAT = auto()
     """The body is one endlessly repeated piece of a JSON list, in chunks [megabytes in all]."""
 
 
 class Answer(NamedTuple):
-    """One answer. `headers` are those beyond what every answer has."""
+    """One answer. `headers` are those beyond what every answer has, or in place of one of them."""
 
     status: int
     body: bytes = b""

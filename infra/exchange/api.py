@@ -84,7 +84,8 @@ class Api:
         answer = Answer(200, self._body(symbol, limit, step))
         fault = self._plan.next(symbol)
         if fault.name != OK:
-            situation = Situation(answer, self._book(symbol, limit, step), now_seconds, fault.parameter)
+            book, first_book = self._book(symbol, limit, step), self._book(symbol, limit, 0)
+            situation = Situation(answer, book, first_book, now_seconds, fault.parameter)
             answer = FAULTS[fault.name].behave(situation)
         return Outcome(query, answer, used, fault.name)
 

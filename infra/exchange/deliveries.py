@@ -1,6 +1,7 @@
 """How an answer travels over a connection: one small function per `Delivery`."""
 
 from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Protocol
 
 from infra.exchange.answers import Delivery
@@ -13,6 +14,10 @@ class Wire(Protocol):
     """False while the client does not read as fast as is written."""
     closes_on_reuse: bool
     """Whether the next request meets a close instead of an answer."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request waits for its answer."""
 
     def write(self, data: bytes) -> None:
         """Send some bytes."""
@@ -33,6 +38,22 @@ class Wire(Protocol):
 # Long enough for the client to have read what came before the reset, which may discard what it has not.
 _BEFORE_RESET_SECONDS = 0.02
 _FULL_WIRE_SECONDS = 0.01
+
+_INTERIM = (
+    b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 102 Processing\r\nServer: nginx\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\nLink: <https://example.com/style.css>; rel=preload\r\nContent-Length: 7\r\n\r\n",
+)
+"""Interim responses (RFC 9110, 15.2). None has a body, whatever its headers say."""
+_MAX_INTERIM = 10_000
+
+SURPLUS_BODY = b'{"lastUpdateId":7,"bids":[["7.00000000","7.00000000"]],"asks":[["8.00000000","7.00000000"]]}'
+"""The book of no pair: a record that holds it was made of an answer to nothing."""
+_SURPLUS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(SURPLUS_BODY),
+    SURPLUS_BODY,
+)
 
 
 def deliver(wire: Wire, way: Delivery, head: bytes, body: bytes, amount: float) -> None:
@@ -95,6 +116,29 @@ def _close_on_reuse(wire: Wire, head: bytes, body: bytes, _: float) -> None:
     _whole(wire, head, body, 0)
 
 
+def _interim(wire: Wire, head: bytes, body: bytes, number: float) -> None:
+    _whole(wire, _interim_responses(number) + head, body, 0)
+
+
+def _interim_late(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
+    wire.write(_interim_responses(len(_INTERIM)))
+    wire.later(seconds, lambda: _whole(wire, head, body, 0))
+
+
+def _interim_responses(number: float) -> bytes:
+    return b"".join(islice(cycle(_INTERIM), int(min(number, _MAX_INTERIM))))
+
+
+def _surplus(wire: Wire, head: bytes, body: bytes, _: float) -> None:
+    _whole(wire, head, body + _SURPLUS, 0)
+
+
+def _surplus_late(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
+    _whole(wire, head, body, 0)
+    # No client can tell it from the answer to a request that is on its way.
+    wire.later(seconds, lambda: wire.write(_SURPLUS) if wire.idle else None)
+
+
 def _repeat(wire: Wire, head: bytes, body: bytes, megabytes: float) -> None:
     del body
     level = b'["1.00000000","1.00000000"],'
@@ -130,5 +174,9 @@ _WAYS: dict[Delivery, Callable[[Wire, bytes, bytes, float], None]] = {
     Delivery.TRICKLE_BODY: _trickle_body,
     Delivery.CLOSE_AFTERWARDS: _close_afterwards,
     Delivery.CLOSE_ON_REUSE: _close_on_reuse,
+    Delivery.INTERIM: _interim,
+    Delivery.INTERIM_LATE: _interim_late,
+    Delivery.SURPLUS: _surplus,
+    Delivery.SURPLUS_LATE: _surplus_late,
     Delivery.REPEAT: _repeat,
 }

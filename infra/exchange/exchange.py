@@ -29,7 +29,8 @@ class Exchange:
 
     `books` lists pairs whose book stays as given. `tick_ms` is the time between steps of the walk (0: it stands still),
     `weight_limit` the weight per minute (0: no limit), `keep_requests` how many of the latest requests `requests` has.
-    `clock` gives seconds since the epoch. Faults: see `plan` for how to write them and `faults` for their names.
+    `gzip` compresses for clients that accept it. `clock` gives seconds since the epoch. Faults: see `plan` for how to
+    write them and `faults` for their names.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Exchange:
         tick_ms: float = 100,
         latency_ms: float = 0,
         weight_limit: int = WEIGHT_LIMIT,
-        gzip: bool = False,
+        gzip: bool = True,
         script: Iterable[str] = (),
         fault_rate: float = 0,
         fault_seed: int = 0,

@@ -1,6 +1,7 @@
 """One connection of a client: bytes in, requests out, answers delivered."""
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Protocol, cast
 
 from infra.exchange.answers import Answer, nginx
 from infra.exchange.deliveries import deliver
-from infra.exchange.http11 import Request, compose, parse_head
+from infra.exchange.http11 import Circumstances, Request, compose, parse_head
 
 _MOST_BYTES = 1 << 20
 
@@ -67,6 +68,11 @@ class Connection(asyncio.Protocol):
         """Called by asyncio: the client has caught up."""
         self.writable = True
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request waits for its answer, as far as it has come."""
+        return not (self._busy or self._buffer)
+
     def write(self, data: bytes) -> None:
         """Send some bytes."""
         self._transport.write(data)
@@ -121,11 +127,14 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, request: Request) -> None:
         answer, used_weight = self._site.answer(self._number, request)
-        head, body = compose(answer, request, used_weight, self._site.date(), self._site.gzip)
+        head, body = compose(answer, request, self._circumstances(used_weight))
         deliver(self, answer.delivery, head, body, answer.amount)
 
     def _answer_nonsense(self) -> None:
         nonsense = Request("GET", "/", {}, False, 0)
-        head, body = compose(nginx(400, "400 Bad Request"), nonsense, 0, self._site.date(), False)
+        head, body = compose(nginx(400, "400 Bad Request"), nonsense, self._circumstances(0))
         self.write(head + body)
         self.close()
+
+    def _circumstances(self, used_weight: int) -> Circumstances:
+        return Circumstances(used_weight, self._site.date(), random.randbytes(56), self._site.gzip)
