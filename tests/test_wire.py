@@ -148,4 +148,4 @@ def test_no_pair_is_ever_recorded_with_another_pairs_book() -> None:
     assert (wrong, repeated) == ([], [])
     assert [one.returncode for one in ended] == [0] * PROCESSES
     assert len(records) == PROCESSES * TICKS * len(PAIRS) > 500
-    assert len(measured) > 0.9 * len(records)
+    assert len(measured) > 0.8 * len(records)
