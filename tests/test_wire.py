@@ -58,7 +58,7 @@ def answers(pair: str, serial: int) -> list[tuple[Pieces, Pieces]]:
         ([HINTS, 0.3, good], []),
         ([CONTINUE + PROCESSING + LINKS + good], []),
         ([CONTINUE, 0.05, PROCESSING, 0.05, LINKS, 0.05, UNKNOWN, 0.2, good], []),
-        ([PROCESSING] * 12 + [0.1, good], []),
+        ([PROCESSING * 12, 0.1, good], []),
         ([HINTS[:15], 0.1, HINTS[15:] + good[:40], 0.1, good[40:]], []),
         ([HINTS, 0.1, chunked(own)], []),
         ([good + other], []),

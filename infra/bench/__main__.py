@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from infra.bench.environments import Environments
+from infra.bench.interpreter import AUTO, PREFERRED, SlowInterpreterError, choose
 from infra.bench.part import Bench, Section
 from infra.bench.report import page
 from infra.bench.servers import ROOT
@@ -26,10 +27,15 @@ PARTS = {
 def main() -> None:
     """Run the parts asked for, and write the page. A target that is missed is told, and is no error."""
     options = _options()
-    environments = Environments(options.python)
+    try:
+        choice = choose(options.python)
+    except SlowInterpreterError as error:
+        raise SystemExit(f"bench: {error}") from None
+    _tell(f"all contenders run on {choice}")
+    environments = Environments(choice.used.path)
     bench = Bench(environments, options.quick, _tell)
     sections = [section for part in options.only for module in PARTS[part] for section in _run(module, bench)]
-    text = page(sections, environments, _command(options))
+    text = page(sections, environments, choice, _command(options))
     if options.output is None:
         print(text, end="")
     else:
@@ -53,7 +59,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="few rounds: for a first look, the figures scatter")
     add("--only", type=_parts, default=list(PARTS), metavar="PART,…", help=f"some of {','.join(PARTS)}")
-    add("--python", default="python3", help="the interpreter of all contenders (default %(default)s)")
+    add("--python", default=AUTO, help=f"the interpreter of all contenders (default: {PREFERRED} or a faster one)")
     add("--output", metavar="FILE", help="where to write (default: BENCHMARKS.md, stdout with --quick or --only)")
     options = parser.parse_args()
     if options.output is None and not options.quick and options.only == list(PARTS):

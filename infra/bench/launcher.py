@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from handler.times import format_time
@@ -39,21 +41,25 @@ def measured(command: Sequence[str], where: Mapping[str, str], *, code: int = 0)
     return Run(float(wall), float(cpu), int(peak) / 1024, done.stdout.count(b"\n"))
 
 
-def history(*flags: str, days: int) -> list[str]:
-    """The command that prints the records of so many days."""
-    return handler("history", *moments(days * DAY), *flags)
-
-
 def moments(seconds: int) -> list[str]:
     """The range from the first record on."""
     return ["--since", format_time(START), "--until", format_time(START + seconds)]
 
 
-def handler(*words: str) -> list[str]:
-    """A command of this project."""
-    return [sys.executable, "-m", "handler", *words]
+@dataclass(frozen=True)
+class Commands:
+    """Commands for the contenders' interpreter."""
 
+    python: Path
 
-def peer(*words: str) -> list[str]:
-    """What a user would write instead."""
-    return [sys.executable, "-m", "infra.bench.table_peers", *words]
+    def handler(self, *words: str) -> list[str]:
+        """A command of this project."""
+        return [str(self.python), "-m", "handler", *words]
+
+    def history(self, *flags: str, days: int) -> list[str]:
+        """The command that prints the records of so many days."""
+        return self.handler("history", *moments(days * DAY), *flags)
+
+    def peer(self, *words: str) -> list[str]:
+        """What a user would write instead."""
+        return [str(self.python), "-m", "infra.bench.table_peers", *words]

@@ -9,16 +9,16 @@ from statistics import median
 from handler.times import format_time
 from infra.bench.extent import Extent
 from infra.bench.figures import ratio, table
-from infra.bench.launcher import Run, history, measured, peer
+from infra.bench.launcher import Commands, Run, measured
 from infra.bench.servers import environment
 from infra.bench.stand_ins import TABLE, place
 from infra.bench.synthetic import DAY, START
 
 
-def read(url: str, extent: Extent) -> str:
+def read(commands: Commands, url: str, extent: Extent) -> str:
     """`history` against boto3's paginator over the same range; and the gaps of a year."""
     where = environment(**place(url))
-    day, month, year = (_contenders(days) for days in (1, extent.month, extent.year))
+    day, month, year = (_contenders(commands, days) for days in (1, extent.month, extent.year))
     taken: dict[str, list[Run]] = {name: [] for name in month}
     for _ in range(extent.rounds):
         for name, command in month.items():
@@ -38,7 +38,7 @@ def read(url: str, extent: Extent) -> str:
         ]
         for name, runs in taken.items()
     }
-    gaps = measured(history("--symbol", "ETH", "--gaps", days=extent.year), where, code=3)
+    gaps = measured(commands.history("--symbol", "ETH", "--gaps", days=extent.year), where, code=3)
     head = [
         f"{extent.month * 1440:,} records of {extent.items + extent.year * 720:,}",
         "records/s",
@@ -63,10 +63,10 @@ range.
 {gaps.peak_mb:.0f} MB."""
 
 
-def _contenders(days: int) -> dict[str, list[str]]:
+def _contenders(commands: Commands, days: int) -> dict[str, list[str]]:
     first, last = format_time(START), format_time(START + days * DAY - 1)
     return {
-        "boto3's paginator, counting": peer("count", TABLE, "BTCUSDT#5", first, last),
-        "`history`": history("--symbol", "BTC", days=days),
-        "`history --detail`": history("--symbol", "BTC", "--detail", days=days),
+        "boto3's paginator, counting": commands.peer("count", TABLE, "BTCUSDT#5", first, last),
+        "`history`": commands.history("--symbol", "BTC", days=days),
+        "`history --detail`": commands.history("--symbol", "BTC", "--detail", days=days),
     }

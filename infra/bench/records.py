@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from infra.bench import servers
 from infra.bench.figures import table
-from infra.bench.launcher import Run, handler, measured, moments
+from infra.bench.launcher import Commands, Run, measured, moments
 from infra.bench.servers import environment
 from infra.bench.stand_ins import place
 from infra.bench.synthetic import MINUTE, write_lines
@@ -25,24 +25,24 @@ class Growth(NamedTuple):
     peak_mb: float
 
 
-def read(url: str, sizes: Sequence[int]) -> list[Growth]:
+def read(commands: Commands, url: str, sizes: Sequence[int]) -> list[Growth]:
     """`history` of the first so many minutes of the long series."""
     where = environment(**place(url))
 
     def history(size: int) -> Run:
-        return measured(handler("history", "--symbol", "BTC", *moments(size * MINUTE)), where)
+        return measured(commands.handler("history", "--symbol", "BTC", *moments(size * MINUTE)), where)
 
     return _growth(sizes, history)
 
 
-def load(file: Path, sizes: Sequence[int]) -> list[Growth]:
+def load(commands: Commands, file: Path, sizes: Sequence[int]) -> list[Growth]:
     """`load` of so many lines into a table that takes everything at once; `file` is overwritten."""
     with servers.table() as aws:
         where = environment(**aws, OBI_TABLE="obi")
 
         def loaded(size: int) -> Run:
             write_lines(file, size)
-            return measured(handler("load", str(file)), where)
+            return measured(commands.handler("load", str(file)), where)
 
         return _growth(sizes, loaded)
 
