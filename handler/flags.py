@@ -9,19 +9,19 @@ from handler.asked import DEFAULTS, ENVIRONMENT, Flags
 from handler.errors import UsageError
 
 HELP = {
-    "--symbol": ("PAIR", "pairs such as BTC (the quote asset is added) or BTCUSDT"),
+    "--symbol": ("PAIR", "pairs such as BTC (the quote asset is added), BTCUSDT, or ETH/BTC with both sides"),
     "--levels": ("N", "how many levels of each side to measure, 1 to 5000; several give one record each"),
     "--interval_seconds": ("N", "seconds from one measurement to the next"),
     "--count": ("N", "end after so many intervals instead of on Ctrl-C"),
-    "--quote": ("ASSET", "quote asset of pairs that are given without one"),
+    "--quote": ("ASSET", "quote asset of pairs that are given without one; those with a slash keep their own"),
     "--detail": (None, "print the detail keys too: best prices, spread, reach, quantity imbalance, host, latency, …"),
     "--base-url": ("URL", "hosts to ask; the next one is tried when one fails"),
     "--table": ("NAME", "DynamoDB table that keeps the records"),
     "--retention-days": ("N", "days after which stored records expire, 0 for never"),
-    "--since": ("TIME", "from here: 90m, 24h or 7d ago, or an ISO time, UTC where it has no zone"),
+    "--since": ("TIME", "from here: an age such as 90m, 24h or 7d, or an ISO time, UTC where it has no zone"),
     "--until": ("TIME", "up to here, not included (default now)"),
     "--format": ("FORMAT", "jsonl, csv, or table for people"),
-    "--gaps": (None, "print the missing slots instead, and the share covered; exit code 3 if there are any"),
+    "--gaps": (None, "print the missing slots instead, as --format says, and the share covered; exit code 3 if there are any"),
     "--plot": ("FILE", "draw mid price and imbalance instead, as .png or .svg"),
     "FILE": ("FILE", "files to read, also compressed by gzip; standard input if none is given, or for -"),
 }

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from handler.asked import Asked, Flags
 from handler.binance import LARGEST_LIMIT, WEIGHT_PER_MINUTE, request_weight
 from handler.errors import UsageError
+from handler.pairs import Pair, read_pair, read_quote
 
 LONGEST_INTERVAL_SECONDS = 86_400
 LONGEST_RETENTION_DAYS = 36_500
@@ -17,19 +18,24 @@ LONGEST_RETENTION_DAYS = 36_500
 class Settings:
     """What to sample, how often, from where and into which table. Intervals are seconds; 0 days keeps for ever."""
 
-    symbols: tuple[str, ...]
+    pairs: tuple[Pair, ...]
     levels: tuple[int, ...]
     interval_seconds: int
     base_urls: tuple[str, ...]
     table: str | None
     retention_days: int
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The pairs as the exchange spells them."""
+        return tuple(pair.symbol for pair in self.pairs)
+
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
         """Flags beat environment beats defaults. Raises UsageError, in one sentence that names the culprit."""
         asked = Asked(flags, environment)
         settings = cls(
-            symbols=symbols(asked),
+            pairs=pairs(asked),
             levels=levels(asked),
             interval_seconds=interval_seconds(asked),
             base_urls=base_urls(asked),
@@ -51,13 +57,17 @@ class Settings:
             )
 
 
-def symbols(asked: Asked) -> tuple[str, ...]:
+def pairs(asked: Asked) -> tuple[Pair, ...]:
     """The pairs asked for, each once. Raises UsageError if there is none."""
-    quote = upper(asked.one("--quote"))
-    found = tuple(dict.fromkeys(pair(word, quote) for word in asked.some("--symbol")))
+    quote = read_quote(asked.one("--quote"), asked.name("--quote"))
+    name = asked.name("--symbol")
+    found: dict[str, Pair] = {}
+    for pair in (read_pair(word, quote, name) for word in asked.some("--symbol")):
+        if pair.symbol not in found or not pair.hint:  # of two spellings the one that needs no hint
+            found[pair.symbol] = pair
     if not found:
         raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
-    return found
+    return tuple(found.values())
 
 
 def levels(asked: Asked) -> tuple[int, ...]:
@@ -86,17 +96,6 @@ def table(asked: Asked) -> str:
     if not asked.given("--table"):
         raise UsageError("no table: give --table NAME, or set OBI_TABLE")
     return asked.one("--table")
-
-
-def pair(word: str, quote: str) -> str:
-    """`btc`, ` BTC ` and `BTCUSDT` all mean BTCUSDT. Whether it exists is for the exchange to say."""
-    symbol = upper(word)
-    return symbol if symbol.endswith(quote) else symbol + quote
-
-
-def upper(word: str) -> str:
-    """Upper-case a to z only: other letters are legal in symbols (since 2025-12) and `ß` must not become `SS`."""
-    return "".join(letter.upper() if letter.isascii() else letter for letter in word.strip())
 
 
 def base_url(word: str, name: str = "--base-url") -> str:

@@ -11,6 +11,7 @@ from handler.binance import Binance
 from handler.commands import DONE, FAILED, Write
 from handler.delivery import Delivery, storable
 from handler.flags import Parser
+from handler.pairs import HintingExchange
 from handler.record import Record
 from handler.runner import Runner
 from handler.sampler import Sampler
@@ -43,7 +44,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHERS).read(argv)
     settings = Settings.read(flags, environment)
     most_ticks = whole_number("--count", flags["--count"][0], 1, 999_999_999) if flags["--count"] else None
-    exchange = Binance(settings.base_urls, connections=len(settings.symbols))
+    exchange = HintingExchange(Binance(settings.base_urls, connections=len(settings.pairs)), settings.pairs)
     delivery = Delivery(write, detail=flags["--detail"] is not None)
     with _storing(settings) as storing:
 
