@@ -17,12 +17,16 @@ from handler.delivery import Delivery
 from handler.dynamodb import dynamodb_client
 from handler.errors import HandlerError, UsageError
 from handler.invocation import Invocation, Tally, asked_slots
+from handler.pairs import HintingExchange
 from handler.sampler import Sampler
 from handler.settings import Settings
 from handler.table import Table
 
 logger = Logger(service="handler", log_uncaught_exceptions=True)
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
+
+METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")
+"""Powertools only holds them back when they are disabled, and prints them all the same once there are 100."""
 
 
 class Function:
@@ -33,7 +37,7 @@ class Function:
         if settings.table is None:
             raise UsageError("no table to store into: set OBI_TABLE")
         self.exchange = Binance(settings.base_urls, connections=len(settings.symbols))
-        self.sampler = Sampler(self.exchange, settings.symbols, settings.levels)
+        self.sampler = Sampler(HintingExchange(self.exchange, settings.pairs), settings.symbols, settings.levels)
         table = Table(
             settings.table,
             interval_seconds=settings.interval_seconds,
@@ -56,11 +60,11 @@ function = cache(Function)
 
 
 @logger.inject_lambda_context(correlation_id_path="execution_id")
-@metrics.log_metrics
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     """Sample, print and store. Raises HandlerError if any sample failed, after every other one is stored."""
     tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
-    _measure(tally)
+    if METRICS_ENABLED:
+        _measure(tally)
     if tally.errors:
         raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
     return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
@@ -76,6 +80,7 @@ def _measure(tally: Tally) -> None:
         metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag_seconds)
     if (used_weight := function().exchange.used_weight) is not None:
         metrics.add_metric("UsedWeight", MetricUnit.Count, used_weight)
+    metrics.flush_metrics()
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in the init phase the CPU is not yet throttled to the function's share

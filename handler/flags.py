@@ -21,7 +21,10 @@ HELP = {
     "--since": ("TIME", "from here: an age such as 90m, 24h or 7d, or an ISO time, UTC where it has no zone"),
     "--until": ("TIME", "up to here, not included (default now)"),
     "--format": ("FORMAT", "jsonl, csv, or table for people"),
-    "--gaps": (None, "print the missing slots instead, as --format says, and the share covered; exit code 3 if there are any"),
+    "--gaps": (
+        None,
+        "print the missing slots instead, as --format says, and the share covered; exit code 3 if there are any",
+    ),
     "--plot": ("FILE", "draw mid price and imbalance instead, as .png or .svg"),
     "FILE": ("FILE", "files to read, also compressed by gzip; standard input if none is given, or for -"),
 }

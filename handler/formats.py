@@ -20,10 +20,15 @@ def jsonl(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
 
 def csv_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
     """A heading, then one line per record with the same numbers; what is unknown is empty."""
+    names = Record._fields if detail else KEYS
+    return csv_rows(chain([names], (record[: len(names)] for record in records)))
+
+
+def csv_rows(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Each row as a line of CSV, None as an empty value."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="")
-    names = Record._fields if detail else KEYS
-    for row in chain([names], (record[: len(names)] for record in records)):
+    for row in rows:
         writer.writerow(row)
         yield buffer.getvalue()
         buffer.seek(0)
@@ -32,6 +37,11 @@ def csv_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
 
 def table_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
     """Aligned columns with units, for people; in colour on a terminal. Raises UsageError if rich is not installed."""
+    return aligned(records, lambda rows: _table(rows, detail=detail))
+
+
+def aligned(items: Iterable[Any], table: Callable[[list[Any]], Any]) -> Iterator[str]:
+    """Items as the rich tables that `table` makes of up to ROWS_A_TABLE of them. Raises UsageError without rich."""
     try:
         from rich.console import Console
     except ImportError:
@@ -39,10 +49,10 @@ def table_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 400  # a pipe has no edge to wrap at
-    rest = iter(records)
+    rest = iter(items)
     while rows := list(islice(rest, ROWS_A_TABLE)):
         with console.capture() as text:
-            console.print(_table(rows, detail=detail))
+            console.print(table(rows))
         yield text.get().rstrip("\n")
 
 

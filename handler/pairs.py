@@ -1,4 +1,4 @@
-"""Which pair a word such as `BTC`, `BTCUSDT` or `ETH/BTC` means, and what to say when the exchange knows no such pair."""
+"""Which pair a word such as `BTC`, `BTCUSDT` or `ETH/BTC` means, and a hint where there is no such pair."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol

@@ -14,7 +14,7 @@ from handler.delivery import Stored, Unstored
 from handler.dynamodb import FAILURES, PassingError, dynamodb_client, translated
 from handler.errors import TableError
 from handler.record import KEYS, DamagedRecord, Item, Record, series
-from handler.times import format_time, parse_time
+from handler.times import MAX_EPOCH_SECONDS, NoTime, format_time, parse_time
 
 WRITERS = 8
 """Puts under way at a time: they wait for the network, so more than the cores, but each thread costs CPU."""
@@ -81,32 +81,65 @@ class Table:
             except DamagedRecord as error:
                 raise TableError(f"table {self._name}: {series(symbol, levels)} at {slot}: {error}") from error
 
-    def slots(self, symbol: str, levels: int = 5, *, since: float, until: float) -> Iterator[int]:
-        """The slots in [since, until) that hold a record, in time order, in epoch seconds. Raises TableError."""
-        return (parse_time(item["slot"]["S"]) for item in self._items(symbol, levels, since, until, ["slot"]))
+    def slots(
+        self, symbol: str, levels: int = 5, *, since: float, until: float, consistent: bool = False
+    ) -> Iterator[int]:
+        """The slots in [since, until) that hold a record, in time order, in epoch seconds. Raises TableError.
 
-    def _items(self, symbol: str, levels: int, since: float, until: float, keys: Sequence[str]) -> Iterator[Item]:
+        `consistent`: with everything that was stored before, at twice the read units.
+        """
+        items = self._items(symbol, levels, since, until, ["slot"], ConsistentRead=consistent)
+        return (self._slot_of(item, symbol, levels) for item in items)
+
+    def slot_range(self, symbol: str, levels: int = 5, *, consistent: bool = False) -> tuple[int, int] | None:
+        """The first and the last slot that hold a record, in epoch seconds; None if none does. Raises TableError."""
+        first = self._first(symbol, levels, ScanIndexForward=True, ConsistentRead=consistent)
+        last = self._first(symbol, levels, ScanIndexForward=False, ConsistentRead=consistent)
+        return None if first is None or last is None else (first, last)
+
+    def _first(self, symbol: str, levels: int, **order: bool) -> int | None:
+        request = self._request(symbol, levels, 0, MAX_EPOCH_SECONDS, ["slot"]) | order
+        try:
+            page = self._client.query(**request, Limit=1)
+            while not page["Items"] and (key := page.get("LastEvaluatedKey")):
+                page = self._client.query(**request, ExclusiveStartKey=key)  # whole pages: many may have expired
+        except FAILURES as error:
+            raise translated(error, self._name) from error
+        return self._slot_of(page["Items"][0], symbol, levels) if page["Items"] else None
+
+    def _slot_of(self, item: Item, symbol: str, levels: int) -> int:
+        try:
+            return parse_time(item["slot"]["S"])
+        except NoTime as error:
+            raise TableError(f"table {self._name}: {series(symbol, levels)} has an item whose slot {error}") from error
+
+    def _items(
+        self, symbol: str, levels: int, since: float, until: float, keys: Sequence[str], **options: bool
+    ) -> Iterator[Item]:
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN takes both ends in
         if first > last:
             return
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._name,
-            KeyConditionExpression="series = :series AND slot BETWEEN :first AND :last",
-            FilterExpression="attribute_not_exists(expires_at) OR expires_at > :now",
-            ProjectionExpression=", ".join(f"#{key}" for key in keys),
-            ExpressionAttributeNames={f"#{key}": key for key in keys},  # timestamp is a reserved word
-            ExpressionAttributeValues={
+        request = self._request(symbol, levels, first, last, keys) | options
+        try:
+            for page in self._client.get_paginator("query").paginate(**request):
+                yield from page["Items"]
+        except FAILURES as error:
+            raise translated(error, self._name) from error
+
+    def _request(self, symbol: str, levels: int, first: int, last: int, keys: Sequence[str]) -> dict[str, Any]:
+        return {
+            "TableName": self._name,
+            "KeyConditionExpression": "series = :series AND slot BETWEEN :first AND :last",
+            "FilterExpression": "attribute_not_exists(expires_at) OR expires_at > :now",
+            "ProjectionExpression": ", ".join(f"#{key}" for key in keys),
+            "ExpressionAttributeNames": {f"#{key}": key for key in keys},  # timestamp is a reserved word
+            "ExpressionAttributeValues": {
                 ":series": {"S": series(symbol, levels)},
                 ":first": {"S": format_time(first)},
                 ":last": {"S": format_time(last)},
                 ":now": {"N": str(int(self._clock.time()))},
             },
-        )
-        try:
-            for page in pages:
-                yield from page["Items"]
-        except FAILURES as error:
-            raise translated(error, self._name) from error
+        }
 
     def _put(self, record: Record, deadline: float) -> _Put | TableError:
         item = record.to_item(self._interval_seconds, self._retention_days)

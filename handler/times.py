@@ -8,7 +8,7 @@ _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[
 """The forms of ISO 8601 that are read. `fromisoformat` alone takes any character between date and time, digits too."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
-_LAST = 253_402_300_799
+MAX_EPOCH_SECONDS = 253_402_300_799
 """The last second that is written with a year of four digits."""
 
 
@@ -37,7 +37,7 @@ def read_time(text: str) -> float:
         raise NoTime(f"{text!r:.100} is not a time") from error
     if moment.tzinfo is None:
         raise NoTime(f"{text!r:.100} has no zone: put Z behind it for UTC")
-    if not 0 <= moment.timestamp() <= _LAST:
+    if not 0 <= moment.timestamp() <= MAX_EPOCH_SECONDS:
         raise NoTime(f"{text!r:.100} is not from 1970 to 9999")
     return moment.timestamp()
 
@@ -48,7 +48,7 @@ def read_moment(text: str, now: float) -> float:
     A bare number is refused, since it may be meant as an epoch time or lack its unit; 20261122 is a date since 1970.
     No record is older than 1970 or younger than 9999, so what lies beyond means the same as these.
     """
-    return min(max(_read_moment(text, now), 0), _LAST)
+    return min(max(_read_moment(text, now), 0), MAX_EPOCH_SECONDS)
 
 
 def _read_moment(text: str, now: float) -> float:

@@ -1,7 +1,7 @@
 """`python -m infra.cost`: what the deployed system costs a month, as the table that the README shows.
 
-Prices: us-east-1, US dollars, 2026, from the AWS pricing pages of each service; free tiers are left out. What a run
-takes is measured on one machine, its network time assumed: both stand below, to be replaced by your own.
+Prices: us-east-1, US dollars, 2026, from the AWS pricing pages of each service, as are the free tiers. What a run takes
+is measured on one machine, its network time assumed: both stand below, to be replaced by your own.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,9 @@ SCHEDULER_PER_MILLION = 1.00
 LAMBDA_PER_MILLION = 0.20
 LAMBDA_ARM_GB_SECOND = 0.0000133334
 WRITES_PER_MILLION = 0.625
-STORAGE_GB_MONTH = 0.25 + 0.20
-"""Table and point-in-time recovery."""
+STORAGE_GB_MONTH = 0.25
+BACKUP_GB_MONTH = 0.20
+"""Point-in-time recovery."""
 LOGS_PER_GB = 0.50
 METRIC = 0.30
 ALARM = 0.10
@@ -39,6 +40,24 @@ RUN_LOG_BYTES = 1500
 """Metrics and Lambda's own lines."""
 
 
+class Free(NamedTuple):
+    """What an account need not pay for, a month."""
+
+    scheduled_runs: float = 0
+    lambda_runs: float = 0
+    lambda_gb_seconds: float = 0
+    storage_gb: float = 0
+    logs_gb: float = 0
+    metrics: int = 0
+    alarms: int = 0
+    dashboards: int = 0
+
+
+NOTHING_FREE = Free()
+FREE_TIERS = Free(14e6, 1e6, 400_000, 25, 5, 10, 10, 3)
+"""Those that do not end after a year. On-demand writes and backups of DynamoDB have none."""
+
+
 class Line(NamedTuple):
     """One position of the bill, and the price behind it."""
 
@@ -47,37 +66,46 @@ class Line(NamedTuple):
     dollars: float
 
 
-def bill(symbols: int, interval_seconds: int) -> list[Line]:
-    """The positions of a month. All pairs at one depth."""
+def bill(
+    symbols: int, interval_seconds: int, *, months: int = 12, dashboard: bool = True, free: Free = NOTHING_FREE
+) -> list[Line]:
+    """The positions of the last of so many months. All pairs at one depth; `dashboard` with the custom metrics."""
     samples_per_run = symbols * (60 // interval_seconds)
     writes = MONTH_MINUTES * samples_per_run
     busy = CPU_SECONDS_PER_SAMPLE * symbols / CPU_SHARE + NETWORK_SECONDS
     run_seconds = 60 - interval_seconds + busy
-    logged = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES)
+    logged_gb = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES) / GB
+    stored_gb = writes * months * ITEM_BYTES / GB
     return [
         Line(
             "Scheduler and Lambda requests",
             "$1.00 + $0.20 per million runs",
-            MONTH_MINUTES / 1e6 * (SCHEDULER_PER_MILLION + LAMBDA_PER_MILLION),
+            _beyond(MONTH_MINUTES, free.scheduled_runs) / 1e6 * SCHEDULER_PER_MILLION
+            + _beyond(MONTH_MINUTES, free.lambda_runs) / 1e6 * LAMBDA_PER_MILLION,
         ),
         Line(
             "Lambda time, arm64, 256 MB",
             "$0.0000133334 per GB-second",
-            MONTH_MINUTES * run_seconds * MEMORY_GB * LAMBDA_ARM_GB_SECOND,
+            _beyond(MONTH_MINUTES * run_seconds * MEMORY_GB, free.lambda_gb_seconds) * LAMBDA_ARM_GB_SECOND,
         ),
         Line("DynamoDB writes", "$0.625 per million", writes / 1e6 * WRITES_PER_MILLION),
         Line(
             "DynamoDB storage and backup, after a year",
             "$0.45 per GB-month",
-            writes * 12 * ITEM_BYTES / GB * STORAGE_GB_MONTH,
+            _beyond(stored_gb, free.storage_gb) * STORAGE_GB_MONTH + stored_gb * BACKUP_GB_MONTH,
         ),
-        Line("logs", "$0.50 per GB", logged / GB * LOGS_PER_GB),
+        Line("logs", "$0.50 per GB", _beyond(logged_gb, free.logs_gb) * LOGS_PER_GB),
         Line(
             "7 metrics, 4 alarms, a dashboard",
             "$0.30, $0.10, $3.00 each",
-            METRICS * METRIC + ALARMS * ALARM + DASHBOARD,
+            _beyond(ALARMS, free.alarms) * ALARM
+            + (_beyond(METRICS, free.metrics) * METRIC + _beyond(1, free.dashboards) * DASHBOARD if dashboard else 0),
         ),
     ]
+
+
+def _beyond(amount: float, free: float) -> float:
+    return max(amount - free, 0)
 
 
 def table(
@@ -94,6 +122,21 @@ def table(
     yield "| **together** | | " + " | ".join(f"**{total}**" for total in totals) + " |"
 
 
+def first_month() -> Iterator[str]:
+    """What one pair costs at first, and what the dashboard and the metrics are of it, as lines of Markdown."""
+    yield "| one pair every 60 s, $ a month | `Dashboard=true` | `Dashboard=false` |"
+    yield "|---|---:|---:|"
+    for what, months, free in (
+        ("the first month, within AWS's free tiers", 1, FREE_TIERS),
+        ("the first month, where other stacks use them up", 1, NOTHING_FREE),
+        ("a month after a year, within the free tiers", 12, FREE_TIERS),
+        ("a month after a year, where other stacks use them up", 12, NOTHING_FREE),
+    ):
+        bills = [bill(1, 60, months=months, dashboard=dashboard, free=free) for dashboard in (True, False)]
+        cells = " | ".join(f"{sum(line.dollars for line in lines):.2f}" for lines in bills)
+        yield f"| {what} | {cells} |"
+
+
 def _cell(case: tuple[int, int], dollars: float) -> str:
     symbols, interval_seconds = case
     weight = symbols * request_weight(5) * 60 / interval_seconds
@@ -101,4 +144,4 @@ def _cell(case: tuple[int, int], dollars: float) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(table()))
+    print("\n".join([*table(), "", *first_month()]))

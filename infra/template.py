@@ -37,10 +37,11 @@ def table_definition(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def function_environment(template: dict[str, Any]) -> dict[str, str]:
-    """The function's variables with the parameters' defaults; those that name a resource are left out."""
+    """The function's variables with the parameters' defaults; those of a resource or a condition are left out."""
     variables = _resource(template, "AWS::Serverless::Function")["Environment"]["Variables"]
     defaults = {name: str(parameter.get("Default", "")) for name, parameter in template["Parameters"].items()}
-    return {name: defaults[value] for name, (_, value) in variables.items() if value in defaults}
+    references = {name: value for name, (tag, value) in variables.items() if tag == "Ref"}
+    return {name: defaults[value] for name, value in references.items() if value in defaults}
 
 
 def _resource(template: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -182,3 +182,19 @@ def test_log_lines_carry_the_execution_of_the_schedule(start_container: StartCon
     container = start_container("empty")
     container.invoke(this_minute())
     assert [line["correlation_id"] for line in container.lines if line.get("level") == "WARNING"] == ["e-1"]
+
+
+@pytest.mark.parametrize("disabled", ["true", "false"])
+def test_without_custom_metrics_it_prints_none_however_long_it_runs(
+    start_container: StartContainer, disabled: str
+) -> None:
+    container = start_container(POWERTOOLS_METRICS_DISABLED=disabled)
+    for _ in range(101):
+        container.invoke({})
+    metric_lines = [line for line in container.lines if "_aws" in line]
+    assert len(metric_lines) == (0 if disabled == "true" else 101)
+
+
+def test_a_refusal_says_that_the_quote_asset_was_appended(start_container: StartContainer) -> None:
+    with pytest.raises(FunctionError, match=r"USDT was appended to BTCUSDC: .* write BTC/USDC"):
+        start_container(OBI_SYMBOLS="BTCUSDC").invoke({})

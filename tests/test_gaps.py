@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.gaps import Gap, complete_slots, find_gaps
+from handler.gaps import SETTLING_SECONDS, Gap, complete_slots, find_gaps, measured_slots
 
 YEAR = 525_600
 """Minutes."""
@@ -44,14 +44,24 @@ moments = st.integers(0, 4000).map(lambda quarters: quarters / 4)
 
 @given(moments, moments, moments, st.integers(1, 100))
 def test_the_slots_of_a_range_start_in_it_and_are_over(since: float, until: float, now: float, step: int) -> None:
+    now += SETTLING_SECONDS
     expected = complete_slots(since, until, now, step)
-    assert list(expected) == [slot for slot in range(0, 1001, step) if since <= slot < until and slot + step <= now]
+    assert list(expected) == [
+        slot for slot in range(0, 1001, step) if since <= slot < until and slot + step <= now - 300
+    ]
     assert expected.start <= expected.stop
 
 
-@pytest.mark.parametrize(("now", "last"), [(179.9, 60), (180.0, 120), (239.9, 120), (10_000.0, 240)])
-def test_the_slot_that_still_runs_is_not_expected(now: float, last: int) -> None:
+@pytest.mark.parametrize(("now", "last"), [(479.9, 60), (480.0, 120), (539.9, 120), (10_000.0, 240)])
+def test_a_slot_that_ended_less_than_five_minutes_ago_is_not_expected(now: float, last: int) -> None:
     assert complete_slots(0, 300, now, 60)[-1] == last
+
+
+@given(ranges, st.integers(-100, 20_000))
+def test_before_the_first_record_no_slot_is_expected(expected: range, first: int) -> None:
+    found = measured_slots(expected, first)
+    assert list(found) == [slot for slot in expected if slot >= first]
+    assert expected.start <= found.start <= found.stop == expected.stop
 
 
 def test_nothing_present_is_one_gap() -> None:

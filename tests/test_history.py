@@ -132,8 +132,6 @@ def test_what_has_expired_is_not_shown_although_it_is_still_there(filled: Archiv
     filled.fill([record(3).to_item(60, 1), record(4).to_item(60, 36_500)])
     assert filled.run_here("history", *BTC, *DAY) == 0
     assert minutes(capfd.readouterr().out) == [0, 1, 2, 4, 5, 6, 8, 9]
-    assert filled.run_here("history", *BTC, *DAY[:2], "--until", "2024-01-01T00:05", "--gaps") == 3
-    assert '"missing":1,"slots":5,"covered":0.8' in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("detail", [False, True])
@@ -184,42 +182,6 @@ def test_more_than_a_megabyte_is_printed_whole(large: Archive) -> None:
     assert done.stdout == lines(LARGE, detail=True)
 
 
-def test_the_missing_slots_are_told_as_ranges_with_the_share_covered(filled: Archive) -> None:
-    flags = ["--since", "2024-01-01T00:00:30Z", "--until", "2024-01-01T00:11:00Z", "--gaps"]
-    done = filled.run("history", *BTC, *flags)
-    assert (done.returncode, done.stderr) == (3, "")
-    assert done.stdout.splitlines() == [
-        '{"symbol":"BTCUSDT","levels":5,"since":"2024-01-01T00:03:00Z","until":"2024-01-01T00:05:00Z","missing":2}',
-        '{"symbol":"BTCUSDT","levels":5,"since":"2024-01-01T00:07:00Z","until":"2024-01-01T00:08:00Z","missing":1}',
-        '{"symbol":"BTCUSDT","levels":5,"since":"2024-01-01T00:10:00Z","until":"2024-01-01T00:11:00Z","missing":1}',
-        '{"symbol":"BTCUSDT","levels":5,"since":"2024-01-01T00:01:00Z","until":"2024-01-01T00:11:00Z","missing":4'
-        ',"slots":10,"covered":0.6}',
-    ]
-
-
-def test_a_whole_range_is_exit_0_and_one_that_only_one_series_lacks_is_exit_3(
-    sampled: tuple[Archive, list[Record]], capfd: Capture
-) -> None:
-    archive, _ = sampled
-    hour = ["--since", "2024-01-01", "--until", "2024-01-01T00:50", "--gaps"]
-    assert archive.run_here("history", *ALL, *hour) == 0
-    assert capfd.readouterr().out.count('"missing":0,"slots":50,"covered":1.0') == 6
-    assert archive.run_here("history", "--symbol", "BTC", "XRP", *hour) == 3
-    assert capfd.readouterr().out.splitlines()[0].endswith('"slots":50,"covered":1.0}')
-
-
-def test_a_longer_interval_has_fewer_slots(filled: Archive, capfd: Capture) -> None:
-    flags = ["--since", "2024-01-01", "--until", "2024-01-01T00:10", "--gaps", "--interval-seconds", "300"]
-    assert filled.run_here("history", *BTC, *flags) == 0
-    assert '"slots":2' in capfd.readouterr().out
-
-
-def test_the_slot_that_still_runs_is_not_missing(archive: Archive, capfd: Capture) -> None:
-    flags = ["--interval_seconds", "86400", "--since", format_time(time.time() // 86_400 * 86_400), "--gaps"]
-    assert archive.run_here("history", *BTC, *flags, "--until", "2100-01-01") == 0
-    assert '"missing":0,"slots":0' in capfd.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -232,7 +194,10 @@ def test_the_slot_that_still_runs_is_not_missing(archive: Archive, capfd: Captur
         (["--levels", "0"], ["--levels", "0"]),
         (["--plot", "picture.gif"], ["picture.gif", ".png", ".svg"]),
         (["--count", "1"], ["--count"]),
-        (["--gaps", "--format", "csv"], ["--gaps", "--format"]),
+        (["--gaps", "--format", "xml"], ["--format", "xml", "jsonl", "csv", "table"]),
+        (["--plot", "picture.png", "--format", "csv"], ["--format", "--plot"]),
+        (["--since", "1790011200000"], ["--since", "1790011200000", "24h", "ISO"]),
+        (["--until", "1790011200"], ["--until", "1790011200", "24h", "ISO"]),
         (["--plot", "picture.png", "--gaps"], ["--gaps", "--plot"]),
     ],
 )

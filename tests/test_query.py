@@ -108,6 +108,37 @@ def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, t
         read(table)
 
 
+def test_the_range_that_a_series_has_is_read_from_its_ends(
+    archive: Archive, table: Table, asked: list[dict[str, Any]]
+) -> None:
+    assert table.slot_range("BTCUSDT") is None
+    archive.fill([record(minute, host="h" * 1900).to_item(60) for minute in range(3, 700)])
+    archive.fill([record(0, "ETHUSDT").to_item(60), record(900, levels=20).to_item(60)])
+    asked.clear()
+    assert table.slot_range("BTCUSDT") == (PAST + 180, PAST + 699 * 60)
+    assert [one["Limit"] for one in asked] == [1, 1]
+    assert table.slot_range("BTCUSDT", 20, consistent=True) == (PAST + 54_000, PAST + 54_000)
+    assert [one["ConsistentRead"] for one in asked] == [False, False, True, True]
+
+
+def test_what_has_expired_is_outside_the_range_that_a_series_has(archive: Archive, table: Table) -> None:
+    archive.fill([record(minute, host="h" * 1900).to_item(60, 1) for minute in range(700)])
+    assert table.slot_range("BTCUSDT") is None
+    archive.fill([record(minute).to_item(60) for minute in (700, 701)])
+    archive.fill([record(minute).to_item(60, 1) for minute in (702, 703)])
+    assert table.slot_range("BTCUSDT") == (PAST + 700 * 60, PAST + 701 * 60)
+
+
+def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
+    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
+    for read_slots in (
+        lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
+        lambda: table.slot_range("BTCUSDT"),
+    ):
+        with pytest.raises(TableError, match="BTCUSDT#5 has an item whose slot '2024"):
+            read_slots()
+
+
 @pytest.mark.parametrize("now", [NOON, PAST + 1800], ids=["old", "recent"])
 def test_loading_puts_once_and_counts(archive: Archive, clock: FakeClock, now: float) -> None:
     clock.set_wall(now - clock.time())

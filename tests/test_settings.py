@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from handler.asked import ENVIRONMENT
 from handler.errors import UsageError
-from handler.settings import Settings, base_url, pair, upper
+from handler.pairs import Pair
+from handler.settings import Settings, base_url
 
 MINIMAL = {"--symbol": ["BTC"]}
 
@@ -19,7 +20,9 @@ def read(flags: Mapping[str, Sequence[str] | None] = MINIMAL, **environment: str
 
 def test_a_symbol_is_all_that_is_needed() -> None:
     settings = read()
-    assert settings == Settings(("BTCUSDT",), (5,), 60, ("https://data-api.binance.vision",), None, 0)
+    pair = Pair("BTCUSDT", word="BTC", quote="USDT")
+    assert settings == Settings((pair,), (5,), 60, ("https://data-api.binance.vision",), None, 0)
+    assert settings.symbols == ("BTCUSDT",)
 
 
 FLAGS = [
@@ -57,38 +60,20 @@ def test_an_empty_variable_is_one_that_is_not_set(flag: str) -> None:
         (["ETH", "BTC", "ETH"], ("ETHUSDT", "BTCUSDT")),
         ([" eth , btc "], ("ETHUSDT", "BTCUSDT")),
         (["1000SATS"], ("1000SATSUSDT",)),
+        (["BTC", "ETH/BTC", "btc/usdc", "BTC/USDT"], ("BTCUSDT", "ETHBTC", "BTCUSDC")),
     ],
 )
 def test_symbols_keep_their_order_and_come_once(words: list[str], symbols: tuple[str, ...]) -> None:
     assert read({"--symbol": words}).symbols == symbols
 
 
-@pytest.mark.parametrize(
-    ("word", "quote", "symbol"),
-    [
-        ("btc", "USDT", "BTCUSDT"),
-        ("BTC", "EUR", "BTCEUR"),
-        ("WBTC", "BTC", "WBTC"),  # already ends in the quote asset, so it is left as it is
-        ("WBTCBTC", "BTC", "WBTCBTC"),
-        ("straße", "USDT", "STRAßEUSDT"),
-        ("这是测试币456", "456", "这是测试币456"),
-        ("ǆ", "USDT", "ǆUSDT"),
-    ],
-)
-def test_a_pair_gets_its_quote_asset_unless_it_ends_in_it(word: str, quote: str, symbol: str) -> None:
-    assert pair(word, quote) == symbol
-
-
-@given(st.text())
-def test_only_a_to_z_change_when_upper_cased(word: str) -> None:
-    shouted = upper(word)
-    assert len(shouted) == len(word.strip())
-    assert all(new == old or "a" <= old <= "z" for old, new in zip(word.strip(), shouted, strict=True))
-    assert not any("a" <= letter <= "z" for letter in shouted)
-
-
 def test_the_quote_asset_may_be_in_small_letters() -> None:
     assert read({"--symbol": ["eth"], "--quote": ["btc"]}).symbols == ("ETHBTC",)
+
+
+@pytest.mark.parametrize("words", [["BTC", "BTC/USDT"], ["BTC/USDT", "BTC"], ["BTC", "BTCUSDT"]])
+def test_a_pair_that_is_also_given_whole_needs_no_hint(words: list[str]) -> None:
+    assert [pair.hint for pair in read({"--symbol": words}).pairs] == [""]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +125,9 @@ def test_any_text_is_a_base_url_or_refused(word: str) -> None:
         ("--quote", ",", "OBI_QUOTE"),
         ("--symbol", "BTC\x1b[2J", "OBI_SYMBOLS"),
         ("--symbol", "BTC,", "OBI_SYMBOLS"),
+        ("--symbol", "A/B/C", "OBI_SYMBOLS"),
+        ("--symbol", "BTC/USDT:USDT", "OBI_SYMBOLS"),
+        ("--quote", "BTC/USDT", "OBI_QUOTE"),
     ],
 )
 def test_a_bad_value_is_refused_under_the_name_it_was_given_by(flag: str, word: str, variable: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.times import NoTime, format_time, parse_time, read_time, slot_start, slots_of_minute
+from handler.times import NoTime, format_time, parse_time, read_moment, read_time, slot_start, slots_of_minute
 
 moments = st.integers(0, 4_000_000_000)
 intervals = st.integers(1, 86_400)
@@ -74,3 +74,41 @@ def test_a_text_that_is_no_moment_is_refused(text: str) -> None:
 def test_a_record_writes_its_time_in_one_way_only(text: str) -> None:
     with pytest.raises(NoTime):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1790011200000", "1790011200", "1790011200000000", "17900112", "20261122010", "24", "2026", "0", "9" * 5000],
+)
+def test_a_bare_number_is_no_moment_and_the_reason_says_what_to_give(text: str) -> None:
+    with pytest.raises(
+        NoTime, match="is a bare number: give an age such as 90m, 24h or 7d, or an ISO time such as 2026"
+    ):
+        read_moment(text, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1790011200.5", "1.79e9", "1790011200000Z", "2026-11-22x10:00", "2026-11-221000", "2026-11-22T", "٢٤h", "²³"],
+)
+def test_what_only_resembles_a_time_is_no_moment(text: str) -> None:
+    with pytest.raises(NoTime, match="is not a time: give an age"):
+        read_moment(text, 0)
+    with pytest.raises(NoTime):
+        read_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("20261122", "2026-11-22T00:00:00Z"),
+        ("20261122T10", "2026-11-22T10:00:00Z"),
+        ("2026-11-22 10:00", "2026-11-22T10:00:00Z"),
+        ("2026-W47-7", "2026-11-22T00:00:00Z"),
+        ("2026W47", "2026-11-16T00:00:00Z"),
+        ("1790-01-12", "1970-01-01T00:00:00Z"),
+        ("24h", "2026-11-21T00:00:00Z"),
+    ],
+)
+def test_the_forms_of_iso_8601_are_moments(text: str, same: str) -> None:
+    assert format_time(read_moment(text, parse_time("2026-11-22T00:00:00Z"))) == same

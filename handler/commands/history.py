@@ -1,21 +1,25 @@
 """`python -m handler history`: the records of the table, in the order and the shape the sampler printed them."""
 
 import heapq
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Self
+from typing import NamedTuple, Self
 
 from handler import garbage
 from handler.asked import Asked
 from handler.commands import DONE, GAPS, Write
-from handler.errors import UsageError
+from handler.errors import HandlerError, UsageError
 from handler.flags import Parser
-from handler.formats import FORMATS, Format
-from handler.gaps import Gap, complete_slots, find_gaps
-from handler.record import Record, compact_json
-from handler.settings import interval_seconds, levels, symbols, table
+from handler.formats import FORMATS
+from handler.gap_report import GAP_FORMATS, GapLine, gap_lines
+from handler.gaps import complete_slots, measured_slots
+from handler.pairs import Pair
+from handler.record import Record
+from handler.record import series as series_key
+from handler.settings import interval_seconds, levels, pairs, table
 from handler.table import Table
 from handler.times import NoTime, format_time, read_moment
 
@@ -32,15 +36,50 @@ FLAGS = (
     "--quote",
     "--table",
 )
-SHAPES = ("--format", "--gaps", "--plot")
-"""Flags that say what is written."""
+NOT_PLOTTED = ("--format", "--gaps")
+"""Flags that say how to print, so that they make no sense with a picture."""
+
+
+class Series(NamedTuple):
+    """The records of one pair at one depth."""
+
+    pair: Pair
+    levels: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What a table knows it by."""
+        return self.pair.symbol, self.levels
+
+    def __str__(self) -> str:
+        return f"{self.pair.symbol} with --levels {self.levels}"
+
+
+class Source(NamedTuple):
+    """Where records are read from, and what messages call it."""
+
+    table: Table
+    name: str
+
+    def describe_empty(self, series: Series) -> str:
+        """Say that a series has no record in the range asked for, and which range there is instead."""
+        held = self.table.slot_range(*series.key)
+        if held is None:
+            return self.describe_unknown(series)
+        first, last = map(format_time, held)
+        return f"{self.name} holds no record of {series} in this range, but from {first} to {last}"
+
+    def describe_unknown(self, series: Series) -> str:
+        """Say that a series has no record at all, and what to check."""
+        hint = f" ({series.pair.hint})" if series.pair.hint else ""
+        return f"{self.name} holds no record of {series} at any time: check --symbol, --levels and --table{hint}"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which series, and which slots of them: those in [since, until), in epoch seconds."""
 
-    symbols: tuple[str, ...]
+    pairs: tuple[Pair, ...]
     levels: tuple[int, ...]
     since: float
     until: float
@@ -53,83 +92,111 @@ class Query:
         until = _moment(asked, "--until", now) if asked.given("--until") else now
         if since >= until:
             raise UsageError("--since is not before --until: no slot lies between them")
-        return cls(symbols(asked), levels(asked), since, until, interval_seconds(asked))
+        return cls(pairs(asked), levels(asked), since, until, interval_seconds(asked))
 
     @property
-    def series(self) -> list[tuple[str, int]]:
+    def series(self) -> list[Series]:
         """Pair and depth of each series, in the order asked for."""
-        return [(symbol, depth) for symbol in self.symbols for depth in self.levels]
+        return [Series(pair, depth) for pair in self.pairs for depth in self.levels]
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the records that the table holds or, with --gaps, the slots that it lacks."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
-    if len(shapes := [flag for flag in SHAPES if flags[flag] is not None]) > 1:
-        raise UsageError(f"{' and '.join(shapes)} do not go together: each is another answer, give one of them")
+    if flags["--plot"] is not None and (other := next((one for one in NOT_PLOTTED if flags[one] is not None), None)):
+        raise UsageError(f"{other} and --plot are mutually exclusive: give one of them")
     asked = Asked(flags, environment)
     now = time.time()
-    query, archive, detail = Query.read(asked, now), Table(table(asked)), flags["--detail"] is not None
+    query, source = Query.read(asked, now), Source(Table(name := table(asked)), f"table {name}")
     garbage.collect_again()  # __main__ held it
     if flags["--gaps"] is not None:
-        return report_gaps(archive, query, now, write)
-    records = stream(archive, query, detail=detail or asked.given("--plot"))
+        return report_gaps(source, query, now, _format(asked, GAP_FORMATS), write)
+    detail = flags["--detail"] is not None
     if asked.given("--plot"):
-        from handler.plot import draw  # matplotlib is optional, and slow to load
-
-        draw(records, asked.one("--plot"), query.interval_seconds)
-    else:
-        for line in _format(asked)(records, detail=detail):
-            write(line)
+        _plot(source, query, asked.one("--plot"))
+        return DONE
+    records = stream(source, query, detail=detail, on_empty=lambda series: _say(source.describe_empty(series)))
+    for line in _format(asked, FORMATS)(records, detail=detail):
+        write(line)
     return DONE
 
 
-def stream(archive: Table, query: Query, *, detail: bool) -> Iterator[Record]:
+def stream(source: Source, query: Query, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[Record]:
     """The records of every series, slot by slot, in a slot in the order asked for: as the sampler printed them.
 
-    One page of each series is held in memory, however long the range is.
+    One page of each series is held in memory, however long the range is. `on_empty` is called with each series that
+    has no record in the range.
     """
-    each = [archive.slotted(*one, since=query.since, until=query.until, detail=detail) for one in query.series]
-    return (record for _, record in heapq.merge(*each, key=itemgetter(0)))
+
+    def read(series: Series) -> Iterator[tuple[str, Record]]:
+        empty = True
+        for one in source.table.slotted(*series.key, since=query.since, until=query.until, detail=detail):
+            empty = False
+            yield one
+        if empty:
+            on_empty(series)
+
+    return (record for _, record in heapq.merge(*map(read, query.series), key=itemgetter(0)))
 
 
-def report_gaps(archive: Table, query: Query, now: float, write: Write) -> int:
-    """Write a line for each gap, then one for the series with the share covered; returns DONE or GAPS."""
+def _plot(source: Source, query: Query, path: str) -> None:
+    """Draw the picture. Raises HandlerError, with the range of each series, if there is no record to draw."""
+    from handler.plot import draw  # matplotlib is optional, and slow to load
+
+    empty: list[Series] = []
+    records = stream(source, query, detail=True, on_empty=empty.append)
+    try:
+        draw(records, path, query.interval_seconds)
+    except HandlerError as error:
+        if len(empty) < len(query.series):
+            raise
+        reasons = "; ".join(map(source.describe_empty, empty))
+        raise HandlerError(f"nothing to draw, {path} is not written: {reasons}") from error
+    for series in empty:
+        _say(source.describe_empty(series))
+
+
+def report_gaps(source: Source, query: Query, now: float, lines: Callable[..., Iterator[str]], write: Write) -> int:
+    """Write each gap, then a total for each series with the share covered; returns DONE or GAPS."""
     expected = complete_slots(query.since, query.until, now, query.interval_seconds)
-    missing = [_report_series(archive, *one, expected, write) for one in query.series]
+    missing = []
+
+    def counted() -> Iterator[GapLine]:
+        for series in query.series:
+            for line in _gaps_of(source, series, expected):
+                if line.is_total:
+                    missing.append(line.missing)
+                yield line
+
+    for line in lines(counted()):
+        write(line)
     return GAPS if any(missing) else DONE
 
 
-def _report_series(archive: Table, symbol: str, depth: int, expected: range, write: Write) -> int:
-    present = archive.slots(symbol, depth, since=expected.start, until=expected.stop)
-    missing = 0
-    for gap in find_gaps(present, expected):
-        slots = len(range(gap.since, gap.until, expected.step))
-        missing += slots
-        write(_line(symbol, depth, gap, missing=slots))
-    share = 1 - missing / len(expected) if expected else 1.0
-    write(
-        _line(
-            symbol,
-            depth,
-            Gap(expected.start, expected.stop),
-            missing=missing,
-            slots=len(expected),
-            covered=round(share, 6),
+def _gaps_of(source: Source, series: Series, expected: range) -> Iterator[GapLine]:
+    held = source.table.slot_range(*series.key, consistent=True)
+    if held is None:
+        _say(source.describe_unknown(series))
+    elif held[0] > expected.start:
+        _say(
+            f"{source.name} holds no record of {series} before {format_time(held[0])},"
+            " and the time before is not counted as missing"
         )
-    )
-    return missing
+        expected = measured_slots(expected, held[0])
+    present = source.table.slots(*series.key, since=expected.start, until=expected.stop, consistent=True)
+    return gap_lines(series_key(*series.key), present, expected)
 
 
-def _line(symbol: str, depth: int, gap: Gap, **counts: float) -> str:
-    since, until = format_time(gap.since), format_time(gap.until)
-    return compact_json({"symbol": symbol, "levels": depth, "since": since, "until": until, **counts})
+def _say(sentence: str) -> None:
+    if sys.stderr is not None:  # print would take stdout instead
+        print("handler:", sentence, file=sys.stderr)
 
 
-def _format(asked: Asked) -> Format:
+def _format(asked: Asked, formats: Mapping[str, Callable[..., Iterator[str]]]) -> Callable[..., Iterator[str]]:
     name = asked.one("--format")
-    if name not in FORMATS:
-        raise UsageError(f"--format {name} is none of {', '.join(FORMATS)}")
-    return FORMATS[name]
+    if name not in formats:
+        raise UsageError(f"--format {name} is none of {', '.join(formats)}")
+    return formats[name]
 
 
 def _moment(asked: Asked, flag: str, now: float) -> float:

@@ -49,7 +49,7 @@ def deploy(
         "--template-file",
         built / "template.yaml",
     ]
-    parameters = [f"BaseUrls={live_exchange.url}", "Symbols=BTC", "Levels=1,5", "AlarmEmail=a@b.example"]
+    parameters = [f"BaseUrls={live_exchange.url}", "Symbols=BTC,BTC/USDT", "Levels=1,5", "AlarmEmail=a@b.example"]
     command += ["--stack-name", STACK, "--no-confirm-changeset", "--parameter-overrides", *parameters]
     return lambda: run(*command, AWS_ENDPOINT_URL=aws, HOME=home)
 
@@ -141,7 +141,7 @@ def test_the_dashboard_offers_every_pair_and_depth(outputs: dict[str, str], clie
     name = outputs["DashboardUrl"].rpartition("/")[2]
     dashboard = json.loads(clients("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
     assert [variable["values"] for variable in dashboard["variables"]] == [
-        [{"value": "BTC"}],
+        [{"value": "BTC"}, {"value": "BTCUSDT"}],
         [{"value": "1"}, {"value": "5"}],
     ]
 

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.tools import ROOT
 from handler.asked import ENVIRONMENT
+from infra import cost
 
 Resources = dict[str, Any]
 
@@ -23,6 +24,19 @@ def only(resources: Resources, kind: str) -> Any:
 
 def alarm(resources: Resources, name: str) -> Any:
     return resources[name]["Properties"]
+
+
+def chosen(value: Any, *, dashboard: bool) -> Any:
+    """What CloudFormation makes of a value, with the dashboard or without."""
+    match value:
+        case {"Fn::If": ["HasDashboard", yes, no]}:
+            return chosen(yes if dashboard else no, dashboard=dashboard)
+        case dict():
+            return {key: chosen(part, dashboard=dashboard) for key, part in value.items()}
+        case list():
+            return [chosen(part, dashboard=dashboard) for part in value]
+        case _:
+            return value
 
 
 def test_the_table_is_keyed_by_series_and_slot(resources: Resources) -> None:
@@ -109,7 +123,7 @@ def test_a_new_account_can_deploy_it(resources: Resources) -> None:
 
 def test_every_variable_of_the_function_is_one_that_it_reads(resources: Resources) -> None:
     variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
-    assert variables.keys() == set(ENVIRONMENT.values())
+    assert variables.keys() - {"POWERTOOLS_METRICS_DISABLED"} == set(ENVIRONMENT.values())
 
 
 def test_the_log_is_kept_for_as_long_as_asked_and_takes_record_lines(resources: Resources) -> None:
@@ -135,6 +149,39 @@ def test_a_minute_without_data_raises_an_alarm(resources: Resources, name: str) 
     assert (found["ComparisonOperator"], found["Threshold"]) == ("LessThanThreshold", 1)
 
 
+def test_without_the_dashboard_there_are_no_custom_metrics_and_every_alarm_still_works(resources: Resources) -> None:
+    conditional = {name: found["Condition"] for name, found in resources.items() if "Condition" in found}
+    assert conditional == {"Dashboard": "HasDashboard", "AlarmSubscription": "HasAlarmEmail"}
+    variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
+    assert chosen(variables["POWERTOOLS_METRICS_DISABLED"], dashboard=False) == "true"
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    assert len(alarms) == cost.ALARMS
+    assert all(chosen(found["Namespace"], dashboard=False).startswith("AWS/") for found in alarms)
+    writes = chosen(alarm(resources, "SilentTableAlarm"), dashboard=False)
+    assert (writes["Namespace"], writes["MetricName"]) == ("AWS/DynamoDB", "ConsumedWriteCapacityUnits")
+    assert writes["Dimensions"] == [{"Name": "TableName", "Value": {"Ref": "TableName"}}]
+
+
+def test_with_the_dashboard_the_functions_own_metrics_are_watched(resources: Resources) -> None:
+    variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
+    assert chosen(variables["POWERTOOLS_METRICS_DISABLED"], dashboard=True) == "false"
+    sampled = chosen(alarm(resources, "SilentTableAlarm"), dashboard=True)
+    assert (sampled["Namespace"], sampled["MetricName"]) == ("OrderBookImbalance", "Sampled")
+    assert sampled["Dimensions"] == [{"Name": "service", "Value": {"Ref": "FunctionName"}}]
+
+
+def test_the_price_of_the_dashboard_is_the_one_that_is_computed(sam_template: dict[str, Any]) -> None:
+    dollars = cost.METRICS * cost.METRIC + cost.DASHBOARD
+    assert f"${dollars:.2f} a month" in sam_template["Parameters"]["Dashboard"]["Description"]
+
+
+def test_the_monitoring_knows_pairs_as_records_spell_them(sam_template: dict[str, Any]) -> None:
+    """`ETH/BTC` is ETHBTC in the log that the dashboard draws from."""
+    symbols = sam_template["Resources"]["Monitoring"]["Properties"]["Parameters"]["Symbols"]
+    assert symbols == {"Fn::Join": ["", {"Fn::Split": ["/", {"Ref": "Symbols"}]}]}
+    assert "${First}" in sam_template["Outputs"]["ReadHistory"]["Value"]["Fn::Sub"][0]  # as it was given
+
+
 @pytest.mark.parametrize("name", ["ErrorsAlarm", "FailuresAlarm"])
 def test_an_error_and_a_message_in_the_queue_raise_an_alarm(resources: Resources, name: str) -> None:
     found = alarm(resources, name)
@@ -144,7 +191,7 @@ def test_an_error_and_a_message_in_the_queue_raise_an_alarm(resources: Resources
 
 def test_no_alarm_depends_on_a_pair_and_each_is_told(resources: Resources) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    names = {dimension["Name"] for found in alarms for dimension in found["Dimensions"]}
+    names = {dimension["Name"] for found in alarms for dimension in chosen(found["Dimensions"], dashboard=True)}
     assert names == {"FunctionName", "QueueName", "service"}
     assert all(found["AlarmActions"] == [{"Ref": "AlarmTopic"}] for found in alarms)
 
@@ -172,7 +219,15 @@ def test_the_dashboard_draws_the_imbalance_and_the_mid_price_from_the_log(resour
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("Symbols", ["BTC", "BTC,ETH", "1000SATSUSDT"], ["", "btc", "BTC, ETH", "BTC,", '"']),
+        (
+            "Symbols",
+            ["BTC", "BTC,ETH", "1000SATSUSDT", "ETH/BTC", "BTC,ETH/BTC,BTC/USDC", "ETH/BTC,BTC"],
+            [
+                *("", "btc", "BTC, ETH", "BTC,", '"', "A/B/C", "/BTC", "ETH/", "BTC,/ETH", "eth/BTC", "ETH//BTC", "/"),
+                *("BTC/USDT:USDT", "ETH/BTC,A/B/C"),
+            ],
+        ),
+        ("Dashboard", ["true", "false"], ["", "True", "yes"]),
         ("Levels", ["5", "5,20", "5000"], ["", "0", "5,", "x", "12345"]),
         ("Quote", ["USDT", "BTC"], ["", "usdt", "A,B"]),
         (
@@ -186,7 +241,8 @@ def test_the_dashboard_draws_the_imbalance_and_the_mid_price_from_the_log(resour
 def test_a_parameter_takes_what_the_function_takes(
     sam_template: dict[str, Any], parameter: str, good: list[str], bad: list[str]
 ) -> None:
-    pattern = sam_template["Parameters"][parameter]["AllowedPattern"]
+    found = sam_template["Parameters"][parameter]
+    pattern = found.get("AllowedPattern", "|".join(found.get("AllowedValues", ())))
     assert [word for word in good if not re.fullmatch(pattern, word)] == []
     assert [word for word in bad if re.fullmatch(pattern, word)] == []
 
