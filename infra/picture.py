@@ -1,4 +1,4 @@
-"""`python -m infra.picture`: draws docs/history.svg for the README, from a day of the stand-in exchange's books.
+"""`python -m infra.picture`: draws docs/history.png for the README, from a day of the stand-in exchange's books.
 
 The books are synthetic. A simulated clock makes the day a matter of seconds; the samples go through the same sampler.
 """
@@ -50,4 +50,5 @@ def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]
 
 
 if __name__ == "__main__":
-    draw(a_day(("BTCUSDT",), (5, 100)), "docs/history.png", interval_seconds=60)
+    day = a_day(("BTCUSDT",), (5, 100))
+    draw(day, "docs/history.png", interval_seconds=60, since=DAY_START, until=DAY_START + MINUTES * 60)
