@@ -141,12 +141,13 @@ def stream(source: Source, query: Query, *, detail: bool, on_empty: Callable[[Se
 
 def _plot(source: Source, query: Query, path: str) -> None:
     """Draw the picture. Raises HandlerError, with the range of each series, if there is no record to draw."""
-    from handler.plot import draw  # matplotlib is optional, and slow to load
+    from handler.plot import check_panels, draw  # matplotlib is optional, and slow to load
 
+    check_panels(len(query.series))
     empty: list[Series] = []
     records = stream(source, query, detail=True, on_empty=empty.append)
     try:
-        draw(records, path, query.interval_seconds)
+        draw(records, path, query.interval_seconds, since=query.since, until=query.until)
     except HandlerError as error:
         if len(empty) < len(query.series):
             raise
