@@ -1,6 +1,7 @@
 """Record ⇄ JSON line ⇄ DynamoDB item. Pure: no HTTP, no clock, no AWS."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, get_args
 
@@ -65,7 +66,7 @@ class Record(NamedTuple):
             raise DamagedRecord(f"not JSON: {error}") from error
         if not isinstance(values, dict):
             raise DamagedRecord("not a JSON object")
-        return cls._checked(values)
+        return cls._checked(values, LONGEST_TEXT)
 
     def to_item(self, interval_seconds: int, retention_days: int = 0) -> Item:
         """The record as a table item: its keys, its values, and when it expires (0 days: never).
@@ -83,17 +84,21 @@ class Record(NamedTuple):
 
     @classmethod
     def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Read what `to_item` made, or a projection of it that holds the six keys. Raises DamagedRecord."""
+        """Read what `to_item` made, or a projection of it that holds the six keys. Raises DamagedRecord.
+
+        A value of another type than `to_item` writes is never converted; {"NULL": true} is None.
+        """
         try:
-            return cls(**{key: _TYPES[key](*item[key].values()) for key in cls._fields if key in item})
-        except (ValueError, TypeError) as error:
-            raise DamagedRecord(f"the item is no record: {error}") from error
+            values = {key: _item_value(key, item[key]) for key in cls._fields if key in item}
+            return cls._checked(values, max_text=float("inf"))  # what is stored was not too long to store
+        except DamagedRecord as error:
+            raise DamagedRecord(f"invalid item: {error}") from error
 
     @classmethod
-    def _checked(cls, values: dict[str, Any]) -> Self:
+    def _checked(cls, values: dict[str, Any], max_text: float) -> Self:
         if strangers := values.keys() - set(cls._fields):
             raise DamagedRecord(f"{min(strangers)} is no key of a record")
-        record = cls(*(_checked_value(key, values.get(key)) for key in cls._fields))
+        record = cls(*(_checked_value(key, values.get(key), max_text) for key in cls._fields))
         if abs(record.obi) > 1 or min(record.notional_bid, record.notional_ask) < 0 or record.levels < 1:
             raise DamagedRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
         if not record.symbol:
@@ -116,19 +121,39 @@ _TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotati
 _KINDS = {str: "text", int: "whole number", float: "number"}
 
 
-def _checked_value(key: str, value: Any) -> Any:
+def _checked_value(key: str, value: Any, max_text: float) -> Any:
     kind = _TYPES[key]
     if value is None and key not in KEYS:
         return None
     if kind is float and type(value) is int and abs(value) < LARGEST:
         value = float(value)
-    if type(value) is not kind or not (_is_sane_text(value) if kind is str else _is_sane_number(value)):
+    if type(value) is not kind or not (_is_sane_text(value, max_text) if kind is str else _is_sane_number(value)):
         raise DamagedRecord(f"{key} is {value!r:.100}, not a {_KINDS[kind]}")
     return value
 
 
-def _is_sane_text(text: str) -> bool:
-    return len(text) <= LONGEST_TEXT and text.isprintable()
+_ITEM_TYPES = {
+    str: ("S", re.compile("").match),  # any text
+    int: ("N", re.compile(r"-?[0-9]{1,38}").fullmatch),
+    float: ("N", re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch),
+}
+"""What a value is in an item: its DynamoDB type and its text. Python's own `float` would take 1_0 and nan too."""
+_ITEM_KEYS = {key: (kind, *_ITEM_TYPES[kind]) for key, kind in _TYPES.items()}
+
+
+def _item_value(key: str, attribute: Mapping[str, Any]) -> Any:
+    """Read an attribute such as {"N": "0.5"}. Raises DamagedRecord if its type is not that of the key."""
+    kind, item_type, is_valid = _ITEM_KEYS[key]
+    text = attribute.get(item_type)
+    if type(text) is str and len(attribute) == 1 and is_valid(text):
+        return kind(text)
+    if attribute == {"NULL": True} and attribute["NULL"] is True:
+        return None
+    raise DamagedRecord(f"{key} is {attribute!r:.100}, not a {_KINDS[kind]}")
+
+
+def _is_sane_text(text: str, max_text: float) -> bool:
+    return len(text) <= max_text and text.isprintable()
 
 
 def _is_sane_number(value: float) -> bool:

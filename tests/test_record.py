@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -132,3 +133,103 @@ def test_both_notionals_zero_means_no_data() -> None:
 
 def test_a_series_is_a_pair_at_a_depth() -> None:
     assert series("BTCUSDT", 20) == "BTCUSDT#20"
+
+
+def item_with(**attributes: object) -> dict[str, Any]:
+    return {**known(mid=0.5, levels_bid=5, host="x").to_item(60), **attributes}
+
+
+@pytest.mark.parametrize("key", sorted(detail_keys))
+def test_null_in_an_item_is_unknown(key: str) -> None:
+    """As some restore and migration tools write what is unknown."""
+    assert getattr(Record.from_item(item_with(**{key: {"NULL": True}})), key) is None
+
+
+WRONG_ATTRIBUTES = [
+    {"BOOL": True},
+    {"BOOL": False},
+    {"B": b"1"},
+    {"L": [{"N": "1"}]},
+    {"L": []},
+    {"M": {"N": {"N": "1"}}},
+    {"M": {}},
+    {"SS": ["x"]},
+    {"NS": ["1"]},
+    {"NULL": False},
+    {"NULL": "true"},
+    {"NULL": 1},
+    {},
+]
+NO_NUMBERS = [
+    "",
+    " 1",
+    "1 ",
+    "1\n",
+    "+1",
+    "1_0",
+    "0x1",
+    "NaN",
+    "nan",
+    "Infinity",
+    "-inf",
+    "1e400",
+    "1e-400x",
+    "٣",
+    "1,5",
+]
+
+
+@pytest.mark.parametrize("attribute", WRONG_ATTRIBUTES, ids=str)
+@pytest.mark.parametrize("key", ["symbol", "obi", "levels", "host", "mid", "levels_bid"])
+def test_an_attribute_of_another_type_makes_an_item_invalid(key: str, attribute: dict[str, Any]) -> None:
+    """It is never converted to what it might mean."""
+    with pytest.raises(DamagedRecord, match=f"^invalid item: {key} is "):
+        Record.from_item(item_with(**{key: attribute}))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_null_or_nothing_for_one_of_the_six_keys_makes_an_item_invalid(key: str) -> None:
+    item = item_with()
+    for invalid in (item | {key: {"NULL": True}}, {name: item[name] for name in item if name != key}):
+        with pytest.raises(DamagedRecord, match=f"^invalid item: {key} is "):
+            Record.from_item(invalid)
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+@pytest.mark.parametrize("key", ["obi", "notional_bid", "levels", "mid", "levels_bid"])
+def test_a_number_that_is_not_written_as_one_makes_an_item_invalid(key: str, text: str) -> None:
+    """Python's own `float` and `int` take most of these."""
+    with pytest.raises(DamagedRecord, match=r"^invalid item: "):
+        Record.from_item(item_with(**{key: {"N": text}}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"levels": {"N": "5.5"}},
+        {"levels": {"N": "0"}},
+        {"levels": {"S": "5"}},
+        {"obi": {"N": "1.5"}},
+        {"obi": {"S": "0.1"}},
+        {"obi": {"N": "0.1", "S": "0.1"}},
+        {"obi": {"N": 0.1}},
+        {"mid": {"S": "99.5"}},
+        {"mid": {"N": "1", "NULL": True}},
+        {"host": {"N": "5"}},
+        {"host": {"S": "a\x1b[2J"}},
+        {"symbol": {"S": ""}},
+        {"notional_ask": {"N": "-1"}},
+        {"timestamp": {"S": "yesterday"}},
+        {"timestamp": {"N": "1795341600"}},
+    ],
+    ids=str,
+)
+def test_a_value_that_no_record_has_makes_an_item_invalid(change: dict[str, Any]) -> None:
+    with pytest.raises(DamagedRecord, match=r"^invalid item: "):
+        Record.from_item(item_with(**change))
+
+
+def test_numbers_are_read_however_dynamodb_writes_them() -> None:
+    item = item_with(notional_bid={"N": "1.5E+3"}, mid={"N": "1E-7"}, obi={"N": "-0.10"})
+    assert Record.from_item(item)[2:4] == (-0.1, 1500.0)
+    assert Record.from_item(item).mid == 1e-7
