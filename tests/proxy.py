@@ -28,6 +28,8 @@ class Proxy(ThreadingHTTPServer):
         """What was asked so far."""
         self.on_request: Callable[[int], object] = lambda number: None
         """Called with the number of each request, before it is passed on."""
+        self.expired_key = ""
+        """The access key that is refused because its session is over."""
         self.lock = threading.Lock()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -49,7 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.on_request(len(self.server.operations))
             faults = self.server.faults.get(operation)
             fault = faults.popleft() if faults else ""
-        if fault == "throttled":
+        if (key := self.server.expired_key) and f"Credential={key}/" in self.headers["Authorization"]:
+            self._answer(400, b'{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"it is over"}')
+        elif fault == "throttled":
             self._answer(400, b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}')
         elif fault == "failed":
             self._answer(500, b'{"__type":"com.amazon.coral.service#InternalServerError"}')

@@ -68,13 +68,13 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 def _storing(settings: Settings) -> AbstractContextManager[Background | None]:
     if settings.table is None:
         return nullcontext()
-    from handler.dynamodb import dynamodb_client
+    from handler.credentials import RenewingClient
     from handler.table import Table  # boto3 more than doubles the start-up time of those who do not store
 
     table = Table(
         settings.table,
         interval_seconds=settings.interval_seconds,
         retention_days=settings.retention_days,
-        client=dynamodb_client(attempts=1),
+        client=RenewingClient(),
     )
     return Background(table)

@@ -1,0 +1,49 @@
+"""Why something keeps failing: logged early and once, not at each of many tries."""
+
+import logging
+from threading import Lock
+
+from handler.clock import SYSTEM, Clock
+
+REPEAT_SECONDS = 60.0
+"""A reason is not logged again within this time, however often its source fails and works by turns."""
+MAX_REASONS = 20
+"""Reasons kept of one source; of one whose reasons are ever new, no more are logged."""
+
+
+class FailureLog:
+    """Logs a warning for each reason why a source, such as a host, fails: at the first try that fails for it.
+
+    After a success of the source the same reason is logged again. What many callers have in common belongs in the
+    reason, and nothing else (no pair, no time), so that it is logged once for all of them. Threads may share it.
+    """
+
+    def __init__(self, log: logging.Logger, clock: Clock = SYSTEM) -> None:
+        self._log = log
+        self._clock = clock
+        self._lock = Lock()
+        self._logged_at: dict[str, dict[str, float]] = {}
+        """Source → reason → monotonic clock."""
+        self._succeeded_at: dict[str, float] = {}
+
+    def failed(self, source: str, reason: str) -> None:
+        """Note that a try failed, and log why, unless that is known."""
+        with self._lock:
+            now = self._clock.monotonic()
+            known = {text: at for text, at in self._logged_at.get(source, {}).items() if self._holds(source, at, now)}
+            is_new = reason not in known and len(known) < MAX_REASONS
+            if is_new:
+                known[reason] = now
+            self._logged_at[source] = known
+        if is_new:
+            self._log.warning("%s: %s", source, reason)
+
+    def succeeded(self, source: str) -> None:
+        """Note that a try worked."""
+        if source in self._logged_at:
+            with self._lock:
+                self._succeeded_at[source] = self._clock.monotonic()
+
+    def _holds(self, source: str, logged_at: float, now: float) -> bool:
+        """Whether what was logged then need not be logged again now."""
+        return self._succeeded_at.get(source, float("-inf")) < logged_at or now < logged_at + REPEAT_SECONDS
