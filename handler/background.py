@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class Background:
     """Stores what it is given in a thread of its own, until the end of `with`; what waits meanwhile, all at once.
 
-    Whatever is not stored is told, by the end of `with` at the latest. `put` may be interrupted anywhere: it has then
-    taken all of the records or none.
+    Whatever is not stored is told, by the end of `with` at the latest; while no thread can be started, at once. `put`
+    may be interrupted anywhere: it has then taken all of the records or none.
     """
 
     def __init__(self, store: Store) -> None:
@@ -31,12 +31,26 @@ class Background:
         self._store = store
         self._unsettled: deque[tuple[Sequence[Record], float]] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
-        self._thread = Thread(target=self._work, name="store", daemon=True)
+        self._thread: Thread | None = None
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
         """Have each record stored once, retried until `deadline` (monotonic clock)."""
         self._unsettled.append((records, deadline))
         self._calls.put(True)
+        self._start()
+        if self._thread is None:
+            self._tell_left("no thread could be started to store it: too many are running; `load` stores the line")
+            self._unsettled.clear()
+
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        thread = Thread(target=self._work, name="store", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the user or the machine has too many threads or too little memory, for now
+            return
+        self._thread = thread
 
     def _work(self) -> None:
         while self._calls.get():
@@ -44,28 +58,38 @@ class Background:
             if not batches:
                 continue  # they were stored with those before them
             _, last_deadline = batches[-1]
-            self._tell(self._store.put([record for records, _ in batches for record in records], last_deadline).failed)
+            self._tell(self._put([record for records, _ in batches for record in records], last_deadline))
             for _ in batches:
                 self._unsettled.popleft()
+
+    def _put(self, records: Sequence[Record], deadline: float) -> Sequence[Unstored]:
+        try:
+            return self._store.put(records, deadline).failed
+        except Exception as error:  # memory ran out, for example: the next records may do better
+            reason = TableError(f"the store failed ({type(error).__name__}: {error})")
+            return [Unstored(record, reason) for record in records]
+
+    def _tell_left(self, reason: str) -> None:
+        self._tell([Unstored(record, TableError(reason)) for record in self._left()])
 
     def _tell(self, failed: Sequence[Unstored]) -> None:
         self.failed += len(failed)
         tell(failed)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._calls.put(False)
         try:
-            self._thread.join(STOP_SECONDS)
-            if kind is None and self._thread.is_alive():
+            if self._thread is not None:
+                self._thread.join(STOP_SECONDS)
+            if kind is None and self._thread is not None and self._thread.is_alive():
                 log.warning("waiting for the table to take %d record(s)", len(self._left()))
                 self._thread.join()
         finally:  # an interrupt ends the waiting
-            stopped = TableError("the program ended before the table had answered; `load` stores the line")
-            self._tell([Unstored(record, stopped) for record in self._left()])
+            self._tell_left("the program ended before the table had answered; `load` stores the line")
 
     def _left(self) -> list[Record]:
         return [record for records, _ in self._unsettled.copy() for record in records]

@@ -13,6 +13,7 @@ from typing import Any
 
 from handler.backoff import backoff_seconds
 from handler.clock import SYSTEM, Clock
+from handler.concurrency import run_concurrently
 from handler.delivery import Stored
 from handler.dynamodb import FAILURES, translated
 from handler.errors import TableError
@@ -58,7 +59,7 @@ class Bulk:
             clock=clock,
             chance=chance,
         )
-        self._pool = ThreadPoolExecutor(max_workers=CALLS, thread_name_prefix="load")
+        self._pool = ThreadPoolExecutor(max_workers=CALLS - 1, thread_name_prefix="load")
 
     def load(self, records: Sequence[Record]) -> Stored:
         """Store a few thousand records; of two for one slot the first. Raises TableError: what is in by then stays."""
@@ -81,7 +82,7 @@ class Bulk:
         return Stored(stored=stored, duplicates=len(records) - stored)
 
     def _taken(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        calls = self._pool.map(self._get, _parts(keys, MOST_GETS))
+        calls = run_concurrently(self._pool, CALLS, self._get, _parts(keys, MOST_GETS))
         return {(item["series"]["S"], item["slot"]["S"]) for item in chain.from_iterable(calls)}
 
     def _get(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
@@ -104,7 +105,7 @@ class Bulk:
         requests = [
             {self._name: [{"PutRequest": {"Item": item}} for item in part]} for part in _parts(items, MOST_WRITES)
         ]
-        list(self._pool.map(lambda request: self._repeat(call, request), requests))
+        run_concurrently(self._pool, CALLS, lambda request: self._repeat(call, request), requests)
 
     def _repeat(self, call: Callable[[Any], Any], request: Any) -> None:
         """Send a request, then what the table left of it, until nothing is left."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from handler.backoff import backoff_seconds
 from handler.clock import SYSTEM, Clock
+from handler.concurrency import run_concurrently
 from handler.delivery import Stored, Unstored
 from handler.dynamodb import FAILURES, PassingError, dynamodb_client, translated
 from handler.errors import TableError
@@ -47,12 +48,12 @@ class Table:
         self._client = client or dynamodb_client()
         self._clock = clock
         self._chance = chance
-        self._pool = ThreadPoolExecutor(max_workers=WRITERS, thread_name_prefix="put")
+        self._pool = ThreadPoolExecutor(max_workers=WRITERS - 1, thread_name_prefix="put")
 
     def put(self, records: Sequence[Record], deadline: float) -> Stored:
         """Store each record unless its slot is taken, trying again until `deadline` (monotonic clock). Never raises."""
-        run = self._pool.map if len(records) > 1 else map
-        outcomes = list(zip(records, run(lambda record: self._put(record, deadline), records), strict=True))
+        results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
+        outcomes = list(zip(records, results, strict=True))
         return Stored(
             stored=sum(outcome is _Put.STORED for _, outcome in outcomes),
             duplicates=sum(outcome is _Put.DUPLICATE for _, outcome in outcomes),
@@ -79,7 +80,7 @@ class Table:
             try:
                 yield slot, Record.from_item(item)
             except DamagedRecord as error:
-                raise TableError(f"table {self._name}: {series(symbol, levels)} at {slot}: {error}") from error
+                raise self._invalid_item(symbol, levels, slot, error) from error
 
     def slots(
         self, symbol: str, levels: int = 5, *, since: float, until: float, consistent: bool = False
@@ -108,10 +109,15 @@ class Table:
         return self._slot_of(page["Items"][0], symbol, levels) if page["Items"] else None
 
     def _slot_of(self, item: Item, symbol: str, levels: int) -> int:
+        slot = item["slot"]["S"]
         try:
-            return parse_time(item["slot"]["S"])
+            return parse_time(slot)
         except NoTime as error:
-            raise TableError(f"table {self._name}: {series(symbol, levels)} has an item whose slot {error}") from error
+            raise self._invalid_item(symbol, levels, slot, f"invalid item: slot {error}") from error
+
+    def _invalid_item(self, symbol: str, levels: int, slot: str, reason: object) -> TableError:
+        where = f"{series(symbol, levels)} at {repr(slot)[1:-1]:.100}"  # without quotes, but escaped
+        return TableError(f"table {self._name}: {where}: {reason}; correct or delete this item")
 
     def _items(
         self, symbol: str, levels: int, since: float, until: float, keys: Sequence[str], **options: bool

@@ -135,8 +135,29 @@ def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archiv
         lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
         lambda: table.slot_range("BTCUSDT"),
     ):
-        with pytest.raises(TableError, match="BTCUSDT#5 has an item whose slot '2024"):
+        with pytest.raises(TableError, match="BTCUSDT#5 at 2024.*invalid item: slot "):
             read_slots()
+
+
+def test_null_reads_back_as_unknown_and_an_unknown_attribute_is_not_read(archive: Archive, table: Table) -> None:
+    item: dict[str, Any] = {**record().to_item(60), "mid": {"NULL": True}, "mood": {"S": "good"}}
+    archive.fill([item])
+    assert read(table) == [record()]
+
+
+@pytest.mark.parametrize("attribute", [{"BOOL": True}, {"NULL": True}, {"L": []}, {"N": "1"}], ids=str)
+def test_an_attribute_of_a_wrong_type_is_an_error_that_names_the_item(
+    archive: Archive, table: Table, attribute: dict[str, Any]
+) -> None:
+    archive.fill([record().to_item(60) | {"symbol": attribute}])
+    with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z: invalid item: symbol is "):
+        read(table)
+
+
+def test_a_slot_that_is_no_time_is_an_error_that_names_the_item(archive: Archive, table: Table) -> None:
+    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
+    with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:01:00\.5Z: invalid item: slot "):
+        list(table.slots("BTCUSDT", since=PAST, until=DAY))
 
 
 @pytest.mark.parametrize("now", [NOON, PAST + 1800], ids=["old", "recent"])
