@@ -9,24 +9,30 @@ from handler import garbage
 
 def interrupt(*_: object) -> None:
     """End, at the first signal only: another must not cut short what is still to be told."""
-    for name in STOPPING:
-        signal.signal(name, signal.SIG_IGN)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` has it ignored, and the run goes on
 garbage.hold()
-for name in STOPPING:  # SIGINT too: a script's background jobs start with it ignored
-    signal.signal(name, interrupt)
-while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number
-    pass
-os.close(spare)
 try:
-    from handler.cli import main
+    for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
+        signal.signal(number, interrupt)
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number
+        pass
+    os.close(spare)
 
-    code = main(sys.argv[1:])
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    from handler import cli, streams
+
+    streams.guard_stderr()
+    try:
+        code = cli.main(sys.argv[1:])
+    except Exception as error:
+        streams.print_traceback(error)
+        code = 1
 except KeyboardInterrupt:
     code = 0
 os._exit(code)  # every line is out; a fetch under way need not be waited for, nor the interpreter be taken apart

@@ -6,10 +6,13 @@ garbage.hold()
 
 import os
 import time
+from copy import copy
 from functools import cache, partial
+from logging import LogRecord
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handler.binance import Binance
@@ -18,11 +21,40 @@ from handler.dynamodb import dynamodb_client
 from handler.errors import HandlerError, UsageError
 from handler.invocation import Invocation, Tally, asked_slots
 from handler.pairs import HintingExchange
+from handler.safe_text import redacted, safe_message, safe_text
 from handler.sampler import Sampler
+from handler.secret_values import hide_credentials
 from handler.settings import Settings
 from handler.table import Table
 
-logger = Logger(service="handler", log_uncaught_exceptions=True)
+
+class SafeFormatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON lines, of safe text: foreign text is escaped, and no credential is in it."""
+
+    def format(self, record: LogRecord) -> str:
+        """The line for a log record; the message may end in a RecordLine, which `load` reads."""
+        message = safe_message(record)
+        record = copy(record)
+        record.msg, record.args = "%s", (message,)
+        return super().format(record)
+
+    def serialize(self, log: Any) -> str:
+        """The line for what `format` and Powertools have put together."""
+        return super().serialize({key: value if key == "message" else _safe(value) for key, value in log.items()})
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _safe(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_safe(one) for one in value]
+    if value is None or isinstance(value, int | float):
+        return value
+    return "\n".join(map(safe_text, redacted(str(value)).split("\n")))  # a traceback; JSON escapes the line ends
+
+
+hide_credentials(os.environ)
+logger = Logger(service="handler", log_uncaught_exceptions=True, logger_formatter=SafeFormatter())
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")
@@ -62,11 +94,14 @@ function = cache(Function)
 @logger.inject_lambda_context(correlation_id_path="execution_id")
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     """Sample, print and store. Raises HandlerError if any sample failed, after every other one is stored."""
-    tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
-    if METRICS_ENABLED:
-        _measure(tally)
-    if tally.errors:
-        raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
+    try:
+        tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
+        if METRICS_ENABLED:
+            _measure(tally)
+        if tally.errors:
+            raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
+    except HandlerError as error:  # the runtime logs it, past the logger
+        raise type(error)(safe_text(error)) from None
     return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
 
 

@@ -1,60 +1,45 @@
 """The command line: which command, exit codes, and what goes to stdout and what to stderr."""
 
-import logging
 import os
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from handler.commands import DONE, FAILED, WRONG
 from handler.errors import HandlerError, UsageError
+from handler.flags import HelpRequested
+from handler.secret_values import hide_credentials
+from handler.streams import log_to_stderr, print_message, write_line
 
 COMMANDS = ("history", "load")
 """Words that name a command as the first argument; without one it is `sample`."""
 
-STDOUT = 1
-
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     """Run the command line; returns the exit code. Only KeyboardInterrupt passes through."""
-    _log_to_stderr()
+    hide_credentials(environment, argv)
+    log_to_stderr()
     try:
-        run, rest = _command(argv)
-        return run(rest, environment, _write_line)
+        return _run(argv, environment)
     except UsageError as error:
-        return _tell(error, WRONG)
+        return _fail(error, WRONG)
     except HandlerError as error:
-        return _tell(error, FAILED)
-    except SystemExit:  # --help and --version
-        return DONE
+        return _fail(error, FAILED)
     except BrokenPipeError:
         return DONE
     except OSError as error:
-        return _tell(f"{error.filename or 'stdout'}: {error.strerror}", FAILED)
+        return _fail(f"{error.filename or 'stdout'}: {error.strerror}", FAILED)
 
 
-def _command(argv: Sequence[str]) -> tuple[Callable[..., int], Sequence[str]]:
+def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     name, rest = (argv[0], argv[1:]) if argv and argv[0] in COMMANDS else ("sample", argv)
     run: Callable[..., int] = import_module(f"handler.commands.{name}").run
-    return run, rest
+    try:
+        return run(rest, environment, write_line)
+    except HelpRequested as request:
+        write_line(request.text)
+        return DONE
 
 
-def _write_line(line: str) -> None:
-    data = f"{line}\n".encode()
-    while data:  # one write a line: a pipe takes up to 4096 bytes whole or not at all
-        data = data[os.write(STDOUT, data) :]
-
-
-def _tell(what: object, code: int) -> int:
-    if sys.stderr is not None:  # print would take stdout instead
-        print("handler:", *str(what).split(), file=sys.stderr)  # one line, whatever the user typed
+def _fail(what: object, code: int) -> int:
+    print_message(what)
     return code
-
-
-def _log_to_stderr() -> None:
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from handler.errors import TableError
 from handler.record import Record
+from handler.safe_text import RecordLine
 
 log = logging.getLogger(__name__)
 
@@ -68,4 +69,4 @@ def storable(records: Sequence[Record]) -> list[Record]:
 def tell(failed: Sequence[Unstored]) -> None:
     """Log each record that is not in the table as the line that `load` takes, with the reason."""
     for record, error in failed:
-        log.error("not stored: %s: %s", error, record.to_line(detail=True))
+        log.error("not stored: %s: %s", error, RecordLine(record.to_line(detail=True)))

@@ -22,6 +22,7 @@ from botocore.parsers import ResponseParserError
 
 from handler import __version__
 from handler.errors import TableError
+from handler.secret_values import check_environment, check_session, hide_sent
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
@@ -105,12 +106,16 @@ def dynamodb_client(attempts: int = 6) -> Any:
         user_agent=f"order-book-imbalance/{__version__}",  # boto3 composes its own for each request: another
     )
     _unset_empty_variables()
+    check_environment(os.environ)
     try:
+        session = boto3.Session()
         # boto3 by itself takes the region from AWS_DEFAULT_REGION only
-        client = boto3.Session().client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
+        client = session.client("dynamodb", region_name=os.environ.get("AWS_REGION"), config=config)
     except FAILURES as error:
         kind = CredentialsError if isinstance(error, CREDENTIAL_ERRORS) else TableError
         raise kind(f"DynamoDB: {_words(error)}") from error
+    check_session(session)
+    client.meta.events.register("before-send.dynamodb", hide_sent)
     client.meta.events.register("after-call.dynamodb", _recognise)
     return client
 

@@ -2,6 +2,8 @@
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import NoReturn
 
 from handler import __version__
@@ -33,8 +35,16 @@ HELP = {
 SEVERAL = ("--symbol", "--levels", "--base-url")
 
 
+class HelpRequested(SystemExit):
+    """--help or --version was given: `text` is what to print."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(0)
+        self.text = text
+
+
 class Parser(ArgumentParser):
-    """Reads flags into words, which `Settings` then checks. Raises UsageError instead of exiting."""
+    """Reads flags into words, which `Settings` then checks. Raises UsageError or HelpRequested instead of exiting."""
 
     def __init__(self, command: str, description: str, flags: Sequence[str], epilog: str = "") -> None:
         super().__init__(
@@ -51,7 +61,11 @@ class Parser(ArgumentParser):
 
     def read(self, argv: Sequence[str]) -> Flags:
         """The words given for each flag, keyed by the flag; None for one that was not given."""
-        return vars(self.parse_args([self._canonical(word) for word in argv]))
+        try:
+            with redirect_stdout(StringIO()) as text:  # argparse takes no notice of a full disk or a slow reader
+                return vars(self.parse_args([self._canonical(word) for word in argv]))
+        except SystemExit:
+            raise HelpRequested(text.getvalue().rstrip("\n")) from None
 
     def error(self, message: str) -> NoReturn:
         """Raise it: the one place where errors are told is `cli.main`."""

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import IO, Any, Self
 
 PATIENCE_SECONDS = 2.0
@@ -26,7 +27,8 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._bar:
-            self._bar.stop()
+            with suppress(OSError):  # a terminal that is non-blocking and slow, or gone
+                self._bar.stop()
 
     def watch(self, file: IO[bytes], lines: Iterable[bytes]) -> Iterator[bytes]:
         """The lines of a file, each noted as it is read."""
@@ -38,7 +40,7 @@ class Progress:
         self._read += _position(file)
 
     def _update(self, read: int) -> None:
-        if not sys.stderr.isatty() or time.monotonic() - self._since < PATIENCE_SECONDS:
+        if sys.stderr is None or not sys.stderr.isatty() or time.monotonic() - self._since < PATIENCE_SECONDS:
             return
         if self._bar is None:
             self._start()
@@ -53,7 +55,8 @@ class Progress:
             return
         self._bar = Bar(console=Console(stderr=True), transient=True)
         self._bar.add_task("loading", total=self._total or None)
-        self._bar.start()
+        with suppress(OSError):
+            self._bar.start()
 
 
 def _position(file: IO[bytes]) -> int:

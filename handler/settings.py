@@ -103,7 +103,9 @@ def base_url(word: str, name: str = "--base-url") -> str:
     url = word.rstrip("/")
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and not set(url) & set("?#")
+        good = (
+            parts.scheme in ("http", "https") and parts.hostname and not set(url) & set("?#") and "@" not in parts.path
+        )
         good = good and parts.port != 0 and url.isprintable() and " " not in url
     except ValueError:
         good = False

@@ -1,6 +1,7 @@
 """What every test stands on: no network but loopback, a clean environment, a clock that only tests move, servers."""
 
 import os
+import signal
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -28,9 +29,11 @@ NOON = 1_795_262_400.0
 BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")])
 BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
 
-OUTSIDE = ("OBI_", "AWS_")
+OUTSIDE = ("OBI_", "AWS_", "MPL", "POWERTOOLS_")
 OUTSIDE_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 OUTSIDE_TLS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+OUTSIDE_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NETRC")
+"""Variables that name a file of the developer's home folder."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,6 +48,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith(OUTSIDE) or name.upper() in OUTSIDE_NAMES + OUTSIDE_TLS:
             monkeypatch.delenv(name)
+    for name in OUTSIDE_FILES:
+        monkeypatch.setenv(name, os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def _signals_reach_children() -> Iterator[None]:
+    """A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for number, handler in zip((signal.SIGINT, signal.SIGHUP), before, strict=True):
+        signal.signal(number, handler)
 
 
 class FakeClock:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import Event
+from typing import Any
 
 import pytest
 from conftest import NOON, StartRaw, http
@@ -78,24 +79,23 @@ def test_what_an_early_end_leaves_no_time_for_is_told(
 
 
 @pytest.fixture
-def _hanging_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hanging_table() -> Iterator[dict[str, Any]]:
+    """The environment of a program whose table never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:  # the kernel accepts, but nobody answers
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        for name, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
-            monkeypatch.setenv(name, value)
-        yield
+        yield AWS | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{server.getsockname()[1]}"}
 
 
 STORING = ("--symbol", "BTC", "--interval_seconds", "1", "--detail", "--table", "obi")
 
 
-@pytest.mark.usefixtures("_hanging_table")
 @pytest.mark.parametrize("ticks", [1, 2, 3])
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGINT, signal.SIGTERM]], ids=len)
+@pytest.mark.parametrize(
+    "signals", [[signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGTERM], [signal.SIGHUP, signal.SIGHUP]]
+)
 def test_beside_a_table_that_hangs_the_runner_goes_on_and_whenever_it_is_stopped_tells_every_line(
-    exchange: Exchange, ticks: int, signals: list[signal.Signals]
+    exchange: Exchange, hanging_table: dict[str, Any], ticks: int, signals: list[signal.Signals]
 ) -> None:
-    with start(*STORING, "--base-url", exchange.url) as process:
+    with start(*STORING, "--base-url", exchange.url, **hanging_table) as process:
         assert process.stdout is not None
         printed = "".join(process.stdout.readline() for _ in range(ticks))
         for each in signals:
@@ -105,12 +105,9 @@ def test_beside_a_table_that_hangs_the_runner_goes_on_and_whenever_it_is_stopped
     assert (done.returncode, lines(done.stderr)) == (0, lines(printed + done.stdout))
 
 
-def test_what_was_measured_and_not_stored_is_exit_1(
-    exchange: Exchange, start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_measured_and_not_stored_is_exit_1(exchange: Exchange, start_raw: StartRaw) -> None:
     answer = http("400 Bad Request", b'{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}')
-    for name, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": start_raw(answer).url}).items():
-        monkeypatch.setenv(name, value)
-    done = run(*STORING, "--base-url", exchange.url, "--count", "1")
+    environment = AWS | {"AWS_ENDPOINT_URL_DYNAMODB": start_raw(answer).url}
+    done = run(*STORING, "--base-url", exchange.url, "--count", "1", **environment)
     assert (done.returncode, len(lines(done.stdout))) == (1, 1)
     assert "not stored: table obi: " in done.stderr

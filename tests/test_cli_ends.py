@@ -3,33 +3,22 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import StartExchange
-from program import PATIENCE_SECONDS, ROOT, finished, run, start
+from program import PATIENCE_SECONDS, finished, run, shell, start
 
 from infra.exchange import Exchange
 
-STOPS = [signal.SIGINT, signal.SIGTERM]
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 FULL = Path("/dev/full")
 
 
 @pytest.fixture
 def exchange(start_exchange: StartExchange) -> Exchange:
     return start_exchange(symbols=["BTCUSDT", "ETHUSDT"], books={})
-
-
-@pytest.fixture(autouse=True)
-def _ctrl_c_reaches_children() -> Iterator[None]:
-    """A shell starts what it runs in the background with SIGINT ignored, and children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def wait_for_a_request(exchange: Exchange) -> None:
@@ -63,6 +52,19 @@ def test_a_signal_ends_it_at_once_while_the_exchange_keeps_it_waiting(
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_hangup_that_nohup_ignores_does_not_end_it(exchange: Exchange) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is all that nohup does
+    flags = ["--symbol", "BTC", "--interval_seconds", "1", "--count", "2"]
+    with start("--base-url", exchange.url, *flags) as process:
+        signal.signal(signal.SIGHUP, before)
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        done = finished(process)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len([first, *done.stdout.splitlines()]) == 2
+
+
 def test_a_signal_leaves_whole_lines(exchange: Exchange) -> None:
     exchange.script(["hang*"], "ETHUSDT")
     with start("--base-url", exchange.url, "--symbol", "BTC", "ETH", "--interval_seconds", "1") as process:
@@ -83,7 +85,9 @@ def test_a_pipe_that_is_closed_after_a_line_ends_it_quietly(exchange: Exchange) 
         assert (process.wait(PATIENCE_SECONDS), process.stderr.read()) == (0, "")
 
 
-@pytest.mark.parametrize("flags", [["--symbol", "BTC", "ETH", "--levels", "5", "20"], ["--help"]])
+@pytest.mark.parametrize(
+    "flags", [["--symbol", "BTC", "ETH", "--levels", "5", "20"], ["--help"], ["load", "-h"], ["--version"]]
+)
 def test_a_pipe_that_is_closed_from_the_start_ends_it_quietly(exchange: Exchange, flags: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -94,7 +98,8 @@ def test_a_pipe_that_is_closed_from_the_start_ends_it_quietly(exchange: Exchange
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(
-    "flags", [["--symbol", "BTC", "--count", "1"], ["--symbol", "BTC", "ETH", "--levels", "1", "2"]]
+    "flags",
+    [["--symbol", "BTC", "--count", "1"], ["--symbol", "BTC", "ETH", "--levels", "1", "2"], ["--help"], ["--version"]],
 )
 def test_a_full_disk_is_one_sentence_and_exit_1(exchange: Exchange, flags: list[str]) -> None:
     with FULL.open("wb") as disk, start("--base-url", exchange.url, *flags, stdout=disk) as process:
@@ -103,28 +108,21 @@ def test_a_full_disk_is_one_sentence_and_exit_1(exchange: Exchange, flags: list[
     assert "No space left on device" in done.stderr
 
 
-def shell(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["/bin/sh", "-c", f'exec "{sys.executable}" -m handler {command}'],
-        cwd=ROOT, capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("flags", ["--symbol BTC --count 1", "--help"])
+@pytest.mark.parametrize("flags", ["--symbol BTC --count 1", "--help", "--version"])
 def test_a_closed_stdout_is_no_traceback(exchange: Exchange, flags: str) -> None:
-    done = shell(f"--base-url {exchange.url} {flags} >&-")
-    assert "Traceback" not in done.stderr
+    done = shell(f"handler --base-url {exchange.url} {flags} >&-")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-"])
 def test_a_closed_stdout_does_not_send_records_to_the_exchange(exchange: Exchange, closed: str) -> None:
-    done = shell(f"--base-url {exchange.url} --symbol BTC --count 2 --interval_seconds 1 {closed}")
+    done = shell(f"handler --base-url {exchange.url} --symbol BTC --count 2 --interval_seconds 1 {closed}")
     assert (done.returncode, done.stderr) == (0, "")
     assert [asked.status for asked in exchange.requests] == [200, 200]
 
 
 def test_a_closed_stderr_does_not_send_messages_to_stdout() -> None:
-    assert shell("--symbol BTC --levels 0 2>&-").stdout == ""
+    assert shell("handler --symbol BTC --levels 0 2>&-").stdout == ""
 
 
 def test_no_answer_in_a_whole_interval_is_told_with_the_last_reason(exchange: Exchange) -> None:

@@ -8,17 +8,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from program import ROOT, environment
 
 from infra.exchange import Exchange
 from infra.exchange.books import Book
 from infra.exchange.faults import FAULTS
 
-ROOT = Path(__file__).parent.parent
 BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "3.00000000")])
 NOON_MS = 1_795_262_400_000
 
@@ -432,7 +431,8 @@ def test_a_script_that_cannot_be_read_is_refused(entry: str) -> None:
 
 def _start(*flags: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "infra.exchange", *flags]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=pipe, stdout=pipe, text=True)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

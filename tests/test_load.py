@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 from archive import Archive, lines, record
-from program import PATIENCE_SECONDS, ROOT, finished
+from program import PATIENCE_SECONDS, ROOT, environment, finished
 from proxy import Proxy, proxy
 
 from handler import progress
@@ -76,7 +76,7 @@ Load = Callable[..., Done]
 def load_from_stdin(archive: Archive, data: bytes, *flags: str) -> Done:
     done = subprocess.run(
         [sys.executable, "-m", "handler", "load", *flags],
-        cwd=ROOT, env=os.environ | archive.environment, input=data, capture_output=True, timeout=PATIENCE_SECONDS,
+        cwd=ROOT, env=environment(**archive.environment), input=data, capture_output=True, timeout=PATIENCE_SECONDS,
         check=False,
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_is_loaded(
 def test_a_closed_stdin_is_told(archive: Archive) -> None:
     command = ["/bin/sh", "-c", f'exec "{sys.executable}" -m handler load <&-']
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | archive.environment, capture_output=True, encoding="utf-8",
+        command, cwd=ROOT, env=environment(**archive.environment), capture_output=True, encoding="utf-8",
         timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

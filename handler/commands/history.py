@@ -1,7 +1,6 @@
 """`python -m handler history`: the records of the table, in the order and the shape the sampler printed them."""
 
 import heapq
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from handler.pairs import Pair
 from handler.record import Record
 from handler.record import series as series_key
 from handler.settings import interval_seconds, levels, pairs, table
+from handler.streams import print_message
 from handler.table import Table
 from handler.times import NoTime, format_time, read_moment
 
@@ -115,7 +115,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     if asked.given("--plot"):
         _plot(source, query, asked.one("--plot"))
         return DONE
-    records = stream(source, query, detail=detail, on_empty=lambda series: _say(source.describe_empty(series)))
+    records = stream(source, query, detail=detail, on_empty=lambda series: print_message(source.describe_empty(series)))
     for line in _format(asked, FORMATS)(records, detail=detail):
         write(line)
     return DONE
@@ -154,7 +154,7 @@ def _plot(source: Source, query: Query, path: str) -> None:
         reasons = "; ".join(map(source.describe_empty, empty))
         raise HandlerError(f"nothing to draw, {path} is not written: {reasons}") from error
     for series in empty:
-        _say(source.describe_empty(series))
+        print_message(source.describe_empty(series))
 
 
 def report_gaps(source: Source, query: Query, now: float, lines: Callable[..., Iterator[str]], write: Write) -> int:
@@ -177,20 +177,15 @@ def report_gaps(source: Source, query: Query, now: float, lines: Callable[..., I
 def _gaps_of(source: Source, series: Series, expected: range) -> Iterator[GapLine]:
     held = source.table.slot_range(*series.key, consistent=True)
     if held is None:
-        _say(source.describe_unknown(series))
+        print_message(source.describe_unknown(series))
     elif held[0] > expected.start:
-        _say(
+        print_message(
             f"{source.name} holds no record of {series} before {format_time(held[0])},"
             " and the time before is not counted as missing"
         )
         expected = measured_slots(expected, held[0])
     present = source.table.slots(*series.key, since=expected.start, until=expected.stop, consistent=True)
     return gap_lines(series_key(*series.key), present, expected)
-
-
-def _say(sentence: str) -> None:
-    if sys.stderr is not None:  # print would take stdout instead
-        print("handler:", sentence, file=sys.stderr)
 
 
 def _format(asked: Asked, formats: Mapping[str, Callable[..., Iterator[str]]]) -> Callable[..., Iterator[str]]:

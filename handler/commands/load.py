@@ -21,6 +21,7 @@ from handler.lines import records_in, with_indented_joined
 from handler.progress import Progress
 from handler.record import DamagedRecord, Record
 from handler.settings import interval_seconds, retention_days, table
+from handler.streams import print_message
 from handler.times import parse_time, slot_start
 
 FLAGS = ("FILE", "--table", "--interval_seconds", "--retention-days")
@@ -74,7 +75,7 @@ class Loading:
     def tell_damaged(self, where: str, what: object) -> None:
         """Count a damaged record and say where it is."""
         self.damaged += 1
-        print(f"handler: {where}: damaged: {what}", file=sys.stderr)
+        print_message(f"{where}: damaged: {what}")
 
     def __str__(self) -> str:
         return (
@@ -99,7 +100,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
                 _load(name, loading, progress)
             loading.store()
     finally:
-        print(f"handler: {loading}", file=sys.stderr)
+        print_message(loading)
     return FAILED if loading.damaged else DONE
 
 
