@@ -13,10 +13,13 @@ from handler.backoff import backoff_seconds
 from handler.book import Book, Snapshot
 from handler.clock import SYSTEM, Clock
 from handler.errors import NoAnswer, RateLimited, Refused
+from handler.failure_log import FailureLog
 from handler.freshness import FreshnessLog
 from handler.hosts import DEFAULT_BASE_URL, Host, Hosts
 from handler.transport import NotDelivered, Transport
 
+PATIENCE_SECONDS = 1.0
+"""How long a host fails before that is logged: most failures are over after a retry."""
 MAX_TRY_SECONDS = 10.0
 MIN_TRY_SECONDS = 0.25
 """Near the deadline, a try has half of the remaining time, which leaves room for a retry."""
@@ -50,6 +53,7 @@ class Binance:
         self._hosts = Hosts(base_urls)
         self._transport = Transport(connections)
         self._freshness = FreshnessLog()
+        self._failures = FailureLog(log, clock, PATIENCE_SECONDS)
         self._clock = clock
         self._random = random
 
@@ -75,9 +79,11 @@ class Binance:
             else:
                 response = self._request(host, symbol, limit, deadline)
                 if isinstance(response, Snapshot):
+                    self._failures.succeeded(host.name)
                     return response
                 if isinstance(response, Retry):
                     failures[host] = response.reason
+                    self._failures.failed(host.name, response.reason, began=now)
                 self._react(symbol, host, response)
 
     def _react(self, symbol: str, host: Host, response: NoBook) -> None:
@@ -91,13 +97,15 @@ class Binance:
             case RegionBlocked():
                 self._hosts.block(host)
             case Retry(reason):
-                log.debug("%s: %s %s", symbol, host.name, reason)
+                log.debug("%s: %s: %s", symbol, host.name, reason)
                 self._hosts.fail_over(host, now)
 
     def _wait_for_cooldown(self, symbol: str, host: Host, deadline: float) -> None:
         seconds = host.cooldown_until - self._clock.monotonic()
         if host.cooldown_until >= deadline:
             raise RateLimited(f"{symbol}: {host.name}: {host.cooldown_reason}, no request for another {seconds:.0f} s")
+        if seconds >= PATIENCE_SECONDS:
+            self._failures.failed(host.name, host.cooldown_reason, began=float("-inf"))
         self._clock.sleep(seconds)
 
     def _request(self, host: Host, symbol: str, limit: int, deadline: float) -> Snapshot | NoBook:

@@ -12,24 +12,29 @@ MAX_REASONS = 20
 
 
 class FailureLog:
-    """Logs a warning for each reason why a source, such as a host, fails: at the first try that fails for it.
+    """Logs a warning for each reason why a source, such as a host, fails, once it has failed for `patience_seconds`.
 
     After a success of the source the same reason is logged again. What many callers have in common belongs in the
     reason, and nothing else (no pair, no time), so that it is logged once for all of them. Threads may share it.
     """
 
-    def __init__(self, log: logging.Logger, clock: Clock = SYSTEM) -> None:
+    def __init__(self, log: logging.Logger, clock: Clock = SYSTEM, patience_seconds: float = 0.0) -> None:
         self._log = log
         self._clock = clock
+        self._patience_seconds = patience_seconds
         self._lock = Lock()
         self._logged_at: dict[str, dict[str, float]] = {}
         """Source → reason → monotonic clock."""
+        self._failing_since: dict[str, float] = {}
+        """Source → when the first try began that failed since the last success."""
         self._succeeded_at: dict[str, float] = {}
 
-    def failed(self, source: str, reason: str) -> None:
-        """Note that a try failed, and log why, unless that is known."""
+    def failed(self, source: str, reason: str, began: float = float("inf")) -> None:
+        """Note that a try, which began then (monotonic clock), failed, and log why, unless that is known."""
         with self._lock:
             now = self._clock.monotonic()
+            if now - self._failing_since.setdefault(source, min(began, now)) < self._patience_seconds:
+                return
             known = {text: at for text, at in self._logged_at.get(source, {}).items() if self._holds(source, at, now)}
             is_new = reason not in known and len(known) < MAX_REASONS
             if is_new:
@@ -40,8 +45,9 @@ class FailureLog:
 
     def succeeded(self, source: str) -> None:
         """Note that a try worked."""
-        if source in self._logged_at:
+        if source in self._failing_since:
             with self._lock:
+                self._failing_since.pop(source, None)
                 self._succeeded_at[source] = self._clock.monotonic()
 
     def _holds(self, source: str, logged_at: float, now: float) -> bool:

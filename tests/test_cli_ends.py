@@ -40,16 +40,19 @@ def test_a_signal_ends_the_wait_for_the_next_interval_at_once(exchange: Exchange
 
 
 @pytest.mark.parametrize("stop", STOPS)
-@pytest.mark.parametrize("fault", ["hang*", "trickle=0.5*", "429=50*"])
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("hang*", ""), ("trickle=0.5*", ""), ("429=50*", "request weight used up (HTTP 429)\n")]
+)
 def test_a_signal_ends_it_at_once_while_the_exchange_keeps_it_waiting(
-    exchange: Exchange, stop: signal.Signals, fault: str
+    exchange: Exchange, stop: signal.Signals, fault: str, reason: str
 ) -> None:
     exchange.script([fault])
     with start("--base-url", exchange.url, "--symbol", "BTC", "ETH") as process:
         wait_for_a_request(exchange)
         process.send_signal(stop)
         done = finished(process)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.partition(": ")[2] == reason
 
 
 def test_a_hangup_that_nohup_ignores_does_not_end_it(exchange: Exchange) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from subprocess import PIPE
 from threading import Barrier
 from typing import Any
 
@@ -58,8 +57,8 @@ def test_what_was_measured_before_there_were_credentials_is_stored_when_they_com
     archive: Archive, no_keys: dict[str, str], exchange: Exchange, variable: str, path: str
 ) -> None:
     port = free_port()
-    environment = no_keys | {variable: f"http://127.0.0.1:{port}{path}"}
-    with start(*SAMPLE, "--base-url", exchange.url, stdout=PIPE, **environment) as process:
+    environment: dict[str, Any] = no_keys | {variable: f"http://127.0.0.1:{port}{path}"}
+    with start(*SAMPLE, "--base-url", exchange.url, **environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         printed = process.stdout.readline()
@@ -76,9 +75,9 @@ def test_keys_that_are_rotated_while_it_runs_cost_no_record(
     archive: Archive, no_keys: dict[str, str], front: Proxy, exchange: Exchange
 ) -> None:
     write_keys(no_keys, "OLD")
-    environment = no_keys | {"AWS_ENDPOINT_URL_DYNAMODB": front.url}
+    environment: dict[str, Any] = no_keys | {"AWS_ENDPOINT_URL_DYNAMODB": front.url}
     front.expired_key = "OLD"
-    with start(*SAMPLE, "--base-url", exchange.url, stdout=PIPE, **environment) as process:
+    with start(*SAMPLE, "--base-url", exchange.url, **environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         printed = process.stdout.readline()
@@ -244,6 +243,8 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws/credentials").write_text("[default]\naws_access_key_id = FILE\naws_secret_access_key = x\n")
     (tmp_path / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name)
     for name, value in {"HOME": str(tmp_path), **dict.fromkeys(names, "")}.items():
         monkeypatch.setenv(name, value)
     with closing(dynamodb_client()) as client:

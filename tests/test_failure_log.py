@@ -48,6 +48,27 @@ def test_after_a_success_the_reason_is_logged_again(
     assert len(caplog.messages) == 2
 
 
+def test_a_failure_that_a_retry_gets_over_is_not_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(logging.getLogger("handler"), clock, patience_seconds=1.0)
+    for _ in range(3):
+        failures.failed(HOST, REFUSED)
+        clock.advance(0.9)
+        failures.succeeded(HOST)
+    assert caplog.messages == []
+    failures.failed(HOST, REFUSED)
+    clock.advance(1.0)
+    failures.failed(HOST, REFUSED)
+    assert caplog.messages == [f"{HOST}: {REFUSED}"]
+
+
+def test_one_try_that_takes_long_is_logged_at_its_end(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(logging.getLogger("handler"), clock, patience_seconds=1.0)
+    began = clock.monotonic()
+    clock.advance(10.0)
+    failures.failed(HOST, "timed out", began)
+    assert caplog.messages == [f"{HOST}: timed out"]
+
+
 def test_the_success_of_one_source_says_nothing_about_another(
     failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,7 +104,7 @@ def test_what_expires_is_left_out_from_that_second_on(archive: Archive, clock: F
 def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
     item = record().to_item(60)
     archive.fill([item | {"obi": {"S": "much"}}])
-    with pytest.raises(TableError, match="BTCUSDT#5 at 2024-01-01T00:00:00Z"):
+    with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z"):
         read(table)
 
 
@@ -135,7 +135,7 @@ def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archiv
         lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
         lambda: table.slot_range("BTCUSDT"),
     ):
-        with pytest.raises(TableError, match="BTCUSDT#5 at 2024.*invalid item: slot "):
+        with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024.*invalid item: slot "):
             read_slots()
 
 
