@@ -19,8 +19,8 @@ help: ## Show this list
 run: $(VENV)/runtime ## Measure real books: make run SYMBOL="BTC ETH" ARGS="--levels 20 --interval_seconds 10"
 	@$(BIN)/python -m handler --symbol $(SYMBOL) $(ARGS)
 
-local: $(VENV)/local ## The whole system on this machine: make local ARGS="--interval_seconds 5", with LIVE=1 on real books
-	@$(BIN)/python -m infra.local $(ARGS)
+local: $(VENV)/local ## The whole system on this machine: make local ARGS="--interval_seconds 5", also SYMBOL="BTC ETH", LIVE=1
+	@$(BIN)/python -m infra.local --symbol $(SYMBOL) $(ARGS)
 
 demo: local
 
@@ -44,8 +44,8 @@ lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and test
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c requirements.txt -c infra/requirements.txt tests/requirements.in -o tests/requirements.txt
 
-clean: ## Remove everything that was built or installed here
-	rm -rf .local $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove everything that was built or installed here; records in .local stay
+	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -4,6 +4,12 @@ import argparse
 import os
 import signal
 import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from handler.errors import HandlerError, UsageError
 from infra.local import state
@@ -13,9 +19,13 @@ ask the table what it keeps, while this runs, from another terminal in this fold
   eval "$(.venv/bin/python -m infra.local env)"
   python -m handler history --symbol {symbol} --format table"""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
+    if sys.stderr is None:  # closed: what is said there would go to stdout
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
     options = _flags().parse_args()
     try:
         if options.command == "env":
@@ -23,36 +33,76 @@ def main() -> int:
         else:
             _run(options)
     except UsageError as error:
-        print(f"local: {error}", file=sys.stderr)
-        return 2
+        return _failed(error, 2)
     except HandlerError as error:
-        print(f"local: {error}", file=sys.stderr)
-        return 1
+        return _failed(error, 1)
+    except BrokenPipeError:  # whoever reads the records has seen enough
+        return 0
+    except OSError as error:
+        return _failed(f"{error.filename or 'stdout'}: {error.strerror}", 1)
     except KeyboardInterrupt:
-        pass
+        return 0
     return 0
 
 
+def _failed(why: object, code: int) -> int:
+    print(f"local: {why}", file=sys.stderr)
+    return code
+
+
 def _run(options: argparse.Namespace) -> None:
+    _end_on_signals()
+    if sys.stdout is None:
+        raise UsageError("standard output is closed, and records go there: leave it open")
     from infra.local.system import run_schedule, running, tell
 
-    for name in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background jobs start with it ignored
-        signal.signal(name, signal.default_int_handler)
     flags = {
         "OBI_SYMBOLS": ",".join(options.symbol),
         "OBI_LEVELS": ",".join(options.levels),
         "OBI_INTERVAL_SECONDS": options.interval_seconds,
     }
     live = os.environ.get("LIVE", "") not in ("", "0")
-    with running({name: value for name, value in flags.items() if value}, live=live):
+    with running({name: value for name, value in flags.items() if value}, live=live) as keeper:
         tell("books of the real exchange" if live else "synthetic books of a stand-in exchange, of no real market")
         how_to_ask = HOW_TO_ASK.format(symbol=os.environ["OBI_SYMBOLS"].replace(",", " "))
         tell(how_to_ask)
         tell(f"a record every {os.environ['OBI_INTERVAL_SECONDS']} s and series, the first now; Ctrl-C ends it")
         try:
-            run_schedule()
+            _wait_for(lambda: run_schedule(keeper, int(os.environ["OBI_INTERVAL_SECONDS"])))
         finally:
             tell(how_to_ask.replace("while this runs", "while make local runs"))
+
+
+def _wait_for(schedule: Callable[[], object]) -> None:
+    """Run the schedule in a thread that can be left behind, so that a signal is heeded whatever it waits for."""
+    errors: list[BaseException] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            schedule()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    ended.wait()
+    raise errors[0]
+
+
+def _end_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end it cleanly, and a second one at once."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        # SIGINT also where it is ignored: a script's background jobs start so; SIGHUP then not: that is nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def _flags() -> argparse.ArgumentParser:
@@ -70,9 +120,24 @@ def _flags() -> argparse.ArgumentParser:
         "--levels", nargs="+", default=[], metavar="N", help="levels of each side (default: the template's)"
     )
     parser.add_argument(
-        "--interval_seconds", default="", metavar="N", help="seconds between samples (default: the template's)"
+        "--interval_seconds",
+        "--interval-seconds",
+        default="",
+        metavar="N",
+        help="seconds between samples (default: the template's)",
     )
     return parser
 
 
-sys.exit(main())
+def _exit() -> NoReturn:
+    """End the process without waiting for threads that have a request under way: every record is in its file."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except Exception:  # a mistake of ours
+        traceback.print_exc()
+        code = 1
+    os._exit(code)
+
+
+_exit()

@@ -1,82 +1,63 @@
-"""What the local system keeps: its records in one file of lines, and how another terminal finds the table."""
+"""The folder of the local system: one process at a time, and how another terminal finds its table."""
 
-import io
-import os
-from collections.abc import Iterable
+import fcntl
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
 
-from handler.bulk import Bulk
-from handler.errors import UsageError
-from handler.record import DamagedRecord, Record
+from handler.errors import HandlerError, UsageError
 
 FOLDER = Path(".local")
 RECORDS = FOLDER / "records.jsonl"
+LOCK = FOLDER / "lock"
 ENVIRONMENT = FOLDER / "environment"
 
-CHUNK = 1000
-"""Records that are loaded or saved at a time."""
+LOCK_SECONDS = 1.0
+"""How long the lock is tried: `env` holds it for a moment, and a run that was just ended a little longer."""
 
 
-def restore(bulk: Bulk) -> int:
-    """Load the records that earlier runs kept; returns how many."""
-    if not RECORDS.exists():
-        return 0
-    waiting, loaded = [], 0
-    for line in RECORDS.read_text(encoding="utf-8").splitlines():
-        try:
-            waiting.append(Record.from_line(line))
-        except DamagedRecord:  # the last line of a run that was killed
-            continue
-    for start in range(0, len(waiting), CHUNK):
-        loaded += bulk.load(waiting[start : start + CHUNK]).stored
-    return loaded
+@contextmanager
+def locked() -> Iterator[None]:
+    """Own the folder; the system frees the lock however the process ends. Raises HandlerError if it is taken."""
+    FOLDER.mkdir(exist_ok=True)
+    with LOCK.open("ab") as file:
+        give_up = time.monotonic() + LOCK_SECONDS
+        while not _lock(file.fileno(), fcntl.LOCK_EX):
+            if time.monotonic() > give_up:
+                raise HandlerError(f"another make local runs in {Path.cwd()}: use its table, or end it first")
+            time.sleep(0.02)
+        ENVIRONMENT.unlink(missing_ok=True)  # of a run that was killed
+        yield
 
 
-class Journal(io.TextIOBase):
-    """Stands in for stdout: passes everything on, and keeps the records among it should the program be killed."""
-
-    def __init__(self, stdout: TextIO) -> None:
-        self._stdout = stdout
-
-    def write(self, text: str, /) -> int:
-        """Print it, and keep it if it is a record."""
-        if text.startswith('{"timestamp"'):
-            with RECORDS.open("a", encoding="utf-8") as file:
-                file.write(f"{text.rstrip()}\n")
-        return self._stdout.write(text)
-
-    def flush(self) -> None:
-        """Hold nothing back."""
-        self._stdout.flush()
+def _lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def save(client: Any, table: str) -> int:
-    """Keep what the table holds, also what others put there; returns how many records that is."""
-    draft = RECORDS.with_suffix(".new")
-    lines = list(_lines(client, table))
-    draft.write_text("".join(lines), encoding="utf-8")
-    draft.replace(RECORDS)
-    return len(lines)
-
-
-def _lines(client: Any, table: str) -> Iterable[str]:
-    for page in client.get_paginator("scan").paginate(TableName=table):
-        for item in page["Items"]:
-            yield f"{Record.from_item(item).to_line(detail=True)}\n"
-
-
-def announce(variables: dict[str, str]) -> None:
+def announce(variables: Mapping[str, str], programs: Path) -> None:
     """Write down, for `python -m infra.local env`, what a shell must know to use the table."""
-    lines = [f"export {name}={value}" for name, value in {**variables, "OBI_LOCAL_PID": str(os.getpid())}.items()]
-    ENVIRONMENT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines = [
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",  # the developer's own would be used beside the keys below
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+        f'export PATH={shlex.quote(str(programs))}:"$PATH"',
+    ]
+    draft = ENVIRONMENT.with_suffix(".new")
+    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    draft.replace(ENVIRONMENT)
 
 
 def announced() -> str:
     """What `announce` wrote. Raises UsageError if the local system does not run."""
     try:
-        text = ENVIRONMENT.read_text(encoding="utf-8")
-        os.kill(int(text.rsplit("=", 1)[1]), 0)
-    except (OSError, ValueError, IndexError):
-        raise UsageError("the local system does not run: start it with make local in another terminal") from None
-    return text
+        with LOCK.open("rb") as file:
+            if not _lock(file.fileno(), fcntl.LOCK_SH):  # its owner runs
+                return ENVIRONMENT.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        pass
+    raise UsageError("the local system does not run: start it with make local in another terminal")

@@ -1,33 +1,40 @@
-"""The parts, put together: a local DynamoDB with the template's table, an exchange, and the function on its schedule.
+"""The parts, put together: a DynamoDB with the template's table, an exchange, and the function on its schedule."""
 
-The table is moto's: the one stand-in for DynamoDB that pip alone installs on any Python from 3.11, and the quickest.
-"""
-
-import logging
 import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-from moto.server import ThreadedMotoServer
 
-from handler.bulk import Bulk
 from handler.errors import HandlerError
+from handler.record import DamagedRecord, Item, Record
 from handler.settings import Settings
 from handler.times import format_time
 from infra.exchange import Exchange
 from infra.local import state
+from infra.local.journal import Journal
+from infra.local.output import RecordOutput
+from infra.local.table_server import table_server
 from infra.template import function_environment, read_template, table_definition
 
 TABLE = "order-book-imbalance"
 TIMEOUT_SECONDS = 75
-MINUTE = 60
+MINUTE_SECONDS = 60
+
+MAX_RESTORED = 5000
+"""Records that the table starts with: some seconds of start, and what moto can read within seconds."""
+SLOW_RECORDS = 10_000
+"""More of them in the table, and it is said how slow that is."""
+MAX_BATCH_ITEMS = 25
+"""Items that one BatchWriteItem takes (DynamoDB API reference)."""
+SWITCH_SECONDS = 0.0005
+"""The sampler waits so long for a table that is busy in the same process; Python's default is ten times that."""
 
 AWS = {
     "AWS_REGION": "us-east-1",
@@ -35,10 +42,13 @@ AWS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
 }
-"""Any will do; the stand-in asks for none in particular."""
+"""Any keys will do: the stand-in checks none."""
 
-QUIET = {"POWERTOOLS_LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"}
-"""Only records on stdout; what goes wrong is told on stderr."""
+QUIET = {"POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+"""What goes wrong is said in a sentence on stderr."""
+
+OUTSIDE = ("AWS_", "OBI_", "POWERTOOLS_")
+"""Variables of the developer's shell that mean another account, or other settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,50 +66,121 @@ class Context:
         return int((self.deadline - time.monotonic()) * 1000)
 
 
+class Keeper:
+    """Puts every record into the journal, once, whether the function printed it or anyone stored it in the table."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stored = 0
+        self._fails = False
+
+    def printed(self, record: Record) -> None:
+        """Called with each record before it is printed."""
+        self._append([record])
+
+    def stored(self, items: Sequence[Item]) -> None:
+        """Called with what was put into the table, by the function or from another terminal."""
+        records = []
+        for item in items:
+            try:
+                records.append(Record.from_item(item))
+            except DamagedRecord:  # whoever put it knows what it is
+                continue
+        self._append(records)
+        before, self._stored = self._stored, self._stored + len(records)
+        if before <= SLOW_RECORDS < self._stored:
+            tell(
+                f"the table holds more than {SLOW_RECORDS} records, and this stand-in for DynamoDB reads only a few "
+                f"hundred a second: ask for short ranges; next time it starts with the newest {MAX_RESTORED}"
+            )
+
+    def _append(self, records: Sequence[Record]) -> None:
+        try:
+            self._journal.append(records)
+        except OSError as error:
+            if not self._fails:
+                tell(f"{state.RECORDS} cannot be written, so that new records will be lost: {error.strerror}")
+            self._fails = True
+        else:
+            self._fails = False
+
+
 @contextmanager
-def running(settings: Mapping[str, str], *, live: bool) -> Iterator[Any]:
-    """Start everything, with the records of earlier runs; on leaving keep them, and stop. Yields a DynamoDB client.
+def running(settings: Mapping[str, str], *, live: bool) -> Iterator[Keeper]:
+    """Start everything, with the newest records of earlier runs; nothing needs to be saved on leaving.
 
     `settings` are OBI_* variables that replace the template's defaults; `live` asks the real exchange.
     """
-    state.FOLDER.mkdir(exist_ok=True)
     template = read_template()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with Exchange() as exchange:
-        host, port = server.get_host_and_port()
-        table = {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": f"http://{host}:{port}", "OBI_TABLE": TABLE}
+    _clean_environment()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    journal = Journal(state.RECORDS)
+    keeper = Keeper(journal)
+    with state.locked(), table_server(TABLE, keeper.stored) as url, Exchange() as exchange:
+        earlier = journal.read_newest(MAX_RESTORED)
+        table = {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": TABLE}
         source = {} if live else {"OBI_BASE_URL": exchange.url}
         os.environ.update({**QUIET, **function_environment(template), **source, **settings, **table})
-        checked = Settings.read({}, os.environ)
+        interval_seconds = Settings.read({}, os.environ).interval_seconds
         client = boto3.client("dynamodb")
         client.create_table(TableName=TABLE, **table_definition(template))
-        restored = state.restore(Bulk(TABLE, client, interval_seconds=checked.interval_seconds))
-        tell(f"{restored} records of earlier runs are in the table {TABLE}")
-        shared = {name: os.environ[name] for name in (*table, "OBI_BASE_URL", "OBI_SYMBOLS", "OBI_INTERVAL_SECONDS")}
-        state.announce({**shared, "PATH": f"{Path(sys.executable).parent}:$PATH"})
+        restored = _restore(client, earlier, interval_seconds)
+        tell(_say_restored(restored, len(journal), interval_seconds))
+        shared = (*table, "OBI_BASE_URL", "OBI_SYMBOLS", "OBI_INTERVAL_SECONDS", "NO_PROXY", "no_proxy")
+        state.announce({name: os.environ[name] for name in shared}, Path(sys.executable).parent)
         try:
-            yield client
+            yield keeper
         finally:
-            tell(f"{state.save(client, TABLE)} records are kept in {state.RECORDS}: make local starts with them again")
-            state.ENVIRONMENT.unlink()
-            server.stop()
+            state.ENVIRONMENT.unlink(missing_ok=True)
+            tell(f"{len(journal)} records are kept in {state.RECORDS}: make local starts with the newest of them")
 
 
-def run_schedule() -> None:
+def _clean_environment() -> None:
+    """Keep out what the developer's shell says of AWS and of this program, and talk to this machine directly."""
+    for name in [name for name in os.environ if name.startswith(OUTSIDE)]:
+        del os.environ[name]
+    hosts = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1"]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, hosts))
+
+
+def _restore(client: Any, records: Sequence[Record], interval_seconds: int) -> int:
+    """Put records into the empty table, of several for one slot the first; returns how many that were."""
+    items: dict[tuple[str, str], Item] = {}
+    for record in records:
+        item = record.to_item(interval_seconds)
+        items.setdefault((item["series"]["S"], item["slot"]["S"]), item)
+    requests = [{"PutRequest": {"Item": item}} for item in items.values()]
+    for start in range(0, len(requests), MAX_BATCH_ITEMS):
+        client.batch_write_item(RequestItems={TABLE: requests[start : start + MAX_BATCH_ITEMS]})
+    return len(requests)
+
+
+def _say_restored(restored: int, kept: int, interval_seconds: int) -> str:
+    if restored == kept:
+        return f"{restored} records of earlier runs are in the table {TABLE}"
+    return (
+        f"{restored} of {kept} records of earlier runs are in the table {TABLE}, which takes one for each slot of "
+        f"{interval_seconds} s and here the newest {MAX_RESTORED}; {state.RECORDS} keeps all"
+    )
+
+
+def run_schedule(keeper: Keeper, interval_seconds: int) -> None:
     """Invoke the function at once and at the start of every minute, as the schedule does, for ever."""
     from handler.app import lambda_handler  # reads its settings from the environment, which is ready only now
 
-    warnings.filterwarnings("ignore", "No application metrics", UserWarning)  # when Ctrl-C comes before there are any
-    with redirect_stdout(state.Journal(sys.stdout)):
+    warnings.filterwarnings("ignore", "No application metrics", UserWarning)  # when every sample failed
+    with redirect_stdout(RecordOutput(sys.stdout.fileno(), keeper.printed)):
+        first = True
         while True:
             now = time.time()
+            # the schedule's event asks for the slots that begin in its minute, and the first record is to come now
+            event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_time(now)}
+            first = False
             try:
-                lambda_handler({"scheduled_time": format_time(now)}, Context(time.monotonic() + TIMEOUT_SECONDS))
+                lambda_handler(event, Context(time.monotonic() + TIMEOUT_SECONDS))
             except HandlerError as error:
                 tell(str(error))
-            time.sleep(max(now - now % MINUTE + MINUTE - time.time(), 0))
+            time.sleep(max(now - now % MINUTE_SECONDS + MINUTE_SECONDS - time.time(), 0))
 
 
 def tell(text: str) -> None:

@@ -19,12 +19,12 @@ class Emulator:
     """A function that runs."""
 
     def __init__(self, url: str, log: Path) -> None:
-        self._url = url
+        self.url = url
         self._log = log
 
     def invoke(self, event: Any) -> Any:
         """The function's answer, or the error that it ended with: errorType, errorMessage."""
-        request = urllib.request.Request(self._url + _PATH, json.dumps(event).encode(), method="POST")
+        request = urllib.request.Request(self.url + _PATH, json.dumps(event).encode(), method="POST")
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
                 return json.loads(response.read())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from listening import assert_only_loopback
 from servers import AWS, aws_client, free_port, running
 
 from deploy.emulator import emulate
@@ -31,6 +32,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory, port = tmp_path_factory.mktemp("aws"), free_port()
     settings = {"AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
     settings |= {"TMPDIR": str(directory), "STATE_DIR": str(directory / "state")}
+    settings |= {"IOT_MTLS_ENABLED": "0", "SFTP_HOST": "127.0.0.1"}  # which listen on every address, whatever BIND_HOST
     with running([MINISTACK], port, directory / "log", cwd=directory, **AWS, **settings):
         yield f"http://127.0.0.1:{port}"
 
@@ -156,6 +158,7 @@ def test_the_schedule_fills_the_table_by_itself(
     """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
     before = _slots(clients, outputs)
     with _adapted(clients("lambda"), outputs, artifact, aws, tmp_path):
+        assert_only_loopback(aws, live_exchange.url)
         give_up = time.monotonic() + LONGEST_WAIT_SECONDS
         while _slots(clients, outputs) == before:
             assert time.monotonic() < give_up, "the schedule did not fire"

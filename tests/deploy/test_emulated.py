@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import BOOK
+from listening import assert_only_loopback
 from servers import aws_client, create_table, moto
 
 from deploy.emulator import Emulator, emulate
@@ -81,6 +82,12 @@ def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
     assert function.record_lines == [Record.from_item(item).to_line(detail=True)]
     assert function.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
     assert dynamodb.scan(TableName=table)["Items"] == [item]
+
+
+def test_nothing_that_runs_here_can_be_reached_from_another_machine(start_function: StartFunction, url: str) -> None:
+    function = start_function()
+    function.invoke(this_minute())
+    assert_only_loopback(url, function.url)
 
 
 def test_the_log_holds_metrics_for_cloudwatch_and_nothing_that_is_not_ours(start_function: StartFunction) -> None:

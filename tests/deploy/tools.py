@@ -1,6 +1,7 @@
 """The tools of the deployment, each from an environment of its own (see the Makefile)."""
 
 import json
+import os
 import platform
 import subprocess
 from functools import cache
@@ -37,8 +38,9 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 def build(directory: Path) -> None:
-    """Build the artifact as `sam build` does for a user."""
-    run(SAM, "build", "--build-dir", directory)
+    """Build the artifact as `sam build` does for a user, whose pip may need settings to reach its index."""
+    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    run(SAM, "build", "--build-dir", directory, **pip)
 
 
 @cache
