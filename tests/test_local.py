@@ -42,7 +42,10 @@ def running(folder: Path, *flags: str) -> Iterator[list[dict[str, Any]]]:
 def end(process: "subprocess.Popen[str]", number: int = signal.SIGINT) -> str:
     """Send a signal, by which it ends cleanly, having printed nothing but records; returns what it said on stderr."""
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    try:
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
     assert process.returncode == 0
     assert "Traceback" not in stderr
     for line in stdout.splitlines():

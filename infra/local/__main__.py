@@ -19,6 +19,8 @@ ask the table what it keeps, while this runs, from another terminal in this fold
   eval "$(.venv/bin/python -m infra.local env)"
   python -m handler history --symbol {symbol} --format table"""
 
+POLL_SECONDS = 0.2
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -87,7 +89,8 @@ def _wait_for(schedule: Callable[[], object]) -> None:
             ended.set()
 
     threading.Thread(target=run, daemon=True).start()
-    ended.wait()
+    while not ended.wait(POLL_SECONDS):  # a signal may reach another thread, which does not end a wait of this one
+        pass
     raise errors[0]
 
 
@@ -133,7 +136,10 @@ def _exit() -> NoReturn:
     """End the process without waiting for threads that have a request under way: every record is in its file."""
     try:
         code = main()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # of env
+        code = 0
     except Exception:  # a mistake of ours
         traceback.print_exc()
         code = 1

@@ -58,6 +58,6 @@ def announced() -> str:
         with LOCK.open("rb") as file:
             if not _lock(file.fileno(), fcntl.LOCK_SH):  # its owner runs
                 return ENVIRONMENT.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     raise UsageError("the local system does not run: start it with make local in another terminal")
