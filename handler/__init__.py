@@ -1,3 +1,3 @@
-"""Order book imbalance of Binance pairs, measured every minute and kept."""
+"""Order book imbalance of DepthClient pairs, measured every minute and kept."""
 
 __version__ = "0.1.0"

@@ -1,14 +1,13 @@
 """The entry point, `python -m handler`."""
 
+import gc
 import os
 import signal
 import sys
 
-from handler import garbage
-
 
 def interrupt(*_: object) -> None:
-    """End, at the first signal only: another must not cut short what is still to be told."""
+    """End, at the first signal only: another must not cut short what is still to be logged."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -17,7 +16,7 @@ def interrupt(*_: object) -> None:
 STOPPING = [signal.SIGINT, signal.SIGTERM]
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
     STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` has it ignored, and the run goes on
-garbage.hold()
+gc.disable()  # until a command is ready: see bootstrap.resume_garbage_collection
 try:
     for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
         signal.signal(number, interrupt)
@@ -25,11 +24,11 @@ try:
         pass
     os.close(spare)
 
-    from handler import cli, streams
+    from handler.cli import main, streams
 
     streams.guard_stderr()
     try:
-        code = cli.main(sys.argv[1:])
+        code = main.main(sys.argv[1:])
     except Exception as error:
         streams.print_traceback(error)
         code = 1

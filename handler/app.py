@@ -1,8 +1,8 @@
 """The function: `handler.app.lambda_handler(event, context)`, run once a minute by the schedule."""
 
-from handler import garbage
+import gc
 
-garbage.hold()
+gc.disable()  # until the container is ready: see bootstrap.resume_garbage_collection
 
 import os
 import time
@@ -15,17 +15,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
-from handler.binance import Binance
-from handler.delivery import Delivery
-from handler.dynamodb import dynamodb_client
-from handler.errors import HandlerError, UsageError
-from handler.invocation import Invocation, Tally, asked_slots
-from handler.pairs import HintingExchange
+from handler import bootstrap
+from handler.errors import HandlerError
+from handler.invocation import Invocation, Tally, slots_for_event
 from handler.safe_text import redacted, safe_message, safe_text
-from handler.sampler import Sampler
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
-from handler.table import Table
+from handler.sinks import RecordWriter
+from handler.stores.dynamodb import dynamodb_client
 
 
 class SafeFormatter(LambdaPowertoolsFormatter):
@@ -66,25 +63,18 @@ class Function:
 
     def __init__(self) -> None:
         self.settings = settings = Settings.read({}, os.environ)
-        if settings.table is None:
-            raise UsageError("no table to store into: set OBI_TABLE")
-        self.exchange = Binance(settings.base_urls, connections=len(settings.symbols))
-        self.sampler = Sampler(HintingExchange(self.exchange, settings.pairs), settings.symbols, settings.levels)
-        table = Table(
-            settings.table,
-            interval_seconds=settings.interval_seconds,
-            retention_days=settings.retention_days,
-            client=dynamodb_client(attempts=1),
-        )
-        self.delivery = Delivery(partial(print, flush=True), detail=True, store=table)
-        garbage.collect_again()
+        self.exchange = bootstrap.build_exchange(settings)
+        self.sampler = bootstrap.build_sampler(settings, self.exchange)
+        table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
+        self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)
+        bootstrap.resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> Tally:
-        """Sample what the event asks for within so many seconds. Raises UsageError if its time is none."""
+        """Sample what the event asks for within so many seconds. Raises UsageError if its time is invalid."""
         interval_seconds = self.settings.interval_seconds
-        slots = asked_slots(event, interval_seconds, time.time())
+        slots = slots_for_event(event, interval_seconds, time.time())
         deadline = time.monotonic() + seconds
-        return Invocation(self.sampler, self.delivery, interval_seconds=interval_seconds, deadline=deadline).run(slots)
+        return Invocation(self.sampler, self.writer, interval_seconds=interval_seconds, deadline=deadline).run(slots)
 
 
 function = cache(Function)

@@ -11,10 +11,10 @@ PLACES = 6
 """Decimal places of every sum and ratio in a record."""
 
 MAX_AMOUNT = 1e18
-"""More than any price or quantity: Binance caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
+"""More than any price or quantity: DepthClient caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
 
 MIN_PRICE = 1e-18
-"""Less than any price: Binance writes 8 decimal places."""
+"""Less than any price: DepthClient writes 8 decimal places."""
 
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
 Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]

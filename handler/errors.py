@@ -1,15 +1,21 @@
-"""Everything that can go wrong, as one tree. Each adapter translates its library's exceptions into these, once.
+"""Every error of this program, as one tree. Each adapter translates its library's exceptions into these, once.
 
     HandlerError
-    ├── UsageError            what the user asked for cannot be
-    ├── ExchangeError         a book could not be measured
-    │   ├── Refused           the exchange says that the request can never work, in its own words
-    │   ├── RegionClosed      every host answered 451: closed to this region
-    │   ├── NoAnswer          no usable answer before the slot was over
-    │   │   └── RateLimited   … because the exchange told this address to stay away for longer than that
-    │   └── EmptyBook         answered, but nothing rests on either side
-    ├── InvalidBook           the bytes are no order book
-    └── TableError            the table did not take, or did not give, what it was asked
+    ├── UsageError                  invalid request: a flag, a variable or an event
+    ├── ExchangeError               a book could not be measured
+    │   ├── RequestRejected         the exchange says that the request can never work, in its own words
+    │   ├── RegionUnavailable       every host answered 451: it does not serve this region
+    │   ├── BookUnavailable         no usable response before the slot was over
+    │   │   └── RateLimited         … because of a cooldown that lasts longer than the slot
+    │   └── EmptyBook               a response, but no orders on either side
+    ├── RequestFailed               one HTTP request brought no complete response
+    ├── InvalidData                 bytes or text are not what they should be
+    │   ├── InvalidBook
+    │   ├── InvalidRecord
+    │   └── InvalidTimestamp
+    └── TableError                  a table read or write failed
+        ├── TransientTableError     the same request may succeed later
+        └── CredentialsError        no valid credentials at the moment
 
 Messages are one sentence: what happened, to what, what to do.
 """
@@ -20,36 +26,64 @@ class HandlerError(Exception):
 
 
 class UsageError(HandlerError):
-    """What the user asked for cannot be: a flag, an environment variable or an event is wrong."""
+    """An invalid request: a flag, an environment variable or an event is wrong."""
 
 
 class ExchangeError(HandlerError):
     """A book could not be measured."""
 
 
-class Refused(ExchangeError):
+class RequestRejected(ExchangeError):
     """The exchange says that the request can never work, for example because the pair is unknown."""
 
 
-class RegionClosed(ExchangeError):
+class RegionUnavailable(ExchangeError):
     """Every host answered 451, for the life of the process."""
 
 
-class NoAnswer(ExchangeError):
-    """No usable answer came before the slot was over."""
+class BookUnavailable(ExchangeError):
+    """No usable response came before the slot was over."""
 
 
-class RateLimited(NoAnswer):
-    """The exchange told this address to stay away for longer than the slot lasts."""
+class RateLimited(BookUnavailable):
+    """The exchange demands a cooldown that lasts longer than the slot."""
 
 
 class EmptyBook(ExchangeError):
-    """The exchange answered, but nothing rests on either side."""
+    """The exchange responded, but there are no orders on either side."""
 
 
-class InvalidBook(HandlerError):
-    """The bytes are no order book: not JSON, a side is missing, or a level is not a pair of numbers."""
+class RequestFailed(HandlerError):
+    """One HTTP request brought no complete response; `is_stale`: the host had closed a kept connection."""
+
+    def __init__(self, reason: str, *, is_stale: bool = False) -> None:
+        super().__init__(reason)
+        self.is_stale = is_stale
+
+
+class InvalidData(HandlerError):
+    """Bytes or text are not what they should be."""
+
+
+class InvalidBook(InvalidData):
+    """Not an order book: not JSON, a side is missing, or a level is not a pair of numbers."""
+
+
+class InvalidRecord(InvalidData):
+    """A line or an item that looks like a record and is not valid."""
+
+
+class InvalidTimestamp(InvalidData):
+    """Text that is not a valid timestamp."""
 
 
 class TableError(HandlerError):
-    """The table did not take, or did not give, what it was asked."""
+    """A table read or write failed."""
+
+
+class TransientTableError(TableError):
+    """A table read or write failed, and the same request may succeed later."""
+
+
+class CredentialsError(TableError):
+    """Credentials are missing, expired, rejected or unreadable; others may be found later."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handler.clock import SYSTEM, Clock
-from handler.delivery import Delivery
-from handler.errors import EmptyBook, UsageError
+from handler.errors import EmptyBook, InvalidTimestamp, UsageError
 from handler.record import Record
-from handler.sampler import Missing, Sample, Sampler
-from handler.times import NoTime, format_time, read_time, slot_start, slots_of_minute
+from handler.sampler import FailedSample, Sample, Sampler
+from handler.sinks import RecordWriter
+from handler.slots import format_timestamp, parse_iso_time, slot_start, slots_of_minute
 
 LAST_PUT_SECONDS = 5.5
 """Before the function's end no more is stored: one try, connecting and reading (dynamodb.py), can take so long."""
@@ -34,7 +34,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
 
-def asked_slots(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
+def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
     """The slots that an event asks for: those that start in its minute, or, without a time, the running one.
 
     The time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises UsageError.
@@ -43,8 +43,8 @@ def asked_slots(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
     if time is None:
         return [slot_start(now, interval_seconds)]
     try:
-        return slots_of_minute(read_time(time), interval_seconds)
-    except (NoTime, TypeError) as error:
+        return slots_of_minute(parse_iso_time(time), interval_seconds)
+    except (InvalidTimestamp, TypeError) as error:
         raise UsageError(
             f"the event's time is {time!r:.100}: send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {{}}"
         ) from error
@@ -54,7 +54,7 @@ class Invocation:
     """Samples slots, one after the other, never past `deadline` (monotonic clock)."""
 
     def __init__(
-        self, sampler: Sampler, delivery: Delivery, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
+        self, sampler: Sampler, delivery: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
     ) -> None:
         self.tally = Tally()
         self._sampler = sampler
@@ -76,9 +76,9 @@ class Invocation:
         now, left = self._clock.time(), self._last_fetch - self._clock.monotonic()
         if now >= end:
             self.tally.skipped += self._sampler.size
-            log.warning("the slot %s is over: not sampled", format_time(slot))
+            log.warning("the slot %s is over: not sampled", format_timestamp(slot))
         elif now < slot or left <= 0:
-            self._fail(self._sampler.size, f"the function has no time left for the slot {format_time(slot)}")
+            self._fail(self._sampler.size, f"the function has no time left for the slot {format_timestamp(slot)}")
         else:
             self.tally.lags_seconds.append(now - slot)
             for samples in self._sampler.sample(self._clock.monotonic() + min(end - now, left), end):
@@ -91,7 +91,7 @@ class Invocation:
     def _deliver(self, samples: Iterable[Sample]) -> None:
         records = [sample for sample in samples if isinstance(sample, Record)]
         for missing in samples:
-            if isinstance(missing, Missing):
+            if isinstance(missing, FailedSample):
                 self._note_missing(missing)
         stored = self._delivery.deliver(records, self._last_put)
         self.tally.sampled += len(records)
@@ -100,7 +100,7 @@ class Invocation:
         self.tally.store_failures += len(stored.failed)
         self.tally.errors += [str(failure.error) for failure in stored.failed]
 
-    def _note_missing(self, missing: Missing) -> None:
+    def _note_missing(self, missing: FailedSample) -> None:
         if isinstance(missing.error, EmptyBook):
             self.tally.skipped += 1
             log.warning("%s", missing.error)

@@ -5,17 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, get_args
 
-from handler.times import NoTime, format_time, parse_time, slot_start
+from handler.errors import InvalidRecord, InvalidTimestamp
+from handler.slots import format_timestamp, parse_timestamp, slot_start
 
 compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 """Every JSON line of this program is written by this one."""
 
 Item = dict[str, dict[str, str]]
 """A DynamoDB item as the low-level client sends and receives it, `{"obi": {"N": "0.5"}, …}`."""
-
-
-class DamagedRecord(ValueError):
-    """A line or an item that is meant as a record and is none."""
 
 
 class Record(NamedTuple):
@@ -59,22 +56,22 @@ class Record(NamedTuple):
 
     @classmethod
     def from_line(cls, line: str) -> Self:
-        """Read what `to_line` wrote. Raises DamagedRecord."""
+        """Read what `to_line` wrote. Raises InvalidRecord."""
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DamagedRecord(f"not JSON: {error}") from error
+            raise InvalidRecord(f"not JSON: {error}") from error
         if not isinstance(values, dict):
-            raise DamagedRecord("not a JSON object")
-        return cls._checked(values, LONGEST_TEXT)
+            raise InvalidRecord("not a JSON object")
+        return cls._checked(values, MAX_TEXT_LENGTH)
 
     def to_item(self, interval_seconds: int, retention_days: int = 0) -> Item:
         """The record as a table item: its keys, its values, and when it expires (0 days: never).
 
         Numbers are the printed text, so that what is stored is the same decimal; what is unknown is left out.
         """
-        slot = slot_start(parse_time(self.timestamp), interval_seconds)
-        item: Item = {"series": {"S": series(self.symbol, self.levels)}, "slot": {"S": format_time(slot)}}
+        slot = slot_start(parse_timestamp(self.timestamp), interval_seconds)
+        item: Item = {"series": {"S": series(self.symbol, self.levels)}, "slot": {"S": format_timestamp(slot)}}
         for key, value in zip(self._fields, self, strict=True):
             if value is not None:
                 item[key] = {"S": value} if isinstance(value, str) else {"N": repr(value)}
@@ -84,37 +81,37 @@ class Record(NamedTuple):
 
     @classmethod
     def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Read what `to_item` made, or a projection of it that holds the six keys. Raises DamagedRecord.
+        """Read what `to_item` made, or a projection of it that holds the six keys. Raises InvalidRecord.
 
         A value of another type than `to_item` writes is never converted; {"NULL": true} is None.
         """
         try:
             values = {key: _item_value(key, item[key]) for key in cls._fields if key in item}
             return cls._checked(values, max_text=float("inf"))  # what is stored was not too long to store
-        except DamagedRecord as error:
-            raise DamagedRecord(f"invalid item: {error}") from error
+        except InvalidRecord as error:
+            raise InvalidRecord(f"invalid item: {error}") from error
 
     @classmethod
     def _checked(cls, values: dict[str, Any], max_text: float) -> Self:
         if strangers := values.keys() - set(cls._fields):
-            raise DamagedRecord(f"{min(strangers)} is no key of a record")
+            raise InvalidRecord(f"{min(strangers)} is no key of a record")
         record = cls(*(_checked_value(key, values.get(key), max_text) for key in cls._fields))
         if abs(record.obi) > 1 or min(record.notional_bid, record.notional_ask) < 0 or record.levels < 1:
-            raise DamagedRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
+            raise InvalidRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
         if not record.symbol:
-            raise DamagedRecord("symbol is empty")
+            raise InvalidRecord("symbol is empty")
         try:
-            parse_time(record.timestamp)
-        except NoTime as error:
-            raise DamagedRecord(f"timestamp {error}") from error
+            parse_timestamp(record.timestamp)
+        except InvalidTimestamp as error:
+            raise InvalidRecord(f"timestamp {error}") from error
         return record
 
 
 KEYS = Record._fields[:6]
 """The keys that every record has, in their order."""
 
-LONGEST_TEXT = 300
-SMALLEST, LARGEST = 1e-18, 1e38
+MAX_TEXT_LENGTH = 300
+MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
 """What a record can hold, and a table too: DynamoDB refuses longer keys and numbers of more than 38 digits."""
 
 _TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotations__.items()}
@@ -125,10 +122,10 @@ def _checked_value(key: str, value: Any, max_text: float) -> Any:
     kind = _TYPES[key]
     if value is None and key not in KEYS:
         return None
-    if kind is float and type(value) is int and abs(value) < LARGEST:
+    if kind is float and type(value) is int and abs(value) < MAX_NUMBER:
         value = float(value)
     if type(value) is not kind or not (_is_sane_text(value, max_text) if kind is str else _is_sane_number(value)):
-        raise DamagedRecord(f"{key} is {value!r:.100}, not a {_KINDS[kind]}")
+        raise InvalidRecord(f"{key} is {value!r:.100}, not a {_KINDS[kind]}")
     return value
 
 
@@ -142,14 +139,14 @@ _ITEM_KEYS = {key: (kind, *_ITEM_TYPES[kind]) for key, kind in _TYPES.items()}
 
 
 def _item_value(key: str, attribute: Mapping[str, Any]) -> Any:
-    """Read an attribute such as {"N": "0.5"}. Raises DamagedRecord if its type is not that of the key."""
+    """Read an attribute such as {"N": "0.5"}. Raises InvalidRecord if its type is not that of the key."""
     kind, item_type, is_valid = _ITEM_KEYS[key]
     text = attribute.get(item_type)
     if type(text) is str and len(attribute) == 1 and is_valid(text):
         return kind(text)
     if attribute == {"NULL": True} and attribute["NULL"] is True:
         return None
-    raise DamagedRecord(f"{key} is {attribute!r:.100}, not a {_KINDS[kind]}")
+    raise InvalidRecord(f"{key} is {attribute!r:.100}, not a {_KINDS[kind]}")
 
 
 def _is_sane_text(text: str, max_text: float) -> bool:
@@ -157,7 +154,7 @@ def _is_sane_text(text: str, max_text: float) -> bool:
 
 
 def _is_sane_number(value: float) -> bool:
-    return value == 0 or SMALLEST <= abs(value) < LARGEST  # false for NaN
+    return value == 0 or MIN_NUMBER <= abs(value) < MAX_NUMBER  # false for NaN
 
 
 def no_data(timestamp: str, symbol: str, levels: int) -> Record:

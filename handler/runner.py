@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from handler.clock import SYSTEM, Clock
-from handler.errors import ExchangeError, Refused, RegionClosed, UsageError
+from handler.errors import ExchangeError, RegionUnavailable, RequestRejected, UsageError
 from handler.record import Record, no_data
-from handler.sampler import Missing, Sample, Sampler
-from handler.ticks import Tick, missed, next_tick
-from handler.times import format_time
+from handler.sampler import FailedSample, Sample, Sampler
+from handler.slots import Tick, format_timestamp, next_tick, skipped_ticks
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +33,14 @@ class Runner:
         self._clock = clock
         self._now = clock.time if aligned else clock.monotonic
 
-    def run(self, most_ticks: int | None = None) -> int:
+    def run(self, max_ticks: int | None = None) -> int:
         """Sample for so many ticks, or for ever; returns how many samples were measured.
 
-        Raises UsageError if the exchange refuses a pair in the first tick, before anything is emitted, and RegionClosed
-        when no host serves this region.
+        Raises UsageError if the exchange rejects a pair in the first tick, before anything is emitted, and
+        RegionUnavailable when no host serves this region.
         """
         measured = 0
-        for number, tick in enumerate(islice(self._ticks(), most_ticks)):
+        for number, tick in enumerate(islice(self._ticks(), max_ticks)):
             groups = self._sample(tick)
             for samples in groups if number else [_none_refused(chain.from_iterable(groups))]:
                 measured += self._deliver(samples)
@@ -56,7 +55,7 @@ class Runner:
             if tick.start > now:
                 self._clock.sleep(min(tick.start - now, self._interval_seconds))
                 continue
-            if skipped := missed(tick, last):
+            if skipped := skipped_ticks(tick, last):
                 log.warning("skipped %d interval(s): the last one took too long, or the clock was set", skipped)
             last = tick
             yield tick
@@ -68,11 +67,11 @@ class Runner:
     def _deliver(self, samples: list[Sample]) -> int:
         """Emit what is known of each sample; returns how many were measured."""
         errors = _errors(samples)
-        closed = next((error for error in errors if isinstance(error, RegionClosed)), None)
+        closed = next((error for error in errors if isinstance(error, RegionUnavailable)), None)
         for error in errors:
-            if not isinstance(error, RegionClosed):
+            if not isinstance(error, RegionUnavailable):
                 log.warning("%s", error)
-        given_up = format_time(self._clock.time())
+        given_up = format_timestamp(self._clock.time())
         records = [
             sample if isinstance(sample, Record) else no_data(given_up, sample.symbol, sample.levels)
             for sample in samples
@@ -86,12 +85,12 @@ class Runner:
 
 def _errors(samples: Iterable[Sample]) -> list[ExchangeError]:
     """What went wrong, once each: the depths of a pair share one request and so one error, or one empty book."""
-    return list({str(sample.error): sample.error for sample in samples if isinstance(sample, Missing)}.values())
+    return list({str(sample.error): sample.error for sample in samples if isinstance(sample, FailedSample)}.values())
 
 
 def _none_refused(samples: Iterable[Sample]) -> list[Sample]:
     """The samples, or UsageError with the exchange's own words for every pair that it refused."""
     found = list(samples)
-    if words := [str(error) for error in _errors(found) if isinstance(error, Refused)]:
+    if words := [str(error) for error in _errors(found) if isinstance(error, RequestRejected)]:
         raise UsageError("; ".join(words))
     return found

@@ -6,11 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from handler.book import Snapshot, measure
-from handler.errors import EmptyBook, ExchangeError, NoAnswer
+from handler.errors import BookUnavailable, EmptyBook, ExchangeError
 from handler.record import Record
-from handler.times import format_time
+from handler.slots import format_timestamp
 
-MOST_WORKERS = 32
+MAX_WORKERS = 32
 """Threads that fetch at a time: more cost handshakes and CPU, and soon gain no time, since all share one lock."""
 
 
@@ -21,7 +21,7 @@ class Exchange(Protocol):
         """Fetch the top `limit` levels, or raise an ExchangeError; by `deadline` (monotonic clock), whatever hangs."""
 
 
-class Missing(NamedTuple):
+class FailedSample(NamedTuple):
     """A sample that could not be taken, and why."""
 
     symbol: str
@@ -29,7 +29,7 @@ class Missing(NamedTuple):
     error: ExchangeError
 
 
-Sample = Record | Missing
+Sample = Record | FailedSample
 
 
 class Sampler:
@@ -39,7 +39,7 @@ class Sampler:
         self._exchange = exchange
         self._symbols = symbols
         self._levels = levels
-        self._pool = ThreadPoolExecutor(max_workers=min(MOST_WORKERS, len(symbols)), thread_name_prefix="fetch")
+        self._pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(symbols)), thread_name_prefix="fetch")
 
     @property
     def size(self) -> int:
@@ -67,29 +67,29 @@ class Sampler:
             return self._pool.submit(self._fetch, symbol, deadline, slot_end)
         except RuntimeError as error:  # the system allows no more threads at the moment
             future: Future[list[Sample]] = Future()
-            future.set_result(self._missing(symbol, NoAnswer(f"{symbol}: not sampled: {error}")))
+            future.set_result(self._missing(symbol, BookUnavailable(f"{symbol}: not sampled: {error}")))
             return future
 
     def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
         try:
             snapshot = self._exchange.depth(symbol, max(self._levels), deadline)
             if snapshot.received_at >= slot_end:
-                raise NoAnswer(f"{symbol}: the book arrived after its slot was over")
+                raise BookUnavailable(f"{symbol}: the book arrived after its slot was over")
             return [_sample(symbol, levels, snapshot) for levels in self._levels]
         except ExchangeError as error:
             return self._missing(symbol, error)
 
     def _missing(self, symbol: str, error: ExchangeError) -> list[Sample]:
-        return [Missing(symbol, levels, error) for levels in self._levels]
+        return [FailedSample(symbol, levels, error) for levels in self._levels]
 
 
 def _sample(symbol: str, levels: int, snapshot: Snapshot) -> Sample:
     record = Record(
-        timestamp=format_time(snapshot.received_at),
+        timestamp=format_timestamp(snapshot.received_at),
         symbol=symbol,
         levels=levels,
         host=snapshot.host,
         latency_ms=round(snapshot.latency_ms, 3),
         **measure(snapshot.book, levels)._asdict(),
     )
-    return record if record.has_data else Missing(symbol, levels, EmptyBook(f"{symbol}: the order book is empty"))
+    return record if record.has_data else FailedSample(symbol, levels, EmptyBook(f"{symbol}: the order book is empty"))

@@ -1,22 +1,23 @@
-"""What the user asked for: one frozen object, read once from flags or environment, checked at start."""
+"""What the user asked for, read once from flags or variables and checked at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from handler.asked import Asked, Flags
-from handler.binance import LARGEST_LIMIT, WEIGHT_PER_MINUTE, request_weight
 from handler.errors import UsageError
-from handler.pairs import Pair, read_pair, read_quote
+from handler.exchanges.binance_pairs import Pair
+from handler.exchanges.market import DEFAULT_MARKET, MARKETS, Market
+from handler.options import Flags, Options
 
-LONGEST_INTERVAL_SECONDS = 86_400
-LONGEST_RETENTION_DAYS = 36_500
+MAX_INTERVAL_SECONDS = 86_400
+MAX_RETENTION_DAYS = 36_500
+MAX_COUNT = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to sample, how often, from where and into which table. Intervals are seconds; 0 days keeps for ever."""
+    """What to sample, how often, from where and into which table; 0 days keeps records for ever."""
 
     pairs: tuple[Pair, ...]
     levels: tuple[int, ...]
@@ -24,92 +25,109 @@ class Settings:
     base_urls: tuple[str, ...]
     table: str | None
     retention_days: int
+    market: Market = MARKETS[DEFAULT_MARKET]
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """The pairs as the exchange spells them."""
         return tuple(pair.symbol for pair in self.pairs)
 
+    @property
+    def required_table(self) -> str:
+        """The table, for what cannot do without one. Raises UsageError."""
+        if self.table is None:
+            raise UsageError("no table: give --table NAME, or set OBI_TABLE")
+        return self.table
+
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
-        """Flags beat environment beats defaults. Raises UsageError, in one sentence that names the culprit."""
-        asked = Asked(flags, environment)
+        """Flags beat environment beats defaults. Raises UsageError, in one sentence that names the option."""
+        options = Options(flags, environment)
         settings = cls(
-            pairs=pairs(asked),
-            levels=levels(asked),
-            interval_seconds=interval_seconds(asked),
-            base_urls=base_urls(asked),
-            table=asked.one("--table") if asked.given("--table") else None,
-            retention_days=retention_days(asked),
+            pairs=read_pairs(options),
+            levels=read_levels(options),
+            interval_seconds=read_interval_seconds(options),
+            base_urls=read_base_urls(options),
+            table=options.value("--table") if options.is_given("--table") else None,
+            retention_days=read_retention_days(options),
         )
         settings.check_weight()
         return settings
 
     def check_weight(self) -> None:
         """Refuse what the exchange would ban this address for. Raises UsageError."""
-        weight = request_weight(max(self.levels))
-        a_minute = len(self.symbols) * weight * 60 / self.interval_seconds
-        if a_minute > WEIGHT_PER_MINUTE:
+        weight = self.market.request_weight(max(self.levels))
+        per_minute = len(self.pairs) * weight * 60 / self.interval_seconds
+        if per_minute > self.market.WEIGHT_PER_MINUTE:
             raise UsageError(
-                f"{len(self.symbols)} symbols x weight {weight} (for {max(self.levels)} levels) every"
-                f" {self.interval_seconds} s are {a_minute:.0f} of request weight a minute, and Binance allows"
-                f" {WEIGHT_PER_MINUTE}: ask for fewer symbols or levels, or a longer interval"
+                f"{len(self.pairs)} symbols x weight {weight} (for {max(self.levels)} levels) every"
+                f" {self.interval_seconds} s are {per_minute:.0f} of request weight a minute, and the exchange allows"
+                f" {self.market.WEIGHT_PER_MINUTE}: give fewer symbols or levels, or a longer interval"
             )
 
 
-def pairs(asked: Asked) -> tuple[Pair, ...]:
-    """The pairs asked for, each once. Raises UsageError if there is none."""
-    quote = read_quote(asked.one("--quote"), asked.name("--quote"))
-    name = asked.name("--symbol")
-    found: dict[str, Pair] = {}
-    for pair in (read_pair(word, quote, name) for word in asked.some("--symbol")):
-        if pair.symbol not in found or not pair.hint:  # of two spellings the one that needs no hint
-            found[pair.symbol] = pair
-    if not found:
+def read_pairs(options: Options) -> tuple[Pair, ...]:
+    """The pairs, each once. Raises UsageError if there is none."""
+    market = MARKETS[DEFAULT_MARKET]
+    quote = market.read_quote(options.value("--quote"), options.name("--quote"))
+    pairs: dict[str, Pair] = {}
+    for word in options.values("--symbol"):
+        pair = market.read_pair(word, quote, options.name("--symbol"))
+        if pair.symbol not in pairs or not pair.hint:  # of two spellings the one that needs no hint
+            pairs[pair.symbol] = pair
+    if not pairs:
         raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
-    return tuple(found.values())
+    return tuple(pairs.values())
 
 
-def levels(asked: Asked) -> tuple[int, ...]:
-    """The depths asked for, each once. Raises UsageError."""
-    return tuple(dict.fromkeys(asked.whole_numbers("--levels", 1, LARGEST_LIMIT)))
+def read_levels(options: Options) -> tuple[int, ...]:
+    """The depths, each once. Raises UsageError."""
+    return tuple(dict.fromkeys(options.whole_numbers("--levels", 1, MARKETS[DEFAULT_MARKET].MAX_LEVELS)))
 
 
-def interval_seconds(asked: Asked) -> int:
+def read_interval_seconds(options: Options) -> int:
     """Seconds from one sample to the next. Raises UsageError."""
-    return asked.whole_number("--interval_seconds", 1, LONGEST_INTERVAL_SECONDS)
+    return options.whole_number("--interval_seconds", 1, MAX_INTERVAL_SECONDS)
 
 
-def base_urls(asked: Asked) -> tuple[str, ...]:
-    """The hosts to ask, each once. Raises UsageError."""
-    name = asked.name("--base-url")
-    return tuple(dict.fromkeys(base_url(word, name) for word in asked.some("--base-url")))
+def read_count(options: Options) -> int | None:
+    """How many intervals to sample, None for ever. Raises UsageError."""
+    return options.whole_number("--count", 1, MAX_COUNT) if options.is_given("--count") else None
 
 
-def retention_days(asked: Asked) -> int:
+def read_base_urls(options: Options) -> tuple[str, ...]:
+    """The hosts to request from, each once. Raises UsageError."""
+    name = options.name("--base-url")
+    return tuple(dict.fromkeys(check_base_url(url, name) for url in options.values("--base-url")))
+
+
+def read_retention_days(options: Options) -> int:
     """Days that records are kept, 0 for ever. Raises UsageError."""
-    return asked.whole_number("--retention-days", 0, LONGEST_RETENTION_DAYS)
+    return options.whole_number("--retention-days", 0, MAX_RETENTION_DAYS)
 
 
-def table(asked: Asked) -> str:
-    """The name of the table, for a command that cannot do without. Raises UsageError."""
-    if not asked.given("--table"):
+def read_table(options: Options) -> str:
+    """The name of the table, for a command that needs one. Raises UsageError."""
+    if not options.is_given("--table"):
         raise UsageError("no table: give --table NAME, or set OBI_TABLE")
-    return asked.one("--table")
+    return options.value("--table")
 
 
-def base_url(word: str, name: str = "--base-url") -> str:
-    """Check a base URL. Raises UsageError unless it is http or https, with a host and nothing behind the path."""
-    url = word.rstrip("/")
+def check_base_url(text: str, name: str = "--base-url") -> str:
+    """The URL without a slash at its end. Raises UsageError unless it is http or https, with a host and no query."""
+    url = text.rstrip("/")
+    if not _is_base_url(url):
+        without_password = text.rpartition("@")[2]
+        raise UsageError(
+            f"{name} {without_password!r} is not a base URL: give http:// or https://, a host, and perhaps a path"
+        )
+    return url
+
+
+def _is_base_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        good = (
-            parts.scheme in ("http", "https") and parts.hostname and not set(url) & set("?#") and "@" not in parts.path
-        )
-        good = good and parts.port != 0 and url.isprintable() and " " not in url
+        has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
-    if not good:
-        told = word.rpartition("@")[2]  # without a password
-        raise UsageError(f"{name} {told!r} is no base URL: give http:// or https://, a host, and perhaps a path")
-    return url
+        return False
+    return has_host and "@" not in parts.path and not set(url) & set("?# ") and url.isprintable()

@@ -7,7 +7,7 @@ is measured on one machine, its network time assumed: both stand below, to be re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from handler.binance import WEIGHT_PER_MINUTE, request_weight
+from handler.exchanges.binance_spot import WEIGHT_PER_MINUTE, request_weight
 
 MONTH_MINUTES = 43_800
 GB = 1e9

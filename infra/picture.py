@@ -5,14 +5,15 @@ The books are synthetic. A simulated clock makes the day a matter of seconds; th
 
 from collections.abc import Iterator
 
-from handler.binance import Binance
-from handler.plot import draw
+from handler.cli.plot import draw
+from handler.exchanges import binance_spot
+from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.sampler import Sampler
-from handler.times import parse_time
-from infra.exchange import Exchange
+from handler.slots import parse_timestamp
+from infra.fake_exchange import Exchange
 
-DAY_START = parse_time("2026-11-22T00:00:00Z")
+DAY_START = parse_timestamp("2026-11-22T00:00:00Z")
 MINUTES = 24 * 60
 OUTAGE = range(9 * 60, 10 * 60)
 """Minutes without a sample, to show what a gap looks like."""
@@ -41,7 +42,7 @@ def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]
     """A record per minute, pair and depth, but for the outage."""
     clock = SimulatedClock()
     with Exchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
-        sampler = Sampler(Binance((exchange.url,), clock=clock), symbols, levels)
+        sampler = Sampler(DepthClient(binance_spot, (exchange.url,), clock=clock), symbols, levels)
         for minute in range(MINUTES):
             clock.now = DAY_START + minute * 60 + 1.0
             if minute not in OUTAGE:

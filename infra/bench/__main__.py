@@ -25,7 +25,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Run the parts asked for, and write the page. A target that is missed is told, and is no error."""
+    """Run the parts asked for, and write the page. A target that is skipped_ticks is told, and is no error."""
     options = _options()
     try:
         choice = choose(options.python)
@@ -42,7 +42,7 @@ def main() -> None:
         Path(options.output).write_text(text, encoding="utf-8")
         _tell(f"written: {options.output}")
     for target in (target for section in sections for target in section.targets if not target.met):
-        _tell(f"missed: {target.what}")
+        _tell(f"skipped_ticks: {target.what}")
 
 
 def _run(module: str, bench: Bench) -> Sequence[Section]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from handler.times import format_time
+from handler.slots import format_timestamp
 from infra.bench.servers import ROOT
 from infra.bench.synthetic import DAY, START
 
@@ -43,7 +43,7 @@ def measured(command: Sequence[str], where: Mapping[str, str], *, code: int = 0)
 
 def moments(seconds: int) -> list[str]:
     """The range from the first record on."""
-    return ["--since", format_time(START), "--until", format_time(START + seconds)]
+    return ["--since", format_timestamp(START), "--until", format_timestamp(START + seconds)]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the other one of its own round.
 
 from statistics import median
 
-from handler.times import format_time
+from handler.slots import format_timestamp
 from infra.bench.extent import Extent
 from infra.bench.figures import ratio, table
 from infra.bench.launcher import Commands, Run, measured
@@ -64,7 +64,7 @@ range.
 
 
 def _contenders(commands: Commands, days: int) -> dict[str, list[str]]:
-    first, last = format_time(START), format_time(START + days * DAY - 1)
+    first, last = format_timestamp(START), format_timestamp(START + days * DAY - 1)
     return {
         "boto3's paginator, counting": commands.peer("count", TABLE, "BTCUSDT#5", first, last),
         "`history`": commands.history("--symbol", "BTC", days=days),

@@ -29,7 +29,7 @@ def environment(**more: str) -> dict[str, str]:
 @contextmanager
 def exchange(*flags: str) -> Iterator[str]:
     """The stand-in exchange: its books stand still, so that making them is not measured. Yields its URL."""
-    with _server("infra.exchange", "--weight-limit", "0", "--tick-ms", "0", *flags) as url:
+    with _server("infra.fake_exchange", "--weight-limit", "0", "--tick-ms", "0", *flags) as url:
         yield url
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from handler.record import Record
-from handler.times import format_time, parse_time
+from handler.slots import format_timestamp, parse_timestamp
 
-START = parse_time("2024-01-01T00:00:00Z")
+START = parse_timestamp("2024-01-01T00:00:00Z")
 MINUTE, DAY = 60, 86_400
 BATCH = 25
 
@@ -22,7 +22,7 @@ def records(symbol: str, step: int = 1) -> Iterator[Record]:
     while True:
         values = [round(chance.random(), 6) for _ in range(6)]
         yield Record(
-            format_time(START + number * step * MINUTE + 3),
+            format_timestamp(START + number * step * MINUTE + 3),
             symbol,
             round(chance.uniform(-1, 1), 6),
             round(chance.uniform(0, 1e6), 6),

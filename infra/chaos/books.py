@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from handler.times import parse_time
+from handler.slots import parse_timestamp
 from infra.chaos.oracle import agrees, plain, same
 
 Key = tuple[str, int]
@@ -134,10 +134,10 @@ def _check_values(record: dict[str, Any], bodies: Mapping[tuple[str, int], set[b
 def _by_key(items: list[dict[str, Any]], interval: int, books: Books) -> dict[Key, dict[str, Any]]:
     found = {}
     for item in map(plain, items):
-        key = item["series"], parse_time(item["slot"])
+        key = item["series"], parse_timestamp(item["slot"])
         if (
             item["series"] != f"{item['symbol']}#{item['levels']}"
-            or parse_time(item["timestamp"]) // interval * interval != key[1]
+            or parse_timestamp(item["timestamp"]) // interval * interval != key[1]
         ):
             books.problems.append(f"an item is stored under another key than its own: {key}")
         found[key] = item

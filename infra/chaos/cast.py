@@ -13,7 +13,7 @@ from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
 from infra.chaos.runner_ledger import Ledger, Life
 from infra.chaos.stage import Stage, create_table, faults, load, with_password
-from infra.exchange import Exchange
+from infra.fake_exchange import Exchange
 
 SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 

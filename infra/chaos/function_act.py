@@ -16,7 +16,7 @@ from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
 from infra.chaos.runner_acts import STORM
 from infra.chaos.stage import Stage, create_table, faults, load, wait_until, with_password
-from infra.exchange import Exchange
+from infra.fake_exchange import Exchange
 
 SYMBOLS, LEVELS = SIX[:4], 5
 ROUND_SECONDS = 8

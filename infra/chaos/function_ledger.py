@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handler.times import parse_time
+from handler.slots import parse_timestamp
 from infra.chaos.books import Outcome
 from infra.chaos.reasons import DOWN, understand
 
@@ -74,7 +74,7 @@ class FunctionLedger:
     def _line(self, line: str, found: dict[tuple[str, int], list[Outcome]], *, ended: bool) -> None:
         values = json.loads(line)
         if "obi" in values:
-            key = f"{values['symbol']}#{values['levels']}", parse_time(values["timestamp"])
+            key = f"{values['symbol']}#{values['levels']}", parse_timestamp(values["timestamp"])
             found[values["symbol"], values["levels"]].append(Outcome(key, line=line, unheard=not ended))
         elif "_aws" in values:
             stored, duplicates = (int(sum(values.get(count, [0]))) for count in _COUNTS)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from infra.chaos.processes import Program
 from infra.chaos.stage import Stage, create_table
-from infra.exchange import Exchange
+from infra.fake_exchange import Exchange
 
 PIECES = (
     *(b"[", b'{"a":', b'{"timestamp":', b'"{\\"timestamp\\":', b'{"timestamp":[', b'{"timestamp":"', b'{"bids":['),

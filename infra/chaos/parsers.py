@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from handler.answer import classify_response
-from handler.asked import ENVIRONMENT, Asked
 from handler.book import Book, measure
-from handler.commands.history import FLAGS as HISTORY_FLAGS
-from handler.commands.history import Query
-from handler.commands.sample import FLAGS as SAMPLE_FLAGS
-from handler.depth_body import parse_depth
-from handler.errors import InvalidBook, UsageError
-from handler.flags import Parser
-from handler.invocation import asked_slots
-from handler.lines import records_in
-from handler.record import DamagedRecord, Record
+from handler.cli.history import FLAGS as HISTORY_FLAGS
+from handler.cli.history import Query
+from handler.cli.parser import Parser
+from handler.cli.sample import FLAGS as SAMPLE_FLAGS
+from handler.errors import InvalidBook, InvalidRecord, InvalidTimestamp, UsageError
+from handler.exchanges.binance import classify_response, parse_depth
+from handler.invocation import slots_for_event
+from handler.options import OPTIONS, Options
+from handler.record import Record
 from handler.settings import Settings
-from handler.times import NoTime, format_time, read_moment
+from handler.slots import format_timestamp, parse_moment
+from handler.stores.log_lines import records_in
 
+VARIABLES = [option.variable for option in OPTIONS.values() if option.variable]
 NOW = 1_795_262_400.0
 LINE = (
     b'{"timestamp":"2026-11-22T10:00:00Z","symbol":"BTCUSDT","obi":0.153847,"notional_bid":150000.5,'
@@ -75,18 +75,18 @@ def _event(data: bytes) -> None:
         event = json.loads(data)
     except (ValueError, RecursionError):
         event = data.decode(errors="replace")
-    for slot in asked_slots(event, 60, NOW):
-        format_time(slot)
+    for slot in slots_for_event(event, 60, NOW):
+        format_timestamp(slot)
 
 
 def _moment(data: bytes) -> None:
-    format_time(read_moment(data.decode(errors="surrogateescape"), NOW))
+    format_timestamp(parse_moment(data.decode(errors="surrogateescape"), NOW))
 
 
 def _history(data: bytes) -> None:
     flags = Parser(" history", "", HISTORY_FLAGS).read(data.decode(errors="surrogateescape").split("\n"))
-    query = Query.read(Asked(flags, {}), NOW)
-    format_time(query.since), format_time(query.until)
+    query = Query.read(Options(flags, {}), NOW)
+    format_timestamp(query.since), format_timestamp(query.until)
 
 
 def _flags(data: bytes) -> None:
@@ -96,7 +96,7 @@ def _flags(data: bytes) -> None:
 
 def _environment(data: bytes) -> None:
     words = data.decode(errors="surrogateescape").split("\n")
-    Settings.read({}, {"OBI_SYMBOLS": "BTC"} | dict(zip(ENVIRONMENT.values(), words, strict=False)))
+    Settings.read({}, {"OBI_SYMBOLS": "BTC"} | dict(zip(VARIABLES, words, strict=False)))
 
 
 TARGETS: dict[str, Target] = {
@@ -110,7 +110,7 @@ TARGETS: dict[str, Target] = {
             b'400 x\r\n{"code":1}',
         ),
     ),
-    "JSON line": Target(_line, (DamagedRecord,), (LINE,)),
+    "JSON line": Target(_line, (InvalidRecord,), (LINE,)),
     "log line": Target(
         _log,
         (),
@@ -119,7 +119,9 @@ TARGETS: dict[str, Target] = {
     "event": Target(
         _event, (UsageError,), (b'{"scheduled_time":"2026-11-22T10:00:00Z"}', b'{"time":"0001-01-01T00:00:00+14:00"}')
     ),
-    "--since": Target(_moment, (NoTime,), (b"24h", b"2026-11-22T10:00:00+01:00", b"2026-11-22", b"999999999w")),
+    "--since": Target(
+        _moment, (InvalidTimestamp,), (b"24h", b"2026-11-22T10:00:00+01:00", b"2026-11-22", b"999999999w")
+    ),
     "history's flags": Target(_history, (UsageError,), (b"--symbol\nBTC\n--since\n7d\n--until\n2026-11-22",)),
     "flags": Target(
         _flags,

@@ -7,7 +7,7 @@ from infra.chaos.books import Books
 from infra.chaos.cast import SIX, Cast
 from infra.chaos.stage import Stage, wait_until
 from infra.chaos.stdout_acts import expect, full_disk, slow_reader
-from infra.exchange.plan import PASSING
+from infra.fake_exchange.plan import PASSING
 
 STORM = (
     *(name for name in PASSING if name != "429"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from handler.times import parse_time
+from handler.slots import parse_timestamp
 from infra.chaos.books import Outcome
 from infra.chaos.reasons import CLOCK_SET, CLOSED, DOWN, HELD_UP, Said, understand
 
@@ -102,7 +102,7 @@ class Ledger:
         return slots
 
     def _slot(self, record: dict[str, Any]) -> int:
-        return parse_time(record["timestamp"]) // self.interval * self.interval
+        return parse_timestamp(record["timestamp"]) // self.interval * self.interval
 
     def _enter_tick(
         self, slot: int, tick: list[dict[str, Any]], reasons: dict[str, deque[str]], *, last: bool, closed: bool

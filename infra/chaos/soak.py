@@ -15,13 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from handler.binance import Binance
-from handler.delivery import Delivery
-from handler.dynamodb import dynamodb_client
+from handler.exchanges import binance_spot
+from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.runner import Runner
 from handler.sampler import Sampler
-from handler.table import Table
+from handler.sinks import RecordWriter
+from handler.stores.dynamodb import dynamodb_client
+from handler.stores.table import Table
 from infra.chaos.processes import AWS, free_port, listening
 from infra.chaos.sizes import Size, flat, growth, size
 
@@ -71,8 +72,8 @@ class Soak:
         clock = SimulatedClock()
         self._clock = clock
         table = Table("soak", client=dynamodb_client(attempts=1), clock=clock)
-        self._delivery = Delivery(record, detail=True, store=table)
-        exchange = Binance((exchange_url,), connections=len(SYMBOLS), clock=clock)
+        self._delivery = RecordWriter(record, detail=True, store=table)
+        exchange = DepthClient(binance_spot, (exchange_url,), connections=len(SYMBOLS), clock=clock)
         sampler = Sampler(exchange, SYMBOLS, (5, 20))
         self.runner = Runner(sampler, self._emit, interval_seconds=60, aligned=True, clock=clock)
 
@@ -89,7 +90,7 @@ def soak(ticks: int, seed: int) -> dict[str, float]:
     port, table = free_port(), free_port()
     faults = ("--fault-rate", "0.1", "--fault-seed", str(seed), "--faults", *FAULTS)
     with TemporaryDirectory() as folder:
-        exchange = ("infra.exchange", "--port", str(port), "--weight-limit", "0", *faults, "--symbols", *SYMBOLS)
+        exchange = ("infra.fake_exchange", "--port", str(port), "--weight-limit", "0", *faults, "--symbols", *SYMBOLS)
         stand_in = ("infra.chaos.forgetful", str(table), str(seed))
         with (
             listening(Path(folder) / "exchange", port, *exchange),

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handler.record import DamagedRecord, Record
+from handler.errors import InvalidRecord
+from handler.record import Record
 
 _START = b'{"timestamp":"'
 _TIMESTAMP = slice(len(_START), len(_START) + len("2026-11-22T10:00:00Z"))
@@ -34,7 +35,7 @@ class Journal:
         for line in reversed(newest):
             try:
                 record = Record.from_line(line.decode("utf-8", "replace"))
-            except DamagedRecord:
+            except InvalidRecord:
                 self._hashes.discard(hash(line))
                 continue
             records.append(record)

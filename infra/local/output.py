@@ -7,7 +7,8 @@ import select
 import sys
 from collections.abc import Callable
 
-from handler.record import DamagedRecord, Record
+from handler.errors import InvalidRecord
+from handler.record import Record
 
 
 class RecordOutput(io.TextIOBase):
@@ -28,7 +29,7 @@ class RecordOutput(io.TextIOBase):
     def _write_line(self, line: str) -> None:
         try:
             record = Record.from_line(line)
-        except DamagedRecord:
+        except InvalidRecord:
             if line and not _is_metrics(line):
                 print(line, file=sys.stderr)
             return

@@ -12,11 +12,11 @@ from typing import Any
 
 import boto3
 
-from handler.errors import HandlerError
-from handler.record import DamagedRecord, Item, Record
+from handler.errors import HandlerError, InvalidRecord
+from handler.record import Item, Record
 from handler.settings import Settings
-from handler.times import format_time
-from infra.exchange import Exchange
+from handler.slots import format_timestamp
+from infra.fake_exchange import Exchange
 from infra.local import state
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
@@ -84,7 +84,7 @@ class Keeper:
         for item in items:
             try:
                 records.append(Record.from_item(item))
-            except DamagedRecord:  # whoever put it knows what it is
+            except InvalidRecord:  # whoever put it knows what it is
                 continue
         self._append(records)
         before, self._stored = self._stored, self._stored + len(records)
@@ -174,7 +174,7 @@ def run_schedule(keeper: Keeper, interval_seconds: int) -> None:
         while True:
             now = time.time()
             # the schedule's event asks for the slots that begin in its minute, and the first record is to come now
-            event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_time(now)}
+            event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_timestamp(now)}
             first = False
             try:
                 lambda_handler(event, Context(time.monotonic() + TIMEOUT_SECONDS))

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BOOK
+from support.fakes import BOOK
 
 from deploy.tools import ROOT, build, template, transformed
-from infra.exchange import Exchange
+from infra.fake_exchange import Exchange
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers import AWS, free_port, running
+from support.servers import AWS, free_port, running
 
 from deploy.tools import PATIENCE_SECONDS, RUNTIME, interface_emulator
 

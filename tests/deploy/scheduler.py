@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from handler.times import format_time
+from handler.slots import format_timestamp
 
 
 def rendered(text: str, now: float) -> str:
     """The input with its placeholders filled in; a schedule's time is the minute that it was due."""
-    due = format_time(now // 60 * 60)
+    due = format_timestamp(now // 60 * 60)
     return text.replace("<aws.scheduler.scheduled-time>", due).replace("<aws.scheduler.execution-id>", "execution-1")
 
 

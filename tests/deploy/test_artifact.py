@@ -69,7 +69,10 @@ def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
 
 
 def test_it_needs_nothing_that_is_not_in_it(artifact: Path) -> None:
-    code = "import handler.app, handler.dynamodb as d; d.dynamodb_client(); print(handler.__file__, d.boto3.__file__)"
+    code = (
+        "import handler.app, handler.stores.dynamodb as d; d.dynamodb_client();"
+        " print(handler.__file__, d.boto3.__file__)"
+    )
     printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(artifact))
     assert printed.split() == [f"{artifact}/handler/__init__.py", f"{artifact}/boto3/__init__.py"]
 

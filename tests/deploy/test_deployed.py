@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from listening import assert_only_loopback
-from servers import AWS, aws_client, free_port, running
+from support.listening import assert_only_loopback
+from support.servers import AWS, aws_client, free_port, running
 
 from deploy.emulator import emulate
 from deploy.scheduler import rendering
 from deploy.tools import MINISTACK, ROOT, SAM, run
 from handler.record import Record
-from handler.times import parse_time
-from infra.exchange import Exchange
+from handler.slots import parse_timestamp
+from infra.fake_exchange import Exchange
 
 STACK = "proof"
 LONGEST_WAIT_SECONDS = 150.0
@@ -164,7 +164,7 @@ def test_the_schedule_fills_the_table_by_itself(
             assert time.monotonic() < give_up, "the schedule did not fire"
             time.sleep(0.5)
     (slot,) = _slots(clients, outputs) - before
-    assert parse_time(slot) % 60 == 0
+    assert parse_timestamp(slot) % 60 == 0
 
 
 def _slots(clients: Clients, outputs: dict[str, str]) -> set[str]:

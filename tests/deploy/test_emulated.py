@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BOOK
-from listening import assert_only_loopback
-from servers import aws_client, create_table, moto
+from support.fakes import BOOK
+from support.listening import assert_only_loopback
+from support.servers import aws_client, create_table, moto
 
 from deploy.emulator import Emulator, emulate
 from deploy.tools import RUNTIME
 from handler.record import Record
-from handler.times import format_time
-from infra.exchange import Exchange
+from handler.slots import format_timestamp
+from infra.fake_exchange import Exchange
 
 StartFunction = Callable[..., Emulator]
 
@@ -59,7 +59,7 @@ def this_minute() -> dict[str, str]:
     """The schedule's event for the running minute, or for the next one where too little of it is left for a test."""
     if (late := time.time() % 60) > 45:
         time.sleep(60 - late)
-    return {"scheduled_time": format_time(time.time() // 60 * 60), "execution_id": "e-1"}
+    return {"scheduled_time": format_timestamp(time.time() // 60 * 60), "execution_id": "e-1"}
 
 
 def test_it_runs_on_the_python_of_lambda(sam_template: Any) -> None:

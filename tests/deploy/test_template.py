@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.tools import ROOT
-from handler.asked import ENVIRONMENT
+from handler.options import OPTIONS
 from infra import cost
 
 Resources = dict[str, Any]
@@ -123,7 +123,9 @@ def test_a_new_account_can_deploy_it(resources: Resources) -> None:
 
 def test_every_variable_of_the_function_is_one_that_it_reads(resources: Resources) -> None:
     variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
-    assert variables.keys() - {"POWERTOOLS_METRICS_DISABLED"} == set(ENVIRONMENT.values())
+    assert variables.keys() - {"POWERTOOLS_METRICS_DISABLED"} == {
+        option.variable for option in OPTIONS.values() if option.variable
+    }
 
 
 def test_the_log_is_kept_for_as_long_as_asked_and_takes_record_lines(resources: Resources) -> None:

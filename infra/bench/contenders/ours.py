@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from handler import garbage
-from handler.binance import Binance
-from handler.delivery import Delivery
+from handler import bootstrap
+from handler.exchanges import binance_spot
+from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.sampler import Sampler
+from handler.sinks import RecordWriter
 from infra.bench.contender import run
 
 PATIENCE_SECONDS = 60.0
@@ -24,7 +25,7 @@ class Ours:
         self._sink = os.open(os.devnull, os.O_WRONLY)
         self._table = lru_cache(self._make_table)
         self._sampler = lru_cache(maxsize=64)(self._make_sampler)
-        garbage.collect_again()  # as the runner does once it is loaded
+        bootstrap.resume_garbage_collection()  # as the runner does once it is loaded
 
     def samples(self, symbol: str, levels: int, count: int) -> list[str]:
         """Ticks of one pair, printed."""
@@ -49,7 +50,7 @@ class Ours:
         if fresh:
             self._sampler.cache_clear()
         sampler = self._sampler(tuple(symbols) or (symbol,), levels)
-        delivery = Delivery(self._write, detail=False, store=self._table() if store else None)
+        delivery = RecordWriter(self._write, detail=False, store=self._table() if store else None)
         for _ in range(count):
             records: list[Record] = []
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -64,14 +65,14 @@ class Ours:
         os.write(self._sink, f"{text}\n".encode())
 
     def _make_sampler(self, symbols: tuple[str, ...], levels: int) -> Sampler:
-        return Sampler(Binance((self._url,), connections=len(symbols)), symbols, (levels,))
+        return Sampler(DepthClient(binance_spot, (self._url,), connections=len(symbols)), symbols, (levels,))
 
     def _make_table(self) -> Any:
-        from handler.dynamodb import dynamodb_client
-        from handler.table import Table
+        from handler.stores.dynamodb import dynamodb_client
+        from handler.stores.table import Table
 
         table = Table("obi", client=dynamodb_client(attempts=1))
-        garbage.collect_again()
+        bootstrap.resume_garbage_collection()
         return table
 
 

@@ -1,0 +1,44 @@
+"""Puts the parts together: the only module that chooses an exchange, a sampler and a store for the given settings."""
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from handler.exchanges.client import DepthClient
+from handler.sampler import Sampler
+from handler.settings import Settings
+
+if TYPE_CHECKING:
+    from handler.stores.table import Table
+
+BOOK_OBJECTS = 20_000
+"""More objects than one book of 5000 levels consists of: garbage is not collected while it is read."""
+
+
+def build_exchange(settings: Settings) -> DepthClient:
+    """The exchange's market, with a connection for each pair."""
+    hints = {pair.symbol: pair.hint for pair in settings.pairs if pair.hint}
+    return DepthClient(settings.market, settings.base_urls, connections=len(settings.pairs), hints=hints)
+
+
+def build_sampler(settings: Settings, exchange: DepthClient) -> Sampler:
+    """A sampler of every pair at every depth."""
+    return Sampler(exchange, settings.symbols, settings.levels)
+
+
+def build_table(settings: Settings, client: Any) -> "Table":
+    """The table of the settings, which must name one."""
+    from handler.stores.table import Table  # boto3 more than doubles the start-up time of those who do not store
+
+    return Table(
+        settings.required_table,
+        interval_seconds=settings.interval_seconds,
+        retention_days=settings.retention_days,
+        client=client,
+    )
+
+
+def resume_garbage_collection() -> None:
+    """Collect garbage again, which the entry points disable while modules are loaded: what is loaded is not garbage."""
+    gc.freeze()
+    gc.set_threshold(BOOK_OBJECTS)
+    gc.enable()

@@ -1,0 +1,45 @@
+"""The command line: which command, exit codes, and what goes to stdout and what to stderr."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+
+from handler.cli import ExitCode
+from handler.cli.parser import HelpRequested
+from handler.cli.streams import log_to_stderr, print_message, write_line
+from handler.errors import HandlerError, UsageError
+from handler.secret_values import hide_credentials
+
+COMMANDS = ("history", "load")
+"""Words that name a command as the first argument; without one it is `sample`."""
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    """Run the command line; returns the exit code. Only KeyboardInterrupt passes through."""
+    hide_credentials(environment, argv)
+    log_to_stderr()
+    try:
+        return _run(argv, environment)
+    except UsageError as error:
+        return _fail(error, ExitCode.USAGE)
+    except HandlerError as error:
+        return _fail(error, ExitCode.FAILURE)
+    except BrokenPipeError:
+        return ExitCode.OK
+    except OSError as error:
+        return _fail(f"{error.filename or 'stdout'}: {error.strerror}", ExitCode.FAILURE)
+
+
+def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    name, rest = (argv[0], argv[1:]) if argv and argv[0] in COMMANDS else ("sample", argv)
+    run: Callable[..., int] = import_module(f"handler.cli.{name}").run
+    try:
+        return run(rest, environment, write_line)
+    except HelpRequested as request:
+        write_line(request.text)
+        return ExitCode.OK
+
+
+def _fail(message: object, code: int) -> int:
+    print_message(message)
+    return code

@@ -1,0 +1,65 @@
+"""`python -m handler --symbol BTC`: measure once per interval, print, and store if there is a table."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from handler import bootstrap
+from handler.cli import ExitCode, Write
+from handler.cli.parser import Parser
+from handler.options import Options
+from handler.record import Record
+from handler.runner import Runner
+from handler.settings import Settings, read_count
+from handler.sinks import BackgroundWriter, RecordWriter, storable
+
+STORE_SECONDS = 30.0
+"""How long storing is retried, in parallel with sampling, before a line is logged as not stored."""
+
+FLAGS = (
+    "--symbol",
+    "--levels",
+    "--interval_seconds",
+    "--count",
+    "--quote",
+    "--detail",
+    "--base-url",
+    "--table",
+    "--retention-days",
+)
+
+OTHER_COMMANDS = """\
+other commands:
+  python -m handler history --help    what the table holds, as lines, CSV, a table or a picture; and its gaps
+  python -m handler load --help       put printed records into the table
+"""
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
+    """Measure the order book imbalance of pairs once per interval and print each as one line of JSON."""
+    flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHER_COMMANDS).read(argv)
+    settings = Settings.read(flags, environment)
+    max_ticks = read_count(Options(flags, environment))
+    sampler = bootstrap.build_sampler(settings, bootstrap.build_exchange(settings))
+    printer = RecordWriter(write, detail=flags["--detail"] is not None)
+    with _background_writer(settings) as background:
+
+        def emit(records: list[Record]) -> None:
+            deadline = time.monotonic() + STORE_SECONDS
+            if background:  # before they are printed, so that no interrupt comes between
+                background.put(storable(records), deadline)
+            printer.deliver(records, deadline)
+
+        runner = Runner(sampler, emit, interval_seconds=settings.interval_seconds, aligned=settings.table is not None)
+        bootstrap.resume_garbage_collection()
+        measured = runner.run(max_ticks)
+    is_stored = background is None or not background.failed
+    return ExitCode.OK if measured and is_stored else ExitCode.FAILURE
+
+
+def _background_writer(settings: Settings) -> AbstractContextManager[BackgroundWriter | None]:
+    if settings.table is None:
+        return nullcontext()
+    from handler.stores.credentials import RenewingClient  # boto3 more than doubles the start-up time
+
+    return BackgroundWriter(bootstrap.build_table(settings, RenewingClient()))

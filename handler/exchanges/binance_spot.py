@@ -1,0 +1,43 @@
+"""Binance's spot market: hosts, path, limits and weights. Pure.
+
+Facts: binance-spot-api-docs, rest-api.md, "General API Information", "Order book" and "IP Limits".
+"""
+
+from urllib.parse import quote
+
+from handler.exchanges.binance import classify_response, used_weight
+from handler.exchanges.binance_pairs import read_pair, read_quote
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "MAX_LEVELS",
+    "REGION_ADVICE",
+    "WEIGHT_PER_MINUTE",
+    "classify_response",
+    "depth_url",
+    "read_pair",
+    "read_quote",
+    "request_weight",
+    "used_weight",
+]
+
+DEFAULT_BASE_URL = "https://data-api.binance.vision"
+"""Public market data without a key, also for US regions, where api.binance.com answers 451 (ccxt issue 15893)."""
+
+MAX_LEVELS = 5000
+"""Levels of each side that one request can return."""
+
+WEIGHT_PER_MINUTE = 6000
+"""Request weight that one IP address may use in a clock minute."""
+
+REGION_ADVICE = f"use --base-url {DEFAULT_BASE_URL}, which serves public data to all regions, or run in another region"
+
+
+def request_weight(levels: int) -> int:
+    """What a depth request of so many levels counts against WEIGHT_PER_MINUTE."""
+    return next(weight for top, weight in ((100, 5), (500, 25), (1000, 50), (MAX_LEVELS, 250)) if levels <= top)
+
+
+def depth_url(base_url: str, symbol: str, levels: int) -> str:
+    """The URL of the top levels of a pair's book."""
+    return f"{base_url}/api/v3/depth?symbol={quote(symbol, safe='')}&limit={levels}"

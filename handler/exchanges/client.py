@@ -1,0 +1,125 @@
+"""Fetches the depth of one pair over HTTP, from whichever host responds, before a deadline."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+
+from handler.book import Book, Snapshot
+from handler.clock import SYSTEM, Clock, backoff_seconds
+from handler.errors import BookUnavailable, RateLimited, RequestFailed, RequestRejected
+from handler.exchanges.freshness import FreshnessLog
+from handler.exchanges.hosts import Host, Hosts
+from handler.exchanges.http import HttpClient
+from handler.exchanges.market import Market
+from handler.exchanges.responses import NoBook, RegionBlocked, Rejected, Retry, RetryAfter
+from handler.failure_log import FailureLog
+
+PATIENCE_SECONDS = 1.0
+"""How long a host fails before that is logged: most failures are over after a retry."""
+MAX_TRY_SECONDS = 10.0
+MIN_TRY_SECONDS = 0.25
+"""Near the deadline, a try has half of the remaining time, which leaves room for a retry."""
+
+log = logging.getLogger(__name__)
+
+
+class DepthClient:
+    """The order books of one market. Threads share it: its connections, and what its hosts responded.
+
+    `hints` are added to the rejection of a symbol.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        base_urls: tuple[str, ...],
+        *,
+        connections: int = 1,
+        hints: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.used_weight: int | None = None
+        """How much of the request weight of this minute our address has used, as the last response says."""
+        self._market = market
+        self._hosts = Hosts(base_urls, market.REGION_ADVICE)
+        self._http = HttpClient(connections)
+        self._hints = hints or {}
+        self._freshness = FreshnessLog()
+        self._failures = FailureLog(log, clock, PATIENCE_SECONDS)
+        self._clock = clock
+        self._random = random
+
+    def depth(self, symbol: str, levels: int, deadline: float) -> Snapshot:
+        """Fetch the top levels of a pair's book before `deadline` (monotonic clock).
+
+        Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last failure.
+        """
+        failures: dict[Host, str] = {}
+        retries = 0
+        while True:
+            now = self._clock.monotonic()
+            host = self._hosts.current(now)
+            if now < host.cooldown_until:
+                self._wait_for_cooldown(symbol, host, deadline)
+            elif host in failures:  # and so has every other host that may be requested from
+                pause = backoff_seconds(retries, self._random())
+                if now + pause >= deadline:
+                    raise BookUnavailable(f"{symbol}: no book before its slot was over ({host.name}: {failures[host]})")
+                self._clock.sleep(pause)
+                failures.clear()
+                retries += 1
+            else:
+                response = self._request(host, symbol, levels, deadline)
+                if isinstance(response, Snapshot):
+                    self._failures.succeeded(host.name)
+                    return response
+                if isinstance(response, Retry):
+                    failures[host] = response.reason
+                    self._failures.failed(host.name, response.reason, began=now)
+                self._react(symbol, host, response)
+
+    def _react(self, symbol: str, host: Host, response: NoBook) -> None:
+        """Do what a response without a book asks for. Raises RequestRejected."""
+        now = self._clock.monotonic()
+        match response:
+            case Rejected(reason):
+                hint = f" ({self._hints[symbol]})" if symbol in self._hints else ""
+                raise RequestRejected(f"{symbol}: {host.name} rejects it: {reason}{hint}")
+            case RetryAfter(seconds, reason, is_banned):
+                self._hosts.cool_down(host, now + seconds, reason, is_banned=is_banned)
+            case RegionBlocked():
+                self._hosts.block(host)
+            case Retry(reason):
+                log.debug("%s: %s: %s", symbol, host.name, reason)
+                self._hosts.fail_over(host, now)
+
+    def _wait_for_cooldown(self, symbol: str, host: Host, deadline: float) -> None:
+        seconds = host.cooldown_until - self._clock.monotonic()
+        if host.cooldown_until >= deadline:
+            raise RateLimited(f"{symbol}: {host.name}: {host.cooldown_reason}, no request for another {seconds:.0f} s")
+        if seconds >= PATIENCE_SECONDS:
+            self._failures.failed(host.name, host.cooldown_reason, began=float("-inf"))
+        self._clock.sleep(seconds)
+
+    def _request(self, host: Host, symbol: str, levels: int, deadline: float) -> Snapshot | NoBook:
+        """One try, which ends by the deadline. A kept connection that the host had closed does not count as one."""
+        url = self._market.depth_url(host.base_url, symbol, levels)
+        while (remaining := deadline - (sent := self._clock.monotonic())) > 0:
+            seconds = min(remaining, max(remaining / 2, MIN_TRY_SECONDS), MAX_TRY_SECONDS)
+            try:
+                response = self._http.get(url, seconds)
+            except RequestFailed as error:
+                if error.is_stale:
+                    continue
+                return Retry(str(error))
+            received, received_at = self._clock.monotonic(), self._clock.time()
+            self.used_weight = self._market.used_weight(response.headers) or self.used_weight
+            book = self._market.classify_response(*response, now=received_at)
+            if not isinstance(book, Book):
+                return book  # also when it is late: a ban holds
+            if received >= deadline:
+                return Retry("answered after the slot was over")
+            self._freshness.note(symbol, host.name, response.headers, book.last_update_id, received)
+            return Snapshot(book, host.name, received_at, (received - sent) * 1000)
+        return Retry("no time was left")

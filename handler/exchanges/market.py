@@ -1,0 +1,41 @@
+"""What a market's module provides. One without HTTP, so that every command can check a request against it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from handler.book import Book
+from handler.exchanges import binance_spot
+from handler.exchanges.binance_pairs import Pair
+from handler.exchanges.responses import NoBook
+
+
+class Market(Protocol):
+    """The facts of one market of one exchange. Its modules, such as `binance_spot`, have these names."""
+
+    DEFAULT_BASE_URL: str
+    MAX_LEVELS: int
+    WEIGHT_PER_MINUTE: int
+    REGION_ADVICE: str
+    """What to do where every host answers 451."""
+
+    def request_weight(self, levels: int, /) -> int:
+        """What a request of so many levels counts against WEIGHT_PER_MINUTE."""
+
+    def depth_url(self, base_url: str, symbol: str, levels: int, /) -> str:
+        """The URL of the top levels of a pair's book."""
+
+    def classify_response(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Book | NoBook:
+        """The book that a response has, or what to do; `now` is the wall clock in epoch seconds."""
+
+    def used_weight(self, headers: Mapping[str, str], /) -> int | None:
+        """How much of the request weight of this minute our address has used, if the response says so."""
+
+    def read_quote(self, word: str, name: str, /) -> str:
+        """A quote asset. Raises UsageError with the name of the flag."""
+
+    def read_pair(self, word: str, quote: str, name: str, /) -> Pair:
+        """The pair that a word means. Raises UsageError with the name of the flag."""
+
+
+MARKETS: dict[str, Market] = {"spot": binance_spot}
+DEFAULT_MARKET = "spot"

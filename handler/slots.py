@@ -1,0 +1,144 @@
+"""Timestamps as text, the slots that they belong to, the ticks of a schedule, and gaps. Pure: no clock."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from math import ceil
+from typing import NamedTuple
+
+from handler.errors import InvalidTimestamp
+
+_AGO = re.compile(r"([0-9]{1,9})([smhdw])")
+_ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
+"""The forms of ISO 8601 that are read. `fromisoformat` alone takes any character between date and time, digits too."""
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
+SETTLING_SECONDS = 300
+"""After its end a slot may still be stored for so long: storing is retried, and a late event is sampled late."""
+MAX_EPOCH_SECONDS = 253_402_300_799
+"""The last second that is written with a year of four digits."""
+
+
+def format_timestamp(epoch_seconds: float) -> str:
+    """A moment as records write it: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
+    return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_timestamp(text: str) -> int:
+    """Read what `format_timestamp` wrote, into epoch seconds. Raises InvalidTimestamp for any other way to write it."""
+    moment = parse_iso_time(text)
+    if format_timestamp(moment) != text:
+        raise InvalidTimestamp(f"{text!r:.100} is not written as YYYY-MM-DDThh:mm:ssZ")
+    return int(moment)
+
+
+def parse_iso_time(text: str) -> float:
+    """Read an ISO 8601 time with its zone, into epoch seconds. Raises InvalidTimestamp."""
+    try:
+        moment = _from_iso(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidTimestamp(f"{text!r:.100} is not a time") from error
+    if moment.tzinfo is None:
+        raise InvalidTimestamp(f"{text!r:.100} has no zone: put Z behind it for UTC")
+    if not 0 <= moment.timestamp() <= MAX_EPOCH_SECONDS:
+        raise InvalidTimestamp(f"{text!r:.100} is not from 1970 to 9999")
+    return moment.timestamp()
+
+
+def parse_moment(text: str, now: float) -> float:
+    """Read `90m`, `24h` or `7d` before now, or an ISO 8601 time, UTC where it has no zone. Raises InvalidTimestamp.
+
+    A bare number is refused, since it may be meant as an epoch time or lack its unit; 20261122 is a date since 1970.
+    No record is older than 1970 or younger than 9999, so what lies beyond means the same as these.
+    """
+    return min(max(_parse_moment(text, now), 0), MAX_EPOCH_SECONDS)
+
+
+def _parse_moment(text: str, now: float) -> float:
+    if ago := _AGO.fullmatch(text):
+        return now - int(ago[1]) * _SECONDS[ago[2]]
+    if text.isdecimal() and not (len(text) == 8 and text >= "1970"):
+        raise InvalidTimestamp(f"{text!r:.100} is a bare number: {_EXAMPLES}")
+    try:
+        moment = _from_iso(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise InvalidTimestamp(f"{text!r:.100} is not a time: {_EXAMPLES}") from error
+
+
+def _from_iso(text: str) -> datetime:
+    if not _ISO.fullmatch(text):
+        raise ValueError("not in a form of ISO 8601 that has a separator between date and time")
+    return datetime.fromisoformat(text)
+
+
+def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
+    """The start of the interval that a moment belongs to; intervals are counted from the epoch."""
+    return int(epoch_seconds // interval_seconds) * interval_seconds
+
+
+def slots_of_minute(epoch_seconds: float, interval_seconds: int) -> range:
+    """The slots that start in the minute of a moment, from the one that the moment belongs to."""
+    minute = slot_start(epoch_seconds, 60)
+    first_of_minute = -(-minute // interval_seconds) * interval_seconds
+    return range(max(slot_start(epoch_seconds, interval_seconds), first_of_minute), minute + 60, interval_seconds)
+
+
+class Tick(NamedTuple):
+    """One turn of a schedule: its number, and the moments (seconds, on the caller's clock) it starts and ends."""
+
+    number: int
+    start: float
+    end: float
+
+
+def next_tick(now: float, interval_seconds: int, origin: float = 0.0, last: Tick | None = None) -> Tick:
+    """The tick to run next, of those that start at origin + n × interval: the running one, unless it was the last.
+
+    A tick starts where multiplication puts it, so lateness never adds up; ticks that are over are not caught up with.
+    Where the clock was set back, by more than rounding or a tick, the tick that is running now runs again.
+    """
+    number = int((now - origin) // interval_seconds)
+    if last is not None and last.number - 1 <= number <= last.number:
+        number = last.number + 1
+    start = origin + number * interval_seconds
+    return Tick(number, start, start + interval_seconds)
+
+
+def skipped_ticks(tick: Tick, last: Tick | None) -> int:
+    """How many ticks were skipped between two that ran, one after the other."""
+    return max(tick.number - last.number - 1, 0) if last else 0
+
+
+class Gap(NamedTuple):
+    """Neighbouring slots without a record: those in [since, until), epoch seconds."""
+
+    since: int
+    until: int
+
+
+def complete_slots(since: float, until: float, now: float, interval_seconds: int) -> range:
+    """The slots in [since, until) that ended at least SETTLING_SECONDS ago: later ones may yet be filled."""
+    first, last = (ceil(moment / interval_seconds) * interval_seconds for moment in (since, until))
+    settled = slot_start(now - SETTLING_SECONDS, interval_seconds)
+    return range(first, max(first, min(last, settled)), interval_seconds)
+
+
+def measured_slots(expected: range, first_record: int) -> range:
+    """Those of the expected slots that are not before a series' first record: nothing was measured until then."""
+    start = -(-first_record // expected.step) * expected.step
+    return range(min(max(expected.start, start), expected.stop), expected.stop, expected.step)
+
+
+def find_gaps(present: Iterable[int], expected: range) -> Iterator[Gap]:
+    """The gaps between the slots that are present, which come in time order, and the ends of the expected ones."""
+    start = expected.start
+    for slot in present:
+        if slot not in expected:
+            continue
+        if slot > start:
+            yield Gap(start, slot)
+        start = slot + expected.step
+    end = expected.start + len(expected) * expected.step
+    if start < end:
+        yield Gap(start, end)

@@ -1,0 +1,1 @@
+"""Where records are kept: a DynamoDB table; and files and logs that contain them."""

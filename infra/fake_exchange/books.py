@@ -1,0 +1,110 @@
+"""Order books out of nothing: (seed, symbol, step) → book, always the same one. Pure.
+
+A market is a ladder of prices at which orders rest, and a walk: the place on the ladder where bids end and asks begin
+moves a little with every step. Near that place quantities change with every step, deeper down more slowly.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+
+from infra.fake_exchange.pairs import UNIT, Pair, pair_of
+
+Level = Sequence[str]
+"""Price and quantity as the exchange writes them, e.g. ("90000.01000000", "0.12300000")."""
+
+_WALK_STEPS = 4096
+_LIVELY_LEVELS = 20
+_LIVELY_STEPS = 50
+_POOL = 1021
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Bids descending, asks ascending. Levels are sent as they are, so a test may put anything into them."""
+
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    last_update_id: int = 1
+
+    def top(self, limit: int) -> "Book":
+        """The best `limit` levels of either side."""
+        return Book(self.bids[:limit], self.asks[:limit], self.last_update_id)
+
+
+class Market:
+    """The book of one pair at any step."""
+
+    def __init__(self, symbol: str, seed: int) -> None:
+        draw = random.Random(f"{seed}/{symbol}")
+        pair = pair_of(symbol)
+        bids = [price for price in accumulate(_gaps(draw, pair, pair.bid_levels, -1)) if price > 0]
+        asks = list(accumulate(_gaps(draw, pair, pair.ask_levels, 1)))
+        self._prices = [decimal(price) for price in (*reversed(bids), *asks)]
+        self._middles = _walk(draw, len(bids), min(len(bids), len(asks)) // 2)
+        self._quantities = _quantities(draw, pair, len(self._prices))
+        self._first_update_id, self._updates_per_step = draw.randrange(10**9, 10**11), draw.randint(1, 400)
+
+    def book(self, step: int, limit: int) -> Book:
+        """The best `limit` levels a side at this step (0, 1, 2 …)."""
+        middle = self._middles[step % _WALK_STEPS]
+        low, high = max(0, middle - limit), min(len(self._prices), middle + limit)
+        levels = list(zip(self._prices[low:high], self._quantities_at(step, low, middle, high), strict=True))
+        update_id = self._first_update_id + step * self._updates_per_step
+        return Book(levels[: middle - low][::-1], levels[middle - low :], update_id)
+
+    def _quantities_at(self, step: int, low: int, middle: int, high: int) -> Sequence[str]:
+        pool = self._quantities
+        slow, fast = (step // _LIVELY_STEPS * 7919) % _POOL, (step * 7919) % _POOL
+        near, far = max(low, middle - _LIVELY_LEVELS), min(high, middle + _LIVELY_LEVELS)
+        return pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
+
+
+@lru_cache(maxsize=1024)
+def market(symbol: str, seed: int) -> Market:
+    """The market of a pair, built once: it takes some milliseconds."""
+    return Market(symbol, seed)
+
+
+def decimal(units: int) -> str:
+    """Units of 1e-8 as the exchange writes them, with eight decimals."""
+    return f"{units // UNIT}.{units % UNIT:08d}"
+
+
+def render(book: Book) -> bytes:
+    """The body of `GET /api/v3/depth` (rest-api.md, "Order book")."""
+    return f'{{"lastUpdateId":{book.last_update_id},"bids":{_side(book.bids)},"asks":{_side(book.asks)}}}'.encode()
+
+
+def _side(levels: Sequence[Level]) -> str:
+    # Joining tuples in C: a book of 100 levels a side is rendered for every request that meets a new step.
+    return '[["' + '"],["'.join(map('","'.join, levels)) + '"]]' if levels else "[]"
+
+
+def _gaps(draw: random.Random, pair: Pair, levels: int, direction: int) -> list[int]:
+    """The first price of a side, then the distances from price to price, in units."""
+    mean_ticks = max(0.2, pair.price_units * pair.gap_bps / 10_000 / pair.tick_units)
+    ticks = [1 + int(draw.expovariate(1 / mean_ticks)) for _ in range(levels)]
+    # The best quotes are a tick apart on a busy pair.
+    ticks[0] = 1 if direction > 0 else 0
+    return [pair.price_units + direction * ticks[0] * pair.tick_units] + [
+        direction * tick * pair.tick_units for tick in ticks[1:]
+    ]
+
+
+def _walk(draw: random.Random, start: int, reach: int) -> list[int]:
+    """Where asks begin on the ladder, step by step: a random walk that ends where it began, so it can go on."""
+    path = list(accumulate(draw.choices(range(-3, 4), k=_WALK_STEPS)))
+    closed = [place - path[-1] * step // _WALK_STEPS for step, place in enumerate(path, 1)]
+    widest = max(max(closed), -min(closed))
+    return [start + (place * reach // widest if widest > reach else place) for place in closed]
+
+
+def _quantities(draw: random.Random, pair: Pair, levels: int) -> list[str]:
+    """Thin and thick levels: log-normal around some hundred dollars, in whole lots, one list to cut slices from."""
+    median_lots = 400 / pair.base_usd * UNIT / pair.lot_units
+    lots = (max(1, round(median_lots * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
+    pool = [decimal(lot * pair.lot_units) for lot in lots]
+    return pool * (2 + levels // _POOL)

@@ -1,0 +1,110 @@
+"""As much of HTTP/1.1 as a JSON API over keep-alive needs: heads read and written. Pure."""
+
+from base64 import urlsafe_b64encode
+from functools import lru_cache
+from gzip import compress
+from http import HTTPStatus
+from typing import NamedTuple
+from uuid import UUID
+
+from infra.fake_exchange.answers import Answer, Delivery
+
+
+class Request(NamedTuple):
+    """One request without its body. Header names are in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    keep_alive: bool
+    body_length: int
+
+
+def parse_head(head: bytes) -> Request | None:
+    """Read a request line and headers; None where they are none."""
+    lines = head.decode("latin-1").split("\r\n")
+    parts = lines[0].split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        return None
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    length = headers.get("content-length", "0")
+    if not length.isdecimal():
+        return None
+    keep_alive = headers.get("connection", "").lower() != "close" and parts[2] != "HTTP/1.0"
+    return Request(parts[0], parts[1], headers, keep_alive, int(length))
+
+
+class Circumstances(NamedTuple):
+    """What goes into a head besides the answer. `date` is the Date header's value, `token` 56 random bytes."""
+
+    used_weight: int
+    date: str
+    token: bytes
+    gzip: bool = True
+
+
+def compose(answer: Answer, request: Request, now: Circumstances) -> tuple[bytes, bytes]:
+    """Head and body as they go on the wire: the header fields of the real exchange behind CloudFront, in their order.
+
+    Recorded in public in 2022 (ccxt's examples), 2023 and 2025 (python-binance #1638). A compressed body comes in
+    chunks, since a server that compresses as it sends does not know the length before.
+    """
+    body, framing, encoding = answer.body, f"Content-Length: {len(answer.body)}", ""
+    if answer.delivery is Delivery.REPEAT:
+        framing = "Transfer-Encoding: chunked"
+    elif now.gzip and answer.status == 200 and accepts_gzip(request.headers.get("accept-encoding", "")):
+        body, framing, encoding = _compressed(body), "Transfer-Encoding: chunked", "Content-Encoding: gzip\r\n"
+    own = dict(answer.headers)
+    server = own.pop("Server", "nginx")
+    cache = own.pop("X-Cache", "Miss from cloudfront" if answer.status < 400 else "Error from cloudfront")
+    extra = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+    head = (
+        f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\nContent-Type: {answer.content_type}\r\n{framing}\r\n"
+        f"Connection: {'keep-alive' if request.keep_alive else 'close'}\r\nDate: {now.date}\r\nServer: {server}\r\n"
+        f"x-mbx-uuid: {UUID(bytes=now.token[:16], version=4)}\r\n"
+        f"x-mbx-used-weight: {now.used_weight}\r\nx-mbx-used-weight-1m: {now.used_weight}\r\n{encoding}{extra}"
+        f"{_ALWAYS}X-Cache: {cache}\r\nVia: {_VIA}\r\nX-Amz-Cf-Pop: FRA60-P9\r\n"
+        f"X-Amz-Cf-Id: {urlsafe_b64encode(now.token[16:]).decode()}\r\n\r\n"
+    )
+    return head.encode("latin-1"), b"" if request.method == "HEAD" else body
+
+
+_ALWAYS = """\
+Strict-Transport-Security: max-age=31536000; includeSubdomains\r
+X-Frame-Options: SAMEORIGIN\r
+X-Xss-Protection: 1; mode=block\r
+X-Content-Type-Options: nosniff\r
+Content-Security-Policy: default-src 'self'\r
+X-Content-Security-Policy: default-src 'self'\r
+X-WebKit-CSP: default-src 'self'\r
+Cache-Control: no-cache, no-store, must-revalidate\r
+Pragma: no-cache\r
+Expires: 0\r
+Access-Control-Allow-Origin: *\r
+Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r
+"""
+_VIA = "1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)"
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether this value of Accept-Encoding allows a body compressed with gzip (RFC 9110, 12.5.3)."""
+    weights = {}
+    for item in accept_encoding.lower().split(","):
+        name, _, parameters = item.partition(";")
+        weights[name.strip()] = parameters.replace(" ", "").removeprefix("q=")
+    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", "0")))
+    return weight.strip("0.") != "" or weight == ""
+
+
+@lru_cache(maxsize=64)
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+# A body is compressed once and not per request; bytes remember their own hash.
+@lru_cache(maxsize=512)
+def _compressed(body: bytes) -> bytes:
+    """As one chunk, with the end of all chunks behind it."""
+    packed = compress(body, 1, mtime=0)
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(packed), packed)

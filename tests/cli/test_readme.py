@@ -1,0 +1,192 @@
+"""The README does not lie: its commands run, its flags exist, its tables are the programs' own."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.local_system import in_another_terminal, local
+from support.program import PATIENCE_SECONDS, ROOT, run
+from support.servers import aws_client, moto
+
+from handler.options import OPTIONS
+from handler.record import Record, no_data
+from infra import cost
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL = [
+    line for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.replace("\\\n", "").splitlines()
+]
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+FROM_TABLE, FROM_LINES = PYTHON
+RUNNER = [line for line in SHELL if line.startswith("python -m handler --symbol")]
+ASKING = [line for line in SHELL if line.startswith(("python -m handler history", "python -m handler load"))]
+AWS = [line for line in SHELL if line.startswith("aws dynamodb")]
+LOGS = [line for line in SHELL if line.startswith("aws logs")]
+ELSEWHERE = ("make ", "sam ", "eval ")
+"""Beginnings of commands that other tests run: test_local.py, tests/deploy."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which the local system runs, with a log as CloudWatch gives it."""
+    folder = tmp_path_factory.mktemp("readme")
+    process = local(folder, "--symbol", "BTC", "ETH", "--levels", "5", "20", "--interval_seconds", "1")
+    assert process.stdout
+    printed = [process.stdout.readline() for _ in range(8)]
+    (folder / "log.json").write_text(json.dumps({"events": [{"message": line} for line in printed]}, indent=4))
+    (folder / "printed").write_text("".join(printed))
+    yield folder
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    rest = [line for line in SHELL if line not in RUNNER + ASKING + AWS + LOGS and not line.startswith(ELSEWHERE)]
+    assert rest == []
+    assert min(map(len, (RUNNER, ASKING, AWS, LOGS))) > 0
+
+
+def test_no_command_needs_a_tool_that_only_linux_has() -> None:
+    """What GNU's tools take and those of macOS and the BSDs do not."""
+    gnu = (
+        r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b|\btimeout |\bnproc\b"
+    )
+    assert [line for line in SHELL if re.search(gnu, line)] == []
+
+
+@pytest.mark.parametrize("command", RUNNER)
+def test_the_runners_commands_measure(folder: Path, command: str) -> None:
+    once = re.sub(r" --count \d+", "", command).replace("--symbol", "--count 1 --symbol")
+    if "jq" in once and not shutil.which("jq"):
+        once = once.partition("|")[0]
+    assert in_another_terminal(folder, once) != ""
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_the_tables_commands_answer(folder: Path, command: str) -> None:
+    named = command.replace("NAME", "$OBI_TABLE")
+    answer = in_another_terminal(folder, f"{{ {named}; }} 2>said || test $? = 3")
+    said = (folder / "said").read_text()
+    assert re.findall(r"^(?!handler: (?:loaded|table \S+ holds no record of)).+", said, re.M) == []
+    for made in ("btc.png", "btc.csv"):
+        if made in named:
+            answer += f"{(folder / made).stat().st_size} bytes"
+    assert answer or "loaded" in said or ("--until 2026-11-02" in command and "in this range" in said)
+
+
+@pytest.mark.parametrize("command", AWS)
+def test_the_recipe_for_the_aws_command_line_gives_the_newest_records_first(folder: Path, command: str) -> None:
+    found = json.loads(in_another_terminal(folder, command))["Items"]
+    assert 0 < len(found) <= 60
+    assert set(found[0]) == {"timestamp", "obi", "mid"}
+    times = [item["timestamp"]["S"] for item in found]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("command", LOGS)
+def test_the_recipe_for_an_outage_of_the_table_gives_what_load_takes(folder: Path, command: str) -> None:
+    group = re.findall(r"--log-group-name (\S+)", command)[0]
+    start = int(re.findall(r"--start-time (\d+)", command)[0])
+    written = command.replace("log.json", "logged.json")
+    with moto() as url, aws_client("logs", url) as logs:
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="one")
+        lines = (folder / "printed").read_text().splitlines()
+        events = [{"timestamp": max(start, int(time.time() * 1000)), "message": line} for line in lines]
+        logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
+        in_another_terminal(folder, f"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={url} {written}")
+    in_another_terminal(folder, 'python -m handler load logged.json --table "$OBI_TABLE" 2>said')
+    assert f"loaded 0, already there {len(lines)}," in (folder / "said").read_text()
+
+
+@pytest.mark.parametrize("pair", ["BTCUSDT", "NOSUCHUSDT"], ids=["records", "no records"])
+def test_the_recipe_from_the_table_into_pandas_runs_with_records_and_without(folder: Path, pair: str) -> None:
+    recipe = FROM_TABLE.replace('"NAME"', '"order-book-imbalance"').replace("BTCUSDT", pair)
+    (folder / "recipe.py").write_text(recipe)
+    shown = in_another_terminal(folder, "python -W error recipe.py")
+    assert "Name: obi" in shown
+    assert ("00:00" in shown) == (pair == "BTCUSDT")
+
+
+@pytest.mark.parametrize(
+    ("imbalances", "mean"), [([0.25, None, 0.75], "0.5"), ([None], None), ([], None)], ids=["some", "no data", "none"]
+)
+def test_the_recipe_from_lines_into_pandas_leaves_out_those_without_data(
+    folder: Path, imbalances: list[float | None], mean: str | None
+) -> None:
+    empty = no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5)
+    records = [empty if obi is None else empty._replace(obi=obi, notional_bid=5.0) for obi in imbalances]
+    (folder / "records.jsonl").write_text("".join(f"{record.to_line(detail=False)}\n" for record in records))
+    (folder / "recipe.py").write_text(FROM_LINES)
+    shown = in_another_terminal(folder, "python -W error recipe.py")
+    assert "Name: obi" in shown
+    assert re.findall(r"10:00:00\+00:00 +(\S+)", shown) == ([mean] if mean else [])
+
+
+def test_every_package_that_a_recipe_needs_is_said_to_be_installed() -> None:
+    needed = {name for recipe in PYTHON for name in re.findall(r"^import (\w+)", recipe, re.M)} - {"time", "json"}
+    assert needed | {"rich", "matplotlib"} <= set(re.findall(r"pip\sinstall\s(\w+)", README))
+
+
+def test_the_logs_insights_recipe_names_keys_of_a_record() -> None:
+    [query] = re.findall(r"```\n(filter ispresent.*?)```", README, re.S)
+    words = set(re.findall(r"[a-z_]+", re.sub(r'"[^"]*"', "", query)))
+    assert words - {"filter", "ispresent", "and", "stats", "by", "avg", "min", "max", "bin", "h"} <= set(Record._fields)
+
+
+def test_the_records_shown_are_records() -> None:
+    [line] = re.findall(r'^(\{"timestamp".*\})$', README, re.M)
+    assert Record.from_line(line).to_line(detail=False) == line
+
+
+def test_the_table_of_flags_is_the_help_of_the_command() -> None:
+    cells = [[cell.strip("` ") for cell in row.split("|")[1:4]] for row in re.findall(r"^\| `--.*", README, re.M)]
+    rows = {flag.split()[0]: (variable, default) for flag, variable, default in cells}
+    assert set(rows) == set(re.findall(r"^  (--[a-z_-]+)", run("--help").stdout, re.M)) - {"--version"}
+    assert {flag: variable for flag, (variable, _) in rows.items() if variable} == {
+        option.flag: option.variable for option in OPTIONS.values() if option.variable
+    }
+    assert {flag: default for flag, (_, default) in rows.items() if default} == {
+        flag: " ".join(option.default) for flag, option in OPTIONS.items() if option.default and flag in rows
+    }
+
+
+@pytest.mark.parametrize("command", ["", "history", "load"])
+def test_every_flag_is_explained_in_help(command: str) -> None:
+    helped = run(*command.split(), "--help").stdout
+    for flag in re.findall(r"^  (--[a-z_-]+)", helped, re.M):
+        assert flag == "--version" or flag in OPTIONS
+
+
+def test_the_cost_table_is_the_one_that_is_computed() -> None:
+    [shown] = re.findall(r"<!-- cost[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    assert shown.splitlines() == list(cost.table())
+
+
+def test_the_first_months_bill_is_the_one_that_is_computed() -> None:
+    [shown] = re.findall(r"<!-- first month[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    assert shown.splitlines() == list(cost.first_month())
+    without, with_it = (sum(line.dollars for line in cost.bill(1, 60, dashboard=choice)) for choice in (False, True))
+    assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in README
+
+
+def test_the_speed_table_is_the_one_that_was_measured() -> None:
+    [shown] = re.findall(r"<!-- targets[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    assert f"\n\n{shown}\n\n" in (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+
+
+def test_files_that_are_pointed_to_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_lists_every_target_that_the_readme_names() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    for target in set(re.findall(r"\bmake ([a-z-]+)", README)):
+        assert f"  {target} " in listed, target

@@ -1,0 +1,119 @@
+"""Fakes that the tests pass in, and a server that sends raw bytes."""
+
+import socketserver
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from handler.book import Book as ParsedBook
+from handler.book import Snapshot
+from handler.exchanges import binance_spot
+from handler.exchanges.binance import parse_depth
+from handler.exchanges.client import DepthClient
+from infra.fake_exchange import Exchange
+from infra.fake_exchange.books import Book
+
+NOON = 1_795_262_400.0
+"""Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
+
+BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")])
+BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
+
+StartExchange = Callable[..., Exchange]
+
+
+def spot_client(*base_urls: str, **options: Any) -> DepthClient:
+    """A client of the spot market on these hosts."""
+    return DepthClient(binance_spot, base_urls, **options)
+
+
+class FakeClock:
+    """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
+
+    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
+        self.slept: list[float] = []
+        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def time(self) -> float:
+        return self._time
+
+    def sleep(self, seconds: float, /) -> None:
+        with self._lock:
+            self.slept.append(seconds)
+        self.advance(max(seconds + self._oversleep, seconds / 2))
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._monotonic += seconds
+            self._time += seconds
+
+    def set_wall(self, seconds: float) -> None:
+        """Step the wall clock by so much, as an administrator or NTP does."""
+        with self._lock:
+            self._time += seconds
+
+
+def http(status: str, body: bytes = b"", **headers: str) -> bytes:
+    """An answer as it goes over the wire; `Retry_After="3"` is the header Retry-After."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+class RawServer(socketserver.ThreadingTCPServer):
+    """Answers each connection with the next of some raw bytes (the last one again and again) and closes it."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _RawHandler)
+        self.answers = list(answers)
+        self.heads: list[str] = []
+        """What was asked so far: request line and headers."""
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class _RawHandler(socketserver.StreamRequestHandler):
+    server: RawServer
+
+    def handle(self) -> None:
+        head = b"".join(iter(self.rfile.readline, b"\r\n")).decode("latin-1")
+        self.server.heads.append(head)
+        answers = self.server.answers
+        self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+
+
+StartRaw = Callable[..., RawServer]
+
+
+class FakeExchange:
+    """What the sampler needs of an exchange: gives the book of BODY, unless `act`, which is called first, does else.
+
+    `act` takes the pair; it may raise, wait, move the clock, or return another book.
+    """
+
+    def __init__(self, clock: FakeClock, act: Callable[[str], object] = lambda symbol: None) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.moments: list[float] = []
+        """When it was asked, on the monotonic clock."""
+        self.act = act
+        self._clock = clock
+
+    def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
+        self.asked.append((symbol, limit))
+        self.moments.append(self._clock.monotonic())
+        other = self.act(symbol)
+        book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
+        return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)

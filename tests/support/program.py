@@ -1,0 +1,69 @@
+"""The program in a process of its own, as its users run it."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30.0
+"""Nothing takes this long; whatever does hangs."""
+
+HOME = tempfile.mkdtemp(prefix="home-")
+"""The home folder of every process: empty at first, so that nothing of the developer's is found there."""
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a stranger's shell, with these variables and none that the developer has set."""
+    return {"PATH": os.environ["PATH"], "HOME": HOME, "LANG": "C.UTF-8"} | variables
+
+
+def run(*flags: str, python: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end. Whatever it is asked, it answers without a traceback."""
+    with start(*flags, python=python, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **variables) as process:
+        return finished(process)
+
+
+def start(
+    *flags: str,
+    python: Sequence[str] = (),
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+    **variables: str,
+) -> "subprocess.Popen[str]":
+    """Start it, and leave it running."""
+    command = [sys.executable, *python, "-m", "handler", *flags]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        encoding="utf-8",
+    )
+
+
+def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell to its end; in it `handler` is the program."""
+    script = f'handler() {{ "{sys.executable}" -m handler "$@"; }}\n{command}'
+    return subprocess.run(
+        ["/bin/sh", "-c", script], cwd=ROOT, env=environment(**variables), stdin=subprocess.DEVNULL,
+        capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+
+
+def finished(process: "subprocess.Popen[str]") -> subprocess.CompletedProcess[str]:
+    """Wait for its end, and read what is left of its output."""
+    try:
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert "Traceback" not in (stderr or "")
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

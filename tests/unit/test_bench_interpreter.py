@@ -1,0 +1,58 @@
+"""The benchmark runs on an optimised Python, and says which."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.bench.interpreter import AUTO, PREFERRED, Interpreter, SlowInterpreterError, choose, pick, probe
+
+ROOT = Path(__file__).parents[2]
+SYSTEM = os.path.realpath(PREFERRED)
+
+
+def python(path: str, float_ns: float) -> Interpreter:
+    return Interpreter(path, "3.11.2", float_ns)
+
+
+@pytest.mark.parametrize(
+    ("found", "used"),
+    [
+        ([python("/slow", 170), python(SYSTEM, 60), python("/fast", 50)], SYSTEM),
+        ([python("/slow", 170), python(SYSTEM, 170), python("/fast", 50)], "/fast"),
+        ([python("/slow", 170), python("/fast", 50)], "/fast"),
+    ],
+)
+def test_the_systems_python_is_taken_unless_it_is_slow(found: list[Interpreter], used: str) -> None:
+    assert pick(None, found).used.path == used
+
+
+def test_the_one_that_is_named_is_taken() -> None:
+    assert pick(python("/named", 99), [python("/fast", 50)]).used.path == "/named"
+
+
+def test_one_that_takes_twice_as_long_as_the_fastest_is_refused_with_the_name_of_that() -> None:
+    with pytest.raises(SlowInterpreterError, match="BENCH_PYTHON=/fast"):
+        pick(python("/named", 100), [python("/fast", 50)])
+
+
+def test_the_page_says_which_one_and_how_fast_it_is() -> None:
+    text = str(pick(python("/named", 80), [python("/fast", 50)]))
+    assert text == "/named, `float()` of a price in 80 ns (the fastest found here, /fast: 50 ns)"
+
+
+def test_every_interpreter_is_timed() -> None:
+    found = probe(sys.executable)
+    assert found
+    assert found.float_ns > 0
+    assert found.version == ".".join(map(str, sys.version_info[:3]))
+    assert choose(AUTO).used.path
+
+
+def test_what_is_no_python_is_told_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "infra.bench", "--python", str(tmp_path / "python9")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"bench: {tmp_path / 'python9'} is no Python 3.11 or newer with venv.\n"

@@ -1,0 +1,169 @@
+"""A book's numbers are the exact decimal results, whatever the book looks like."""
+
+import json
+from decimal import Context, Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.book import Book, Measurement, measure
+from handler.errors import InvalidBook
+from handler.exchanges.binance import parse_depth
+
+prices = st.decimals("0.00000001", "1000000", places=8)
+quantities = st.decimals("0", "92233720368.54775807", places=8)
+sides = st.lists(st.tuples(prices, quantities), max_size=30)
+depths = st.integers(1, 40)
+
+
+def body(bids: object, asks: object, update_id: object = 7) -> bytes:
+    return json.dumps({"lastUpdateId": update_id, "bids": bids, "asks": asks}).encode()
+
+
+def book(bids: list[tuple[Decimal, Decimal]], asks: list[tuple[Decimal, Decimal]]) -> Book:
+    return parse_depth(body([[f"{p:f}", f"{q:f}"] for p, q in bids], [[f"{p:f}", f"{q:f}"] for p, q in asks]))
+
+
+def rounded(exact: Decimal) -> float:
+    return float(round(exact, 6)) + 0.0
+
+
+def imbalance(bid: Decimal, ask: Decimal) -> float | None:
+    return rounded((bid - ask) / (bid + ask)) if bid + ask else None
+
+
+@given(sides, sides, depths)
+def test_sums_and_imbalances_are_those_of_exact_decimal_arithmetic(bids, asks, levels):  # type: ignore[no-untyped-def]
+    found = measure(book(bids, asks), levels)
+    with localcontext(Context(prec=200)):
+        bid = sum((p * q for p, q in bids[:levels]), Decimal(0))
+        ask = sum((p * q for p, q in asks[:levels]), Decimal(0))
+        assert (found.notional_bid, found.notional_ask) == (rounded(bid), rounded(ask))
+        assert found.obi == (imbalance(bid, ask) or 0.0)
+        quantity = sum((q for _, q in bids[:levels]), Decimal(0)), sum((q for _, q in asks[:levels]), Decimal(0))
+        assert found.obi_quantity == imbalance(*quantity)
+
+
+@given(sides, sides, depths)
+def test_imbalance_is_within_one_and_swapping_the_sides_flips_its_sign(bids, asks, levels):  # type: ignore[no-untyped-def]
+    found, swapped = measure(book(bids, asks), levels), measure(book(asks, bids), levels)
+    assert -1 <= found.obi <= 1
+    assert (swapped.obi, swapped.notional_bid, swapped.notional_ask) == (
+        -found.obi,
+        found.notional_ask,
+        found.notional_bid,
+    )
+
+
+@given(sides, sides, depths, st.sampled_from([2, 5, 10, 1000]))
+def test_scaling_every_quantity_changes_no_imbalance(bids, asks, levels, factor):  # type: ignore[no-untyped-def]
+    scaled = [[(p, q * factor) for p, q in side] for side in (bids, asks)]
+    found, after = measure(book(bids, asks), levels), measure(book(scaled[0], scaled[1]), levels)
+    assert (after.obi, after.obi_quantity) == (found.obi, found.obi_quantity)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_give_a_book_or_a_invalid_book(garbage):  # type: ignore[no-untyped-def]
+    try:
+        found = parse_depth(garbage)
+    except InvalidBook:
+        return
+    assert isinstance(found, Book)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
+)
+
+
+@given(json_values, json_values, json_values)
+def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_invalid_book(bids, asks, update_id):  # type: ignore[no-untyped-def]
+    try:
+        found = measure(parse_depth(body(bids, asks, update_id)), 5)
+    except InvalidBook:
+        return
+    assert all(value is None or abs(value) < 1e40 for value in found)
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        "12",
+        {"0": "1", "1": "2"},
+        [],
+        ["1"],
+        ["1", "1", []],
+        [None, "1"],
+        [True, "1"],
+        ["1", "x"],
+        ["", "1"],
+        ["nan", "1"],
+        ["1", "inf"],
+        ["1e400", "1"],
+        ["-1", "1"],
+        ["1", "-1"],
+        ["0", "1"],
+        ["1_0", "1"],
+        ["1", "0e-99999999999999999999"],
+        ["١", "1"],
+        [["1"], "1"],
+        None,
+        5,
+    ],
+)
+def test_a_level_that_is_not_a_pair_of_numbers_makes_the_whole_body_malformed(level):  # type: ignore[no-untyped-def]
+    with pytest.raises(InvalidBook):
+        parse_depth(body([["1", "1"], level], [["2", "1"]]))
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}']
+)
+def test_a_body_without_both_sides_is_malformed(garbage: bytes) -> None:
+    with pytest.raises(InvalidBook):
+        parse_depth(garbage)
+
+
+def test_a_known_book_gives_known_numbers() -> None:
+    found = measure(parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42)), 2)
+    assert found == Measurement(
+        obi=0.181637,  # (296 - 205) / 501
+        notional_bid=296.0,
+        notional_ask=205.0,
+        obi_quantity=0.2,
+        best_bid=99.0,
+        best_ask=101.0,
+        mid=100.0,
+        spread_bps=200.0,
+        levels_bid=2,
+        levels_ask=2,
+        reach_bid_bps=200.0,
+        reach_ask_bps=400.0,
+        last_update_id=42,
+    )
+
+
+def test_what_an_empty_side_cannot_tell_is_unknown_and_never_zero() -> None:
+    found = measure(parse_depth(body([["99", "2"]], [])), 5)
+    assert (found.obi, found.notional_ask, found.levels_ask) == (1.0, 0.0, 0)
+    assert (found.best_ask, found.mid, found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 5
+
+
+def test_an_empty_book_measures_zero_and_its_quantity_imbalance_is_unknown() -> None:
+    found = measure(parse_depth(body([], [])), 5)
+    assert (found.obi, found.notional_bid, found.notional_ask, found.obi_quantity) == (0.0, 0.0, 0.0, None)
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    written = measure(parse_depth(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
+    assert written == measure(parse_depth(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
+
+
+def test_a_crossed_book_shows_as_a_negative_spread() -> None:
+    assert measure(parse_depth(body([["101", "1"]], [["99", "1"]])), 1).spread_bps == -200.0
+
+
+def test_numbers_without_quotes_count_like_those_with() -> None:
+    bare = b'{"lastUpdateId":7,"bids":[[0.1,3]],"asks":[[0.3,1]]}'
+    assert measure(parse_depth(bare), 5) == measure(parse_depth(body([["0.1", "3"]], [["0.3", "1"]])), 5)

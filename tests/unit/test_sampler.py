@@ -1,0 +1,125 @@
+"""One tick: every pair and depth exactly once, in the order asked for, whatever becomes of the others."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import permutations
+from threading import Event
+
+import pytest
+from support.fakes import NOON, FakeClock, FakeExchange
+
+from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
+from handler.exchanges.binance import parse_depth
+from handler.record import Record
+from handler.sampler import FailedSample, Sample, Sampler
+
+EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
+PAIRS = ("AUSDT", "BUSDT", "CUSDT")
+
+
+def sample(
+    exchange: FakeExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
+) -> list[Sample]:
+    sampler = Sampler(exchange, PAIRS, levels)
+    return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
+
+
+def told(samples: Sequence[Sample]) -> list[tuple[str, int]]:
+    return [(found.symbol, found.levels) for found in samples]
+
+
+def error_of(found: Sample) -> ExchangeError:
+    assert isinstance(found, FailedSample)
+    return found.error
+
+
+@contextmanager
+def hanging() -> Iterator[Event]:
+    """Something that never comes, until the test is over."""
+    never = Event()
+    try:
+        yield never
+    finally:
+        never.set()
+
+
+def test_a_sample_is_the_record_of_the_book_as_it_arrived(clock: FakeClock) -> None:
+    [found, *_] = sample(FakeExchange(clock), clock)
+    assert isinstance(found, Record)
+    assert found[:6] == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
+    assert (found.host, found.latency_ms, found.last_update_id) == ("127.0.0.1", 1.5, 1)
+
+
+def test_several_depths_are_one_request_for_the_deepest(clock: FakeClock) -> None:
+    exchange = FakeExchange(clock)
+    found = sample(exchange, clock, levels=(1, 20, 5))
+    assert sorted(exchange.asked) == [(pair, 20) for pair in PAIRS]
+    assert told(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
+    assert [record.notional_bid for record in found[:3] if isinstance(record, Record)] == [198.0, 296.0, 296.0]
+
+
+@pytest.mark.parametrize("order", list(permutations(PAIRS)))
+def test_samples_come_in_the_order_asked_for_whatever_order_the_books_arrive_in(
+    clock: FakeClock, order: tuple[str, ...]
+) -> None:
+    arrived = {pair: Event() for pair in PAIRS}
+
+    def in_this_order(symbol: str) -> None:
+        earlier = order[order.index(symbol) - 1]
+        if symbol != order[0]:
+            assert arrived[earlier].wait(10)
+        arrived[symbol].set()
+
+    assert told(sample(FakeExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
+
+
+def test_a_book_that_is_ready_is_not_kept_waiting_by_a_later_one(clock: FakeClock) -> None:
+    with hanging() as never:
+        exchange = FakeExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
+        groups = Sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
+        ready = told(next(groups))
+        ready += told(next(groups)) if len(ready) == 1 else []
+        assert ready == [("AUSDT", 5), ("BUSDT", 5)]
+
+
+@pytest.mark.parametrize("error", [RequestRejected("no such pair"), BookUnavailable("too late")])
+def test_one_bad_pair_does_not_hurt_the_others(clock: FakeClock, error: ExchangeError) -> None:
+    def refuse(symbol: str) -> None:
+        if symbol == "BUSDT":
+            raise error
+
+    first, bad, also_bad, last = sample(FakeExchange(clock, refuse), clock, levels=(5, 20))[1:5]
+    assert told([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
+    assert error_of(bad) is error_of(also_bad) is error
+    assert isinstance(first, Record)
+    assert isinstance(last, Record)
+
+
+def test_an_empty_book_is_missing_and_not_an_imbalance_of_zero(clock: FakeClock) -> None:
+    found = sample(FakeExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
+    assert isinstance(error_of(found[1]), EmptyBook)
+    assert "BUSDT" in str(error_of(found[1]))
+
+
+@pytest.mark.parametrize(("side", "obi"), [("bids", 1.0), ("asks", -1.0)])
+def test_a_book_with_one_side_is_measured(clock: FakeClock, side: str, obi: float) -> None:
+    whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
+    half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
+    [found, *_] = sample(FakeExchange(clock, lambda symbol: half), clock)
+    assert isinstance(found, Record)
+    assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
+
+
+@pytest.mark.parametrize(("late", "kept"), [(59.999, True), (60.0, False), (75.0, False)])
+def test_a_book_that_arrives_when_its_slot_is_over_belongs_to_no_slot(
+    clock: FakeClock, late: float, kept: bool
+) -> None:
+    def arrive_late(symbol: str) -> None:
+        if symbol == "AUSDT":
+            clock.advance(late)
+
+    exchange = FakeExchange(clock, arrive_late)
+    [samples] = Sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
+    assert isinstance(samples[0], Record) is kept
+    if not kept:
+        assert "after its slot was over" in str(error_of(samples[0]))
