@@ -67,9 +67,12 @@ $(VENV)/tests: requirements.txt tests/requirements.txt | $(BIN)/python
 # What `sam build` calls (template.yaml, BuildMethod: makefile). SAM tells neither runtime nor architecture: a test
 # compares these two with the template's. boto3 and botocore come with the descriptions of all of AWS, 26 MB. Bytecode
 # halves the cold start and more, since Lambda cannot keep what it compiles; only the runtime's own Python can make it.
+ARCHITECTURE ?= aarch64
+RUNTIME_VERSION ?= 3.13
 build-SamplerFunction: $(VENV)/runtime
 	$(PIP) -r requirements.txt --target "$(ARTIFACTS_DIR)" --no-compile --only-binary=:all: \
-	  --implementation cp --python-version 3.13 --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64
+	  --implementation cp --python-version $(RUNTIME_VERSION) \
+	  --platform manylinux2014_$(ARCHITECTURE) --platform manylinux_2_28_$(ARCHITECTURE)
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +

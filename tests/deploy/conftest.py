@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.fakes import BOOK
 
-from deploy.tools import ROOT, build, template, transformed
+from deploy.tools import ROOT, build, build_for_this_machine, template, transformed
 from infra.fake_exchange import Exchange
 
 HERE = Path(__file__).parent
@@ -20,16 +20,24 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that `sam build` left."""
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda unpacks."""
     directory = tmp_path_factory.mktemp("build")
     build(directory)
+    return directory / "SamplerFunction"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that `sam build` left when it built for this machine."""
+    directory = tmp_path_factory.mktemp("build-here")
+    build_for_this_machine(directory)
     return directory
 
 
 @pytest.fixture(scope="session")
-def artifact(built: Path) -> Path:
-    """What Lambda unpacks."""
+def runnable(built: Path) -> Path:
+    """The artifact as it would be on a Lambda of this machine's architecture."""
     return built / "SamplerFunction"
 
 

@@ -153,11 +153,11 @@ def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Ca
 
 
 def test_the_schedule_fills_the_table_by_itself(
-    outputs: dict[str, str], clients: Clients, artifact: Path, live_exchange: Exchange, aws: str, tmp_path: Path
+    outputs: dict[str, str], clients: Clients, runnable: Path, live_exchange: Exchange, aws: str, tmp_path: Path
 ) -> None:
     """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
     before = _slots(clients, outputs)
-    with _adapted(clients("lambda"), outputs, artifact, aws, tmp_path):
+    with _adapted(clients("lambda"), outputs, runnable, aws, tmp_path):
         assert_only_loopback(aws, live_exchange.url)
         give_up = time.monotonic() + LONGEST_WAIT_SECONDS
         while _slots(clients, outputs) == before:
