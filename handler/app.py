@@ -17,11 +17,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler import bootstrap
 from handler.errors import HandlerError
-from handler.invocation import Invocation, Tally, slots_for_event
+from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
 from handler.safe_text import redacted, safe_message, safe_text
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
-from handler.sinks import RecordWriter
 from handler.stores.dynamodb import dynamodb_client
 
 

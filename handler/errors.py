@@ -12,6 +12,7 @@
     ├── InvalidData                 bytes or text are not what they should be
     │   ├── InvalidBook
     │   ├── InvalidRecord
+    │   ├── InvalidResponse
     │   └── InvalidTimestamp
     └── TableError                  a table read or write failed
         ├── TransientTableError     the same request may succeed later
@@ -71,6 +72,10 @@ class InvalidBook(InvalidData):
 
 class InvalidRecord(InvalidData):
     """A line or an item that looks like a record and is not valid."""
+
+
+class InvalidResponse(InvalidData):
+    """A response that does not come from DynamoDB."""
 
 
 class InvalidTimestamp(InvalidData):

@@ -25,15 +25,15 @@ class FailureLog:
         self._lock = Lock()
         self._logged_at: dict[str, dict[str, float]] = {}
         """Source → reason → monotonic clock."""
-        self._failing_since: dict[str, float] = {}
-        """Source → when the first try began that failed since the last success."""
+        self.failing_since: dict[str, float] = {}
+        """Source that fails → when the first try began that failed since the last success."""
         self._succeeded_at: dict[str, float] = {}
 
     def failed(self, source: str, reason: str, began: float = float("inf")) -> None:
         """Note that a try, which began then (monotonic clock), failed, and log why, unless that is known."""
         with self._lock:
             now = self._clock.monotonic()
-            if now - self._failing_since.setdefault(source, min(began, now)) < self._patience_seconds:
+            if now - self.failing_since.setdefault(source, min(began, now)) < self._patience_seconds:
                 return
             known = {text: at for text, at in self._logged_at.get(source, {}).items() if self._holds(source, at, now)}
             is_new = reason not in known and len(known) < MAX_REASONS
@@ -45,9 +45,9 @@ class FailureLog:
 
     def succeeded(self, source: str) -> None:
         """Note that a try worked."""
-        if source in self._failing_since:
+        if source in self.failing_since:
             with self._lock:
-                self._failing_since.pop(source, None)
+                self.failing_since.pop(source, None)
                 self._succeeded_at[source] = self._clock.monotonic()
 
     def _holds(self, source: str, logged_at: float, now: float) -> bool:

@@ -1,10 +1,10 @@
-"""Record ⇄ DynamoDB item. Pure: no AWS client."""
+"""Record ⇄ DynamoDB item, and whether a response is DynamoDB's. Pure: no AWS client."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from handler.errors import InvalidRecord
+from handler.errors import InvalidRecord, InvalidResponse
 from handler.record import TYPE_NAMES, VALUE_TYPES, Record, series
 from handler.slots import format_timestamp, parse_timestamp, slot_start
 
@@ -56,3 +56,9 @@ def _value(key: str, attribute: Mapping[str, Any]) -> Any:
     if attribute == {"NULL": True} and attribute["NULL"] is True:
         return None
     raise InvalidRecord(f"{key} is {attribute!r:.100}, not a {TYPE_NAMES[value_type]}")
+
+
+def check_response(parsed: Any, http_response: Any, **_: Any) -> None:
+    """Raise InvalidResponse for a page with status 200 that is not DynamoDB's. For botocore's event after-call."""
+    if "RequestId" not in parsed["ResponseMetadata"] and not http_response.content.lstrip().startswith(b"{"):
+        raise InvalidResponse("the response has no request ID and is not a JSON object")

@@ -52,7 +52,10 @@ class Table:
 
     def put(self, records: Sequence[Record], deadline: float) -> PutResult:
         """Store each record unless its slot is taken, trying again until `deadline` (monotonic clock). Never raises."""
-        results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
+        if len(records) == 1:  # in this thread, as in the sampler
+            results = [self._put(records[0], deadline)]
+        else:
+            results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
         outcomes = list(zip(records, results, strict=True))
         return PutResult(
             stored=sum(outcome is _Put.STORED for _, outcome in outcomes),

@@ -14,10 +14,11 @@ from support.archive import PAST, Archive, lines, record
 from support.fakes import FakeClock, spot_client
 from support.program import PATIENCE_SECONDS, run
 
+from handler.invocation import RecordWriter
 from handler.record import KEYS, Record
 from handler.runner import Runner
 from handler.sampler import Sampler
-from handler.sinks import PutResult, RecordWriter
+from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.items import item_from_record
 from handler.stores.table import Table
