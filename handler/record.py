@@ -8,7 +8,7 @@ from handler.errors import InvalidRecord, InvalidTimestamp
 from handler.slots import parse_timestamp
 
 compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""Every JSON line of this program is written by this one."""
+"""Writes every JSON line of this program."""
 
 MAX_TEXT_LENGTH = 300
 MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
@@ -43,7 +43,7 @@ class Record(NamedTuple):
 
     @property
     def has_data(self) -> bool:
-        """False for a line that only says that nothing could be measured. Such a record is never stored."""
+        """False if nothing could be measured. Such a record is printed but never stored."""
         return bool(self.notional_bid or self.notional_ask)
 
     def values(self, *, detail: bool) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _is_valid_number(value: float) -> bool:
 
 
 def no_data(timestamp: str, symbol: str, levels: int) -> Record:
-    """The line that stands for a book that could not be measured: both notionals are 0."""
+    """The record of a book that could not be measured: both notionals are 0."""
     return Record(timestamp, symbol, 0.0, 0.0, 0.0, levels)
 
 

@@ -1,4 +1,4 @@
-"""What the user asked for, read once from flags or variables and checked at start."""
+"""Settings, read from flags or variables and validated at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Settings:
 
     @property
     def required_table(self) -> str:
-        """The table, for what cannot do without one. Raises UsageError."""
+        """The table. Raises UsageError if there is none."""
         if self.table is None:
             raise UsageError("no table: give --table NAME, or set OBI_TABLE")
         return self.table
@@ -55,7 +55,7 @@ class Settings:
         return settings
 
     def check_weight(self) -> None:
-        """Refuse what the exchange would ban this address for. Raises UsageError."""
+        """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
         weight = self.market.request_weight(max(self.levels))
         per_minute = len(self.pairs) * weight * 60 / self.interval_seconds
         if per_minute > self.market.WEIGHT_PER_MINUTE:
@@ -73,7 +73,7 @@ def read_pairs(options: Options) -> tuple[Pair, ...]:
     pairs: dict[str, Pair] = {}
     for word in options.values("--symbol"):
         pair = market.read_pair(word, quote, options.name("--symbol"))
-        if pair.symbol not in pairs or not pair.hint:  # of two spellings the one that needs no hint
+        if pair.symbol not in pairs or not pair.hint:  # of two spellings keep the one without a hint
             pairs[pair.symbol] = pair
     if not pairs:
         raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")

@@ -49,7 +49,7 @@ class BackgroundWriter:
     """Stores records in a thread of its own, until the end of `with`. Batches queued during a write are merged.
 
     What is not stored is logged, by the end of `with` at the latest; at once while no thread can be started. `put` may
-    be interrupted anywhere: it has then taken all of the records or none.
+    be interrupted anywhere: then all of the records are queued, or none.
     """
 
     def __init__(self, store: Store) -> None:
@@ -85,7 +85,7 @@ class BackgroundWriter:
         while self._wake_ups.get():
             batches = self._pending.copy()
             if not batches:
-                continue  # they were stored with those before them
+                continue  # they were merged with an earlier batch
             _, last_deadline = batches[-1]
             self._log(self._put([record for records, _ in batches for record in records], last_deadline))
             for _ in batches:

@@ -16,13 +16,13 @@ from handler.exchanges.responses import NoBook, RegionBlocked, Rejected, Retry, 
 from handler.failure_log import FailureLog
 
 PATIENCE_SECONDS = 1.0
-"""How long a host fails before that is logged: most failures are over after a retry."""
-MAX_TRY_SECONDS = 10.0
-MIN_TRY_SECONDS = 0.25
-"""Near the deadline, a try has half of the remaining time, which leaves room for a retry."""
+"""How long a host fails before that is logged: most failures end with a retry."""
+MAX_REQUEST_SECONDS = 10.0
+MIN_REQUEST_SECONDS = 0.25
+"""Near the deadline, a request has half of the remaining time, which leaves room for a retry."""
 
 MAX_UNCHANGED_SECONDS = 600
-"""The book of a pair that is traded changes many times a second, that of a quiet one every few minutes."""
+"""The book of an active pair changes many times a second, that of a quiet one every few minutes."""
 
 _CACHED = "%s: %s sent a book from a cache, %s s old (header Age): its records are not current"
 _UNCHANGED = (
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class DepthClient:
-    """The order books of one market. Threads share it: its connections, and what its hosts responded.
+    """The order books of one market. Threads share it.
 
     `hints` are added to the rejection of a symbol.
     """
@@ -74,7 +74,7 @@ class DepthClient:
                 host = self._hosts.choose(now)
             if now < host.cooldown_until:
                 self._wait_for_cooldown(symbol, host, deadline)
-            elif host in failures:  # and so has every other host that may be requested from
+            elif host in failures:  # and so has every other host without a cooldown
                 pause = backoff_seconds(retries, self._random())
                 if now + pause >= deadline:
                     raise BookUnavailable(f"{symbol}: no book before its slot was over ({host.name}: {failures[host]})")
@@ -114,10 +114,10 @@ class DepthClient:
         self._clock.sleep(seconds)
 
     def _request(self, host: Host, symbol: str, levels: int, deadline: float) -> Snapshot | NoBook:
-        """One try, which ends by the deadline. A kept connection that the host had closed does not count as one."""
+        """One request, which ends by the deadline; sent again at once if the host had closed a kept connection."""
         url = self._depth_url(host.base_url, symbol, levels)
         while (remaining := deadline - (sent := self._clock.monotonic())) > 0:
-            seconds = min(remaining, max(remaining / 2, MIN_TRY_SECONDS), MAX_TRY_SECONDS)
+            seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
             try:
                 response = self._http.get(url, seconds)
             except RequestFailed as error:
@@ -128,7 +128,7 @@ class DepthClient:
             self.used_weight = self._market.used_weight(response.headers) or self.used_weight
             book = self._market.classify_response(*response, now=received_at)
             if not isinstance(book, Book):
-                return book  # also when it is late: a ban holds
+                return book  # even if it is late: a ban holds
             if received >= deadline:
                 return Retry("answered after the slot was over")
             self._freshness.note(symbol, host.name, response.headers, book.last_update_id, received)

@@ -1,4 +1,4 @@
-"""The exchange's hosts: which one to request from now, and which to leave alone until when. Shared by all threads."""
+"""The exchange's hosts: failover and cooldowns. Threads share them."""
 
 from dataclasses import dataclass, field
 from threading import Lock
@@ -9,13 +9,13 @@ from handler.errors import RegionUnavailable
 
 @dataclass(eq=False, slots=True)
 class Host:
-    """One base URL and what it answered so far."""
+    """One base URL and its state."""
 
     base_url: str
     name: str = field(init=False)
     """The host and port alone, for records and messages."""
     is_blocked: bool = False
-    """It answered 451 once, which holds for the life of the process."""
+    """It responded 451 once, which holds for the life of the process."""
     is_banned: bool = False
     """The last cooldown is a ban."""
     cooldown_until: float = float("-inf")
@@ -27,9 +27,9 @@ class Host:
 
 
 class Hosts:
-    """The hosts in the user's order. One that fails, is blocked or bans us makes way for the next.
+    """The hosts in the user's order. If one fails, is blocked or bans us, the next one is used.
 
-    One whose request weight is used up does not: weight is counted by our address, so another host would not help.
+    Not if its request weight is used up: weight is counted per client address, so another host would not help.
     """
 
     def __init__(self, base_urls: tuple[str, ...], region_advice: str) -> None:
@@ -50,26 +50,26 @@ class Hosts:
         raise RegionUnavailable(f"{names}: blocked in this region (HTTP 451); {self._region_advice}")
 
     def fail_over(self, failed: Host, now: float) -> None:
-        """Make the next host the current one, unless another thread has done so."""
+        """Make the next host the current one, unless another thread already did."""
         with self._lock:
             if self.current is failed:
                 self._rotate(now)
 
     def cool_down(self, host: Host, until: float, reason: str, *, is_banned: bool) -> None:
-        """Send no request to the host before that time, or the later one that it set before."""
+        """Send no request to the host before that time, or before a later one that it requested earlier."""
         with self._lock:
             if until > host.cooldown_until:
                 host.cooldown_until, host.cooldown_reason, host.is_banned = until, reason, is_banned
 
     def block(self, host: Host) -> None:
-        """Send no request to the host any more."""
+        """Never send a request to the host again."""
         with self._lock:
             host.is_blocked = True
 
     def _rotate(self, now: float) -> None:
-        """To the next host without a cooldown, or else to the one whose cooldown ends first."""
-        at = self._hosts.index(self.current)
-        in_order = self._hosts[at + 1 :] + self._hosts[:at] + (self.current,)
+        """Use the next host without a cooldown, or else the one whose cooldown ends first."""
+        index = self._hosts.index(self.current)
+        in_order = self._hosts[index + 1 :] + self._hosts[:index] + (self.current,)
         allowed = [host for host in in_order if not host.is_blocked]
         ready = [host for host in allowed if host.cooldown_until <= now and host is not self.current]
         if ready:

@@ -81,7 +81,7 @@ class HttpClient:
 
 
 def _request_failed(error: BaseException) -> RequestFailed:
-    """In a function of its own: a frame that kept an error would be kept by its traceback until the next collection."""
+    """A function of its own, because a frame with a variable for an error is a reference cycle with its traceback."""
     *_, root = causes = list(_causes(error))
     reason = getattr(root, "strerror", None) or str(root) or type(root).__name__
     is_stale = any(isinstance(cause, StaleConnection) for cause in causes)
@@ -108,7 +108,7 @@ class _Connection:
     _responses = 0
 
     def connect(self) -> None:
-        """Connect within the timeout. By itself it bounds neither the name lookup nor the sum over all addresses."""
+        """Connect within the timeout, which urllib3 does not apply to the name lookup, and to each address anew."""
         self._responses = 0
         seconds = self.timeout
         self.timeout = min(seconds / 2, MAX_ADDRESS_SECONDS)
@@ -124,10 +124,10 @@ class _Connection:
             raise TimeoutError(f"connecting timed out after {seconds:.1f} s") from None
         finally:
             self.timeout = seconds
-            del connecting  # it keeps an error, whose traceback keeps this frame
+            del connecting  # its error's traceback would keep this frame alive
 
     def getresponse(self) -> Any:
-        """Wait for the response. Raises StaleConnection if the host had closed a connection that was kept open."""
+        """Wait for the response. Raises StaleConnection if the host had closed a kept connection."""
         try:
             response = super().getresponse()  # type: ignore[misc]
         except _BROKEN as error:
@@ -153,17 +153,17 @@ class _FinalResponse(HTTPResponse):
             self.headers = self.msg = None  # type: ignore[assignment]  # begin() returns at once where they are set
             super().begin()
         if self.status != 200:
-            self.will_close = True  # whatever follows an unusual response must not be read as the next one
+            self.will_close = True  # bytes after an unusual response must not be read as the next one
 
 
 class _ResponseReader(io.BufferedReader):
-    """Reads one response before its deadline, however slowly it comes; and finds out whether more follows it."""
+    """Reads one response before its deadline, however slow it is, and notices bytes that follow it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._source = _DeadlineReader(sock)
         self._sock, self._timeout = sock, sock.gettimeout()
         self.has_surplus = False
-        """More bytes came than the response has: this response, or what follows it, answers no request of ours."""
+        """More bytes arrived than the response has: one of the two responses was not requested."""
         super().__init__(self._source)
 
     def makefile(self, _mode: str) -> "_ResponseReader":
