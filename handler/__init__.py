@@ -7,18 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from handler.book import Measurement, measure
+    from handler.book import measure
     from handler.errors import HandlerError
     from handler.exchanges.binance import parse_depth
     from handler.record import Record
     from handler.stores.table import Table
 
-__all__ = ["HandlerError", "Measurement", "Record", "Table", "__version__", "measure", "parse_depth"]
+__all__ = ["HandlerError", "Record", "Table", "__version__", "measure", "parse_depth"]
 __version__ = "0.1.0"
 
 _MODULES = {
     "HandlerError": "handler.errors",
-    "Measurement": "handler.book",
     "Record": "handler.record",
     "Table": "handler.stores.table",
     "measure": "handler.book",

@@ -126,17 +126,17 @@ def measure(book: Book, levels: int) -> Measurement:
 
 
 def _notional(side: Side, levels: int) -> _Total:
-    def exact() -> Decimal:
-        return sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0))
-
-    return _Total(fsum([price * quantity for price, quantity in side.levels[:levels]]), exact)
+    return _Total(
+        fsum([price * quantity for price, quantity in side.levels[:levels]]),
+        lambda: sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0)),
+    )
 
 
 def _quantity(side: Side, levels: int) -> _Total:
-    def exact() -> Decimal:
-        return sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0))
-
-    return _Total(fsum([quantity for _, quantity in side.levels[:levels]]), exact)
+    return _Total(
+        fsum([quantity for _, quantity in side.levels[:levels]]),
+        lambda: sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0)),
+    )
 
 
 def _imbalance(bid: _Total, ask: _Total) -> float | None:

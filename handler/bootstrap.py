@@ -3,9 +3,10 @@
 import gc
 from typing import TYPE_CHECKING, Any
 
+from handler.errors import UsageError
 from handler.exchanges.client import DepthClient
 from handler.sampler import Sampler
-from handler.settings import Settings
+from handler.settings import NO_TABLE, Settings
 
 if TYPE_CHECKING:
     from handler.stores.table import Table
@@ -26,11 +27,13 @@ def build_sampler(settings: Settings, exchange: DepthClient) -> Sampler:
 
 
 def build_table(settings: Settings, client: Any) -> "Table":
-    """The table of the settings, which must name one."""
+    """The table of the settings. Raises UsageError if they name none."""
     from handler.stores.table import Table  # boto3 more than doubles the start-up time
 
+    if settings.table is None:
+        raise UsageError(NO_TABLE)
     return Table(
-        settings.required_table,
+        settings.table,
         interval_seconds=settings.interval_seconds,
         retention_days=settings.retention_days,
         client=client,

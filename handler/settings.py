@@ -13,6 +13,7 @@ from handler.options import Flags, Options
 MAX_INTERVAL_SECONDS = 86_400
 MAX_RETENTION_DAYS = 36_500
 MAX_COUNT = 999_999_999
+NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,6 @@ class Settings:
     def symbols(self) -> tuple[str, ...]:
         """The pairs as the exchange spells them."""
         return tuple(pair.symbol for pair in self.pairs)
-
-    @property
-    def required_table(self) -> str:
-        """The table. Raises UsageError if there is none."""
-        if self.table is None:
-            raise UsageError("no table: give --table NAME, or set OBI_TABLE")
-        return self.table
 
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
@@ -109,7 +103,7 @@ def read_retention_days(options: Options) -> int:
 def read_table(options: Options) -> str:
     """The name of the table, for a command that needs one. Raises UsageError."""
     if not options.is_given("--table"):
-        raise UsageError("no table: give --table NAME, or set OBI_TABLE")
+        raise UsageError(NO_TABLE)
     return options.value("--table")
 
 
