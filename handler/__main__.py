@@ -7,7 +7,7 @@ import sys
 
 
 def interrupt(*_: object) -> None:
-    """End, at the first signal only: another must not cut short what is still to be logged."""
+    """End at the first signal; ignore further ones, so that nothing that is still to be logged is lost."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -15,7 +15,7 @@ def interrupt(*_: object) -> None:
 
 STOPPING = [signal.SIGINT, signal.SIGTERM]
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-    STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` has it ignored, and the run goes on
+    STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` ignores it, so that the run goes on
 gc.disable()  # until a command is ready: see bootstrap.resume_garbage_collection
 try:
     for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
@@ -34,4 +34,4 @@ try:
         code = 1
 except KeyboardInterrupt:
     code = 0
-os._exit(code)  # every line is out; a fetch under way need not be waited for, nor the interpreter be taken apart
+os._exit(code)  # everything is printed: do not wait for fetches under way, nor for the interpreter's clean-up

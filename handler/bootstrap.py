@@ -3,19 +3,20 @@
 import gc
 from typing import TYPE_CHECKING, Any
 
+from handler.errors import UsageError
 from handler.exchanges.client import DepthClient
 from handler.sampler import Sampler
-from handler.settings import Settings
+from handler.settings import NO_TABLE, Settings
 
 if TYPE_CHECKING:
     from handler.stores.table import Table
 
 BOOK_OBJECTS = 20_000
-"""More objects than one book of 5000 levels consists of: garbage is not collected while it is read."""
+"""More objects than a book of 5000 levels has, so that no collection starts while it is read."""
 
 
 def build_exchange(settings: Settings) -> DepthClient:
-    """The exchange's market, with a connection for each pair."""
+    """A client of the settings' market, with a connection for each pair."""
     hints = {pair.symbol: pair.hint for pair in settings.pairs if pair.hint}
     return DepthClient(settings.market, settings.base_urls, connections=len(settings.pairs), hints=hints)
 
@@ -26,11 +27,13 @@ def build_sampler(settings: Settings, exchange: DepthClient) -> Sampler:
 
 
 def build_table(settings: Settings, client: Any) -> "Table":
-    """The table of the settings, which must name one."""
-    from handler.stores.table import Table  # boto3 more than doubles the start-up time of those who do not store
+    """The table of the settings. Raises UsageError if they name none."""
+    from handler.stores.table import Table  # boto3 more than doubles the start-up time
 
+    if settings.table is None:
+        raise UsageError(NO_TABLE)
     return Table(
-        settings.required_table,
+        settings.table,
         interval_seconds=settings.interval_seconds,
         retention_days=settings.retention_days,
         client=client,
@@ -38,7 +41,7 @@ def build_table(settings: Settings, client: Any) -> "Table":
 
 
 def resume_garbage_collection() -> None:
-    """Collect garbage again, which the entry points disable while modules are loaded: what is loaded is not garbage."""
+    """Collect garbage again: the entry points disable it while modules are loaded, since those are not garbage."""
     gc.freeze()
     gc.set_threshold(BOOK_OBJECTS)
     gc.enable()

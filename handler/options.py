@@ -1,4 +1,4 @@
-"""The options of all commands, one row each, and the values given for them: flag, else variable, else default."""
+"""The options of all commands, one row each, and their values: of the flag, else the variable, else the default."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -92,7 +92,7 @@ OPTIONS = {
 """Flag → its option. A new option is a row here, its flag in the FLAGS of its commands, and a reader in settings.py."""
 
 Flags = Mapping[str, Sequence[str] | None]
-"""Flag → the words that were given for it, None or absent where it was not given."""
+"""Flag → the arguments that were given for it; None or absent if it was not given."""
 
 
 class Options:
@@ -108,10 +108,11 @@ class Options:
 
     def values(self, flag: str) -> list[str]:
         """The values of an option, also split at commas. Raises UsageError if one is empty."""
-        words = self._flags.get(flag)
-        if words is None:
-            words = [variable] if (variable := self._variable(flag)) else OPTIONS[flag].default
-        values = [value.strip() for word in words for value in word.split(",")]
+        arguments = self._flags.get(flag)
+        if arguments is None:
+            variable = self._variable(flag)
+            arguments = [variable] if variable else OPTIONS[flag].default
+        values = [value.strip() for argument in arguments for value in argument.split(",")]
         if not all(values):
             raise UsageError(f"{self.name(flag)} has an empty value: leave it out or fill it in")
         for value in values:
@@ -135,7 +136,7 @@ class Options:
         return [_whole_number(self.name(flag), value, minimum, maximum) for value in self.values(flag)]
 
     def name(self, flag: str) -> str:
-        """What the user called the option: the variable if that was given instead of the flag."""
+        """The name for messages: the flag, or the variable if that was given instead."""
         return OPTIONS[flag].variable if self._flags.get(flag) is None and self._variable(flag) else flag
 
     def _variable(self, flag: str) -> str:

@@ -11,7 +11,7 @@ from handler.options import Options
 from handler.record import Record
 from handler.runner import Runner
 from handler.settings import Settings, read_count
-from handler.sinks import BackgroundWriter, RecordWriter, storable
+from handler.sinks import BackgroundWriter
 
 STORE_SECONDS = 30.0
 """How long storing is retried, in parallel with sampling, before a line is logged as not stored."""
@@ -41,14 +41,15 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     settings = Settings.read(flags, environment)
     max_ticks = read_count(Options(flags, environment))
     sampler = bootstrap.build_sampler(settings, bootstrap.build_exchange(settings))
-    printer = RecordWriter(write, detail=flags["--detail"] is not None)
+    detail = flags["--detail"] is not None
     with _background_writer(settings) as background:
 
         def emit(records: list[Record]) -> None:
-            deadline = time.monotonic() + STORE_SECONDS
             if background:  # before they are printed, so that no interrupt comes between
-                background.put(storable(records), deadline)
-            printer.deliver(records, deadline)
+                with_data = [record for record in records if record.has_data]
+                background.put(with_data, time.monotonic() + STORE_SECONDS)
+            for record in records:
+                write(record.to_line(detail=detail))
 
         runner = Runner(sampler, emit, interval_seconds=settings.interval_seconds, aligned=settings.table is not None)
         bootstrap.resume_garbage_collection()

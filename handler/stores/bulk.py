@@ -14,10 +14,11 @@ from typing import Any
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import TableError
-from handler.record import Item, Record
+from handler.record import Record
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import FAILURES, translated
+from handler.stores.items import Item, item_from_record
 from handler.stores.table import Table
 
 MAX_GETS, MAX_WRITES = 100, 25
@@ -66,7 +67,7 @@ class BulkLoader:
         items: dict[tuple[str, str], Item] = {}
         over = format_timestamp(self._clock.time() - RECENT_SECONDS - self._interval_seconds)
         for record in records:
-            item = record.to_item(self._interval_seconds, self._retention_days)
+            item = item_from_record(record, self._interval_seconds, self._retention_days)
             key = _, slot = item["series"]["S"], item["slot"]["S"]
             if slot > over:
                 recent.setdefault(key, record)

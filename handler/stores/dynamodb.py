@@ -18,11 +18,11 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.parsers import ResponseParserError
 
 from handler import __version__
 from handler.errors import CredentialsError, TableError, TransientTableError
-from handler.secret_values import check_environment, check_session, hide_sent
+from handler.secret_values import AWS_KEYS, check_environment, check_session, hide_sent
+from handler.stores.items import check_response
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
@@ -107,8 +107,9 @@ def dynamodb_client(attempts: int = 6) -> Any:
         kind = CredentialsError if isinstance(error, CREDENTIAL_ERRORS) else TableError
         raise kind(f"DynamoDB: {_words(error)}") from error
     check_session(session)
-    client.meta.events.register("before-send.dynamodb", hide_sent)
-    client.meta.events.register("after-call.dynamodb", _recognise)
+    if not os.environ.get(AWS_KEYS[0]):  # those of the environment are hidden from the start
+        client.meta.events.register("before-send.dynamodb", hide_sent)
+    client.meta.events.register("after-call.dynamodb", check_response)
     return client
 
 
@@ -117,12 +118,6 @@ def _unset_empty_variables() -> None:
     for name, value in list(os.environ.items()):
         if not value and name.startswith(VARIABLES):
             os.environ.pop(name, None)
-
-
-def _recognise(parsed: Any, http_response: Any, **_: Any) -> None:
-    """Raise an error where success was answered by something else: boto3 takes any page with status 200 for one."""
-    if "RequestId" not in parsed["ResponseMetadata"] and not http_response.content.lstrip().startswith(b"{"):
-        raise ResponseParserError("it names no request, and is no JSON object")
 
 
 def translated(error: Exception, table: str) -> TableError:

@@ -11,10 +11,11 @@ from typing import Any
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import InvalidRecord, InvalidTimestamp, TableError, TransientTableError
-from handler.record import KEYS, Item, Record, series
+from handler.record import KEYS, Record, series
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, translated
+from handler.stores.items import Item, item_from_record, record_from_item
 
 WRITERS = 8
 """Puts under way at a time: they wait for the network, so more than the cores, but each thread costs CPU."""
@@ -51,7 +52,10 @@ class Table:
 
     def put(self, records: Sequence[Record], deadline: float) -> PutResult:
         """Store each record unless its slot is taken, trying again until `deadline` (monotonic clock). Never raises."""
-        results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
+        if len(records) == 1:  # in this thread, as in the sampler
+            results = [self._put(records[0], deadline)]
+        else:
+            results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
         outcomes = list(zip(records, results, strict=True))
         return PutResult(
             stored=sum(outcome is _Put.STORED for _, outcome in outcomes),
@@ -77,7 +81,7 @@ class Table:
         for item in self._items(symbol, levels, since, until, ["slot", *keys]):
             slot = item["slot"]["S"]
             try:
-                yield slot, Record.from_item(item)
+                yield slot, record_from_item(item)
             except InvalidRecord as error:
                 raise self._invalid_item(symbol, levels, slot, error) from error
 
@@ -147,7 +151,7 @@ class Table:
         }
 
     def _put(self, record: Record, deadline: float) -> _Put | TableError:
-        item = record.to_item(self._interval_seconds, self._retention_days)
+        item = item_from_record(record, self._interval_seconds, self._retention_days)
         failure = TableError(f"table {self._name}: no time was left to store it")
         for number in count():
             if self._clock.monotonic() >= deadline:

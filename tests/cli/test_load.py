@@ -27,6 +27,7 @@ from support.proxy import Proxy, proxy
 from handler.cli import progress
 from handler.record import Record, no_data
 from handler.slots import format_timestamp
+from handler.stores.items import item_from_record
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_loading_twice_changes_nothing_and_says_so(archive: Archive, file: Path)
 def test_of_several_files_the_first_line_of_a_slot_wins_and_what_a_sampler_stored_stays(
     archive: Archive, tmp_path: Path
 ) -> None:
-    archive.fill([record(0, obi=0.0).to_item(60)])
+    archive.fill([item_from_record(record(0, obi=0.0), 60)])
     first, second = tmp_path / "first", tmp_path / "second.gz"
     first.write_text(lines([record(0, obi=0.5), record(1, obi=0.5), record(1, obi=0.75)]))
     second.write_bytes(gzip.compress(lines([record(1, obi=-0.5), record(2, obi=-0.5)]).encode()))
@@ -251,7 +252,7 @@ def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
     archive: Archive, faulty: Proxy, file: Path, load: Load, fault: str
 ) -> None:
     faulty.faults = {operation: deque(faults) for operation, faults in FAULTS[fault].items()}
-    archive.fill([record(7, obi=0.5).to_item(60)])
+    archive.fill([item_from_record(record(7, obi=0.5), 60)])
     done = load(file, into=through(archive, faulty))
     assert (done.returncode, counts(done)) == (0, {"loaded": 119, "already there": 1})
     assert not any(faulty.faults.values())

@@ -16,8 +16,8 @@ from support.servers import AWS, aws_client, free_port, running
 from deploy.emulator import emulate
 from deploy.scheduler import rendering
 from deploy.tools import MINISTACK, ROOT, SAM, run
-from handler.record import Record
 from handler.slots import parse_timestamp
+from handler.stores.items import record_from_item
 from infra.fake_exchange import Exchange
 
 STACK = "proof"
@@ -92,7 +92,7 @@ def test_an_invocation_stores_a_record_of_each_depth_under_the_role_of_the_funct
 ) -> None:
     answer = clients("lambda").invoke(FunctionName=outputs["FunctionName"], Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"stored": 2, "duplicates": 0, "skipped": 0}
-    lines = [Record.from_item(item).to_line(detail=True) for item in items(clients, outputs)]
+    lines = [record_from_item(item).to_line(detail=True) for item in items(clients, outputs)]
     events = clients("logs").filter_log_events(logGroupName=f"/aws/lambda/{STACK}")["events"]
     assert set(lines) <= {event["message"].rstrip() for event in events}
 

@@ -17,6 +17,7 @@ from deploy.emulator import Emulator, emulate
 from deploy.tools import RUNTIME
 from handler.record import Record
 from handler.slots import format_timestamp
+from handler.stores.items import record_from_item
 from infra.fake_exchange import Exchange
 
 StartFunction = Callable[..., Emulator]
@@ -79,7 +80,7 @@ def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
     function, event = start_function(), this_minute()
     assert function.invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
     (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert function.record_lines == [Record.from_item(item).to_line(detail=True)]
+    assert function.record_lines == [record_from_item(item).to_line(detail=True)]
     assert function.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
     assert dynamodb.scan(TableName=table)["Items"] == [item]
 

@@ -23,6 +23,7 @@ from handler.slots import format_timestamp
 from handler.stores import dynamodb
 from handler.stores.credentials import RENEW_SECONDS, RenewingClient
 from handler.stores.dynamodb import dynamodb_client
+from handler.stores.items import item_from_record
 from handler.stores.table import Table
 from infra.fake_exchange import Exchange
 
@@ -175,7 +176,7 @@ def test_a_new_client_takes_over_within_the_records_deadline(clock: FakeClock, e
     clients = Clients(error, TableError("the credentials file is half written"))
     table = Table("obi", client=RenewingClient(clients, clock=clock), clock=clock)
     assert table.put([RECORD], clock.monotonic() + 30.0) == PutResult(1, 0, [])
-    assert clients.taken == [RECORD.to_item(60)]
+    assert clients.taken == [item_from_record(RECORD, 60)]
     assert clients.attempts == 3
     assert [client.is_open for client in clients.made] == [False, True][-len(clients.made) :]
 

@@ -13,6 +13,7 @@ from support.servers import dynalite, moto
 from handler.errors import TableError
 from handler.record import KEYS, Record
 from handler.stores.bulk import BulkLoader
+from handler.stores.items import item_from_record
 from handler.stores.table import Table
 
 DAY = PAST + 86_400
@@ -55,7 +56,7 @@ def read(table: Table, **options: Any) -> list[Record]:
 
 def test_records_come_in_time_order_whatever_the_order_they_were_put_in(archive: Archive, table: Table) -> None:
     records = [record(minute) for minute in (600, 2, 61, 0, 1439, 1440, -1)]
-    archive.fill([one.to_item(60) for one in records])
+    archive.fill([item_from_record(one, 60) for one in records])
     assert read(table) == [record(minute) for minute in (0, 2, 61, 600, 1439)]
 
 
@@ -63,7 +64,7 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
     records = [record(minute, host="h" * 1900) for minute in range(700)]
-    archive.fill([one.to_item(60) for one in records])
+    archive.fill([item_from_record(one, 60) for one in records])
     asked.clear()
     found = table.query("BTCUSDT", since=PAST, until=DAY)
     assert asked == []
@@ -74,7 +75,7 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(
 
 
 def test_only_what_is_shown_is_asked_for(archive: Archive, table: Table, asked: list[dict[str, Any]]) -> None:
-    archive.fill([record(host="x").to_item(60)])
+    archive.fill([item_from_record(record(host="x"), 60)])
     asked.clear()
     assert read(table, detail=False) == [record()]
     assert read(table, detail=True) == [record(host="x")]
@@ -88,13 +89,13 @@ def test_only_what_is_shown_is_asked_for(archive: Archive, table: Table, asked: 
     [(0, 60, [0]), (1, 61, [1]), (0.5, 120.5, [1, 2]), (60, 60.5, [1]), (60, 60, []), (61, 119, []), (90, 30, [])],
 )
 def test_a_range_is_half_open(archive: Archive, table: Table, since: float, until: float, expected: list[int]) -> None:
-    archive.fill([record(minute).to_item(60) for minute in range(4)])
+    archive.fill([item_from_record(record(minute), 60) for minute in range(4)])
     found = table.query("BTCUSDT", since=PAST + since, until=PAST + until)
     assert list(found) == [record(minute) for minute in expected]
 
 
 def test_what_expires_is_left_out_from_that_second_on(archive: Archive, clock: FakeClock) -> None:
-    archive.fill([record(minute).to_item(60, days) for minute, days in ((0, 0), (1, 1), (2, 1), (3, 2))])
+    archive.fill([item_from_record(record(minute), 60, days) for minute, days in ((0, 0), (1, 1), (2, 1), (3, 2))])
     clock.set_wall(DAY + 60 - clock.time())
     table = Table(archive.name, client=archive.client, clock=clock)
     assert read(table) == [record(minute) for minute in (0, 2, 3)]
@@ -102,7 +103,7 @@ def test_what_expires_is_left_out_from_that_second_on(archive: Archive, clock: F
 
 
 def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
-    item = record().to_item(60)
+    item = item_from_record(record(), 60)
     archive.fill([item | {"obi": {"S": "much"}}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z"):
         read(table)
@@ -112,8 +113,8 @@ def test_the_range_that_a_series_has_is_read_from_its_ends(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
     assert table.slot_range("BTCUSDT") is None
-    archive.fill([record(minute, host="h" * 1900).to_item(60) for minute in range(3, 700)])
-    archive.fill([record(0, "ETHUSDT").to_item(60), record(900, levels=20).to_item(60)])
+    archive.fill([item_from_record(record(minute, host="h" * 1900), 60) for minute in range(3, 700)])
+    archive.fill([item_from_record(record(0, "ETHUSDT"), 60), item_from_record(record(900, levels=20), 60)])
     asked.clear()
     assert table.slot_range("BTCUSDT") == (PAST + 180, PAST + 699 * 60)
     assert [one["Limit"] for one in asked] == [1, 1]
@@ -122,15 +123,15 @@ def test_the_range_that_a_series_has_is_read_from_its_ends(
 
 
 def test_what_has_expired_is_outside_the_range_that_a_series_has(archive: Archive, table: Table) -> None:
-    archive.fill([record(minute, host="h" * 1900).to_item(60, 1) for minute in range(700)])
+    archive.fill([item_from_record(record(minute, host="h" * 1900), 60, 1) for minute in range(700)])
     assert table.slot_range("BTCUSDT") is None
-    archive.fill([record(minute).to_item(60) for minute in (700, 701)])
-    archive.fill([record(minute).to_item(60, 1) for minute in (702, 703)])
+    archive.fill([item_from_record(record(minute), 60) for minute in (700, 701)])
+    archive.fill([item_from_record(record(minute), 60, 1) for minute in (702, 703)])
     assert table.slot_range("BTCUSDT") == (PAST + 700 * 60, PAST + 701 * 60)
 
 
 def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
-    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
+    archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
     for read_slots in (
         lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
         lambda: table.slot_range("BTCUSDT"),
@@ -140,7 +141,7 @@ def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archiv
 
 
 def test_null_reads_back_as_unknown_and_an_unknown_attribute_is_not_read(archive: Archive, table: Table) -> None:
-    item: dict[str, Any] = {**record().to_item(60), "mid": {"NULL": True}, "mood": {"S": "good"}}
+    item: dict[str, Any] = {**item_from_record(record(), 60), "mid": {"NULL": True}, "mood": {"S": "good"}}
     archive.fill([item])
     assert read(table) == [record()]
 
@@ -149,13 +150,13 @@ def test_null_reads_back_as_unknown_and_an_unknown_attribute_is_not_read(archive
 def test_an_attribute_of_a_wrong_type_is_an_error_that_names_the_item(
     archive: Archive, table: Table, attribute: dict[str, Any]
 ) -> None:
-    archive.fill([record().to_item(60) | {"symbol": attribute}])
+    archive.fill([item_from_record(record(), 60) | {"symbol": attribute}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z: invalid item: symbol is "):
         read(table)
 
 
 def test_a_slot_that_is_no_time_is_an_error_that_names_the_item(archive: Archive, table: Table) -> None:
-    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
+    archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:01:00\.5Z: invalid item: slot "):
         list(table.slots("BTCUSDT", since=PAST, until=DAY))
 
@@ -164,7 +165,7 @@ def test_a_slot_that_is_no_time_is_an_error_that_names_the_item(archive: Archive
 def test_loading_puts_once_and_counts(archive: Archive, clock: FakeClock, now: float) -> None:
     clock.set_wall(now - clock.time())
     records = [record(minute, symbol) for minute in range(25) for symbol in ("A", "B")]
-    archive.fill([record(3, "A", obi=0.5).to_item(60)])
+    archive.fill([item_from_record(record(3, "A", obi=0.5), 60)])
     loader = bulk(archive, clock=clock)
     assert loader.load([*records, *records[:10]])[:2] == (49, 11)
     assert loader.load(records)[:2] == (0, 50)
@@ -190,7 +191,7 @@ def test_what_a_sampler_is_putting_meanwhile_is_not_overwritten(archive: Archive
     loader = bulk(archive, clock=clock)
     sampled = [record(minute, obi=0.5) for minute in range(5, 10)]
     taken = loader._taken
-    loader._taken = lambda keys: (taken(keys), archive.fill([one.to_item(60) for one in sampled]))[0]  # type: ignore
+    loader._taken = lambda keys: (taken(keys), archive.fill([item_from_record(one, 60) for one in sampled]))[0]  # type: ignore
     assert loader.load([record(minute) for minute in range(10)])[:2] == (5, 5)
     assert archive.records() == [*(record(minute) for minute in range(5)), *sampled]
 

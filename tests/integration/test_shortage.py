@@ -15,11 +15,12 @@ from support.archive import Archive, record
 from support.fakes import NOON, FakeClock
 
 from handler.concurrency import run_concurrently
-from handler.record import Item, Record
+from handler.record import Record
 from handler.sinks import BackgroundWriter, PutResult
 from handler.stores.bulk import BulkLoader
 from handler.stores.credentials import RenewingClient
 from handler.stores.dynamodb import dynamodb_client
+from handler.stores.items import Item
 from handler.stores.table import Table
 
 SOON = 30.0
