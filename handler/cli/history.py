@@ -135,7 +135,7 @@ class History:
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
-    """Print the records that the table holds or, with --gaps, the slots that it lacks."""
+    """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
     if flags["--plot"] is not None and (other := next((flag for flag in NOT_WITH_PLOT if flags[flag] is not None), "")):
         raise UsageError(f"{other} and --plot are mutually exclusive: give one of them")

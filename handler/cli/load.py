@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
@@ -14,8 +15,10 @@ from handler.options import Options
 from handler.record import Record
 from handler.settings import read_interval_seconds, read_retention_days, read_table
 from handler.slots import parse_timestamp, slot_start
-from handler.stores.bulk import BulkLoader
 from handler.stores.files import STDIN, file_size, open_file, read_records
+
+if TYPE_CHECKING:
+    from handler.stores.bulk import BulkLoader
 
 FLAGS = ("FILE", "--table", "--interval_seconds", "--retention-days")
 
@@ -27,7 +30,7 @@ BATCH_SIZE = 2000
 class LoadRun:
     """One run of the command: the records to store next, and how many of each kind there were so far."""
 
-    loader: BulkLoader
+    loader: "BulkLoader"
     interval_seconds: int
     expired_before: float
     batch: list[Record] = field(default_factory=list)

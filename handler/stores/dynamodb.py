@@ -4,7 +4,14 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
+from handler import __version__
+from handler.errors import CredentialsError, TableError, TransientTableError, UsageError
+from handler.secret_values import check_environment, check_session, hide_sent
+
+try:
+    import boto3
+except ModuleNotFoundError:
+    raise UsageError("a table needs the package boto3: run pip install boto3") from None
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,10 +26,6 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
-
-from handler import __version__
-from handler.errors import CredentialsError, TableError, TransientTableError
-from handler.secret_values import check_environment, check_session, hide_sent
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -111,7 +114,7 @@ def dynamodb_client(attempts: int = 6) -> "DynamoDBClient":
         raise kind(f"DynamoDB: {_describe(error)}") from error
     check_session(session)
     client.meta.events.register("before-send.dynamodb", hide_sent)
-    client.meta.events.register("after-call.dynamodb", _check_is_dynamodb)
+    client.meta.events.register("after-call.dynamodb", _recognise)
     return client
 
 
@@ -122,10 +125,10 @@ def _unset_empty_variables() -> None:
             os.environ.pop(name, None)
 
 
-def _check_is_dynamodb(parsed: Any, http_response: Any, **_: Any) -> None:
-    """Raise an error for a page of a proxy: boto3 takes any response with status 200 for a success."""
+def _recognise(parsed: Any, http_response: Any, **_: Any) -> None:
+    """Raise an error where success was answered by something else: boto3 takes any page with status 200 for one."""
     if "RequestId" not in parsed["ResponseMetadata"] and not http_response.content.lstrip().startswith(b"{"):
-        raise ResponseParserError("it has no request ID, and is not a JSON object")
+        raise ResponseParserError("it names no request, and is no JSON object")
 
 
 def table_error(error: Exception, table: str) -> TableError:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from handler.record import Record
+from handler.record import Record, series
 from handler.sinks import Store
 
 
@@ -16,7 +16,7 @@ class Series(NamedTuple):
     @property
     def key(self) -> str:
         """The table's partition key, and what `--gaps` prints."""
-        return f"{self.symbol}#{self.levels}"
+        return series(self.symbol, self.levels)
 
 
 class RecordSource(Protocol):

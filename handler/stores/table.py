@@ -60,7 +60,10 @@ class Table:
 
     def put(self, records: Sequence[Record], deadline: float) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
-        results = run_concurrently(self._pool, CONCURRENT_PUTS, lambda record: self._put(record, deadline), records)
+        if len(records) == 1:  # in this thread, as in the sampler
+            results = [self._put(records[0], deadline)]
+        else:
+            results = run_concurrently(self._pool, CONCURRENT_PUTS, lambda record: self._put(record, deadline), records)
         return PutResult(
             stored=results.count(_Outcome.STORED),
             duplicates=results.count(_Outcome.DUPLICATE),
