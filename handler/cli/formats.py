@@ -1,9 +1,9 @@
 """The output formats of records. To add one: a function here and its name in FORMATS."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from handler.cli import Write
 from handler.errors import UsageError
@@ -45,31 +45,46 @@ class _LineFile(NamedTuple):
 
 def write_table(records: Iterable[Record], write: Write, *, detail: bool) -> None:
     """Aligned columns with units, for people; in colour on a terminal. Raises UsageError if rich is not installed."""
-    write_aligned(records, lambda rows: _table(rows, detail=detail), write)
+    write_aligned(records, COLUMNS | DETAIL_COLUMNS if detail else COLUMNS, write, unknown="–")
 
 
-def write_aligned(items: Iterable[Any], table: Callable[[list[Any]], Any], write: Write) -> None:
-    """Items as the rich tables that `table` makes, of ROWS_PER_TABLE each. Raises UsageError without rich."""
+class Column(NamedTuple):
+    """A column of an aligned table: its heading, and the text for a value."""
+
+    heading: str
+    text: Callable[[Any], str]
+    justify: Literal["left", "right"] = "right"
+
+
+def write_aligned(rows: Iterable[Any], columns: Mapping[str, Column], write: Write, *, unknown: str) -> None:
+    """The named attributes of each row, aligned in tables of ROWS_PER_TABLE. Raises UsageError without rich."""
     try:
         from rich.console import Console
+        from rich.table import Table
     except ImportError:
         raise UsageError("--format table needs the package rich: run pip install rich") from None
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 400  # a pipe or a file has no edge to wrap at
-    iterator = iter(items)
-    while rows := list(islice(iterator, ROWS_PER_TABLE)):
+    iterator = iter(rows)
+    while part := list(islice(iterator, ROWS_PER_TABLE)):
+        table = Table(box=None, pad_edge=False)
+        for column in columns.values():
+            table.add_column(column.heading, justify=column.justify, no_wrap=True)
+        for row in part:
+            values = ((getattr(row, name), column) for name, column in columns.items())
+            table.add_row(*(unknown if value is None else column.text(value) for value, column in values))
         with console.capture() as text:
-            console.print(table(rows))
+            console.print(table)
         write(text.get().rstrip("\n"))
 
 
-def utc_column(timestamp: str) -> str:
+def utc(timestamp: str) -> str:
     """A timestamp in a column whose heading says UTC: `2026-11-22 10:00:00`."""
     return timestamp.replace("T", " ").rstrip("Z")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text as it is: rich reads brackets, such as those of an IPv6 host, as markup."""
     return text.replace("[", r"\[")
 
@@ -79,38 +94,23 @@ def _colored_imbalance(obi: float) -> str:
     return f"[{color}]{obi:+.4f}[/]"
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "timestamp": ("time (UTC)", utc_column),
-    "symbol": ("pair", _plain),
-    "levels": ("levels", str),
-    "obi": ("OBI", _colored_imbalance),
-    "notional_bid": ("bids (quote)", "{:,.2f}".format),
-    "notional_ask": ("asks (quote)", "{:,.2f}".format),
+COLUMNS = {
+    "timestamp": Column("time (UTC)", utc, "left"),
+    "symbol": Column("pair", plain, "left"),
+    "levels": Column("levels", str),
+    "obi": Column("OBI", _colored_imbalance),
+    "notional_bid": Column("bids (quote)", "{:,.2f}".format),
+    "notional_ask": Column("asks (quote)", "{:,.2f}".format),
 }
-"""Key → its heading and how its value is written."""
-DETAIL_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "mid": ("mid (quote)", "{:,}".format),
-    "spread_bps": ("spread (bps)", "{:.3f}".format),
-    "reach_bid_bps": ("bid reach (bps)", "{:.2f}".format),
-    "reach_ask_bps": ("ask reach (bps)", "{:.2f}".format),
-    "obi_quantity": ("OBI by quantity", "{:+.4f}".format),
-    "latency_ms": ("latency (ms)", "{:.1f}".format),
-    "host": ("host", _plain),
+DETAIL_COLUMNS = {
+    "mid": Column("mid (quote)", "{:,}".format),
+    "spread_bps": Column("spread (bps)", "{:.3f}".format),
+    "reach_bid_bps": Column("bid reach (bps)", "{:.2f}".format),
+    "reach_ask_bps": Column("ask reach (bps)", "{:.2f}".format),
+    "obi_quantity": Column("OBI by quantity", "{:+.4f}".format),
+    "latency_ms": Column("latency (ms)", "{:.1f}".format),
+    "host": Column("host", plain, "left"),
 }
-
-
-def _table(rows: Iterable[Record], *, detail: bool) -> Any:
-    from rich.table import Table
-
-    columns = COLUMNS | DETAIL_COLUMNS if detail else COLUMNS
-    table = Table(box=None, pad_edge=False)
-    for key, (heading, _) in columns.items():
-        table.add_column(heading, justify="left" if key in ("timestamp", "symbol", "host") else "right", no_wrap=True)
-    for row in rows:
-        values = ((getattr(row, key), text) for key, (_, text) in columns.items())
-        table.add_row(*("–" if value is None else text(value) for value, text in values))
-    return table
-
 
 FORMATS: dict[str, Format] = {"jsonl": write_jsonl, "csv": write_csv, "table": write_table}
 """The values of --format."""

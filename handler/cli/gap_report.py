@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from handler.cli import Write
-from handler.cli.formats import utc_column, write_aligned, write_csv_rows
+from handler.cli.formats import Column, plain, utc, write_aligned, write_csv_rows
 from handler.record import compact_json
 from handler.slots import find_gaps, format_timestamp
 
@@ -51,24 +51,18 @@ def _write_csv(lines: Iterable[GapLine], write: Write) -> None:
 
 
 def _write_table(lines: Iterable[GapLine], write: Write) -> None:
-    write_aligned(lines, _table, write)
+    write_aligned(lines, COLUMNS, write, unknown="")
 
 
-def _table(lines: list[GapLine]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("series", "", "since (UTC)", "until (UTC)", "missing", "slots", "covered"):
-        numbers = heading in ("missing", "slots", "covered")
-        table.add_column(heading, justify="right" if numbers else "left", no_wrap=True)
-    for line in lines:
-        kind = "total" if line.is_total else "gap"
-        slots = "" if line.slots is None else f"{line.slots:,}"
-        covered = "" if line.covered is None else f"{line.covered:.2%}"
-        since, until = utc_column(line.since), utc_column(line.until)
-        table.add_row(line.series, kind, since, until, f"{line.missing:,}", slots, covered)
-    return table
-
+COLUMNS = {
+    "series": Column("series", plain, "left"),
+    "is_total": Column("", lambda is_total: "total" if is_total else "gap", "left"),
+    "since": Column("since (UTC)", utc, "left"),
+    "until": Column("until (UTC)", utc, "left"),
+    "missing": Column("missing", "{:,}".format),
+    "slots": Column("slots", "{:,}".format),
+    "covered": Column("covered", "{:.2%}".format),
+}
 
 GapFormat = Callable[[Iterable[GapLine], Write], None]
 

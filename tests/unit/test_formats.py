@@ -55,7 +55,7 @@ def test_a_table_has_units_signs_and_a_dash_for_what_is_unknown() -> None:
     (text,) = written("table", [one], detail=True)
     heading, row = text.splitlines()
     units = [*COLUMNS.values(), *DETAIL_COLUMNS.values()]
-    assert [title for title, _ in units if title not in heading] == []
+    assert [title for title, *_ in units if title not in heading] == []
     assert row.split() == [
         *("2024-01-01", "00:00:07", "BTCUSDT", "5", "-0.5000", "1,234,567.89", "3.00"),
         *("90,123.45", "0.012", "–", "–", "–", "–", "[fe80::1]:80"),
