@@ -105,10 +105,8 @@ class History:
             return expected
         first, _ = held
         if first > expected.start:
-            print_message(
-                f"{self._source.description} holds no record of {_name(series)} before {format_timestamp(first)},"
-                " and the time before is not counted as missing"
-            )
+            since = format_timestamp(first)
+            print_message(f"{self._no_record(series)} before {since}, and the time before is not counted as missing")
             return measured_slots(expected, first)
         return expected
 
@@ -122,23 +120,22 @@ class History:
         if held is None:
             return self._describe_unknown(series)
         first, last = map(format_timestamp, held)
-        return (
-            f"{self._source.description} holds no record of {_name(series)} in this range, but from {first} to {last}"
-        )
+        return f"{self._no_record(series)} in this range, but from {first} to {last}"
 
     def _describe_unknown(self, series: Series) -> str:
         hint = f" ({self._hints[series.symbol]})" if self._hints[series.symbol] else ""
-        return (
-            f"{self._source.description} holds no record of {_name(series)} at any time:"
-            f" check --symbol, --levels and --table{hint}"
-        )
+        return f"{self._no_record(series)} at any time: check --symbol, --levels and --table{hint}"
+
+    def _no_record(self, series: Series) -> str:
+        return f"{self._source.description} holds no record of {series.symbol} with --levels {series.levels}"
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
-    if flags["--plot"] is not None and (other := next((flag for flag in NOT_WITH_PLOT if flags[flag] is not None), "")):
-        raise UsageError(f"{other} and --plot are mutually exclusive: give one of them")
+    for flag in NOT_WITH_PLOT:
+        if flags["--plot"] is not None and flags[flag] is not None:
+            raise UsageError(f"{flag} and --plot are mutually exclusive: give one of them")
     options = Options(flags, environment)
     now = time.time()
     query = Query.read(options, now)
@@ -185,10 +182,6 @@ def _report_gaps(lines: Iterator[GapLine], write_gaps: GapFormat, write: Write) 
 
     write_gaps(watched(), write)
     return ExitCode.GAPS if has_gaps else ExitCode.OK
-
-
-def _name(series: Series) -> str:
-    return f"{series.symbol} with --levels {series.levels}"
 
 
 def _read_format(options: Options, formats: Mapping[str, AnyFormat]) -> AnyFormat:
