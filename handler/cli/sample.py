@@ -1,4 +1,4 @@
-"""`python -m handler --symbol BTC`: measure once per interval, print, and store if there is a table."""
+"""`python -m handler --symbol BTC`: measures once per interval, prints and, with `--table`, stores."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from handler.settings import Settings, read_count
 from handler.sinks import BackgroundWriter
 
 STORE_SECONDS = 30.0
-"""How long storing is retried, in parallel with sampling, before a line is logged as not stored."""
+"""How long storing is retried, in parallel with sampling, before a record is logged as not stored."""
 
 FLAGS = (
     "--symbol",
@@ -30,13 +30,13 @@ FLAGS = (
 
 OTHER_COMMANDS = """\
 other commands:
-  python -m handler history --help    what the table holds, as lines, CSV, a table or a picture; and its gaps
-  python -m handler load --help       put printed records into the table
+  python -m handler history --help    print or plot stored records, and find gaps
+  python -m handler load --help       store printed records in the table
 """
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
-    """Measure the order book imbalance of pairs once per interval and print each as one line of JSON."""
+    """Measure the order book imbalance of each pair once per interval and print it as one line of JSON."""
     flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHER_COMMANDS).read(argv)
     settings = Settings.read(flags, environment)
     max_ticks = read_count(Options(flags, environment))
@@ -61,6 +61,6 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 def _background_writer(settings: Settings) -> AbstractContextManager[BackgroundWriter | None]:
     if settings.table is None:
         return nullcontext()
-    from handler.stores.credentials import RenewingClient  # boto3 more than doubles the start-up time
+    from handler.stores.credentials import RenewingClient  # imports boto3, which more than doubles the start-up time
 
     return BackgroundWriter(bootstrap.build_table(settings, RenewingClient()))

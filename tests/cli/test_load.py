@@ -270,7 +270,7 @@ def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, fault
 def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     archive: Archive, faulty: Proxy, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.cli.load.CHUNK", 100)
+    monkeypatch.setattr("handler.cli.load.BATCH_SIZE", 100)
     faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["failed"] * (number > 4)))
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
@@ -319,8 +319,8 @@ def test_a_signal_ends_it_at_once_and_it_says_what_is_in(
 
 
 def test_long_work_shows_how_far_it_is_on_a_terminal_only(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(progress, "EVERY_LINES", 1)
+    monkeypatch.setattr(progress, "SHOW_AFTER_SECONDS", 0)
+    monkeypatch.setattr(progress, "UPDATE_EVERY_ITEMS", 1)
     monkeypatch.setenv("TERM", "xterm")
     screen, terminal = pty.openpty()
     with os.fdopen(terminal, "w") as stderr, file.open("rb") as opened, os.fdopen(screen, "rb", buffering=0) as shown:
@@ -336,8 +336,8 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(file: Path, monkeypatc
 def test_on_a_pipe_no_progress_is_shown(
     file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(progress, "EVERY_LINES", 1)
+    monkeypatch.setattr(progress, "SHOW_AFTER_SECONDS", 0)
+    monkeypatch.setattr(progress, "UPDATE_EVERY_ITEMS", 1)
     with file.open("rb") as opened, progress.Progress(1) as bar:
         assert len(list(bar.watch(opened, opened))) == 120
     assert capfd.readouterr() == ("", "")

@@ -151,7 +151,7 @@ class Clients:
         self._errors = list(errors)
         self.attempts = 0
 
-    def __call__(self) -> FakeClient:
+    def __call__(self) -> Any:
         self.attempts += 1
         error = self._errors.pop(0) if self._errors else None
         if isinstance(error, TableError):
@@ -174,7 +174,8 @@ class Clients:
 )
 def test_a_new_client_takes_over_within_the_records_deadline(clock: FakeClock, error: Exception) -> None:
     clients = Clients(error, TableError("the credentials file is half written"))
-    table = Table("obi", client=RenewingClient(clients, clock=clock), clock=clock)
+    client: Any = RenewingClient(clients, clock=clock)
+    table = Table("obi", client=client, clock=clock)
     assert table.put([RECORD], clock.monotonic() + 30.0) == PutResult(1, 0, [])
     assert clients.taken == [item_from_record(RECORD, 60)]
     assert clients.attempts == 3
@@ -185,7 +186,8 @@ def test_credentials_that_never_come_cost_the_record_and_few_clients(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     clients = Clients(*[NoCredentialsError() for _ in range(100)])
-    table = Table("obi", client=RenewingClient(clients, clock=clock), clock=clock)
+    client: Any = RenewingClient(clients, clock=clock)
+    table = Table("obi", client=client, clock=clock)
     for _ in range(3):
         stored = table.put([RECORD], clock.monotonic() + 30.0)
         assert [failed.record for failed in stored.failed] == [RECORD]

@@ -26,7 +26,7 @@ def listed_files() -> list[str]:
 
 
 def test_the_life_of_a_sample_is_what_the_readme_says(exchange: Exchange, start_raw: StartRaw) -> None:
-    """One warm sample, stored, runs through the listed files, first calls in the listed order, and through no others."""
+    """One warm sample, stored, runs through the listed files, in their order, and no others."""
     table = start_raw(http("200 OK", b"{}"))  # every put succeeds
     environment = AWS | {
         "OBI_SYMBOLS": "BTC",

@@ -14,9 +14,11 @@ from handler.errors import TableError
 from handler.record import KEYS, Record
 from handler.stores.bulk import BulkLoader
 from handler.stores.items import item_from_record
+from handler.stores.store import Series
 from handler.stores.table import Table
 
 DAY = PAST + 86_400
+BTC = Series("BTCUSDT", 5)
 
 
 @pytest.fixture(scope="module", params=["moto", "dynalite"])
@@ -47,7 +49,7 @@ def table(archive: Archive) -> Table:
 
 
 def bulk(archive: Archive, **options: Any) -> BulkLoader:
-    return BulkLoader(archive.name, archive.client, **options)
+    return BulkLoader(Table(archive.name, client=archive.client, **options))
 
 
 def read(table: Table, **options: Any) -> list[Record]:
@@ -79,7 +81,7 @@ def test_only_what_is_shown_is_asked_for(archive: Archive, table: Table, asked: 
     asked.clear()
     assert read(table, detail=False) == [record()]
     assert read(table, detail=True) == [record(host="x")]
-    assert list(table.slots("BTCUSDT", since=PAST, until=DAY)) == [PAST]
+    assert list(table.slots(BTC, PAST, DAY)) == [PAST]
     names = [set(one["ExpressionAttributeNames"].values()) for one in asked]
     assert names == [{"slot", *KEYS}, {"slot", *Record._fields}, {"slot"}]
 
@@ -99,7 +101,7 @@ def test_what_expires_is_left_out_from_that_second_on(archive: Archive, clock: F
     clock.set_wall(DAY + 60 - clock.time())
     table = Table(archive.name, client=archive.client, clock=clock)
     assert read(table) == [record(minute) for minute in (0, 2, 3)]
-    assert list(table.slots("BTCUSDT", since=PAST, until=DAY)) == [PAST, PAST + 120, PAST + 180]
+    assert list(table.slots(BTC, PAST, DAY)) == [PAST, PAST + 120, PAST + 180]
 
 
 def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
@@ -112,29 +114,29 @@ def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, t
 def test_the_range_that_a_series_has_is_read_from_its_ends(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
-    assert table.slot_range("BTCUSDT") is None
+    assert table.slot_range(BTC) is None
     archive.fill([item_from_record(record(minute, host="h" * 1900), 60) for minute in range(3, 700)])
     archive.fill([item_from_record(record(0, "ETHUSDT"), 60), item_from_record(record(900, levels=20), 60)])
     asked.clear()
-    assert table.slot_range("BTCUSDT") == (PAST + 180, PAST + 699 * 60)
+    assert table.slot_range(BTC) == (PAST + 180, PAST + 699 * 60)
     assert [one["Limit"] for one in asked] == [1, 1]
-    assert table.slot_range("BTCUSDT", 20, consistent=True) == (PAST + 54_000, PAST + 54_000)
+    assert table.slot_range(Series("BTCUSDT", 20), consistent=True) == (PAST + 54_000, PAST + 54_000)
     assert [one["ConsistentRead"] for one in asked] == [False, False, True, True]
 
 
 def test_what_has_expired_is_outside_the_range_that_a_series_has(archive: Archive, table: Table) -> None:
     archive.fill([item_from_record(record(minute, host="h" * 1900), 60, 1) for minute in range(700)])
-    assert table.slot_range("BTCUSDT") is None
+    assert table.slot_range(BTC) is None
     archive.fill([item_from_record(record(minute), 60) for minute in (700, 701)])
     archive.fill([item_from_record(record(minute), 60, 1) for minute in (702, 703)])
-    assert table.slot_range("BTCUSDT") == (PAST + 700 * 60, PAST + 701 * 60)
+    assert table.slot_range(BTC) == (PAST + 700 * 60, PAST + 701 * 60)
 
 
 def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
     archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
     for read_slots in (
-        lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
-        lambda: table.slot_range("BTCUSDT"),
+        lambda: list(table.slots(BTC, PAST, DAY)),
+        lambda: table.slot_range(BTC),
     ):
         with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024.*invalid item: slot "):
             read_slots()
@@ -158,7 +160,7 @@ def test_an_attribute_of_a_wrong_type_is_an_error_that_names_the_item(
 def test_a_slot_that_is_no_time_is_an_error_that_names_the_item(archive: Archive, table: Table) -> None:
     archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:01:00\.5Z: invalid item: slot "):
-        list(table.slots("BTCUSDT", since=PAST, until=DAY))
+        list(table.slots(BTC, PAST, DAY))
 
 
 @pytest.mark.parametrize("now", [NOON, PAST + 1800], ids=["old", "recent"])
@@ -190,8 +192,8 @@ def test_what_a_sampler_is_putting_meanwhile_is_not_overwritten(archive: Archive
     clock.set_wall(PAST + 600 - clock.time())
     loader = bulk(archive, clock=clock)
     sampled = [record(minute, obi=0.5) for minute in range(5, 10)]
-    taken = loader._taken
-    loader._taken = lambda keys: (taken(keys), archive.fill([item_from_record(one, 60) for one in sampled]))[0]  # type: ignore
+    existing = loader._existing
+    loader._existing = lambda keys: (existing(keys), archive.fill([item_from_record(one, 60) for one in sampled]))[0]  # type: ignore
     assert loader.load([record(minute) for minute in range(10)])[:2] == (5, 5)
     assert archive.records() == [*(record(minute) for minute in range(5)), *sampled]
 
@@ -202,7 +204,8 @@ def test_loading_in_any_parts_any_number_of_times_leaves_the_first_of_each_slot(
 ) -> None:
     """Against the simplest table there is: the two above have shown that the real ones behave like it."""
     items: dict[tuple[str, str], Any] = {}
-    loader = BulkLoader("obi", SimplestTable(items))
+    client: Any = SimplestTable(items)
+    loader = BulkLoader(Table("obi", client=client))
     records = [record(minute, obi=obi / 4) for minute, obi in lines]
     expected: dict[str, float] = {}
     for one in records:
