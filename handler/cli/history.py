@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
@@ -20,7 +20,9 @@ from handler.record import Record
 from handler.record import series as series_key
 from handler.settings import read_interval_seconds, read_levels, read_pairs, read_table
 from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
-from handler.stores.table import Table
+
+if TYPE_CHECKING:
+    from handler.stores.table import Table
 
 FLAGS = (
     "--symbol",
@@ -57,7 +59,7 @@ class Series(NamedTuple):
 class Source(NamedTuple):
     """Where records are read from, and what messages call it."""
 
-    table: Table
+    table: "Table"
     name: str
 
     def describe_empty(self, series: Series) -> str:
@@ -106,7 +108,10 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         raise UsageError(f"{other} and --plot are mutually exclusive: give one of them")
     options = Options(flags, environment)
     now = time.time()
-    query, source = Query.read(options, now), Source(Table(name := read_table(options)), f"table {name}")
+    query, name = Query.read(options, now), read_table(options)
+    from handler.stores.table import Table  # boto3 is optional, and slow to load
+
+    source = Source(Table(name), f"table {name}")
     bootstrap.resume_garbage_collection()
     if flags["--gaps"] is not None:
         return report_gaps(source, query, now, _format(options, GAP_FORMATS), write)

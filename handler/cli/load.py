@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
@@ -20,9 +20,10 @@ from handler.options import Options
 from handler.record import Record
 from handler.settings import read_interval_seconds, read_retention_days, read_table
 from handler.slots import parse_timestamp, slot_start
-from handler.stores.bulk import BulkLoader
-from handler.stores.dynamodb import dynamodb_client
 from handler.stores.log_lines import join_multiline, records_in
+
+if TYPE_CHECKING:
+    from handler.stores.bulk import BulkLoader
 
 FLAGS = ("FILE", "--table", "--interval_seconds", "--retention-days")
 
@@ -37,7 +38,7 @@ MAX_LINE_BYTES = 16 * 2**20
 class Loading:
     """One run of the command: how it tells records from the rest, and what it came to so far."""
 
-    bulk: BulkLoader
+    bulk: "BulkLoader"
     interval_seconds: int
     expired_before: float
     waiting: list[Record] = field(default_factory=list)
@@ -89,7 +90,11 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     flags = Parser(" load", run.__doc__ or "", FLAGS).read(argv)
     options = Options(flags, environment)
     interval, days = read_interval_seconds(options), read_retention_days(options)
-    bulk = BulkLoader(read_table(options), dynamodb_client(), interval_seconds=interval, retention_days=days)
+    table = read_table(options)
+    from handler.stores.bulk import BulkLoader  # boto3 is optional, and slow to load
+    from handler.stores.dynamodb import dynamodb_client
+
+    bulk = BulkLoader(table, dynamodb_client(), interval_seconds=interval, retention_days=days)
     loading = Loading(bulk, interval, expired_before=time.time() - days * 86_400 if days else float("-inf"))
     bootstrap.resume_garbage_collection()
     names = flags["FILE"] or [STDIN]

@@ -4,7 +4,14 @@ import logging
 import os
 from typing import Any
 
-import boto3
+from handler import __version__
+from handler.errors import CredentialsError, TableError, TransientTableError, UsageError
+from handler.secret_values import check_environment, check_session, hide_sent
+
+try:
+    import boto3
+except ModuleNotFoundError:
+    raise UsageError("a table needs the package boto3: run pip install boto3") from None
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,10 +26,6 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
-
-from handler import __version__
-from handler.errors import CredentialsError, TableError, TransientTableError
-from handler.secret_values import check_environment, check_session, hide_sent
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 3.0
