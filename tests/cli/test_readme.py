@@ -1,4 +1,4 @@
-"""The README does not lie: its commands run, its flags exist, its tables are the programs' own."""
+"""README.md and docs/: every command runs, every flag exists, every table is the one that the program computes."""
 
 import json
 import re
@@ -18,18 +18,32 @@ from handler.options import OPTIONS
 from handler.record import Record, no_data
 from infra import cost
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = [
-    line for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.replace("\\\n", "").splitlines()
-]
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = {
+    path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+README, RECIPES, COST = (PAGES[ROOT / name] for name in ("README.md", "docs/recipes.md", "docs/cost.md"))
+BENCHMARKS, RELIABILITY = (PAGES[ROOT / name] for name in ("docs/benchmarks.md", "docs/reliability.md"))
+TEXT = "\n".join(PAGES.values())
+SHELL = list(
+    dict.fromkeys(
+        line
+        for block in re.findall(r"```bash\n(.*?)```", TEXT, re.S)
+        for line in block.replace("\\\n", "").splitlines()
+    )
+)
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 FROM_TABLE, FROM_LINES = PYTHON
 RUNNER = [line for line in SHELL if line.startswith("python -m handler --symbol")]
 ASKING = [line for line in SHELL if line.startswith(("python -m handler history", "python -m handler load"))]
 AWS = [line for line in SHELL if line.startswith("aws dynamodb")]
 LOGS = [line for line in SHELL if line.startswith("aws logs")]
-ELSEWHERE = ("make ", "sam ", "eval ")
+ELSEWHERE = ("make ", "sam ", "eval ", "pip install ", "obi ")
 """Beginnings of commands that other tests run: test_local.py, tests/deploy."""
+
+
+def unwrapped(text: str) -> str:
+    """Text with each paragraph on one line."""
+    return " ".join(text.split())
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +145,11 @@ def test_the_recipe_from_lines_into_pandas_leaves_out_those_without_data(
 
 def test_every_package_that_a_recipe_needs_is_said_to_be_installed() -> None:
     needed = {name for recipe in PYTHON for name in re.findall(r"^import (\w+)", recipe, re.M)} - {"time", "json"}
-    assert needed | {"rich", "matplotlib"} <= set(re.findall(r"pip\sinstall\s(\w+)", README))
+    assert needed | {"rich", "matplotlib"} <= set(re.findall(r"pip\sinstall\s(\w+)", TEXT))
 
 
 def test_the_logs_insights_recipe_names_keys_of_a_record() -> None:
-    [query] = re.findall(r"```\n(filter ispresent.*?)```", README, re.S)
+    [query] = re.findall(r"```\n(filter ispresent.*?)```", RECIPES, re.S)
     words = set(re.findall(r"[a-z_]+", re.sub(r'"[^"]*"', "", query)))
     assert words - {"filter", "ispresent", "and", "stats", "by", "avg", "min", "max", "bin", "h"} <= set(Record._fields)
 
@@ -165,28 +179,59 @@ def test_every_flag_is_explained_in_help(command: str) -> None:
 
 
 def test_the_cost_table_is_the_one_that_is_computed() -> None:
-    [shown] = re.findall(r"<!-- cost[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    [shown] = re.findall(r"<!-- cost[^\n]*-->\n(.*?)\n<!-- end", COST, re.S)
     assert shown.splitlines() == list(cost.table())
 
 
 def test_the_first_months_bill_is_the_one_that_is_computed() -> None:
-    [shown] = re.findall(r"<!-- first month[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+    [shown] = re.findall(r"<!-- first month[^\n]*-->\n(.*?)\n<!-- end", COST, re.S)
     assert shown.splitlines() == list(cost.first_month())
+
+
+def test_the_costs_in_sentences_are_those_that_are_computed() -> None:
     without, with_it = (sum(line.dollars for line in cost.bill(1, 60, dashboard=choice)) for choice in (False, True))
-    assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in README
+    assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in unwrapped(COST)
+    many = sum(line.dollars for line in cost.bill(400, 60))
+    sentence = (
+        f"without any, ${with_it:.2f} after a year, of which `Dashboard=false` saves ${with_it - without:.2f}."
+        f" 400 pairs: ${many:.2f}."
+    )
+    assert sentence in unwrapped(README)
 
 
-def test_the_speed_table_is_the_one_that_was_measured() -> None:
+def test_the_speed_table_is_part_of_the_one_that_was_measured() -> None:
+    """No row is changed, and every target that was missed is shown."""
     [shown] = re.findall(r"<!-- targets[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
-    assert f"\n\n{shown}\n\n" in (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+    [measured] = re.findall(r"\n## Targets\n\n(.*?)\n\n", BENCHMARKS, re.S)
+    rows = measured.splitlines()
+    assert [row for row in shown.splitlines() if row not in rows] == []
+    assert [row for row in rows if "**no**" in row and row not in shown] == []
 
 
-def test_files_that_are_pointed_to_exist() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_summary_on_loading_is_the_one_that_load_prints(folder: Path) -> None:
+    in_another_terminal(folder, 'python -m handler load log.json --table "$OBI_TABLE" 2>said')
+    [printed] = re.findall(r"loaded .*", (folder / "said").read_text())
+    [shown] = re.findall(r"`(loaded .*?)`", unwrapped(RECIPES))
+    assert re.sub(r"\d+", "N", shown) == re.sub(r"\d+", "N", printed)
 
 
-def test_make_lists_every_target_that_the_readme_names() -> None:
+def test_the_reliability_table_adds_up() -> None:
+    rows = re.findall(r"^\| \**(.*?)\** \| \**([\d,]+)\** \|$", RELIABILITY, re.M)
+    counts = {name: int(count.replace(",", "")) for name, count in rows}
+    due = counts.pop("slots due, of all series")
+    outcomes = ("stored once", "printed but not stored", "given up", "lost without a reason")
+    assert sum(count for name, count in counts.items() if name.startswith(outcomes)) == due
+    assert counts["lost without a reason"] == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_linked_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", PAGES[page]):
+        assert (page.parent / target).exists(), target
+
+
+def test_make_lists_every_target_that_is_named() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    for target in set(re.findall(r"\bmake ([a-z-]+)", README)):
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:`|^ *)make ([a-z-]+)", TEXT + contributing, re.M)):
         assert f"  {target} " in listed, target

@@ -47,7 +47,7 @@ class Environment:
     def run(self, program: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs from the other folder."""
         return subprocess.run(
-            [self.bin / program, *words], cwd=self.folder, env=clean_environment(**PIP_VARIABLES, **variables),
+            [str(self.bin / program), *map(str, words)], cwd=self.folder, env=clean_environment(**PIP_VARIABLES, **variables),
             stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
 
