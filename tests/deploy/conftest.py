@@ -1,5 +1,6 @@
-"""What the tests of the deployment share: one build, and a stand-in exchange."""
+"""What the tests of the deployment share: one build, and a fake exchange."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from support.fakes import BOOK
 
-from deploy.tools import ROOT, build, template, transformed
+from deploy.tools import ROOT, build, replace_extensions, template, transformed
 from infra.fake_exchange import Exchange
 
 HERE = Path(__file__).parent
@@ -31,6 +32,21 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artifact(built: Path) -> Path:
     """What Lambda unpacks."""
     return built / "SamplerFunction"
+
+
+@pytest.fixture(scope="session")
+def runnable_build(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that `sam build` left, beside the original, with extension modules for this machine's processor."""
+    directory = tmp_path_factory.mktemp("runnable")
+    shutil.copytree(built, directory, dirs_exist_ok=True)
+    replace_extensions(directory / "SamplerFunction")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def runnable(runnable_build: Path) -> Path:
+    """The artifact, for this machine's processor."""
+    return runnable_build / "SamplerFunction"
 
 
 @pytest.fixture(scope="session")

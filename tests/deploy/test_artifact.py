@@ -72,20 +72,20 @@ def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
     assert files(tmp_path / "SamplerFunction") == files(artifact)
 
 
-def test_it_needs_nothing_that_is_not_in_it(artifact: Path) -> None:
+def test_it_needs_nothing_that_is_not_in_it(runnable: Path) -> None:
     code = (
         "import handler.app, handler.stores.dynamodb as d; d.dynamodb_client();"
         " print(handler.__file__, d.boto3.__file__)"
     )
-    printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(artifact))
-    assert printed.split() == [f"{artifact}/handler/__init__.py", f"{artifact}/boto3/__init__.py"]
+    printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
+    assert printed.split() == [f"{runnable}/handler/__init__.py", f"{runnable}/boto3/__init__.py"]
 
 
-def test_nothing_is_left_to_be_compiled_at_the_cold_start(artifact: Path) -> None:
+def test_nothing_is_left_to_be_compiled_at_the_cold_start(runnable: Path) -> None:
     """Lambda's file system is read-only: what is not compiled here would be compiled at every start."""
     if "3.13" not in run(RUNTIME, "--version"):
         pytest.skip("python3.13, whose bytecode it would be, is not on this machine")
-    log = run(RUNTIME, "-v", "-P", "-S", "-B", "-c", "import handler.app", PYTHONPATH=str(artifact))
-    loaded = set(re.findall(rf"code object from '?({artifact}/[^\s']+)", log))
-    assert f"{artifact}/handler/__pycache__/app.cpython-313.pyc" in loaded
+    log = run(RUNTIME, "-v", "-P", "-S", "-B", "-c", "import handler.app", PYTHONPATH=str(runnable))
+    loaded = set(re.findall(rf"code object from '?({runnable}/[^\s']+)", log))
+    assert f"{runnable}/handler/__pycache__/app.cpython-313.pyc" in loaded
     assert [path for path in loaded if not path.endswith(".pyc")] == []

@@ -39,7 +39,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def deploy(
-    aws: str, built: Path, live_exchange: Exchange, tmp_path_factory: pytest.TempPathFactory
+    aws: str, runnable_build: Path, live_exchange: Exchange, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], str]:
     """Deploy what was built, as a user does; gives what sam printed."""
     home = str(tmp_path_factory.mktemp("home"))
@@ -49,7 +49,7 @@ def deploy(
         "--config-file",
         ROOT / "samconfig.toml",
         "--template-file",
-        built / "template.yaml",
+        runnable_build / "template.yaml",
     ]
     parameters = [f"BaseUrls={live_exchange.url}", "Symbols=BTC,BTC/USDT", "Levels=1,5", "AlarmEmail=a@b.example"]
     command += ["--stack-name", STACK, "--no-confirm-changeset", "--parameter-overrides", *parameters]
@@ -153,11 +153,11 @@ def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Ca
 
 
 def test_the_schedule_fills_the_table_by_itself(
-    outputs: dict[str, str], clients: Clients, artifact: Path, live_exchange: Exchange, aws: str, tmp_path: Path
+    outputs: dict[str, str], clients: Clients, runnable: Path, live_exchange: Exchange, aws: str, tmp_path: Path
 ) -> None:
     """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
     before = _slots(clients, outputs)
-    with _adapted(clients("lambda"), outputs, artifact, aws, tmp_path):
+    with _adapted(clients("lambda"), outputs, runnable, aws, tmp_path):
         assert_only_loopback(aws, live_exchange.url)
         give_up = time.monotonic() + LONGEST_WAIT_SECONDS
         while _slots(clients, outputs) == before:

@@ -40,7 +40,7 @@ def table(dynamodb: Any) -> str:
 
 
 @pytest.fixture
-def start_function(artifact: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
+def start_function(runnable: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
     """Start the artifact, sampling BTCUSDT of an exchange that fails by this script."""
     with ExitStack() as servers:
 
@@ -49,7 +49,7 @@ def start_function(artifact: Path, table: str, url: str, tmp_path: Path) -> Iter
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
             base["AWS_ENDPOINT_URL_DYNAMODB"] = url
             return servers.enter_context(
-                emulate(artifact, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
+                emulate(runnable, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
             )
 
         yield start

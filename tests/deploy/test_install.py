@@ -47,9 +47,15 @@ class Environment:
     def run(self, program: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs from the other folder."""
         return subprocess.run(
-            [str(self.bin / program), *map(str, words)], cwd=self.folder, env=clean_environment(**PIP_VARIABLES, **variables),
-            stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
-        )  # fmt: skip
+            [str(self.bin / program), *map(str, words)],
+            cwd=self.folder,
+            env=clean_environment(**PIP_VARIABLES, **variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,15 @@ def run(*command: str | Path, **environment: str) -> str:
 def build(directory: Path) -> None:
     """Build the artifact as `sam build` does for a user."""
     run(SAM, "build", "--build-dir", directory, **PIP_VARIABLES)
+
+
+def replace_extensions(artifact: Path) -> None:
+    """Put this machine's build of msgspec, which RUNTIME has, in place of the one for Lambda's processor."""
+    (package,) = RUNTIME.parents[1].glob("lib/python*/site-packages/msgspec")
+    for library in (artifact / "msgspec").glob("*.so"):
+        library.unlink()
+    for library in package.glob("*.so"):
+        shutil.copy(library, artifact / "msgspec")
 
 
 @cache
