@@ -89,7 +89,7 @@ def test_violation_of_import_rules_fails(copy: Path, module: str, line: str) -> 
     """One import that the rules forbid, or a module without a layer, and lint-imports fails because of it."""
     with (copy / "handler" / module).open("a", encoding="utf-8") as file:
         file.write(f"\n{line}\n")
-    command = [LINT_IMPORTS, "--no-cache"]
+    command = [str(LINT_IMPORTS), "--no-cache"]
     done = subprocess.run(
         command,
         cwd=copy,
