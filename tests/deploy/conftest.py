@@ -1,4 +1,4 @@
-"""What the tests of the deployment share: one build, and a stand-in exchange."""
+"""What the tests of the deployment share: the builds, and a fake exchange."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """These take minutes and tools of their own, so that they are run by name only."""
-    asked = [(config.invocation_params.dir / word.partition("::")[0]).resolve() for word in config.args]
-    return None if any(path == HERE or HERE in path.parents for path in asked) else True
+    requested = [(config.invocation_params.dir / word.partition("::")[0]).resolve() for word in config.args]
+    return None if any(path == HERE or HERE in path.parents for path in requested) else True
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from handler.stores.items import record_from_item
 from infra.fake_exchange import Exchange
 
 STACK = "proof"
-LONGEST_WAIT_SECONDS = 150.0
-"""The emulator looks every 10 s whether a schedule is due, and the running minute may be taken."""
+MAX_WAIT_SECONDS = 150.0
+"""The emulator checks every 10 s whether a schedule is due, and the current minute may be stored already."""
 Clients = Callable[[str], Any]
 
 
@@ -106,14 +106,14 @@ def test_the_role_of_the_function_may_put_into_this_table_and_do_nothing_else(
     table, key = outputs["TableName"], {"series": {"S": "TEST#5"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
     with aws_client("dynamodb", aws, **keys, aws_session_token=lent["SessionToken"]) as dynamodb:
         dynamodb.put_item(TableName=table, Item=key)
-        for call, asked in (
+        for call, parameters in (
             (dynamodb.get_item, {"TableName": table, "Key": key}),
             (dynamodb.scan, {"TableName": table}),
             (dynamodb.delete_item, {"TableName": table, "Key": key}),
             (dynamodb.put_item, {"TableName": "another", "Item": key}),
         ):
             with pytest.raises(ClientError, match="AccessDenied"):
-                call(**asked)
+                call(**parameters)
     clients("dynamodb").delete_item(TableName=table, Key=key)
 
 
@@ -159,7 +159,7 @@ def test_the_schedule_fills_the_table_by_itself(
     before = _slots(clients, outputs)
     with _adapted(clients("lambda"), outputs, runnable, aws, tmp_path):
         assert_only_loopback(aws, live_exchange.url)
-        give_up = time.monotonic() + LONGEST_WAIT_SECONDS
+        give_up = time.monotonic() + MAX_WAIT_SECONDS
         while _slots(clients, outputs) == before:
             assert time.monotonic() < give_up, "the schedule did not fire"
             time.sleep(0.5)

@@ -134,13 +134,13 @@ def test_a_table_that_hangs_ends_in_an_error_of_ours_before_the_timeout_kills_th
     assert len(function.record_lines) == 1
 
 
-def test_a_time_that_is_none_is_refused(start_function: StartFunction) -> None:
+def test_invalid_time_is_rejected(start_function: StartFunction) -> None:
     answer = start_function().invoke({"scheduled_time": "<aws.scheduler.scheduled-time>"})
     assert answer["errorType"] == "UsageError"
     assert "send scheduled_time as YYYY-MM-DDThh:mm:ssZ" in answer["errorMessage"]
 
 
-def test_wrong_settings_are_told_when_it_starts(start_function: StartFunction) -> None:
+def test_invalid_settings_are_reported_at_start(start_function: StartFunction) -> None:
     answer = start_function(OBI_LEVELS="0").invoke(this_minute())
     assert answer["errorType"] == "UsageError"
     assert "OBI_LEVELS 0 is not a whole number from 1 to 5000" in answer["errorMessage"]

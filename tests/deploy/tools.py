@@ -18,6 +18,8 @@ MINISTACK = ROOT / ".venv-lambda/bin/ministack"
 RUNTIME = ROOT / ".venv-lambda/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
 PATIENCE_SECONDS = 180.0
+PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+"""Settings that pip may need to reach its index."""
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -38,9 +40,8 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 def build(directory: Path, **variables: str) -> None:
-    """Build the artifact as `sam build` does for a user, whose pip may need settings to reach its index."""
-    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    run(SAM, "build", "--build-dir", directory, **pip, **variables)
+    """Build the artifact as `sam build` does for a user."""
+    run(SAM, "build", "--build-dir", directory, **PIP_VARIABLES, **variables)
 
 
 def build_for_this_machine(directory: Path) -> None:
