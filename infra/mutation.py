@@ -27,17 +27,17 @@ LIMITED = ("sh", "-c", 'ulimit -v 4000000; exec "$0" "$@"')  # 4 GB: a mutation 
 
 OWN_TESTS = {
     "handler/book.py": ["unit/test_book.py"],
-    "handler/record.py": ["unit/test_record.py"],
-    "handler/slots.py": ["unit/test_timestamps.py", "unit/test_ticks.py", "unit/test_gaps.py"],
+    "handler/record.py": ["unit/test_record.py", "unit/test_record_limits.py"],
+    "handler/slots.py": ["unit/test_ticks.py", "unit/test_timestamps.py", "unit/test_gaps.py"],
     "handler/exchanges/binance.py": ["unit/test_responses.py", "unit/test_book.py"],
-    "handler/exchanges/responses.py": ["unit/test_responses.py", "integration/test_rate_limits.py"],
-    "handler/exchanges/hosts.py": ["integration/test_rate_limits.py", "integration/test_depth_client.py"],
+    "handler/exchanges/responses.py": ["unit/test_responses.py"],
+    "handler/exchanges/hosts.py": ["unit/test_hosts.py", "integration/test_depth_client.py"],
     "handler/options.py": ["unit/test_settings.py"],
     "handler/settings.py": ["unit/test_settings.py"],
     "handler/invocation.py": ["unit/test_invocation.py"],
     "handler/runner.py": ["unit/test_runner.py"],
-    "handler/sinks.py": ["integration/test_background_writer.py"],
-    "handler/stores/bulk.py": ["integration/test_query.py"],
+    "handler/sinks.py": ["unit/test_sinks.py"],
+    "handler/stores/bulk.py": ["unit/test_bulk.py"],
 }
 """Module → its tests, below `tests/`."""
 
@@ -92,8 +92,10 @@ def _replacements(node: Any) -> list[ast.AST]:
     match node:
         case ast.Constant(value=bool(flag)):
             return [ast.Constant(not flag)]
-        case ast.Constant(value=int(number) | float(number)):
+        case ast.Constant(value=int(number)):
             return [ast.Constant(number + 1), ast.Constant(number - 1)]
+        case ast.Constant(value=float(number)):
+            return [ast.Constant(number * 2 or 1.0), ast.Constant(number / 2 or -1.0)]
         case ast.UnaryOp(op=ast.Not() | ast.USub()):
             return [node.operand]
         case ast.Raise():

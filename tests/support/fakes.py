@@ -108,12 +108,14 @@ class FakeExchange:
         self.asked: list[tuple[str, int]] = []
         self.moments: list[float] = []
         """When it was asked, on the monotonic clock."""
+        self.deadlines: list[float] = []
         self.act = act
         self._clock = clock
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         self.asked.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
+        self.deadlines.append(deadline)
         other = self.act(symbol)
         book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
         return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)

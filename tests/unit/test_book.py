@@ -167,3 +167,48 @@ def test_a_crossed_book_shows_as_a_negative_spread() -> None:
 def test_numbers_without_quotes_count_like_those_with() -> None:
     bare = b'{"lastUpdateId":7,"bids":[[0.1,3]],"asks":[[0.3,1]]}'
     assert measure(parse_depth(bare), 5) == measure(parse_depth(body([["0.1", "3"]], [["0.3", "1"]])), 5)
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "notional"),
+    [
+        ("567.713", "0.0095", 5.393274),  # 5.3932735, and 5.393273 by floats
+        ("239.875", "0.6055", 145.244312),  # 145.2443125, and 145.244313 by floats
+    ],
+)
+def test_tie(price: str, quantity: str, notional: float) -> None:
+    """Half a unit in the last place is rounded to even, whatever the sum of floats is."""
+    assert measure(parse_depth(body([[price, quantity]], [["1000", "1"]])), 5).notional_bid == notional
+
+
+@pytest.mark.parametrize(
+    "level", [["1e-18", "1"], ["999999999999999999e-1", "1"], ["1", "0.5"], ["1", "0"], ["1", "9e17"]]
+)
+def test_limits_of_a_level(level: list[str]) -> None:
+    """A price and a quantity may be that small and that large."""
+    assert parse_depth(body([level], [])).bids.levels == [(float(level[0]), float(level[1]))]
+
+
+@pytest.mark.parametrize("level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"]])
+def test_beyond_the_limits_of_a_level(level: list[str]) -> None:
+    with pytest.raises(InvalidBook):
+        parse_depth(body([level], []))
+
+
+def test_no_negative_zero() -> None:
+    """What rounds to zero from below is 0.0."""
+    found = measure(parse_depth(body([["100000.00000001", "1"]], [["100000", "1.0000000000002"]])), 1)
+    assert [str(found.obi), str(found.spread_bps), str(found.obi_quantity)] == ["0.0"] * 3
+
+
+def test_update_id_in_quotes() -> None:
+    assert parse_depth(body([], [], "7")).last_update_id == 7
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_reach(levels: int) -> None:
+    """The reach of a side is that of the last level used."""
+    bids = [["99", "1"], ["98", "1"], ["97", "1"]]
+    asks = [["101", "1"], ["103", "1"], ["105", "1"]]
+    found = measure(parse_depth(body(bids, asks)), levels)
+    assert (found.reach_bid_bps, found.reach_ask_bps) == (100.0 * levels, 100.0 * (2 * levels - 1))

@@ -1,13 +1,16 @@
 """Several slots in one invocation, and the end of the function's time: real servers, and a clock that only we move."""
 
-import pytest
-from support.fakes import NOON, FakeClock, StartExchange, spot_client
+from collections.abc import Callable, Sequence
 
-from handler.errors import UsageError
+import pytest
+from support.fakes import NOON, FakeClock, FakeExchange, StartExchange, spot_client
+
+from handler.errors import TableError, UsageError
+from handler.exchanges.binance import parse_depth
 from handler.invocation import Invocation, Tally, slots_for_event
 from handler.record import Record
 from handler.sampler import Sampler
-from handler.sinks import RecordWriter
+from handler.sinks import FailedPut, PutResult, RecordWriter
 from handler.slots import format_timestamp, parse_timestamp
 
 
@@ -115,3 +118,82 @@ def test_an_event_asks_for_the_slots_of_its_minute_or_for_the_running_one(
 def test_any_other_event_is_refused(event: object) -> None:
     with pytest.raises(UsageError, match="send scheduled_time as YYYY-MM-DDThh:mm:ssZ"):
         slots_for_event(event, 60, NOON)
+
+
+class FakeStore:
+    """Notes the deadlines that it is given; `act` says what becomes of the records."""
+
+    def __init__(self, act: Callable[[Sequence[Record]], PutResult]) -> None:
+        self.deadlines: list[float] = []
+        self._act = act
+
+    def put(self, records: Sequence[Record], deadline: float) -> PutResult:
+        self.deadlines.append(deadline)
+        return self._act(records)
+
+
+def stored(records: Sequence[Record]) -> PutResult:
+    return PutResult(len(records))
+
+
+def one_duplicate_one_failed(records: Sequence[Record]) -> PutResult:
+    return PutResult(0, 1, [FailedPut(records[0], TableError("no such table"))])
+
+
+def invocation(exchange: FakeExchange, clock: FakeClock, store: FakeStore, seconds: float) -> Invocation:
+    """A function that samples a pair at two depths, with so many seconds until its end."""
+    return Invocation(
+        Sampler(exchange, ["BTCUSDT"], [1, 5]),
+        RecordWriter(lambda line: None, detail=False, store=store),
+        interval_seconds=60,
+        deadline=clock.monotonic() + seconds,
+        clock=clock,
+    )
+
+
+def test_tally_starts_at_zero() -> None:
+    assert Tally() == Tally(0, 0, 0, 0, 0, 0, [], [])
+
+
+@pytest.mark.parametrize(("seconds", "fetching", "storing"), [(75, 60, 69.5), (36, 26, 30.5), (6, 1, 2), (3, 0.5, 1)])
+def test_time_kept_for_storing(clock: FakeClock, seconds: float, fetching: float, storing: float) -> None:
+    """Fetching ends with the slot, but some seconds before the function does, or a share where there are few."""
+    exchange, store, start = FakeExchange(clock), FakeStore(stored), clock.monotonic()
+    tally = invocation(exchange, clock, store, seconds).run([int(NOON)])
+    assert (tally.sampled, tally.stored) == (2, 2)
+    assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([fetching])
+    assert [deadline - start for deadline in store.deadlines] == pytest.approx([storing])
+
+
+@pytest.mark.parametrize(("late", "requests"), [(0.25, 1), (0.75, 1), (1.0, 0), (1.25, 0)])
+def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> None:
+    """No request is sent once fetching has ended; each sample of the slot is a failure then."""
+    exchange = FakeExchange(clock)
+    run = invocation(exchange, clock, FakeStore(stored), 6)
+    clock.advance(late)
+    tally = run.run([int(NOON)])
+    assert len(exchange.asked) == requests
+    assert (tally.sampled, tally.fetch_failures) == ((2, 0) if requests else (0, 2))
+
+
+@pytest.mark.parametrize("early", [0.25, 1.0, 30.0])
+def test_early_event(clock: FakeClock, early: float) -> None:
+    """An event that comes early waits for its slot."""
+    clock.advance(-early)
+    tally = invocation(FakeExchange(clock), clock, FakeStore(stored), 75).run([int(NOON)])
+    assert (tally.sampled, tally.lags_seconds, clock.slept) == (2, [0], [early])
+
+
+def test_tally_of_stored(clock: FakeClock) -> None:
+    """Over several slots each sample is counted once: stored, a duplicate, or not stored, with the reason."""
+    store = FakeStore(one_duplicate_one_failed)
+    tally = invocation(FakeExchange(clock), clock, store, 200).run([int(NOON), int(NOON) + 60])
+    assert (tally.sampled, tally.stored, tally.duplicates, tally.store_failures) == (4, 0, 2, 2)
+    assert tally.errors == ["no such table"] * 2
+
+
+def test_tally_of_missing(clock: FakeClock) -> None:
+    """An empty book is skipped, a slot that is over too; neither is an error."""
+    empty = FakeExchange(clock, lambda symbol: parse_depth(b'{"bids":[],"asks":[]}'))
+    tally = invocation(empty, clock, FakeStore(stored), 200).run([int(NOON) - 60, int(NOON), int(NOON) + 60])
+    assert (tally.sampled, tally.skipped, tally.fetch_failures, tally.errors) == (0, 6, 0, [])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.fakes import BODY, NOON
 
 from handler.book import Book
-from handler.exchanges.binance import classify_response
+from handler.exchanges.binance import classify_response, used_weight
 from handler.exchanges.responses import NoBook, RegionBlocked, Rejected, Retry, RetryAfter
 
 WORDS = b'{"code":-1121,"msg":"Invalid symbol."}'
@@ -142,3 +142,27 @@ def test_any_text_or_nesting_that_comes_with_a_200_is_a_book_or_the_hosts_fault(
     for body in (text.encode(), b"[" * depth, b'{"bids":' * depth + b"0" + b"}" * depth):
         assert isinstance(read(200, body), Book | Retry)
         assert isinstance(read(400, body), Rejected | Retry)
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [("0", 0), ("42", 42), ("999999999", 999_999_999), ("1234567890", None), ("", None), ("-5", None)],
+)
+def test_used_weight(text: str, weight: int | None) -> None:
+    """The header's number; None where it is absent or too long."""
+    assert used_weight({"x-mbx-used-weight-1m": text}) == weight
+    assert used_weight({}) is None
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [("0", 1.0), ("0.5", 1.0), ("1.5", 1.5)])
+def test_429_minimum(retry_after: str, seconds: float) -> None:
+    """A 429 demands at least a second, since it is the last warning before a ban."""
+    answer = read(429, Retry_After=retry_after)
+    assert isinstance(answer, RetryAfter)
+    assert (answer.seconds, answer.is_banned) == (seconds, False)
+
+
+def test_418_is_a_ban() -> None:
+    answer = read(418, Retry_After="5")
+    assert isinstance(answer, RetryAfter)
+    assert answer.is_banned

@@ -188,3 +188,22 @@ def test_a_closed_region_ends_it_after_what_was_measured_and_without_lines_that_
     with pytest.raises(RegionUnavailable):
         run.runner.run(5)
     assert run.lines == [("AUSDT", 296.0), ("BUSDT", 296.0)] * turn + [("AUSDT", 296.0)]
+
+
+@pytest.mark.parametrize(
+    ("aligned", "deadlines"), [(False, [60.0, 120.0, 300.0, 360.0]), (True, [42.75, 102.75, 282.75, 342.75])]
+)
+def test_deadline_is_the_end_of_the_tick(clock: FakeClock, aligned: bool, deadlines: list[float]) -> None:
+    """Also of one that starts late: then there is less time."""
+    clock.advance(17.25)
+    start = clock.monotonic()
+    exchange = FakeExchange(clock, on_turn(1, lambda: clock.advance(190.0)))
+    Run(clock, exchange, aligned=aligned).runner.run(4)
+    assert [deadline - start for deadline in exchange.deadlines] == pytest.approx(deadlines)
+
+
+def test_ticks_are_not_aligned_by_default(clock: FakeClock) -> None:
+    clock.advance(17.25)
+    exchange = FakeExchange(clock)
+    Runner(Sampler(exchange, ("AUSDT",), (5,)), lambda records: None, interval_seconds=60, clock=clock).run(2)
+    assert ticks(exchange) == [17.25, 77.25]

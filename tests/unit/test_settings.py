@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.cli.parser import Parser
 from handler.errors import UsageError
 from handler.exchanges.binance_pairs import Pair
-from handler.options import OPTIONS
-from handler.settings import Settings, check_base_url
+from handler.options import OPTIONS, Options
+from handler.settings import Settings, check_base_url, read_count, read_table
 
 VARIABLES = {option.flag: option.variable for option in OPTIONS.values() if option.variable}
 MINIMAL = {"--symbol": ["BTC"]}
@@ -151,3 +152,82 @@ def test_weight_up_to_the_limit_is_allowed_and_one_pair_more_is_not(pairs: int, 
     assert len(ask(pairs).symbols) == pairs
     with pytest.raises(UsageError, match=f"^{pairs + 1} symbols x weight .* 6000"):
         ask(pairs + 1)
+
+
+def read_number(flag: str, word: str) -> object:
+    if flag == "--count":
+        return read_count(Options({flag: [word]}, {}))
+    return getattr(read({**MINIMAL, flag: [word]}), flag[2:].replace("-", "_"))
+
+
+BOUNDS = [
+    ("--levels", 1, 5000),
+    ("--interval_seconds", 1, 86_400),
+    ("--retention-days", 0, 36_500),
+    ("--count", 1, 999_999_999),
+]
+
+
+@pytest.mark.parametrize(("flag", "minimum", "maximum"), BOUNDS)
+def test_bounds(flag: str, minimum: int, maximum: int) -> None:
+    """Numbers are taken from the minimum to the maximum, and no others."""
+    for number in (minimum, maximum):
+        assert read_number(flag, str(number)) == ((number,) if flag == "--levels" else number)
+    for number in (minimum - 1, maximum + 1):
+        with pytest.raises(UsageError, match=f"^{flag} "):
+            read_number(flag, str(number))
+
+
+@pytest.mark.parametrize("word", ["0000000060", "6_0", "٦٠", "+60", "60.0", "1e1"])
+def test_number_that_is_not_plain(word: str) -> None:
+    """A number is at most nine digits, and nothing else."""
+    with pytest.raises(UsageError, match=r"^--interval_seconds "):
+        read_number("--interval_seconds", word)
+
+
+def test_count_is_optional() -> None:
+    assert read_count(Options({}, {})) is None
+
+
+def test_required_table() -> None:
+    """A command that needs a table says how to give one."""
+    assert (
+        read({**MINIMAL, "--table": ["obi"]}).required_table == read_table(Options({"--table": ["obi"]}, {})) == "obi"
+    )
+    for read_without in (lambda: read().required_table, lambda: read_table(Options({}, {}))):
+        with pytest.raises(UsageError, match=r"--table"):
+            read_without()
+
+
+def test_symbol_is_required() -> None:
+    with pytest.raises(UsageError):
+        read({"--symbol": []})
+
+
+def test_password_is_not_printed() -> None:
+    """A URL that is refused is named without its user and password."""
+    with pytest.raises(UsageError, match=r"'host'") as error:
+        check_base_url("ftp://user:secret@host")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://user@host/path@more", "http://host/a@b"])
+def test_at_sign_in_path(url: str) -> None:
+    """Where a name ends and the host begins would be a guess."""
+    with pytest.raises(UsageError):
+        check_base_url(url)
+
+
+LISTS = ("--symbol", "--levels", "--base-url")
+
+
+@pytest.mark.parametrize("flag", LISTS)
+def test_flag_with_several_words(flag: str) -> None:
+    assert Parser("", "", (flag,)).read([flag, "a", "b"])[flag] == ["a", "b"]
+
+
+@pytest.mark.parametrize("flag", sorted(VARIABLES.keys() - set(LISTS)))
+def test_flag_with_one_word(flag: str) -> None:
+    assert Parser("", "", (flag,)).read([flag, "a"])[flag] == ["a"]
+    with pytest.raises(UsageError):
+        Parser("", "", (flag,)).read([flag, "a", "b"])

@@ -49,3 +49,10 @@ def test_a_clock_set_back_by_an_hour_runs_the_tick_of_its_new_time_at_once() -> 
 def test_a_clock_set_back_by_a_second_waits_for_the_next_tick() -> None:
     last = next_tick(7200.0, 60)
     assert next_tick(7199.0, 60, last=last).start == 7260.0
+
+
+def test_clock_set_back_by_two_ticks() -> None:
+    """The tick of the new time runs at once, and nothing was skipped."""
+    last = next_tick(7200.0, 60)
+    tick = next_tick(7139.0, 60, last=last)
+    assert (tick.start, skipped_ticks(tick, last)) == (7080.0, 0)

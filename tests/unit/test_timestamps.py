@@ -120,3 +120,36 @@ def test_what_only_resembles_a_time_is_no_moment(text: str) -> None:
 )
 def test_the_forms_of_iso_8601_are_moments(text: str, same: str) -> None:
     assert format_timestamp(parse_moment(text, parse_timestamp("2026-11-22T00:00:00Z"))) == same
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("1s", 1), ("1m", 60), ("90m", 5400), ("1h", 3600), ("1d", 86_400), ("7d", 604_800), ("2w", 1_209_600)],
+)
+def test_age(age: str, seconds: int) -> None:
+    """An age is so many seconds, minutes, hours, days or weeks before now."""
+    assert parse_moment(age, 1e9) == 1e9 - seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:01Z", 1), ("9999-12-31T23:59:59Z", 253_402_300_799)],
+)
+def test_first_and_last_second(text: str, seconds: int) -> None:
+    """Times from 1970 to 9999 are valid."""
+    assert parse_timestamp(text) == parse_moment(text, 0) == seconds
+
+
+@pytest.mark.parametrize("text", ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
+def test_out_of_range(text: str) -> None:
+    """Other years are invalid in a record."""
+    with pytest.raises(InvalidTimestamp):
+        parse_iso_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1969-12-31T23:59:59", 0), ("999999999w", 0), ("9999-12-31T23:59:59.9", 253_402_300_799)]
+)
+def test_moment_is_clamped(text: str, seconds: int) -> None:
+    """No record is older than 1970 or younger than 9999."""
+    assert parse_moment(text, 1e9) == seconds
