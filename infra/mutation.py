@@ -112,16 +112,16 @@ def _copy(target: Path) -> Path:
     return target
 
 
-def _survives(mutation: Mutation, copies: "SimpleQueue[Path]") -> bool:
+def _outcome(mutation: Mutation, copies: "SimpleQueue[Path]") -> str:
     copy = copies.get()
     tests = [f"tests/{name}" for name in OWN_TESTS[mutation.module]]
     command = [*LIMITED, sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     (copy / mutation.module).write_text(mutation.source, encoding="utf-8")
     try:
         done = subprocess.run(command, cwd=copy, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
-        return done.returncode == 0
+        return "killed" if done.returncode else "SURVIVED"
     except subprocess.TimeoutExpired:
-        return False
+        return "killed by timeout"
     finally:
         shutil.copy(ROOT / mutation.module, copy / mutation.module)
         copies.put(copy)
@@ -141,19 +141,19 @@ def main() -> int:
     sample = random.Random(options.seed).sample(known, min(options.count, len(known)))
     print(f"{len(sample)} of {len(known)} mutations, without {len(every) - len(known)} equivalent ones", flush=True)
     copies: SimpleQueue[Path] = SimpleQueue()
-    survivors = 0
+    survivors: list[Mutation] = []
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(PROCESSES) as pool:
         for number in range(PROCESSES):
             copies.put(_copy(Path(directory, str(number))))
-        outcomes = pool.map(lambda mutation: _survives(mutation, copies), [*unchanged, *sample])
-        for one, survived in zip([*unchanged, *sample], outcomes, strict=True):
-            if not one.change and not survived:
-                sys.exit(f"the tests of {one.module} fail without a mutation")
+        outcomes = pool.map(lambda mutation: _outcome(mutation, copies), [*unchanged, *sample])
+        for one, outcome in zip([*unchanged, *sample], outcomes, strict=True):
+            if not one.change and outcome != "SURVIVED":
+                sys.exit(f"{one.module}: {outcome} without a mutation")
             if one.change:
-                survivors += survived
-                print(f"{'SURVIVED' if survived else 'killed'} {one.module}:{one.number}: {one.change}", flush=True)
-    print(f"{len(sample) - survivors} of {len(sample)} killed: {1 - survivors / len(sample):.1%}")
-    return int(survivors > 0.05 * len(sample))
+                survivors += [one] if outcome == "SURVIVED" else []
+                print(f"{outcome} {one.module}:{one.number}: {one.change}", flush=True)
+    print(f"{len(sample) - len(survivors)} of {len(sample)} killed: {1 - len(survivors) / len(sample):.1%}")
+    return int(len(survivors) > 0.05 * len(sample))
 
 
 if __name__ == "__main__":

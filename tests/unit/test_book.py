@@ -189,7 +189,9 @@ def test_limits_of_a_level(level: list[str]) -> None:
     assert parse_depth(body([level], [])).bids.levels == [(float(level[0]), float(level[1]))]
 
 
-@pytest.mark.parametrize("level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"]])
+@pytest.mark.parametrize(
+    "level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"], ["1", "0E-99999999999999999999"]]
+)
 def test_beyond_the_limits_of_a_level(level: list[str]) -> None:
     with pytest.raises(InvalidBook):
         parse_depth(body([level], []))
@@ -212,3 +214,9 @@ def test_reach(levels: int) -> None:
     asks = [["101", "1"], ["103", "1"], ["105", "1"]]
     found = measure(parse_depth(body(bids, asks)), levels)
     assert (found.reach_bid_bps, found.reach_ask_bps) == (100.0 * levels, 100.0 * (2 * levels - 1))
+
+
+def test_balanced_book() -> None:
+    """Equal sides measure 0, which is not the same as nothing on either side."""
+    found = measure(parse_depth(body([["100", "2"]], [["100", "2"]])), 5)
+    assert (found.obi, found.obi_quantity) == (0.0, 0.0)

@@ -18,7 +18,7 @@ HOUR = 3600
 
 
 def error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "operation")  # type: ignore
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "operation")
 
 
 class FakeClient:
@@ -121,7 +121,7 @@ def test_concurrent_requests(clock: FakeClock) -> None:
 
     def meet(operation: str, request: Any) -> None:
         if operation == "write":
-            four.wait(10)
+            four.wait(5)
 
     try:
         loader(FakeClient(meet), clock).load(OLD[:100])

@@ -194,9 +194,10 @@ def test_required_table() -> None:
     assert (
         read({**MINIMAL, "--table": ["obi"]}).required_table == read_table(Options({"--table": ["obi"]}, {})) == "obi"
     )
-    for read_without in (lambda: read().required_table, lambda: read_table(Options({}, {}))):
-        with pytest.raises(UsageError, match=r"--table"):
-            read_without()
+    with pytest.raises(UsageError, match="--table"):
+        assert read().required_table
+    with pytest.raises(UsageError, match="--table"):
+        read_table(Options({}, {}))
 
 
 def test_symbol_is_required() -> None:
@@ -231,3 +232,10 @@ def test_flag_with_one_word(flag: str) -> None:
     assert Parser("", "", (flag,)).read([flag, "a"])[flag] == ["a"]
     with pytest.raises(UsageError):
         Parser("", "", (flag,)).read([flag, "a", "b"])
+
+
+@pytest.mark.parametrize("flag", sorted(VARIABLES))
+def test_flag_is_named_though_the_variable_is_set(flag: str) -> None:
+    """The error names what was used: the flag, if both were given."""
+    with pytest.raises(UsageError, match=f"^{flag} "):
+        read({**MINIMAL, flag: [","]}, **{VARIABLES[flag]: "!"})

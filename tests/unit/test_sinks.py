@@ -1,10 +1,13 @@
 """Records are printed, then stored, and whatever is not stored is logged as a line that `load` reads."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Timer
 
 import pytest
+from support.program import ROOT
 from support.records import known
 
 from handler import sinks
@@ -168,3 +171,23 @@ def test_interrupt_logs_the_rest(caplog: pytest.LogCaptureFixture, monkeypatch: 
         raise KeyboardInterrupt
     assert (writer.failed, logged(caplog)) == (4, RECORDS)
     store.ready.set()
+
+
+HANGING = """
+from contextlib import suppress
+from threading import Event
+from handler import sinks
+
+class HangingStore:
+    def put(self, records, deadline):
+        Event().wait()
+
+sinks.STOP_SECONDS = 0.0
+with suppress(KeyboardInterrupt), sinks.BackgroundWriter(HangingStore()) as writer:
+    writer.put([], 60.0)
+    raise KeyboardInterrupt
+"""
+
+
+def test_hanging_store_ends_with_the_process() -> None:
+    subprocess.run([sys.executable, "-c", HANGING], cwd=ROOT, check=True, timeout=20)
