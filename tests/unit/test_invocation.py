@@ -15,7 +15,7 @@ from handler.slots import format_timestamp, parse_timestamp
 
 
 class Function:
-    """Samples BTCUSDT of a stand-in exchange and prints to a list; it tells the time by the fake clock."""
+    """Samples BTCUSDT of a stand-in exchange and prints to a list; its time is that of the fake clock."""
 
     def __init__(self, exchange_url: str, clock: FakeClock) -> None:
         self.lines: list[str] = []
@@ -45,35 +45,38 @@ def function(start_exchange: StartExchange, clock: FakeClock) -> Function:
     return Function(start_exchange().url, clock)
 
 
-def test_an_interval_under_a_minute_is_several_slots_of_one_invocation(function: Function) -> None:
+def test_several_slots(function: Function) -> None:
+    """An interval under a minute is several slots of one invocation."""
     tally = function.run(interval_seconds=10, seconds=75)
     assert function.seconds == [0, 10, 20, 30, 40, 50]
     assert (tally.sampled, tally.errors) == (6, [])
     assert tally.lags_seconds == [0] * 6
 
 
-def test_slots_that_are_over_are_skipped_and_the_rest_are_sampled(function: Function, clock: FakeClock) -> None:
+def test_slots_that_are_over(function: Function, clock: FakeClock) -> None:
+    """Slots that are over are skipped, and the others are sampled."""
     clock.advance(25)
     tally = function.run(interval_seconds=10, seconds=75)
     assert function.seconds == [25, 30, 40, 50]
     assert (tally.sampled, tally.skipped, tally.errors) == (4, 2, [])
 
 
-def test_a_late_invocation_of_a_minute_takes_what_is_left_of_it(function: Function, clock: FakeClock) -> None:
+def test_late_invocation(function: Function, clock: FakeClock) -> None:
+    """A late invocation samples what is left of its minute."""
     clock.advance(59)
     tally = function.run(interval_seconds=60, seconds=75)
     assert (tally.sampled, tally.lags_seconds) == (1, [59])
 
 
-def test_a_minute_that_has_gone_by_is_not_sampled(function: Function, clock: FakeClock) -> None:
+def test_minute_that_is_over(function: Function, clock: FakeClock) -> None:
+    """A minute that is over is not sampled."""
     clock.advance(60)
     tally = function.run(interval_seconds=60, seconds=75)
     assert (tally.sampled, tally.skipped, function.lines) == (0, 1, [])
 
 
-def test_slots_that_the_time_does_not_reach_are_failures_and_not_waited_for(
-    function: Function, clock: FakeClock
-) -> None:
+def test_slots_after_the_end(function: Function, clock: FakeClock) -> None:
+    """Slots after the function's end are failures, and not waited for."""
     start = clock.monotonic()
     tally = function.run(interval_seconds=10, seconds=36)
     assert function.seconds == [0, 10, 20]
@@ -82,14 +85,16 @@ def test_slots_that_the_time_does_not_reach_are_failures_and_not_waited_for(
     assert clock.monotonic() <= start + 26
 
 
-def test_a_hung_exchange_leaves_time_to_store_and_to_report(start_exchange: StartExchange, clock: FakeClock) -> None:
+def test_failing_exchange(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A failing exchange leaves time to store and to report."""
     start = clock.monotonic()
     tally = Function(start_exchange("503*").url, clock).run(interval_seconds=60, seconds=30)
     assert (tally.sampled, tally.fetch_failures) == (0, 1)
     assert clock.monotonic() <= start + 20
 
 
-def test_a_failed_slot_does_not_cost_the_next_one(start_exchange: StartExchange, clock: FakeClock) -> None:
+def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A failed slot does not cost the next one."""
     function = Function(start_exchange("delisted", "ok*").url, clock)
     tally = function.run(interval_seconds=20, seconds=75)
     assert (function.seconds, tally.sampled, tally.fetch_failures) == ([20, 40], 2, 1)
@@ -108,14 +113,14 @@ def test_a_failed_slot_does_not_cost_the_next_one(start_exchange: StartExchange,
         (None, 60, [0]),
     ],
 )
-def test_an_event_asks_for_the_slots_of_its_minute_or_for_the_running_one(
-    event: object, interval_seconds: int, slots: list[int]
-) -> None:
+def test_slots_for_event(event: object, interval_seconds: int, slots: list[int]) -> None:
+    """An event is the slots of its minute, or the running one."""
     assert [slot - NOON for slot in slots_for_event(event, interval_seconds, NOON + 25)] == slots
 
 
 @pytest.mark.parametrize("event", ["no", [], 7, {"time": {}}, {"scheduled_time": "2026-11-22"}])
-def test_any_other_event_is_refused(event: object) -> None:
+def test_invalid_event(event: object) -> None:
+    """Any other event is rejected."""
     with pytest.raises(UsageError, match="send scheduled_time as YYYY-MM-DDThh:mm:ssZ"):
         slots_for_event(event, 60, NOON)
 
@@ -172,7 +177,7 @@ def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> 
     run = invocation(exchange, clock, FakeStore(stored), 6)
     clock.advance(late)
     tally = run.run([int(NOON)])
-    assert len(exchange.asked) == requests
+    assert len(exchange.requests) == requests
     assert (tally.sampled, tally.fetch_failures) == ((2, 0) if requests else (0, 2))
 
 
