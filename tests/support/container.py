@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class FunctionError(Exception):
-    """The invocation failed; the words of the error that the function raised."""
+    """The invocation failed; the message is that of the error that the function raised."""
 
 
 class Container:
@@ -39,7 +39,7 @@ class Container:
             )
 
     def invoke(self, event: Any, seconds: float = 60.0) -> dict[str, int]:
-        """Run the function with so many seconds left before its timeout; returns its answer or raises FunctionError."""
+        """Run the function with so many seconds left before its timeout; returns its result or raises FunctionError."""
         assert self._process.stdin
         assert self._process.stdout
         print(json.dumps([event, seconds]), file=self._process.stdin, flush=True)

@@ -28,7 +28,7 @@ def spot_client(*base_urls: str, **options: Any) -> DepthClient:
 
 
 class FakeClock:
-    """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
+    """Two clocks that move by `sleep` and `advance` only; `slept` lists the sleeps. Threads may share it."""
 
     def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
         self.slept: list[float] = []
@@ -58,7 +58,7 @@ class FakeClock:
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:
-    """An answer as it goes over the wire; `Retry_After="3"` is the header Retry-After."""
+    """A response as it goes over the wire; `Retry_After="3"` is the header Retry-After."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
@@ -74,7 +74,7 @@ class RawServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _RawHandler)
         self.answers = list(answers)
         self.heads: list[str] = []
-        """What was asked so far: request line and headers."""
+        """The heads of the requests so far: request line and headers."""
 
     @property
     def port(self) -> int:
@@ -99,21 +99,23 @@ StartRaw = Callable[..., RawServer]
 
 
 class FakeExchange:
-    """What the sampler needs of an exchange: gives the book of BODY, unless `act`, which is called first, does else.
+    """An exchange for the sampler: gives the book of BODY, unless `act`, which is called first, does otherwise.
 
     `act` takes the pair; it may raise, wait, move the clock, or return another book.
     """
 
     def __init__(self, clock: FakeClock, act: Callable[[str], object] = lambda symbol: None) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.requests: list[tuple[str, int]] = []
         self.moments: list[float] = []
-        """When it was asked, on the monotonic clock."""
+        """When each request came, on the monotonic clock."""
+        self.deadlines: list[float] = []
         self.act = act
         self._clock = clock
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        self.asked.append((symbol, limit))
+        self.requests.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
+        self.deadlines.append(deadline)
         other = self.act(symbol)
         book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
         return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)

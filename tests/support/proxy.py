@@ -25,15 +25,15 @@ class Proxy(ThreadingHTTPServer):
         self.faults: dict[str, deque[str]] = {}
         """Operation → what its next requests meet with."""
         self.operations: list[str] = []
-        """What was asked so far."""
+        """The operations of the requests so far."""
         self.on_request: Callable[[int], object] = lambda number: None
         """Called with the number of each request, before it is passed on."""
         self.expired_key = ""
-        """The access key that is refused because its session is over."""
+        """The access key that is rejected because its session has expired."""
         self.lock = threading.Lock()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Be quiet: whoever asked was killed."""
+        """Log nothing: the client was killed."""
 
     @property
     def url(self) -> str:
@@ -65,19 +65,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*self._pass_on(body))
 
     def _half(self, body: bytes) -> tuple[int, bytes]:
-        """Carry out the first half of a batch; the answer hands the rest back."""
+        """Carry out the first half of a batch; the response hands the others back."""
         request = json.loads(body)
         ((table, batch),) = request["RequestItems"].items()
         puts = isinstance(batch, list)
         parts = batch if puts else batch["Keys"]
-        done, rest = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        done, left = parts[: len(parts) // 2], parts[len(parts) // 2 :]
         if not done:
             return self._pass_on(body)
         request["RequestItems"][table] = done if puts else batch | {"Keys": done}
         status, answer = self._pass_on(json.dumps(request).encode())
-        left = {table: rest if puts else batch | {"Keys": rest}}
+        unprocessed = {table: left if puts else batch | {"Keys": left}}
         return status, json.dumps(
-            json.loads(answer) | {"UnprocessedItems" if puts else "UnprocessedKeys": left}
+            json.loads(answer) | {"UnprocessedItems" if puts else "UnprocessedKeys": unprocessed}
         ).encode()
 
     def _pass_on(self, body: bytes) -> tuple[int, bytes]:

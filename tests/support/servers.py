@@ -16,6 +16,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from infra.template import read_template, table_definition
+
 DYNALITE = Path(__file__).parents[1] / "deploy/node_modules/dynalite/cli.js"
 AWS = {
     "AWS_REGION": "us-east-1",
@@ -120,14 +122,9 @@ def aws_client(service: str, url: str, **keys: str) -> Iterator[Any]:
 
 
 def create_table(client: Any) -> str:
-    """Create a table as template.yaml does; gives its name, which no other has."""
+    """Create a table as template.yaml describes it; returns its name, which no other has."""
     name = f"records-{uuid.uuid4()}"
-    client.create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("series", "slot")],
-        KeySchema=[{"AttributeName": "series", "KeyType": "HASH"}, {"AttributeName": "slot", "KeyType": "RANGE"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    client.create_table(TableName=name, **table_definition(read_template()))
     while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
         time.sleep(0.01)
     return name
