@@ -14,11 +14,13 @@ from urllib.parse import quote
 import pytest
 from support.program import ROOT, environment
 
-from infra.fake_exchange import Exchange
-from infra.fake_exchange.books import Book
+from infra.fake_exchange import FakeExchange
+from infra.fake_exchange.books import FakeBook
 from infra.fake_exchange.faults import FAULTS
 
-BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "3.00000000")])
+BOOK = FakeBook(
+    bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "3.00000000")]
+)
 NOON_MS = 1_795_262_400_000
 
 
@@ -45,7 +47,7 @@ class Reply:
 class Client:
     """One kept-alive connection to an exchange."""
 
-    def __init__(self, exchange: Exchange, timeout_seconds: float = 5) -> None:
+    def __init__(self, exchange: FakeExchange, timeout_seconds: float = 5) -> None:
         self.exchange = exchange
         self.connection = http.client.HTTPConnection("127.0.0.1", exchange.port, timeout=timeout_seconds)
 
@@ -72,7 +74,7 @@ def serve(clock: Clock) -> Iterator[Serve]:
     clients: list[Client] = []
 
     def start(*symbols: str, timeout_seconds: float = 5, **options: Any) -> Client:
-        exchange = Exchange(symbols, **{"clock": clock, **options})
+        exchange = FakeExchange(symbols, **{"clock": clock, **options})
         exchange.start()
         clients.append(Client(exchange, timeout_seconds))
         return clients[-1]
@@ -89,7 +91,7 @@ def client(serve: Serve) -> Client:
 
 
 @pytest.fixture
-def exchange(client: Client) -> Exchange:
+def exchange(client: Client) -> FakeExchange:
     return client.exchange
 
 
@@ -188,7 +190,7 @@ def test_the_callers_mistakes_are_answered_in_the_exchanges_own_words(
 
 
 def test_unknown_paths_are_404_and_other_methods_405_and_the_connection_lives_on(
-    exchange: Exchange, client: Client
+    exchange: FakeExchange, client: Client
 ) -> None:
     client.connection.request("POST", "/api/v3/depth?symbol=BTCUSDT", body=b"ignored")
     response = client.connection.getresponse()
@@ -247,7 +249,7 @@ def test_without_a_weight_limit_nothing_is_refused(serve: Serve) -> None:
     assert {client.depth(limit=5000).status for _ in range(30)} == {200}
 
 
-def test_what_was_asked_and_answered_is_on_record(exchange: Exchange, client: Client) -> None:
+def test_what_was_asked_and_answered_is_on_record(exchange: FakeExchange, client: Client) -> None:
     reply = client.get("/api/v3/depth?symbol=BTCUSDT&limit=7", **{"X-Who": "me"})
     [asked] = exchange.requests
     assert (asked.method, asked.path, asked.symbol, asked.limit) == ("GET", "/api/v3/depth", "BTCUSDT", 7)
@@ -256,14 +258,14 @@ def test_what_was_asked_and_answered_is_on_record(exchange: Exchange, client: Cl
     assert asked.wall_seconds == NOON_MS / 1000
 
 
-def test_a_given_book_is_sent_as_it_is(client: Client, exchange: Exchange) -> None:
+def test_a_given_book_is_sent_as_it_is(client: Client, exchange: FakeExchange) -> None:
     exchange.list_book("BTCUSDT", BOOK)
     assert client.depth(limit=1).body == (
         b'{"lastUpdateId":1,"bids":[["99.00000000","2.00000000"]],"asks":[["101.00000000","3.00000000"]]}'
     )
 
 
-def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: Exchange, client: Client) -> None:
+def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: FakeExchange, client: Client) -> None:
     assert client.depth().status == 200
     exchange.delist("BTCUSDT")
     assert client.depth().json() == {"code": -1121, "msg": "Invalid symbol."}
@@ -395,7 +397,7 @@ def test_every_fault_of_the_table_is_tried() -> None:
     assert [name for name in FAULTS if f'"{name}' not in text] == []
 
 
-def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: Exchange, client: Client) -> None:
+def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: FakeExchange, client: Client) -> None:
     exchange.script(["503*2", "ok", "504*"])
     exchange.script(["502"], symbol="ETHUSDT")
     assert client.depth("ETHUSDT").status == 502
@@ -403,7 +405,7 @@ def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: Exchange
     assert [client.depth(symbol).status for symbol in ("ETHUSDT", "BTCUSDT", "BTCUSDT")] == [504, 504, 504]
 
 
-def test_only_requests_that_would_get_a_book_spend_a_script(exchange: Exchange, client: Client) -> None:
+def test_only_requests_that_would_get_a_book_spend_a_script(exchange: FakeExchange, client: Client) -> None:
     exchange.script(["503"])
     statuses = [client.get("/api/v3/ping").status, client.depth("NOSUCHPAIR").status, client.depth().status]
     assert statuses == [200, 400, 503]
@@ -426,7 +428,7 @@ def test_random_faults_are_the_same_for_a_seed_and_as_frequent_as_asked(serve: S
 @pytest.mark.parametrize("entry", ["nosuch", "429=soon", "429=-1", "=3", "", "429=nan"])
 def test_a_script_that_cannot_be_read_is_refused(entry: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
-        Exchange(script=[entry])
+        FakeExchange(script=[entry])
 
 
 def _start(*flags: str) -> "subprocess.Popen[str]":
@@ -468,7 +470,7 @@ def test_a_bad_flag_is_one_sentence_and_exit_2(flags: list[str], text: str) -> N
     assert text in err
 
 
-def test_a_port_in_use_is_one_sentence_and_exit_1(exchange: Exchange) -> None:
+def test_a_port_in_use_is_one_sentence_and_exit_1(exchange: FakeExchange) -> None:
     with _start("--port", str(exchange.port), "--symbols", "BTCUSDT") as process:
         _, err = process.communicate(timeout=10)
     assert (process.returncode, err.count("\n")) == (1, 1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.fakes import FakeClock, StartExchange
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.deliveries import SURPLUS_BODY
 
 TARGET = "/api/v3/depth?symbol=BTCUSDT&limit=5"
@@ -45,14 +45,14 @@ RECORDED = [
 
 
 @contextmanager
-def answered(exchange: Exchange, **headers: str) -> Iterator[http.client.HTTPResponse]:
+def answered(exchange: FakeExchange, **headers: str) -> Iterator[http.client.HTTPResponse]:
     """The answer to one request for BTCUSDT, on a connection of its own."""
     with closing(http.client.HTTPConnection("127.0.0.1", exchange.port, timeout=5)) as connection:
         connection.request("GET", TARGET, headers=headers)
         yield connection.getresponse()
 
 
-def everything(exchange: Exchange) -> bytes:
+def everything(exchange: FakeExchange) -> bytes:
     """All bytes that come in answer to one request, until the exchange closes the connection."""
     with socket.create_connection(("127.0.0.1", exchange.port), timeout=5) as raw:
         raw.sendall(f"GET {TARGET} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -63,13 +63,13 @@ def statuses(data: bytes) -> list[int]:
     return [int(part[:3]) for part in data.split(b"HTTP/1.1 ")[1:]]
 
 
-def test_an_answer_has_the_header_fields_of_the_real_exchange_in_their_order(exchange: Exchange) -> None:
+def test_an_answer_has_the_header_fields_of_the_real_exchange_in_their_order(exchange: FakeExchange) -> None:
     with answered(exchange) as response:
         assert response.headers.keys() == RECORDED
         assert len(response.headers["X-Amz-Cf-Id"]) == 56
 
 
-def test_no_two_answers_have_the_same_ids(exchange: Exchange) -> None:
+def test_no_two_answers_have_the_same_ids(exchange: FakeExchange) -> None:
     ids = set()
     for _ in range(3):
         with answered(exchange) as response:
@@ -95,7 +95,7 @@ def test_an_error_says_that_it_is_one_of_the_edges_or_came_through_it(start_exch
         ("", False),
     ],
 )
-def test_a_book_is_compressed_for_those_who_accept_it(exchange: Exchange, accepted: str, compressed: bool) -> None:
+def test_a_book_is_compressed_for_those_who_accept_it(exchange: FakeExchange, accepted: str, compressed: bool) -> None:
     """And comes in chunks then, as from a server that compresses while it sends."""
     with answered(exchange, **{"Accept-Encoding": accepted}) as response:
         body = response.read()

@@ -5,10 +5,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from infra.fake_exchange.books import decimal
-from infra.fake_exchange.limits import WEIGHT_LIMIT
 from infra.fake_exchange.pairs import UNIT, Pair, pair_of
+from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 _ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+
+_PRECISIONS = (
+    "baseAssetPrecision",
+    "quotePrecision",
+    "quoteAssetPrecision",
+    "baseCommissionPrecision",
+    "quoteCommissionPrecision",
+)
+_ALLOWED = (
+    *("icebergAllowed", "ocoAllowed", "otoAllowed", "quoteOrderQtyMarketAllowed", "allowTrailingStop"),
+    *("cancelReplaceAllowed", "amendAllowed", "isSpotTradingAllowed"),
+)
 
 
 def exchange_info(symbols: Iterable[str], weight_limit: int, now_seconds: float) -> bytes:
@@ -35,21 +47,10 @@ def _pair_info(pair: Pair) -> dict[str, Any]:
         "symbol": pair.symbol,
         "status": "TRADING",
         "baseAsset": pair.base,
-        "baseAssetPrecision": 8,
         "quoteAsset": pair.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
+        **dict.fromkeys(_PRECISIONS, 8),
         "orderTypes": _ORDER_TYPES,
-        "icebergAllowed": True,
-        "ocoAllowed": True,
-        "otoAllowed": True,
-        "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": True,
-        "cancelReplaceAllowed": True,
-        "amendAllowed": True,
-        "isSpotTradingAllowed": True,
+        **dict.fromkeys(_ALLOWED, True),
         "isMarginTradingAllowed": False,
         "filters": _filters(pair),
         "permissions": [],
@@ -61,12 +62,12 @@ def _pair_info(pair: Pair) -> dict[str, Any]:
 
 def _filters(pair: Pair) -> list[dict[str, Any]]:
     tick, lot = decimal(pair.tick_units), decimal(pair.lot_units)
-    most = decimal(9_000_000 * UNIT)
+    maximum = decimal(9_000_000 * UNIT)
     return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": most, "tickSize": tick},
-        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": maximum, "tickSize": tick},
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": maximum, "stepSize": lot},
         {"filterType": "ICEBERG_PARTS", "limit": 10},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": decimal(0), "maxQty": most, "stepSize": decimal(0)},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": decimal(0), "maxQty": maximum, "stepSize": decimal(0)},
         {
             "filterType": "NOTIONAL",
             "minNotional": "5.00000000",
