@@ -11,7 +11,7 @@ from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.sampler import Sampler
 from handler.slots import parse_timestamp
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 DAY_START = parse_timestamp("2026-11-22T00:00:00Z")
 MINUTES = 24 * 60
@@ -41,7 +41,7 @@ class SimulatedClock:
 def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]:
     """A record per minute, pair and depth, but for the outage."""
     clock = SimulatedClock()
-    with Exchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
+    with FakeExchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
         sampler = Sampler(DepthClient(binance_spot, (exchange.url,), clock=clock), symbols, levels)
         for minute in range(MINUTES):
             clock.now = DAY_START + minute * 60 + 1.0

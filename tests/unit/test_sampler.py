@@ -6,7 +6,7 @@ from itertools import permutations
 from threading import Event
 
 import pytest
-from support.fakes import NOON, FakeClock, FakeExchange
+from support.fakes import NOON, FakeClock, StubExchange
 
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
 from handler.exchanges.binance import parse_depth
@@ -18,7 +18,7 @@ PAIRS = ("AUSDT", "BUSDT", "CUSDT")
 
 
 def sample(
-    exchange: FakeExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
+    exchange: StubExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
 ) -> list[Sample]:
     sampler = Sampler(exchange, PAIRS, levels)
     return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
@@ -44,14 +44,14 @@ def hanging() -> Iterator[Event]:
 
 
 def test_a_sample_is_the_record_of_the_book_as_it_arrived(clock: FakeClock) -> None:
-    [found, *_] = sample(FakeExchange(clock), clock)
+    [found, *_] = sample(StubExchange(clock), clock)
     assert isinstance(found, Record)
     assert found[:6] == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
     assert (found.host, found.latency_ms, found.last_update_id) == ("127.0.0.1", 1.5, 1)
 
 
 def test_several_depths_are_one_request_for_the_deepest(clock: FakeClock) -> None:
-    exchange = FakeExchange(clock)
+    exchange = StubExchange(clock)
     found = sample(exchange, clock, levels=(1, 20, 5))
     assert sorted(exchange.asked) == [(pair, 20) for pair in PAIRS]
     assert told(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
@@ -70,12 +70,12 @@ def test_samples_come_in_the_order_asked_for_whatever_order_the_books_arrive_in(
             assert arrived[earlier].wait(10)
         arrived[symbol].set()
 
-    assert told(sample(FakeExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
+    assert told(sample(StubExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
 
 
 def test_a_book_that_is_ready_is_not_kept_waiting_by_a_later_one(clock: FakeClock) -> None:
     with hanging() as never:
-        exchange = FakeExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
+        exchange = StubExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
         groups = Sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
         ready = told(next(groups))
         ready += told(next(groups)) if len(ready) == 1 else []
@@ -88,7 +88,7 @@ def test_one_bad_pair_does_not_hurt_the_others(clock: FakeClock, error: Exchange
         if symbol == "BUSDT":
             raise error
 
-    first, bad, also_bad, last = sample(FakeExchange(clock, refuse), clock, levels=(5, 20))[1:5]
+    first, bad, also_bad, last = sample(StubExchange(clock, refuse), clock, levels=(5, 20))[1:5]
     assert told([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
     assert error_of(bad) is error_of(also_bad) is error
     assert isinstance(first, Record)
@@ -96,7 +96,7 @@ def test_one_bad_pair_does_not_hurt_the_others(clock: FakeClock, error: Exchange
 
 
 def test_an_empty_book_is_missing_and_not_an_imbalance_of_zero(clock: FakeClock) -> None:
-    found = sample(FakeExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
+    found = sample(StubExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
     assert isinstance(error_of(found[1]), EmptyBook)
     assert "BUSDT" in str(error_of(found[1]))
 
@@ -105,7 +105,7 @@ def test_an_empty_book_is_missing_and_not_an_imbalance_of_zero(clock: FakeClock)
 def test_a_book_with_one_side_is_measured(clock: FakeClock, side: str, obi: float) -> None:
     whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
     half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
-    [found, *_] = sample(FakeExchange(clock, lambda symbol: half), clock)
+    [found, *_] = sample(StubExchange(clock, lambda symbol: half), clock)
     assert isinstance(found, Record)
     assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
 
@@ -118,7 +118,7 @@ def test_a_book_that_arrives_when_its_slot_is_over_belongs_to_no_slot(
         if symbol == "AUSDT":
             clock.advance(late)
 
-    exchange = FakeExchange(clock, arrive_late)
+    exchange = StubExchange(clock, arrive_late)
     [samples] = Sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
     assert isinstance(samples[0], Record) is kept
     if not kept:
