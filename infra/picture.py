@@ -1,4 +1,4 @@
-"""`python -m infra.picture`: draws docs/history.png for the README, from a day of the stand-in exchange's books.
+"""`python -m infra.picture`: draws docs/history.png for the README, from a day of the fake exchange's books.
 
 The books are synthetic. A simulated clock makes the day a matter of seconds; the samples go through the same sampler.
 """

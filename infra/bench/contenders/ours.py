@@ -1,4 +1,4 @@
-"""The project itself, by the same parts that its runner puts together."""
+"""The sampler and writer of this project, put together as its runner does."""
 
 import os
 import time
@@ -14,11 +14,11 @@ from handler.sampler import Sampler
 from handler.sinks import RecordWriter
 from infra.bench.contender import run
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 class Ours:
-    """The sampler, its records printed or not, stored or not."""
+    """The sampler and its writer."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -29,13 +29,13 @@ class Ours:
 
     def samples(self, symbol: str, levels: int, count: int) -> list[str]:
         """Ticks of one pair, printed."""
-        return self.obey(levels=levels, symbol=symbol, count=count)
+        return self.run_command(levels=levels, symbol=symbol, count=count)
 
     def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
         """One tick of many pairs, printed."""
-        return self.obey(levels=levels, symbols=symbols)
+        return self.run_command(levels=levels, symbols=symbols)
 
-    def obey(
+    def run_command(
         self,
         *,
         levels: int,
@@ -44,20 +44,17 @@ class Ours:
         count: int = 1,
         printed: bool = True,
         store: bool = False,
-        fresh: bool = False,
     ) -> list[str]:
-        """So many ticks, printed and stored if asked for; `fresh` makes new connections first."""
-        if fresh:
-            self._sampler.cache_clear()
+        """So many ticks, printed and stored on request."""
         sampler = self._sampler(tuple(symbols) or (symbol,), levels)
-        delivery = RecordWriter(self._write, detail=False, store=self._table() if store else None)
+        writer = RecordWriter(self._write, detail=False, store=self._table() if store else None)
         for _ in range(count):
             records: list[Record] = []
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + TIMEOUT_SECONDS
             for samples in sampler.sample(deadline):
                 measured = [sample for sample in samples if isinstance(sample, Record)]
                 if printed:
-                    delivery.deliver(measured, deadline)
+                    writer.deliver(measured, deadline)
                 records += measured
         return [record.to_line(detail=False) for record in records]
 
