@@ -4,7 +4,6 @@ import argparse
 import math
 import re
 import signal
-import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -50,19 +49,6 @@ def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _tls(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
-    if not (certfile or keyfile):
-        return None
-    if not (certfile and keyfile):
-        raise ValueError("--certfile and --keyfile go together")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certfile, keyfile)
-    except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"{certfile} and {keyfile} are not a certificate and its key: {error}") from error
-    return context
-
-
 def _exchange(options: argparse.Namespace) -> FakeExchange:
     exchange = FakeExchange(
         options.symbols,
@@ -75,7 +61,6 @@ def _exchange(options: argparse.Namespace) -> FakeExchange:
         fault_rate=options.fault_rate,
         fault_seed=options.fault_seed,
         faults=options.faults,
-        ssl_context=_tls(options.certfile, options.keyfile),
         keep_requests=0,
     )
     for text in options.script:
@@ -116,8 +101,6 @@ def _parser() -> _Parser:
         metavar="FAULT",
         help="the random faults (default: those after which a retry may succeed)",
     )
-    add("--certfile", help="serve TLS with this certificate chain (PEM)")
-    add("--keyfile", help="with this private key (PEM)")
     return parser
 
 
@@ -125,7 +108,7 @@ def _integer(minimum: int, maximum: float = math.inf) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch("[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
             upper = "up" if maximum == math.inf else f"to {maximum}"
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {minimum} {upper}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} {upper}")
         return int(text)
 
     return read
@@ -137,7 +120,7 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
     return number
 
 

@@ -3,7 +3,6 @@
 Sources: binance-spot-api-docs rest-api.md ("Order book", "Exchange information") and errors.md ("11xx").
 """
 
-import json
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,7 +18,7 @@ MAX_LEVELS = 5000
 _DEFAULT_LEVELS = 100
 _PARAMETERS = {
     DEPTH: ("symbol", "limit", "symbolStatus"),
-    EXCHANGE_INFO: ("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"),
+    EXCHANGE_INFO: ("showPermissionSets",),
     PING: (),
     TIME: (),
 }
@@ -35,7 +34,6 @@ class Query(NamedTuple):
     weight: int = 1
     symbol: str | None = None
     limit: int | None = None
-    symbols: tuple[str, ...] = ()
     error: Response | None = None
 
 
@@ -59,7 +57,7 @@ def parse_query(method: str, target: str) -> Query:
     query = Query(path, _WEIGHTS.get(path, 1), parameters.get("symbol"))
     try:
         _check_names(path, pairs)
-        return _depth(query, parameters) if path == DEPTH else _info(query, parameters)
+        return _depth(query, parameters) if path == DEPTH else query
     except _InvalidRequest as invalid:
         return query._replace(error=invalid.response)
 
@@ -80,7 +78,8 @@ def _check_names(path: str, pairs: list[tuple[str, str]]) -> None:
 def _depth(query: Query, parameters: dict[str, str]) -> Query:
     if query.symbol is None:
         raise _missing("symbol")
-    _check_symbol("symbol", query.symbol)
+    if not is_valid_symbol(query.symbol):
+        raise _illegal("symbol", _SYMBOL_RANGE)
     limit = _limit(parameters.get("limit"))
     status = parameters.get("symbolStatus", "TRADING")
     if status not in ("TRADING", "HALT", "BREAK"):
@@ -98,28 +97,6 @@ def _limit(text: str | None) -> int:
     if int(text) == 0:
         raise _missing("limit")
     return min(int(text), MAX_LEVELS)
-
-
-def _info(query: Query, parameters: dict[str, str]) -> Query:
-    symbols = [query.symbol] if query.symbol is not None else _list(parameters.get("symbols", "[]"))
-    for symbol in symbols:
-        _check_symbol("symbol" if query.symbol else "symbols", symbol)
-    return query._replace(symbols=tuple(symbols))
-
-
-def _list(text: str) -> list[str]:
-    try:
-        symbols = json.loads(text)
-    except ValueError:
-        symbols = None
-    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
-        raise _illegal("symbols", r'^\["[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}\]$')
-    return symbols
-
-
-def _check_symbol(name: str, symbol: str) -> None:
-    if not is_valid_symbol(symbol):
-        raise _illegal(name, _SYMBOL_RANGE)
 
 
 def _illegal(name: str, legal_range: str) -> _InvalidRequest:
