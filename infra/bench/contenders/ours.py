@@ -1,4 +1,4 @@
-"""The sampler and writer of this project, put together as its runner does."""
+"""The sampler of this project, put together as its runner does."""
 
 import os
 import time
@@ -11,14 +11,13 @@ from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.sampler import Sampler
-from handler.sinks import RecordWriter
 from infra.bench.contender import run
 
 TIMEOUT_SECONDS = 60.0
 
 
 class Ours:
-    """The sampler and its writer."""
+    """The sampler; its records printed and stored on request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -47,19 +46,21 @@ class Ours:
     ) -> list[str]:
         """So many ticks, printed and stored on request."""
         sampler = self._sampler(tuple(symbols) or (symbol,), levels)
-        writer = RecordWriter(self._write, detail=False, store=self._table() if store else None)
+        lines: list[str] = []
         for _ in range(count):
-            records: list[Record] = []
             deadline = time.monotonic() + TIMEOUT_SECONDS
             for samples in sampler.sample(deadline):
-                measured = [sample for sample in samples if isinstance(sample, Record)]
-                if printed:
-                    writer.deliver(measured, deadline)
-                records += measured
-        return [record.to_line(detail=False) for record in records]
+                records = [sample for sample in samples if isinstance(sample, Record)]
+                lines += [self._output(record, printed=printed) for record in records]
+                if store:
+                    self._table().put(records, deadline)
+        return lines
 
-    def _write(self, text: str) -> None:
-        os.write(self._sink, f"{text}\n".encode())
+    def _output(self, record: Record, *, printed: bool) -> str:
+        line = record.to_line(detail=False)
+        if printed:
+            os.write(self._sink, f"{line}\n".encode())
+        return line
 
     def _make_sampler(self, symbols: tuple[str, ...], levels: int) -> Sampler:
         return Sampler(DepthClient(binance_spot, (self._url,), connections=len(symbols)), symbols, (levels,))
