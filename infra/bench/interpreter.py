@@ -1,7 +1,7 @@
 """The Python that all contenders run on: an optimised build.
 
 Of two builds of one version one may take three times as long for the same `float()`, and so for the same book. Its
-build options do not tell: Debian's do not mention that it was built with a profile, pyenv's has -O3 and is slow. So
+build options do not show it: Debian's do not mention that it was built with a profile, pyenv's has -O3 and is slow. So
 each is timed.
 """
 

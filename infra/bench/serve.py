@@ -17,10 +17,13 @@ class Store:
     """Storing as a script around a peer does it: boto3's Table, configured by the environment."""
 
     def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         import boto3
         from botocore.config import Config
 
         self._table = boto3.resource("dynamodb", config=Config(max_pool_connections=THREADS)).Table("obi")
+        self._pool = ThreadPoolExecutor(THREADS)
 
     def put(self, lines: Sequence[str]) -> None:
         """Put the record of each line, one after the other."""
@@ -29,7 +32,7 @@ class Store:
 
     def put_concurrently(self, lines: Sequence[str]) -> None:
         """Put the record of each line, in threads."""
-        list(_pool().map(self._put, lines))
+        list(self._pool.map(self._put, lines))
 
     def _put(self, text: str) -> None:
         from decimal import Decimal
@@ -83,10 +86,3 @@ def _run_command(contender: Contender, command: dict[str, Any], sink: Any) -> li
 @cache
 def _store() -> Store:
     return Store()
-
-
-@cache
-def _pool() -> Any:
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(THREADS)

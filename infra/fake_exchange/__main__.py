@@ -50,19 +50,9 @@ def _log(text: str) -> None:
 
 
 def _exchange(options: argparse.Namespace) -> FakeExchange:
-    exchange = FakeExchange(
-        options.symbols,
-        port=options.port,
-        seed=options.seed,
-        tick_ms=options.tick_ms,
-        latency_ms=options.latency_ms,
-        weight_limit=options.weight_limit,
-        gzip=options.gzip,
-        fault_rate=options.fault_rate,
-        fault_seed=options.fault_seed,
-        faults=options.faults,
-        keep_requests=0,
-    )
+    """The exchange; every flag but --script is a parameter of FakeExchange."""
+    parameters = {name: value for name, value in vars(options).items() if name != "script"}
+    exchange = FakeExchange(**parameters, keep_requests=0)
     for text in options.script:
         symbol, _, entries = text.rpartition(":")
         exchange.script(entries.split(","), symbol or None)
