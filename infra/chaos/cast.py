@@ -13,7 +13,7 @@ from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
 from infra.chaos.runner_ledger import Ledger, Life
 from infra.chaos.stage import Stage, create_table, faults, load, with_password
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 SIX = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 
@@ -27,7 +27,7 @@ class Cast:
         self.stage, self.act, self.symbols, self.levels = stage, act, list(symbols), list(levels)
         self.interval = interval
         self.draw = stage.draw(act)
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[FakeExchange] = []
         self.silent = False
         self.kills = 0
         self._lives: list[tuple[Program, bool, bool]] = []
@@ -43,9 +43,9 @@ class Cast:
             program.end(signal.SIGKILL)
         self._stack.close()
 
-    def exchange(self, rate: float = 0.0, faults: Sequence[str] = ()) -> Exchange:
+    def exchange(self, rate: float = 0.0, faults: Sequence[str] = ()) -> FakeExchange:
         """Start an exchange that lists the act's pairs."""
-        exchange = Exchange(
+        exchange = FakeExchange(
             self.symbols,
             seed=self.stage.seed,
             weight_limit=0,

@@ -16,7 +16,7 @@ from infra.chaos.proxy import TableProxy
 from infra.chaos.rests import check_rests
 from infra.chaos.runner_acts import STORM
 from infra.chaos.stage import Stage, create_table, faults, load, wait_until, with_password
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 SYMBOLS, LEVELS = SIX[:4], 5
 ROUND_SECONDS = 8
@@ -44,7 +44,7 @@ def function(stage: Stage) -> Books:
     """Two containers get every event, one of them late and killed at times; a third gets what nobody should send."""
     draw, deliveries = stage.draw("function"), Deliveries()
     create_table(stage.tables, "function")
-    exchange = Exchange(
+    exchange = FakeExchange(
         SYMBOLS,
         seed=stage.seed,
         weight_limit=0,
@@ -102,7 +102,7 @@ def _round(
     return int(killed)
 
 
-def _books(stage: Stage, deliveries: Deliveries, containers: list[Container], exchange: Exchange) -> Books:
+def _books(stage: Stage, deliveries: Deliveries, containers: list[Container], exchange: FakeExchange) -> Books:
     results = {}
     for container in containers:
         found = map(json.loads, processes.lines(container.results))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from infra.chaos.processes import Program
 from infra.chaos.stage import Stage, create_table
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 PIECES = (
     *(b"[", b'{"a":', b'{"timestamp":', b'"{\\"timestamp\\":', b'{"timestamp":[', b'{"timestamp":"', b'{"bids":['),
@@ -36,7 +36,7 @@ def huge(stage: Stage) -> tuple[int, list[str]]:
     """Bodies and lines of a gigabyte, some of them small on the wire; how many were tried, and what went wrong."""
     create_table(stage.tables, "huge")
     problems: list[str] = []
-    with Exchange(["BTCUSDT"], script=["huge=1024*"]) as exchange, _bomb() as bomb:
+    with FakeExchange(["BTCUSDT"], script=["huge=1024*"]) as exchange, _bomb() as bomb:
         for name, url in (("body", exchange.url), ("gzip-body", bomb)):
             flags = ("--symbol", "BTC", "--count", "1", "--interval_seconds", "5", "--base-url", url)
             program = Program(stage.folder / f"huge-{name}", "handler", *flags, before=limit_memory)

@@ -7,10 +7,10 @@ from infra.chaos.books import Books
 from infra.chaos.cast import SIX, Cast
 from infra.chaos.stage import Stage, wait_until
 from infra.chaos.stdout_acts import expect, full_disk, slow_reader
-from infra.fake_exchange.plan import PASSING
+from infra.fake_exchange.fault_plan import TRANSIENT
 
 STORM = (
-    *(name for name in PASSING if name != "429"),
+    *(name for name in TRANSIENT if name != "429"),
     *("redirect", "huge=8", "empty", "bids-only", "asks-only", "crossed", "short", "three-elements"),
 )
 """Everything that can go wrong with a body or a connection."""

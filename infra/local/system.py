@@ -17,7 +17,7 @@ from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp
 from handler.stores.items import Item, item_from_record, record_from_item
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 from infra.local import state
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
@@ -117,7 +117,7 @@ def running(settings: Mapping[str, str], *, live: bool) -> Iterator[Keeper]:
     sys.setswitchinterval(SWITCH_SECONDS)
     journal = Journal(state.RECORDS)
     keeper = Keeper(journal)
-    with state.locked(), table_server(TABLE, keeper.stored) as url, Exchange() as exchange:
+    with state.locked(), table_server(TABLE, keeper.stored) as url, FakeExchange() as exchange:
         earlier = journal.read_newest(MAX_RESTORED)
         table = {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": TABLE}
         source = {} if live else {"OBI_BASE_URL": exchange.url}

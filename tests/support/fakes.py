@@ -10,16 +10,18 @@ from handler.book import Snapshot
 from handler.exchanges import binance_spot
 from handler.exchanges.binance import parse_depth
 from handler.exchanges.client import DepthClient
-from infra.fake_exchange import Exchange
-from infra.fake_exchange.books import Book
+from infra.fake_exchange import FakeExchange
+from infra.fake_exchange.books import FakeBook
 
 NOON = 1_795_262_400.0
 """Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
 
-BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")])
+BOOK = FakeBook(
+    bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
+)
 BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
 
-StartExchange = Callable[..., Exchange]
+StartExchange = Callable[..., FakeExchange]
 
 
 def spot_client(*base_urls: str, **options: Any) -> DepthClient:
@@ -98,7 +100,7 @@ class _RawHandler(socketserver.StreamRequestHandler):
 StartRaw = Callable[..., RawServer]
 
 
-class FakeExchange:
+class StubExchange:
     """An exchange for the sampler: gives the book of BODY, unless `act`, which is called first, does otherwise.
 
     `act` takes the pair; it may raise, wait, move the clock, or return another book.

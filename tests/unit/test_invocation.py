@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from support.fakes import NOON, FakeClock, FakeExchange, StartExchange, spot_client
+from support.fakes import NOON, FakeClock, StartExchange, StubExchange, spot_client
 
 from handler.errors import TableError, UsageError
 from handler.exchanges.binance import parse_depth
@@ -145,7 +145,7 @@ def one_duplicate_one_failed(records: Sequence[Record]) -> PutResult:
     return PutResult(0, 1, [FailedPut(records[0], TableError("no such table"))])
 
 
-def invocation(exchange: FakeExchange, clock: FakeClock, store: FakeStore, seconds: float) -> Invocation:
+def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, seconds: float) -> Invocation:
     """A function that samples a pair at two depths, with so many seconds until its end."""
     return Invocation(
         Sampler(exchange, ["BTCUSDT"], [1, 5]),
@@ -163,7 +163,7 @@ def test_tally_starts_at_zero() -> None:
 @pytest.mark.parametrize(("seconds", "fetching", "storing"), [(75, 60, 69.5), (36, 26, 30.5), (6, 1, 2), (3, 0.5, 1)])
 def test_time_kept_for_storing(clock: FakeClock, seconds: float, fetching: float, storing: float) -> None:
     """Fetching ends with the slot, but some seconds before the function does, or a share where there are few."""
-    exchange, store, start = FakeExchange(clock), FakeStore(stored), clock.monotonic()
+    exchange, store, start = StubExchange(clock), FakeStore(stored), clock.monotonic()
     tally = invocation(exchange, clock, store, seconds).run([int(NOON)])
     assert (tally.sampled, tally.stored) == (2, 2)
     assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([fetching])
@@ -173,7 +173,7 @@ def test_time_kept_for_storing(clock: FakeClock, seconds: float, fetching: float
 @pytest.mark.parametrize(("late", "requests"), [(0.25, 1), (0.75, 1), (1.0, 0), (1.25, 0)])
 def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> None:
     """No request is sent once fetching has ended; each sample of the slot is a failure then."""
-    exchange = FakeExchange(clock)
+    exchange = StubExchange(clock)
     run = invocation(exchange, clock, FakeStore(stored), 6)
     clock.advance(late)
     tally = run.run([int(NOON)])
@@ -185,20 +185,20 @@ def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> 
 def test_early_event(clock: FakeClock, early: float) -> None:
     """An event that comes early waits for its slot."""
     clock.advance(-early)
-    tally = invocation(FakeExchange(clock), clock, FakeStore(stored), 75).run([int(NOON)])
+    tally = invocation(StubExchange(clock), clock, FakeStore(stored), 75).run([int(NOON)])
     assert (tally.sampled, tally.lags_seconds, clock.slept) == (2, [0], [early])
 
 
 def test_tally_of_stored(clock: FakeClock) -> None:
     """Over several slots each sample is counted once: stored, a duplicate, or not stored, with the reason."""
     store = FakeStore(one_duplicate_one_failed)
-    tally = invocation(FakeExchange(clock), clock, store, 200).run([int(NOON), int(NOON) + 60])
+    tally = invocation(StubExchange(clock), clock, store, 200).run([int(NOON), int(NOON) + 60])
     assert (tally.sampled, tally.stored, tally.duplicates, tally.store_failures) == (4, 0, 2, 2)
     assert tally.errors == ["no such table"] * 2
 
 
 def test_tally_of_missing(clock: FakeClock) -> None:
     """An empty book is skipped, a slot that is over too; neither is an error."""
-    empty = FakeExchange(clock, lambda symbol: parse_depth(b'{"bids":[],"asks":[]}'))
+    empty = StubExchange(clock, lambda symbol: parse_depth(b'{"bids":[],"asks":[]}'))
     tally = invocation(empty, clock, FakeStore(stored), 200).run([int(NOON) - 60, int(NOON), int(NOON) + 60])
     assert (tally.sampled, tally.skipped, tally.fetch_failures, tally.errors) == (0, 6, 0, [])

@@ -6,7 +6,7 @@ from itertools import permutations
 from threading import Event
 
 import pytest
-from support.fakes import NOON, FakeClock, FakeExchange
+from support.fakes import NOON, FakeClock, StubExchange
 
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
 from handler.exchanges.binance import parse_depth
@@ -18,7 +18,7 @@ PAIRS = ("AUSDT", "BUSDT", "CUSDT")
 
 
 def sample(
-    exchange: FakeExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
+    exchange: StubExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
 ) -> list[Sample]:
     sampler = Sampler(exchange, PAIRS, levels)
     return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
@@ -45,7 +45,7 @@ def hanging() -> Iterator[Event]:
 
 def test_sample(clock: FakeClock) -> None:
     """A sample is the record of the book as it arrived."""
-    [found, *_] = sample(FakeExchange(clock), clock)
+    [found, *_] = sample(StubExchange(clock), clock)
     assert isinstance(found, Record)
     assert found[:6] == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
     assert (found.host, found.latency_ms, found.last_update_id) == ("127.0.0.1", 1.5, 1)
@@ -53,7 +53,7 @@ def test_sample(clock: FakeClock) -> None:
 
 def test_several_depths(clock: FakeClock) -> None:
     """Several depths are one request, for the deepest."""
-    exchange = FakeExchange(clock)
+    exchange = StubExchange(clock)
     found = sample(exchange, clock, levels=(1, 20, 5))
     assert sorted(exchange.requests) == [(pair, 20) for pair in PAIRS]
     assert keys(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
@@ -71,13 +71,13 @@ def test_order(clock: FakeClock, order: tuple[str, ...]) -> None:
             assert arrived[earlier].wait(10)
         arrived[symbol].set()
 
-    assert keys(sample(FakeExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
+    assert keys(sample(StubExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
 
 
 def test_ready_book(clock: FakeClock) -> None:
     """A book that is ready does not wait for a later one."""
     with hanging() as never:
-        exchange = FakeExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
+        exchange = StubExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
         groups = Sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
         ready = keys(next(groups))
         ready += keys(next(groups)) if len(ready) == 1 else []
@@ -92,7 +92,7 @@ def test_bad_pair(clock: FakeClock, error: ExchangeError) -> None:
         if symbol == "BUSDT":
             raise error
 
-    first, bad, also_bad, last = sample(FakeExchange(clock, refuse), clock, levels=(5, 20))[1:5]
+    first, bad, also_bad, last = sample(StubExchange(clock, refuse), clock, levels=(5, 20))[1:5]
     assert keys([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
     assert error_of(bad) is error_of(also_bad) is error
     assert isinstance(first, Record)
@@ -101,7 +101,7 @@ def test_bad_pair(clock: FakeClock, error: ExchangeError) -> None:
 
 def test_empty_book(clock: FakeClock) -> None:
     """An empty book is a failed sample and not an imbalance of 0."""
-    found = sample(FakeExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
+    found = sample(StubExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
     assert isinstance(error_of(found[1]), EmptyBook)
     assert "BUSDT" in str(error_of(found[1]))
 
@@ -111,7 +111,7 @@ def test_one_sided_book(clock: FakeClock, side: str, obi: float) -> None:
     """A book with one side is measured."""
     whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
     half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
-    [found, *_] = sample(FakeExchange(clock, lambda symbol: half), clock)
+    [found, *_] = sample(StubExchange(clock, lambda symbol: half), clock)
     assert isinstance(found, Record)
     assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
 
@@ -124,7 +124,7 @@ def test_late_book(clock: FakeClock, late: float, kept: bool) -> None:
         if symbol == "AUSDT":
             clock.advance(late)
 
-    exchange = FakeExchange(clock, arrive_late)
+    exchange = StubExchange(clock, arrive_late)
     [samples] = Sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
     assert isinstance(samples[0], Record) is kept
     if not kept:

@@ -1,23 +1,23 @@
-"""`python -m infra.bench.table_stand_in`: a DynamoDB that takes every write at once, and holds nothing."""
+"""`python -m infra.bench.null_table`: a DynamoDB that accepts every write at once, and discards it."""
 
 import asyncio
 import sys
 import zlib
 from typing import cast
 
-BODY = b'{"Responses":{},"UnprocessedItems":{}}'  # of which each operation reads what it knows
-ANSWER = (
+BODY = b'{"Responses":{},"UnprocessedItems":{}}'  # each operation reads the keys that it knows
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n"
     b"Connection: keep-alive\r\nx-amzn-RequestId: SYNTHETIC\r\nx-amz-crc32: %d\r\n\r\n%b"
 ) % (len(BODY), zlib.crc32(BODY), BODY)
-HEAD_END, LENGTH = b"\r\n\r\n", b"content-length:"
+HEAD_END, CONTENT_LENGTH = b"\r\n\r\n", b"content-length:"
 
 
 class Connection(asyncio.Protocol):
-    """Counts requests, looks at none of them, and answers each with success."""
+    """Responds to each request with success."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by asyncio: the client is there."""
+        """Called by asyncio: the client has connected."""
         self._transport = cast(asyncio.Transport, transport)
         self._buffer = b""
 
@@ -26,13 +26,13 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         while (end := self._buffer.find(HEAD_END)) >= 0:
             head = self._buffer[:end].lower()
-            start = head.find(LENGTH)
-            length = int(head[start + len(LENGTH) :].split(b"\r\n", 1)[0]) if start >= 0 else 0
-            whole = end + len(HEAD_END) + length
-            if len(self._buffer) < whole:
+            start = head.find(CONTENT_LENGTH)
+            length = int(head[start + len(CONTENT_LENGTH) :].split(b"\r\n", 1)[0]) if start >= 0 else 0
+            request_bytes = end + len(HEAD_END) + length
+            if len(self._buffer) < request_bytes:
                 return
-            self._buffer = self._buffer[whole:]
-            self._transport.write(ANSWER)
+            self._buffer = self._buffer[request_bytes:]
+            self._transport.write(RESPONSE)
 
 
 async def main() -> None:
