@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from infra.local import state
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
 from infra.local.table_server import table_server
-from infra.template import function_environment, read_template, table_definition
+from infra.template import function_environment, read_template
+from infra.testkit.aws import create_table
+from infra.testkit.lambda_context import LambdaContext
 
 TABLE = "order-book-imbalance"
 TIMEOUT_SECONDS = 75
@@ -49,21 +50,6 @@ QUIET = {"POWERTOOLS_LOG_LEVEL": "CRITICAL"}
 
 OUTSIDE = ("AWS_", "OBI_", "POWERTOOLS_")
 """Variables of the developer's shell that mean another account, or other settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What Lambda hands the function besides the event."""
-
-    deadline: float
-    function_name: str = "local"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:local"
-    aws_request_id: str = "local"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function would be stopped."""
-        return int((self.deadline - time.monotonic()) * 1000)
 
 
 class Keeper:
@@ -123,7 +109,7 @@ def running(settings: Mapping[str, str], *, live: bool) -> Iterator[Keeper]:
         os.environ.update({**QUIET, **function_environment(template), **source, **settings, **table})
         interval_seconds = Settings.read({}, os.environ).interval_seconds
         client = boto3.client("dynamodb")
-        client.create_table(TableName=TABLE, **table_definition(template))
+        create_table(client, TABLE)
         restored = _restore(client, earlier, interval_seconds)
         tell(_say_restored(restored, len(journal), interval_seconds))
         shared = (*table, "OBI_BASE_URL", "OBI_SYMBOLS", "OBI_INTERVAL_SECONDS", "NO_PROXY", "no_proxy")
@@ -177,7 +163,7 @@ def run_schedule(keeper: Keeper, interval_seconds: int) -> None:
             event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_timestamp(now)}
             first = False
             try:
-                lambda_handler(event, Context(time.monotonic() + TIMEOUT_SECONDS))
+                lambda_handler(event, LambdaContext(time.monotonic() + TIMEOUT_SECONDS))
             except HandlerError as error:
                 tell(str(error))
             time.sleep(max(now - now % MINUTE_SECONDS + MINUTE_SECONDS - time.time(), 0))

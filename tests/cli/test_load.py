@@ -240,8 +240,8 @@ def test_more_files_than_may_be_open_at_once_are_loaded(archive: Archive, tmp_pa
 
 FAULTS: dict[str, dict[str, list[str]]] = {
     "throttled": {"BatchGetItem": ["throttled"], "BatchWriteItem": ["throttled"] * 2},
-    "failed": {"BatchGetItem": ["failed"], "BatchWriteItem": ["failed"] * 2},
-    "dropped": {"BatchGetItem": ["dropped"], "BatchWriteItem": ["dropped", "unheard", "unheard"]},
+    "500": {"BatchGetItem": ["500"], "BatchWriteItem": ["500"] * 2},
+    "refused": {"BatchGetItem": ["refused"], "BatchWriteItem": ["refused", "lost", "lost"]},
     "unprocessed": {"BatchGetItem": ["unprocessed"] * 3, "BatchWriteItem": ["unprocessed"] * 9},
 }
 
@@ -259,7 +259,7 @@ def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
 
 
 def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, faulty: Proxy, load: Load) -> None:
-    faulty.faults["PutItem"] = deque(["unheard", "throttled", "dropped"])
+    faulty.faults["PutItem"] = deque(["lost", "throttled", "refused"])
     recent = [record(symbol=f"S{number}")._replace(timestamp=format_timestamp(time.time() - 90)) for number in range(9)]
     done = load(lines(recent).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done)) == (0, {"loaded": 9})
@@ -270,7 +270,7 @@ def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     archive: Archive, faulty: Proxy, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handler.cli.load.CHUNK", 100)
-    faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["failed"] * (number > 4)))
+    faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["500"] * (number > 4)))
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
     assert "InternalServerError" in done.stderr

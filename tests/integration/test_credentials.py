@@ -84,7 +84,7 @@ def test_keys_that_are_rotated_while_it_runs_cost_no_record(
         reason = process.stderr.readline()
         write_keys(no_keys, "NEW")
         stdout, stderr = process.communicate(timeout=30)
-    assert "ExpiredTokenException: it is over; check that" in reason
+    assert "ExpiredTokenException: from the fault proxy; check that" in reason
     assert (process.returncode, stderr) == (0, "")
     assert [one.to_line(detail=False) for one in archive.records()] == (printed + stdout).splitlines()
 

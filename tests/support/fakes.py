@@ -1,7 +1,6 @@
 """Fakes that the tests pass in, and a server that sends raw bytes."""
 
 import socketserver
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,20 @@ from handler.exchanges.binance import parse_depth
 from handler.exchanges.client import DepthClient
 from infra.fake_exchange import Exchange
 from infra.fake_exchange.books import Book
+from infra.testkit.clock import NOON, FakeClock
 
-NOON = 1_795_262_400.0
-"""Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
+__all__ = [
+    "BODY",
+    "BOOK",
+    "NOON",
+    "FakeClock",
+    "FakeExchange",
+    "RawServer",
+    "StartExchange",
+    "StartRaw",
+    "http",
+    "spot_client",
+]
 
 BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")])
 BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
@@ -25,36 +35,6 @@ StartExchange = Callable[..., Exchange]
 def spot_client(*base_urls: str, **options: Any) -> DepthClient:
     """A client of the spot market on these hosts."""
     return DepthClient(binance_spot, base_urls, **options)
-
-
-class FakeClock:
-    """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
-
-    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
-        self.slept: list[float] = []
-        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
-        self._lock = threading.Lock()
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def time(self) -> float:
-        return self._time
-
-    def sleep(self, seconds: float, /) -> None:
-        with self._lock:
-            self.slept.append(seconds)
-        self.advance(max(seconds + self._oversleep, seconds / 2))
-
-    def advance(self, seconds: float) -> None:
-        with self._lock:
-            self._monotonic += seconds
-            self._time += seconds
-
-    def set_wall(self, seconds: float) -> None:
-        """Step the wall clock by so much, as an administrator or NTP does."""
-        with self._lock:
-            self._time += seconds
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:
