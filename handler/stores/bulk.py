@@ -72,12 +72,14 @@ class BulkLoader:
                 recent.setdefault(key, record)
             else:
                 items.setdefault(key, item)
-        taken = self._taken(list(items))
+        # the recent ones too: a put that is tried again takes an equal item for its own
+        taken = self._taken([*items, *recent])
         self._write([item for key, item in items.items() if key not in taken])
-        put = self._table.put(list(recent.values()), self._clock.monotonic() + PUT_SECONDS)
+        free = [record for key, record in recent.items() if key not in taken]
+        put = self._table.put(free, self._clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
-        stored = len(items) - len(taken) + put.stored
+        stored = len(items.keys() - taken) + put.stored
         return PutResult(stored=stored, duplicates=len(records) - stored)
 
     def _taken(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -266,6 +266,16 @@ def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, fault
     assert archive.records() == recent
 
 
+def test_a_record_that_was_there_before_is_not_counted_as_loaded_though_its_put_would_be_retried(
+    archive: Archive, faulty: Proxy, load: Load
+) -> None:
+    recent = [record(symbol=f"S{number}")._replace(timestamp=format_timestamp(time.time() - 90)) for number in range(3)]
+    archive.fill([recent[0].to_item(60)])
+    faulty.faults["PutItem"] = deque(["refused"] * 2)
+    done = load(lines(recent).encode(), into=through(archive, faulty))
+    assert (done.returncode, counts(done)) == (0, {"loaded": 2, "already there": 1})
+
+
 def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     archive: Archive, faulty: Proxy, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
