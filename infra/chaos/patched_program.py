@@ -1,11 +1,10 @@
 """`python -m infra.chaos.patched_program CLOCK_STEPS NO_THREADS FLAG …`: the program, in a worse environment.
 
 CLOCK_STEPS such as `5:+90,9:-45`: after so many seconds the wall clock steps by so much, as an administrator or NTP
-does; the monotonic clock goes on. NO_THREADS such as `0.7:4`: for 4 s from the first one on, the start of a thread
-fails with probability 0.7, as it does at a limit of threads; RLIMIT_NPROC itself would not bind root. `-` for none.
+does; the monotonic clock goes on. NO_THREADS such as `store:4`: for 4 s from the first thread on, none with `store` in
+its name can be started, as at a limit of threads; the real limit, RLIMIT_NPROC, does not bind root. `-` for none.
 """
 
-import random
 import runpy
 import sys
 import threading
@@ -23,13 +22,13 @@ def set_clock_steps(text: str) -> None:
 
 def limit_threads(text: str) -> None:
     """Make the start of threads fail as CPython does where the system allows no more."""
-    probability, seconds = map(float, text.split(":"))
-    start_thread, draw = threading.Thread.start, random.Random(0)
+    name, seconds = text.split(":")
+    start_thread = threading.Thread.start
     attempts: list[float] = []
 
     def start_or_fail(thread: threading.Thread) -> None:
         attempts.append(time.monotonic())
-        if attempts[-1] - attempts[0] < seconds and draw.random() < probability:
+        if name in thread.name and attempts[-1] - attempts[0] < float(seconds):
             raise RuntimeError("can't start new thread")
         start_thread(thread)
 

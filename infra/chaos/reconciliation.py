@@ -83,6 +83,11 @@ def reconcile(seen: Observations) -> Totals:
     grouped: dict[Key, list[Outcome]] = defaultdict(list)
     for outcome in seen.outcomes:
         grouped[outcome.key].append(outcome)
+    for line in seen.unstored_lines:  # also if it was not printed: the program ended in between, or stdout was lost
+        record = json.loads(line)
+        key = _key(record, seen.interval)
+        if not any(outcome.line for outcome in grouped[key]):
+            grouped[key].append(Outcome(key, line))
     if seen.stdout_lost:
         grouped.update({key: [] for key in after.keys() - grouped.keys()})
     totals.slots = len(grouped)
@@ -141,8 +146,11 @@ def _by_key(items: list[dict[str, Any]], seen: Observations, totals: Totals) -> 
     found = {}
     for item in map(plain, items):
         key = item["series"], parse_timestamp(item["slot"])
-        slot = parse_timestamp(item["timestamp"]) // seen.interval * seen.interval
-        if key != (f"{item['symbol']}#{item['levels']}", slot):
+        if key != _key(item, seen.interval):
             totals.problems.append(f"an item is stored under another key than its own: {key}")
         found[key] = item
     return found
+
+
+def _key(record: Mapping[str, Any], interval: int) -> Key:
+    return f"{record['symbol']}#{record['levels']}", parse_timestamp(record["timestamp"]) // interval * interval

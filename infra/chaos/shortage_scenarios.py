@@ -13,14 +13,13 @@ from infra.testkit.processes import free_port
 
 
 def no_threads(run: ChaosRun) -> Totals:
-    """For some seconds after each start, most threads cannot be started: neither for requests nor for the table."""
+    """For some seconds after each start no thread can be started: to store, to connect, or at all."""
     with RunnerHarness(run, "no-threads", SYMBOLS[:3]) as harness:
         harness.exchange()
-        life_seconds = run.seconds / 2
-        for probability in (0.6, 1.0):
-            program = harness.start(no_threads=f"{probability}:{life_seconds / 2}")
+        for thread_name in ("store", "connect", ""):
+            program = harness.start(no_threads=f"{thread_name}:{run.seconds / 8}")
             harness.wait_for_output(program)
-            time.sleep(life_seconds * 0.8)
+            time.sleep(run.seconds / 4)
             harness.end(program)
             harness.faults["no thread, for some seconds"] += 1
         return _with_unstored(harness)

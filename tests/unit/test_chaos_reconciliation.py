@@ -62,6 +62,11 @@ def test_a_line_that_was_logged_as_not_stored_and_then_loaded_is_accepted() -> N
     assert (totals.stored, totals.loaded, totals.problems) == (0, 1, [])
 
 
+def test_a_line_that_was_logged_as_not_stored_but_never_printed_is_accepted() -> None:
+    totals = reconciled(Outcome(KEY, reason=DOWN), before=[], after=[record().to_item(1)], unstored_lines={line()})
+    assert (totals.loaded, totals.verified_records, totals.problems) == (1, 1, [])
+
+
 @pytest.mark.parametrize("outcome", [Outcome(KEY, line(), was_killed=True), Outcome(KEY, reason=DOWN)])
 def test_a_process_that_was_ended_may_have_stored_without_printing_and_the_reverse(outcome: Outcome) -> None:
     assert reconciled(outcome).problems == []
