@@ -8,7 +8,7 @@ import json
 import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from handler.slots import parse_timestamp
@@ -97,19 +97,20 @@ class RunnerOutput:
         return ticks
 
     def _slots(self, ticks: list[list[dict[str, Any]]]) -> list[int]:
-        """The slot of each tick: that of its lines with data, or else the first possible one after the last tick's."""
+        """The slot of each tick. A tick without data may have been given up when its slot was just over."""
         slots: list[int] = []
-        for tick in ticks:
-            measured = [self._slot(record) for record in tick if _has_data(record)]
-            if measured:
-                slots.append(measured[-1])
-                continue
-            slot = min(map(self._slot, tick))
-            previous = slots[-1] if slots else self._last_slot
-            if previous is not None and slot - self.interval > previous:
-                slot -= self.interval  # it was given up when the slot was just over
+        for tick, next_tick in zip_longest(ticks, ticks[1:]):
+            slot = self._apparent_slot(tick)
+            if not any(map(_has_data, tick)):
+                leaves_gap = bool(slots) and slot - self.interval > slots[-1]
+                is_taken = not slots and next_tick is not None and slot == self._apparent_slot(next_tick)
+                slot -= self.interval * (leaves_gap or is_taken)
             slots.append(slot)
         return slots
+
+    def _apparent_slot(self, tick: list[dict[str, Any]]) -> int:
+        measured = [self._slot(record) for record in tick if _has_data(record)]
+        return measured[-1] if measured else min(map(self._slot, tick))
 
     def _slot(self, record: dict[str, Any]) -> int:
         return parse_timestamp(record["timestamp"]) // self.interval * self.interval

@@ -48,6 +48,8 @@ FAULTS = (
 )
 
 
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
+"""Settings of glibc with which it returns large buffers at once, instead of keeping megabytes now and then."""
 WARM_UP = 0.25
 """The share of the ticks after which nothing may grow any more: caches and pools are full by then."""
 MAX_GROWTH_MB = 2.0
@@ -139,6 +141,8 @@ def _run_module(log: Path, port: int, *command: str) -> AbstractContextManager[P
 
 def main() -> int:
     """Print the figures as one JSON object; returns 1 if anything grew."""
+    if not MALLOC.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, "-m", "infra.chaos.soak", *sys.argv[1:]], os.environ | MALLOC)
     parser = argparse.ArgumentParser(prog="python -m infra.chaos.soak", description=main.__doc__)
     parser.add_argument("--ticks", type=int, default=DAY, help="intervals of a minute (default %(default)s: a day)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same faults")
