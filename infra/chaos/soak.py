@@ -142,7 +142,7 @@ def _run_module(log: Path, port: int, *command: str) -> AbstractContextManager[P
 def main() -> int:
     """Print the figures as one JSON object; returns 1 if anything grew."""
     if not MALLOC.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, "-m", "infra.chaos.soak", *sys.argv[1:]], os.environ | MALLOC)
+        os.execve(sys.executable, [sys.executable, "-m", "infra.chaos.soak", *sys.argv[1:]], os.environ | MALLOC)  # noqa: S606
     parser = argparse.ArgumentParser(prog="python -m infra.chaos.soak", description=main.__doc__)
     parser.add_argument("--ticks", type=int, default=DAY, help="intervals of a minute (default %(default)s: a day)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same faults")
