@@ -5,7 +5,6 @@
 
 import random
 import socket
-import struct
 import sys
 import threading
 import time
@@ -13,16 +12,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.testkit.table_faults import FAULTS, JSON, PUT_FAULTS, Response, error
+from infra.testkit.table_faults import LINGER_RESET, PUT_FAULTS, Request, Response
 
 RATE = 0.05
 QUIET_CHECKS = 10
-LINGER_RESET = struct.pack("ii", 1, 0)
-"""A linger time of 0 makes close() send RST instead of FIN: socket(7), SO_LINGER."""
 
 
 class TableProxy:
@@ -72,7 +69,7 @@ class TableProxy:
 
     def start(self) -> None:
         """Listen, after `stop` on the same port again."""
-        self._server = _Server(self)
+        self._server = ProxyServer(self)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
         self._thread.start()
@@ -96,18 +93,18 @@ class TableProxy:
             quiet = 0 if self._pending else quiet + 1
 
     def choose_fault(self, operation: str, authorization: str) -> str:
-        """The fault that the next request meets; "" if its key is rejected."""
+        """The fault that the next request meets."""
         with self._choosing:
             self.operations.append(operation)
             self.on_request(len(self.operations))
             if self.expired_key and f"Credential={self.expired_key}/" in authorization:
-                fault = ""
+                fault = "expired-key"
             elif self.faults.get(operation):
                 fault = self.faults[operation].popleft()
             else:
                 is_random = self._random.random() < self.rate
                 fault = self._random.choice(self._random_faults) if is_random else "ok"
-            self.counts[fault or "expired key"] += 1
+            self.counts[fault] += 1
         return fault
 
     def forward(self, headers: dict[str, str], body: bytes) -> Response:
@@ -124,7 +121,9 @@ class TableProxy:
             self._pending -= 1
 
 
-class _Server(ThreadingHTTPServer):
+class ProxyServer(ThreadingHTTPServer):
+    """The listening socket and the connections of a proxy, from one start to the next stop."""
+
     daemon_threads = False  # server_close() waits for them
     request_queue_size = 128
 
@@ -132,59 +131,20 @@ class _Server(ThreadingHTTPServer):
         self.proxy = proxy
         self.connections: set[socket.socket] = set()
         self.stopping = threading.Event()
-        super().__init__(("127.0.0.1", proxy.port), _Handler)
+        super().__init__(("127.0.0.1", proxy.port), Request)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Called for each new connection."""
         self.connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Close a connection, without the FIN that would come before a reset."""
         self.connections.discard(request)
-        self.close_request(request)  # without the FIN that would come before a reset
+        self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Be quiet: the client is gone."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Handles the requests of one connection."""
-
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        self.body = self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.headers["X-Amz-Target"].split(".")[1]
-        fault = self.server.proxy.choose_fault(operation, self.headers["Authorization"] or "")
-        if fault:
-            FAULTS[fault](self)
-        else:
-            self.respond(error(400, "ExpiredTokenException"))
-        if self.server.stopping.is_set():
-            self.close_connection = True
-
-    def forward(self, body: bytes) -> Response:
-        dropped = ("host", "content-length", "connection")
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
-        return self.server.proxy.forward(headers, body)
-
-    def respond(self, response: Response, *, cut_bytes: int = 0) -> None:
-        head = f"HTTP/1.1 {response.status} -\r\nContent-Type: {response.content_type}\r\n"
-        if response.content_type == JSON:  # it comes from DynamoDB, not from a server on the way
-            head += "x-amzn-RequestId: PROXY\r\n"
-        head += f"Content-Length: {len(response.body)}\r\n\r\n"
-        self.wfile.write(head.encode() + response.body[: len(response.body) - cut_bytes])
-        self.close_connection = self.close_connection or cut_bytes > 0
-
-    def reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
-        self.close_connection = True
-
-    def wait(self, seconds: float) -> None:
-        self.server.stopping.wait(seconds)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
 
 
 def main() -> None:
