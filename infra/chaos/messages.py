@@ -6,12 +6,13 @@ from typing import NamedTuple
 DOWN = "the process was killed, or down"
 SLOW_READER = "skipped: a slow reader of stdout blocked the runner"
 CLOCK_STEP = "skipped: the clock was set past it"
+NO_DESCRIPTOR = "no file descriptor was free"
 REGION_BLOCKED = "blocked in this region (451)"
 EVERY_SYMBOL = "*"
 
 SAMPLE_REASONS = {
     r"not sampled: ": "no thread could be started",
-    r"no book before its slot was over \(.*(Too many open|Errno 24|lookup|resolve)": "no file descriptor was free",
+    r"no book before its slot was over \(.*(Too many open files|Errno 24)": NO_DESCRIPTOR,
     r"no book before its slot was over \(.*no thread": "no thread could be started",
     r"no book before its slot was over \(": "no usable response while the slot lasted",
     r".*, no request for another \d+ s$": "the exchange demanded a cooldown (429, 418)",

@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 
 from infra.chaos.harness import SYMBOLS, ChaosRun, RunnerHarness, expect, wait_until
+from infra.chaos.messages import NO_DESCRIPTOR
 from infra.chaos.processes import KEYS, NEW_KEY, OLD_KEY, Program
 from infra.chaos.reconciliation import Totals
 from infra.testkit.metadata_service import CONTAINER_PATH, CONTAINER_VARIABLE, METADATA_VARIABLE, metadata_service
 from infra.testkit.processes import free_port
+
+STANDARD_STREAMS = 3
 
 
 def no_threads(run: ChaosRun) -> Totals:
@@ -26,9 +29,9 @@ def no_threads(run: ChaosRun) -> Totals:
 
 
 def no_descriptors(run: ChaosRun) -> Totals:
-    """The limit of file descriptors is lowered to those that are open, while connections break, and raised again."""
+    """No file or connection can be opened for some seconds, while connections break; those that are open stay so."""
     with RunnerHarness(run, "no-descriptors", SYMBOLS[:3]) as harness:
-        harness.exchange(rate=0.3, faults=("close-idle", "reset", "refused"))
+        harness.exchange(rate=0.5, faults=("close-idle", "reset", "refused"))
         harness.proxy.rate = 0.1
         program = harness.start()
         harness.wait_for_output(program)
@@ -39,14 +42,15 @@ def no_descriptors(run: ChaosRun) -> Totals:
             harness.faults["no file descriptor, for some seconds"] += 1
         wait_until(start + run.seconds)
         harness.end(program)
-        return harness.reconcile()
+        totals = harness.reconcile()
+        expect(totals, totals.reasons[NO_DESCRIPTOR] > 0, "no-descriptors: no sample was lost for the lack of one")
+        return totals
 
 
 def _limit_descriptors(program: Program, seconds: float) -> None:
     pid = program.process.pid
     _, hard = limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    highest = max(int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir())
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(highest + 1, hard), hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (STANDARD_STREAMS, hard))
     time.sleep(seconds)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
 
