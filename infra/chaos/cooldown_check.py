@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -12,32 +11,24 @@ IN_FLIGHT_SECONDS = 0.5
 _UNTIL = re.compile(rb"until (\d{13})")
 
 
-@dataclass(slots=True)
-class Cooldowns:
-    """How many cooldowns were demanded, and the requests that violated them."""
-
-    count: int = 0
-    in_flight: int = 0
-    problems: list[str] = field(default_factory=list)
-
-
-def check_cooldowns(requests: Sequence[Any]) -> Cooldowns:
-    """Check the requests that an exchange received, in order."""
-    found = Cooldowns()
-    demanded_at, until, in_flight = -inf, -inf, set()
+def check_cooldowns(requests: Sequence[Any]) -> tuple[int, list[str]]:
+    """Check the requests that an exchange received, in order; returns how many cooldowns it demanded, and problems."""
+    count = 0
+    problems = []
+    demanded_at, until = -inf, -inf
+    in_flight: set[str] = set()
     for request in requests:
         now = request.wall_seconds
         if now < until:
             if now > demanded_at + IN_FLIGHT_SECONDS or request.symbol in in_flight:
-                found.problems.append(f"{request.symbol} was requested {until - now:.3f} s before a cooldown was over")
+                problems.append(f"{request.symbol} was requested {until - now:.3f} s before a cooldown was over")
             in_flight.add(request.symbol)
-            found.in_flight += 1
         if request.status in (418, 429):
             if now >= until:
                 demanded_at, in_flight = now, {request.symbol}
-                found.count += 1
+                count += 1
             until = max(until, now + _cooldown_seconds(request))
-    return found
+    return count, problems
 
 
 def _cooldown_seconds(response: Any) -> float:

@@ -30,8 +30,7 @@ class FunctionOutput:
     unstored_lines: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     stored: int = 0
-    """What the function's own metrics count as stored, and as duplicates."""
-    duplicates: int = 0
+    """What the function's own metrics count as stored."""
     rejected_events: int = 0
     uncounted: int = 0
     """Records that were printed in invocations which were killed before they wrote metrics."""
@@ -82,7 +81,6 @@ class FunctionOutput:
             found[values["symbol"], values["levels"]].append(Outcome(key, line=line, was_killed=not ended))
         elif "_aws" in values:
             self.stored += int(sum(values.get("Stored", [0])))
-            self.duplicates += int(sum(values.get("Duplicates", [0])))
         elif (message := parse_message(str(values.get("message")))) is None:
             self.problems.append(f"unexpected line in the log: {line[:300]}")
         elif message.unstored_line:

@@ -2,18 +2,20 @@
 
 import json
 import random
+import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from infra.chaos import harness
 from infra.chaos.cooldown_check import check_cooldowns
 from infra.chaos.exchange_scenarios import ANY_FAULT
-from infra.chaos.function_container import Container
 from infra.chaos.function_output import FunctionOutput
 from infra.chaos.harness import ChaosRun, count_faults, load, url_with_password, wait_until
-from infra.chaos.processes import read_lines
+from infra.chaos.processes import Program, read_lines
 from infra.chaos.reconciliation import Observations, Totals, reconcile, response_bodies
 from infra.fake_exchange import Exchange
 from infra.testkit.table_proxy import TableProxy
@@ -25,6 +27,37 @@ INVALID_EVENTS: Sequence[Any] = (
     *("yesterday", "", 17, [], ["2026-11-22T10:00:00Z"], {"scheduled_time": "2026-13-45T10:00:00Z"}, True),
     *({"scheduled_time": 1.5}, {"time": {}}, {"scheduled_time": "2026-11-22T10:00:00"}, {"time": "9" * 1000}, 10**30),
 )
+
+
+class Container:
+    """A process that invokes the function, event by event."""
+
+    def __init__(self, folder: Path, name: str, environment: dict[str, str]) -> None:
+        self._path, self._environment = folder / name, environment
+        self.results = self._path.with_suffix(".results")
+        self._start()
+
+    def send(self, name: str, event: Any, clock_offset: float) -> None:
+        """Queue an event."""
+        request = {"id": name, "event": event, "seconds": 30.0, "clock_offset": clock_offset}
+        assert self.program.process.stdin is not None  # noqa: S101 - for the type checker
+        self.program.process.stdin.write(json.dumps(request).encode() + b"\n")
+        self.program.process.stdin.flush()
+
+    def kill(self) -> None:
+        """SIGKILL, and a new process in its place."""
+        self.program.end(signal.SIGKILL)
+        self._start()
+
+    def finish(self) -> None:
+        """Let it handle the queued events, and end."""
+        assert self.program.process.stdin is not None  # noqa: S101 - for the type checker
+        self.program.process.stdin.close()
+        self.program.wait()
+
+    def _start(self) -> None:
+        command = ("infra.testkit.lambda_container", str(self.results))
+        self.program = Program(self._path, *command, stdin=subprocess.PIPE, variables=self._environment)
 
 
 class Deliveries:
@@ -103,11 +136,11 @@ def _reconcile(run: ChaosRun, deliveries: Deliveries, containers: list[Container
     before, after, problems = load(run, "function", [container.program.stdout for container in containers])
     bodies = response_bodies(exchange.requests)
     totals = reconcile(Observations(output.outcomes, output.unstored_lines, before, after, bodies))
-    cooldowns = check_cooldowns(exchange.requests)
-    totals.cooldowns, totals.rejected_events = cooldowns.count, output.rejected_events
+    totals.cooldowns, violations = check_cooldowns(exchange.requests)
+    totals.rejected_events = output.rejected_events
     maximum = output.stored + output.uncounted + len(output.unstored_lines)
     if not output.stored <= len(before) <= maximum:
         problems.append(f"it counted {output.stored} as stored, at most {maximum}; the table holds {len(before)}")
-    all_problems = (*output.problems, *problems, *totals.problems, *cooldowns.problems)
+    all_problems = (*output.problems, *problems, *totals.problems, *violations)
     totals.problems = [f"function: {problem}" for problem in all_problems]
     return totals

@@ -198,9 +198,9 @@ class RunnerHarness:
         )
         totals.kills, totals.faults = kills, self.faults + count_faults(requests, self.proxy)
         for exchange in self.exchanges:
-            cooldowns = check_cooldowns(exchange.requests)
-            totals.cooldowns += cooldowns.count
-            totals.problems += cooldowns.problems
+            cooldowns, violations = check_cooldowns(exchange.requests)
+            totals.cooldowns += cooldowns
+            totals.problems += violations
         totals.problems = [f"{self.name}: {text}" for text in (*output.problems, *problems, *totals.problems)]
         return totals
 

@@ -11,9 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from support.archive import Archive
 from support.fakes import NOON, FakeClock
-from support.metadata_service import CONTAINER_PATH, metadata_service
 from support.program import run, start
-from support.proxy import Proxy, proxy
 from support.servers import free_port
 
 from handler.errors import CredentialsError, TableError, TransientTableError
@@ -25,6 +23,8 @@ from handler.stores.credentials import RENEW_SECONDS, RenewingClient
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.table import Table
 from infra.fake_exchange import Exchange
+from infra.testkit.metadata_service import CONTAINER_PATH, metadata_service
+from infra.testkit.table_proxy import TableProxy
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED")
 RECORD = Record(format_timestamp(NOON), "BTCUSDT", 0.25, 5.0, 3.0, 5)
@@ -47,8 +47,8 @@ def write_keys(environment: dict[str, str], key: str) -> None:
 
 
 @pytest.fixture
-def front(archive: Archive) -> Iterator[Proxy]:
-    with proxy(archive.environment["AWS_ENDPOINT_URL_DYNAMODB"]) as server:
+def front(archive: Archive) -> Iterator[TableProxy]:
+    with TableProxy(archive.environment["AWS_ENDPOINT_URL_DYNAMODB"]) as server:
         yield server
 
 
@@ -72,7 +72,7 @@ def test_what_was_measured_before_there_were_credentials_is_stored_when_they_com
 
 
 def test_keys_that_are_rotated_while_it_runs_cost_no_record(
-    archive: Archive, no_keys: dict[str, str], front: Proxy, exchange: Exchange
+    archive: Archive, no_keys: dict[str, str], front: TableProxy, exchange: Exchange
 ) -> None:
     write_keys(no_keys, "OLD")
     environment: dict[str, Any] = no_keys | {"AWS_ENDPOINT_URL_DYNAMODB": front.url}

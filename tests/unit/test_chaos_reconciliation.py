@@ -180,7 +180,7 @@ def test_a_cooldown_without_requests_is_counted() -> None:
     found = check_cooldowns(
         [request(0, 429, "3"), request(0.1, symbol="BUSDT"), request(3.01), request(4, 418), request(7.6)]
     )
-    assert (found.count, found.in_flight, found.problems) == (2, 1, [])
+    assert found == (2, [])
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_a_cooldown_without_requests_is_counted() -> None:
     ],
 )
 def test_a_request_during_a_cooldown_is_a_problem(requests: list[Any]) -> None:
-    assert "before a cooldown was over" in check_cooldowns(requests).problems[0]
+    assert "before a cooldown was over" in check_cooldowns(requests)[1][0]
