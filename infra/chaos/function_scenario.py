@@ -133,7 +133,7 @@ def _reconcile(run: ChaosRun, deliveries: Deliveries, containers: list[Container
     output = FunctionOutput(series, deliveries.slots, {result["id"]: result for result in results})
     for container in containers:
         output.add(read_lines(container.program.stdout))
-    before, after, problems = load(run, "function", [container.program.stdout for container in containers])
+    (before, *_, after), problems = load(run, "function", [container.program.stdout for container in containers])
     bodies = response_bodies(exchange.requests)
     totals = reconcile(Observations(output.outcomes, output.unstored_lines, before, after, bodies))
     totals.cooldowns, violations = check_cooldowns(exchange.requests)

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
+from handler.record import Item
 from infra.chaos.cooldown_check import check_cooldowns
 from infra.chaos.patched_program import NONE
 from infra.chaos.processes import PASSWORD, Program, read_lines
-from infra.chaos.reconciliation import Observations, Totals, reconcile, response_bodies
+from infra.chaos.reconciliation import Observations, Totals, reconcile, response_bodies, unloaded_lines
 from infra.chaos.runner_output import ProgramRun, RunnerOutput
 from infra.fake_exchange import Exchange
 from infra.testkit.aws import aws_client, create_table, scan
@@ -22,7 +23,6 @@ from infra.testkit.table_proxy import TableProxy
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 START_SECONDS = 20.0
-Items = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ChaosRun:
         with aws_client("dynamodb", self.dynamodb_url) as client:
             create_table(client, name)
 
-    def items(self, table: str) -> Items:
+    def items(self, table: str) -> list[Item]:
         """All items of a table."""
         with aws_client("dynamodb", self.dynamodb_url) as client:
             return scan(client, table)
@@ -61,31 +61,26 @@ class ChaosRun:
         )
 
 
-class Loaded(NamedTuple):
-    """The table before and after loading what was printed, and what went wrong."""
+def load(run: ChaosRun, table: str, *sources: Sequence[Path], interval: int = 1) -> tuple[list[list[Item]], list[str]]:
+    """Load each group of files, then all of them once more, which must add nothing.
 
-    before: Items
-    after: Items
-    problems: list[str]
-
-
-def load(run: ChaosRun, table: str, *sources: Sequence[Path], interval: int = 1) -> Loaded:
-    """Load each group of files, then all of them once more, which must add nothing."""
-    before = after = run.items(table)
+    Returns what the table holds at first and after each load, and problems.
+    """
+    contents = [run.items(table)]
     problems = []
     for number, paths in enumerate([*sources, [path for group in sources for path in group]]):
-        held = len(after)
         program = Program(
             run.folder / f"{table}-load-{number}",
             *("handler", "load", *map(str, paths), "--table", table, "--interval_seconds", str(interval)),
             variables={"AWS_ENDPOINT_URL_DYNAMODB": run.dynamodb_url},
         )
         code = program.wait()
-        after, summary = run.items(table), program.stderr.read_text()
-        count, growth = summary.partition("loaded ")[2].partition(",")[0], str(len(after) - held)
+        contents.append(run.items(table))
+        summary = program.stderr.read_text()
+        count, growth = summary.partition("loaded ")[2].partition(",")[0], str(len(contents[-1]) - len(contents[-2]))
         if code or count != growth or (number == len(sources) and growth != "0"):
             problems.append(f"load {number} ended with {code}, and the table grew by {growth}: {summary[-300:]}")
-    return Loaded(before, after, problems)
+    return contents, problems
 
 
 def wait_until(moment: float) -> None:
@@ -184,7 +179,8 @@ class RunnerHarness:
         requests = list(chain.from_iterable(exchange.requests for exchange in self.exchanges))
         self.proxy.drain()
         logs, printed = ([getattr(program, stream) for program, _ in self._runs] for stream in ("stderr", "stdout"))
-        before, after, problems = load(self.run, self.name, logs, printed, interval=self.interval)
+        (before, after_logs, *_, after), problems = load(self.run, self.name, logs, printed, interval=self.interval)
+        problems += unloaded_lines(output.unstored_lines, after_logs, self.interval)
         totals = reconcile(
             Observations(
                 outcomes=output.outcomes,

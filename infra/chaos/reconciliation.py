@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from handler.record import Item
 from handler.slots import parse_timestamp
 from infra.chaos.messages import DOWN
 from infra.chaos.oracle import agrees, plain, same
@@ -59,8 +60,8 @@ class Observations(NamedTuple):
 
     outcomes: list[Outcome]
     unstored_lines: set[str]
-    before_load: list[dict[str, Any]]
-    after_load: list[dict[str, Any]]
+    before_load: list[Item]
+    after_load: list[Item]
     bodies: Bodies
     interval: int = 1
     stdout_lost: bool = False
@@ -96,6 +97,12 @@ def reconcile(seen: Observations) -> Totals:
     totals.problems += [f"{key} is in the table without being sampled" for key in after.keys() - grouped.keys()]
     totals.problems += [f"{key} vanished from the table" for key in before.keys() - after.keys()]
     return totals
+
+
+def unloaded_lines(lines: Iterable[str], items: Iterable[Item], interval: int) -> list[str]:
+    """Problems: lines that were logged as not stored, and are not in the table although the log was loaded."""
+    keys = {(item["series"]["S"], parse_timestamp(item["slot"]["S"])) for item in items}
+    return [f"not loadable from the log: {line}" for line in lines if _key(json.loads(line), interval) not in keys]
 
 
 def _reconcile_slot(
@@ -142,7 +149,7 @@ def _verify(record: dict[str, Any], bodies: Bodies, totals: Totals) -> None:
         totals.problems.append(f"no response of the exchange has the values of this record: {record}")
 
 
-def _by_key(items: list[dict[str, Any]], seen: Observations, totals: Totals) -> dict[Key, dict[str, Any]]:
+def _by_key(items: list[Item], seen: Observations, totals: Totals) -> dict[Key, dict[str, Any]]:
     found = {}
     for item in map(plain, items):
         key = item["series"], parse_timestamp(item["slot"])

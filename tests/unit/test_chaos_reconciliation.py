@@ -12,7 +12,7 @@ from handler.record import Record
 from infra.chaos.cooldown_check import check_cooldowns
 from infra.chaos.function_output import FunctionOutput
 from infra.chaos.messages import DOWN, SLOW_READER
-from infra.chaos.reconciliation import Observations, Outcome, Totals, reconcile, response_bodies
+from infra.chaos.reconciliation import Observations, Outcome, Totals, reconcile, response_bodies, unloaded_lines
 from infra.chaos.runner_output import ProgramRun, RunnerOutput
 
 BODY = b'{"lastUpdateId":7,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
@@ -65,6 +65,11 @@ def test_a_line_that_was_logged_as_not_stored_and_then_loaded_is_accepted() -> N
 def test_a_line_that_was_logged_as_not_stored_but_never_printed_is_accepted() -> None:
     totals = reconciled(Outcome(KEY, reason=DOWN), before=[], after=[record().to_item(1)], unstored_lines={line()})
     assert (totals.loaded, totals.verified_records, totals.problems) == (1, 1, [])
+
+
+def test_a_logged_line_that_loading_the_log_did_not_store_is_a_problem() -> None:
+    assert unloaded_lines({line(0)}, [record().to_item(1)], 1) == []
+    assert "not loadable" in unloaded_lines({line(0), line(1)}, [record().to_item(1)], 1)[0]
 
 
 @pytest.mark.parametrize("outcome", [Outcome(KEY, line(), was_killed=True), Outcome(KEY, reason=DOWN)])
