@@ -57,7 +57,7 @@ def table(run: ChaosRun) -> Totals:
 def wire(run: ChaosRun) -> Totals:
     """Interim responses, responses that nobody requested, books from a cache, and books that never change."""
     with RunnerHarness(run, "wire", SYMBOLS[:3]) as harness:
-        harness.exchange(rate=0.5, faults=WIRE_FAULTS)
+        harness.exchange(rate=0.5, faults=WIRE_FAULTS).script(WIRE_FAULTS)  # each once, then at random
         program = harness.start()
         time.sleep(run.seconds)
         harness.end(program)

@@ -57,7 +57,7 @@ def hangup(run: ChaosRun) -> Totals:
     with RunnerHarness(run, "hangup", SYMBOLS[:2]) as harness:
         harness.exchange()
         end = time.monotonic() + run.seconds
-        while time.monotonic() < end - 6:
+        while not harness.faults or time.monotonic() < end - 6:
             program = harness.start()
             harness.wait_for_output(program)
             time.sleep(1)
