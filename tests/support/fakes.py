@@ -1,7 +1,6 @@
 """Fakes that the tests pass in, and a server that sends raw bytes."""
 
 import socketserver
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,20 @@ from handler.exchanges.binance import parse_depth
 from handler.exchanges.client import DepthClient
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
+from infra.testkit.clock import NOON, FakeClock
 
-NOON = 1_795_262_400.0
-"""Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
+__all__ = [
+    "BODY",
+    "BOOK",
+    "NOON",
+    "FakeClock",
+    "RawServer",
+    "StartExchange",
+    "StartRaw",
+    "StubExchange",
+    "http",
+    "spot_client",
+]
 
 BOOK = FakeBook(
     bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
@@ -27,36 +37,6 @@ StartExchange = Callable[..., FakeExchange]
 def spot_client(*base_urls: str, **options: Any) -> DepthClient:
     """A client of the spot market on these hosts."""
     return DepthClient(binance_spot, base_urls, **options)
-
-
-class FakeClock:
-    """Two clocks that move by `sleep` and `advance` only; `slept` lists the sleeps. Threads may share it."""
-
-    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
-        self.slept: list[float] = []
-        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
-        self._lock = threading.Lock()
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def time(self) -> float:
-        return self._time
-
-    def sleep(self, seconds: float, /) -> None:
-        with self._lock:
-            self.slept.append(seconds)
-        self.advance(max(seconds + self._oversleep, seconds / 2))
-
-    def advance(self, seconds: float) -> None:
-        with self._lock:
-            self._monotonic += seconds
-            self._time += seconds
-
-    def set_wall(self, seconds: float) -> None:
-        """Step the wall clock by so much, as an administrator or NTP does."""
-        with self._lock:
-            self._time += seconds
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:

@@ -1,5 +1,6 @@
-"""Every parser of the product: how to call it with bytes from outside, what it may raise, and what it takes gladly."""
+"""Every parser of the product: a function that calls it with any bytes, the errors it may raise, valid examples."""
 
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ DEPTH = b'{"lastUpdateId":7,"bids":[["90000.10000000","1.50000000"],["89999",2.5
 
 
 class Target(NamedTuple):
-    """A parser: what calls it, the errors that are clean, examples of what it takes, one a line or a value."""
+    """A parser: a function that calls it, the errors it may raise, and examples that it accepts."""
 
     call: Callable[[bytes], object]
     clean: tuple[type[BaseException], ...]
@@ -41,7 +42,7 @@ def _depth(data: bytes) -> None:
     Record("2026-11-22T10:00:00Z", "BTCUSDT", levels=5, **measure(book, 5)._asdict()).to_line(detail=True)
 
 
-def _answer(data: bytes) -> None:
+def _response(data: bytes) -> None:
     status, _, rest = data.partition(b" ")
     retry_after, _, body = rest.partition(b"\r\n")
     headers = {"Retry-After": retry_after.decode("latin-1")}
@@ -50,7 +51,7 @@ def _answer(data: bytes) -> None:
         measure(found, 5)
 
 
-def _same_again(record: Record) -> None:
+def _check_round_trip(record: Record) -> None:
     item_from_record(record, 60, 7)
     line = record.to_line(detail=True)
     line.encode()
@@ -60,18 +61,16 @@ def _same_again(record: Record) -> None:
 
 
 def _line(data: bytes) -> None:
-    _same_again(Record.from_line(data.decode(errors="replace")))
+    _check_round_trip(Record.from_line(data.decode(errors="replace")))
 
 
 def _log(data: bytes) -> None:
     for found in records_in(data):
         if isinstance(found, Record):
-            _same_again(found)
+            _check_round_trip(found)
 
 
 def _event(data: bytes) -> None:
-    import json
-
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):
@@ -102,8 +101,8 @@ def _environment(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "depth body": Target(_depth, (InvalidBook,), (DEPTH,)),
-    "answer": Target(
-        _answer,
+    "response": Target(
+        _response,
         (),
         (
             b"200 0\r\n" + DEPTH,

@@ -1,4 +1,4 @@
-"""Bad input out of good: a few random changes, from a flipped bit to a nesting without end. Pure."""
+"""Invalid input out of valid: a few random changes, from a flipped bit to a nesting without end. Pure."""
 
 import random
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ TOKENS: Sequence[bytes] = (
     *(b'""', b"[]", b"{}", b'{"timestamp":', b'\\"', b"9" * 400, b"9" * 5000, b"[" * 2000, b"0001", b"9999", b"+14:00"),
     *("٣".encode(), "ß".encode(), b"_", b" ", b"%", b"=", b"--", b"@", b"1_0", b"0x1", b"1e5", b"Z", b"T24", b"w"),
 )
-MOST_CHANGES = 6
+MAX_CHANGES = 6
 
 
-def mutated(draw: random.Random, data: bytes) -> bytes:
+def mutate(draw: random.Random, data: bytes) -> bytes:
     """The data, changed a little or a lot."""
-    for _ in range(draw.randint(1, MOST_CHANGES)):
+    for _ in range(draw.randint(1, MAX_CHANGES)):
         start = draw.randrange(len(data) + 1)
         end = min(len(data), start + draw.choice((0, 1, 1, 4, 20)))
         kind = draw.randrange(6)
@@ -41,3 +41,10 @@ def mutated(draw: random.Random, data: bytes) -> bytes:
         else:
             data = data[:start] + draw.choice(TOKENS) + data[end:]
     return data
+
+
+PIECES = (
+    *(b"[", b'{"a":', b'{"timestamp":', b'"{\\"timestamp\\":', b'{"timestamp":[', b'{"timestamp":"', b'{"bids":['),
+    *(b"9", b"1e", b"-", b" ", b"\x00", b"\\", b'"', b'\\"', b"\xff", b"a", b'["1","1"],', b"\n", b"0.", "é".encode()),
+)
+"""Each is repeated to any length."""
