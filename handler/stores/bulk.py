@@ -53,12 +53,13 @@ class BulkLoader:
                 recent.setdefault(key, record)
             else:
                 items.setdefault(key, item)
-        existing = self._existing(list(items))
+        existing = self._existing([*items, *recent])  # recent ones too: a retried put takes an equal item for its own
         self._write([item for key, item in items.items() if key not in existing])
-        put = self._table.put(list(recent.values()), clock.monotonic() + PUT_SECONDS)
+        free = [record for key, record in recent.items() if key not in existing]
+        put = self._table.put(free, clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
-        stored = len(items) - len(existing) + put.stored
+        stored = len(items.keys() - existing) + put.stored
         return PutResult(stored=stored, duplicates=len(records) - stored)
 
     def _existing(self, keys: Sequence[Key]) -> set[Key]:
