@@ -13,11 +13,10 @@ from typing import Any
 from handler.clock import backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import TableError
-from handler.record import Record
+from handler.record import Item, Record
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import FAILURES, table_error
-from handler.stores.items import Item
 from handler.stores.table import Table
 
 MAX_GETS, MAX_WRITES = 100, 25
@@ -54,11 +53,10 @@ class BulkLoader:
                 recent.setdefault(key, record)
             else:
                 items.setdefault(key, item)
-        # of the last hour, too: a put that is retried takes an equal item for its own
-        existing = self._existing([*items, *recent])
+        existing = self._existing([*items, *recent])  # recent ones too: a retried put takes an equal item for its own
         self._write([item for key, item in items.items() if key not in existing])
-        missing = [record for key, record in recent.items() if key not in existing]
-        put = self._table.put(missing, clock.monotonic() + PUT_SECONDS)
+        free = [record for key, record in recent.items() if key not in existing]
+        put = self._table.put(free, clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
         stored = len(items.keys() - existing) + put.stored
