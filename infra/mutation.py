@@ -2,14 +2,16 @@
 
 Changes one operator, comparison, constant, `not` or `raise` of a module at a time, in a temporary copy of the project,
 and runs the module's own tests there. A mutation that they all pass has survived: either a test is missing, or the
-mutation changes nothing that can be observed, and belongs into equivalent_mutations.py with its reason.
+mutation changes nothing that can be observed, and belongs into mutation_tables.py with its reason.
 """
 
 import argparse
 import ast
+import multiprocessing
+import os
 import random
+import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,28 +20,17 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from infra.equivalent_mutations import EQUIVALENT
+import pytest
+
+from infra.mutation_tables import EQUIVALENT, OWN_TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSES = 2
-TIMEOUT_SECONDS = 90.0
-LIMITED = ("sh", "-c", 'ulimit -v 4000000; exec "$0" "$@"')  # 4 GB: a mutation may make a loop endless
-
-OWN_TESTS = {
-    "handler/book.py": ["unit/test_book.py"],
-    "handler/record.py": ["unit/test_record.py", "unit/test_record_limits.py"],
-    "handler/slots.py": ["unit/test_ticks.py", "unit/test_timestamps.py", "unit/test_gaps.py"],
-    "handler/exchanges/binance.py": ["unit/test_responses.py", "unit/test_book.py"],
-    "handler/exchanges/responses.py": ["unit/test_responses.py"],
-    "handler/exchanges/hosts.py": ["unit/test_hosts.py", "integration/test_depth_client.py"],
-    "handler/options.py": ["unit/test_settings.py"],
-    "handler/settings.py": ["unit/test_settings.py"],
-    "handler/invocation.py": ["unit/test_invocation.py"],
-    "handler/runner.py": ["unit/test_runner.py"],
-    "handler/sinks.py": ["unit/test_sinks.py"],
-    "handler/stores/bulk.py": ["unit/test_bulk.py"],
-}
-"""Module → its tests, below `tests/`."""
+MAX_SECONDS, MAX_CPU_SECONDS, MAX_BYTES = 200.0, 25, 4 * 2**30
+"""A mutation may make a loop endless."""
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", "hypothesis", "moto.server"])  # imported once, which halves the time
 
 PAIRS: list[tuple[type[ast.AST], type[ast.AST]]] = [
     *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
@@ -114,17 +105,26 @@ def _copy(target: Path) -> Path:
 
 def _outcome(mutation: Mutation, copies: "SimpleQueue[Path]") -> str:
     copy = copies.get()
-    tests = [f"tests/{name}" for name in OWN_TESTS[mutation.module]]
-    command = [*LIMITED, sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     (copy / mutation.module).write_text(mutation.source, encoding="utf-8")
-    try:
-        done = subprocess.run(command, cwd=copy, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
-        return "killed" if done.returncode else "SURVIVED"
-    except subprocess.TimeoutExpired:
-        return "killed by timeout"
-    finally:
-        shutil.copy(ROOT / mutation.module, copy / mutation.module)
-        copies.put(copy)
+    process = FORKS.Process(target=_test, args=(copy, [f"tests/{name}" for name in OWN_TESTS[mutation.module]]))
+    process.start()
+    process.join(MAX_SECONDS)
+    process.kill()
+    process.join()
+    shutil.copy(ROOT / mutation.module, copy / mutation.module)
+    copies.put(copy)
+    return {0: "SURVIVED", 1: "killed", 2: "killed"}.get(process.exitcode or 0, "killed by a limit")
+
+
+def _test(copy: Path, tests: list[str]) -> None:
+    """Run tests in a copy of the project, and end this process with the exit code of pytest."""
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+    sys.dont_write_bytecode = True
+    os.chdir(copy)
+    for descriptor in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    os._exit(pytest.main([*OPTIONS, *tests]))
 
 
 def main() -> int:

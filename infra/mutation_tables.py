@@ -1,4 +1,20 @@
-"""Mutations that no test can tell from the original, or that only tune; infra/mutation.py leaves them out."""
+"""What infra/mutation.py needs to know: the tests of each module, and the mutations that it leaves out."""
+
+OWN_TESTS = {
+    "handler/book.py": ["unit/test_book.py"],
+    "handler/record.py": ["unit/test_record.py", "unit/test_record_limits.py"],
+    "handler/slots.py": ["unit/test_ticks.py", "unit/test_timestamps.py", "unit/test_gaps.py"],
+    "handler/exchanges/binance.py": ["unit/test_responses.py", "unit/test_book.py"],
+    "handler/exchanges/responses.py": ["unit/test_responses.py"],
+    "handler/exchanges/hosts.py": ["unit/test_hosts.py", "integration/test_depth_client.py"],
+    "handler/options.py": ["unit/test_settings.py"],
+    "handler/settings.py": ["unit/test_settings.py"],
+    "handler/invocation.py": ["unit/test_invocation.py"],
+    "handler/runner.py": ["unit/test_runner.py"],
+    "handler/sinks.py": ["unit/test_sinks.py"],
+    "handler/stores/bulk.py": ["unit/test_bulk.py"],
+}
+"""Module → its tests, below `tests/`."""
 
 TUNING = "a tuning value: any near it keeps every promise"
 MEMORY = "slots save memory, and nothing assigns to a frozen field"
@@ -65,4 +81,4 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (BULK, _POOL, "CALLS - 1 → CALLS + 1"): UNUSED,
     (BULK, _POOL, "1 → 0"): UNUSED,
 }
-"""(module, line, mutation) → the reason."""
+"""(module, line, mutation) → why no test can tell it from the original, or should."""
