@@ -205,7 +205,8 @@ def test_limits_of_a_level(level: list[str]) -> None:
 @pytest.mark.parametrize(
     "level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"], ["1", "0E-99999999999999999999"]]
 )
-def test_beyond_the_limits_of_a_level(level: list[str]) -> None:
+def test_level_out_of_range(level: list[str]) -> None:
+    """A level beyond these limits makes the book invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(body([level], []))
 
@@ -217,6 +218,7 @@ def test_no_negative_zero() -> None:
 
 
 def test_update_id_in_quotes() -> None:
+    """The update ID may be in quotes too."""
     assert parse_depth(body([], [], "7")).last_update_id == 7
 
 
