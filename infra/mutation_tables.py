@@ -23,6 +23,7 @@ UNUSED = "threads beyond CALLS have nothing to do"
 SAME = "both ways find the same"
 
 BOOK, RECORD, SLOTS = "handler/book.py", "handler/record.py", "handler/slots.py"
+OPTIONS = "handler/options.py"
 HOSTS, SETTINGS, INVOCATION = "handler/exchanges/hosts.py", "handler/settings.py", "handler/invocation.py"
 BINANCE, SINKS, BULK = "handler/exchanges/binance.py", "handler/sinks.py", "handler/stores/bulk.py"
 
@@ -64,6 +65,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (HOSTS, "@dataclass(eq=False, slots=True)", "True → False"): MEMORY,
     (HOSTS, "if until > host.cooldown_until:", "until > host.cooldown_until → until >= host.cooldown_until"): (
         "of two cooldowns that end at once either reason is true"
+    ),
+    (OPTIONS, "return values[0]", "0 → -1"): "there is one value only",
+    (SETTINGS, 'return options.whole_number("--retention-days", 0, MAX_RETENTION_DAYS)', "0 → -1"): (
+        "a number is digits only, without a sign"
     ),
     (SETTINGS, "@dataclass(frozen=True, slots=True)", "True → False"): MEMORY,
     (INVOCATION, "@dataclass(slots=True)", "True → False"): MEMORY,
