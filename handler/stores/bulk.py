@@ -13,10 +13,11 @@ from typing import Any
 from handler.clock import backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import TableError
-from handler.record import Item, Record
+from handler.record import Record
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import FAILURES, table_error
+from handler.stores.items import Item
 from handler.stores.table import Table
 
 MAX_GETS, MAX_WRITES = 100, 25
