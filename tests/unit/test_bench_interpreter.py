@@ -61,4 +61,4 @@ def test_not_a_python(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.bench", "--python", str(tmp_path / "python9")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"bench: {tmp_path / 'python9'} is no Python 3.11 or newer with venv.\n"
+    assert done.stderr == f"bench: {tmp_path / 'python9'} is not a Python 3.11 or newer with venv.\n"
