@@ -18,8 +18,8 @@ MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
 class Record(NamedTuple):
     """One measurement of one book: six keys that are always there, then the detail keys, None where unknown.
 
-    Amounts are in the quote asset, distances in basis points of the mid price. A new detail key is one line here and
-    one in `book.Measurement`.
+    Amounts are in the quote asset, distances in basis points of the mid price. CONTRIBUTING.md says
+    how to add a detail key.
     """
 
     timestamp: str  # UTC, whole seconds, when the book arrived

@@ -17,8 +17,11 @@ MAX_WORKERS = 32
 class Exchange(Protocol):
     """A source of order books, such as `exchanges.client.DepthClient`."""
 
-    def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        """Fetch the top `limit` levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
+    used_weight: int | None
+    """Request weight used this minute, where the exchange counts and reports it; the function's metric UsedWeight."""
+
+    def depth(self, symbol: str, levels: int, deadline: float, /) -> Snapshot:
+        """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 
 
 class FailedSample(NamedTuple):

@@ -51,7 +51,7 @@ class Query:
 
     @classmethod
     def read(cls, options: Options, now: float) -> Self:
-        """Flags beat environment beats defaults. Raises UsageError."""
+        """Flags override variables, variables override defaults. Raises UsageError."""
         since = _read_moment(options, "--since", now)
         until = _read_moment(options, "--until", now) if options.is_given("--until") else now
         if since >= until:

@@ -49,7 +49,7 @@ class DepthClient:
         random: Callable[[], float] = random.random,
     ) -> None:
         self.used_weight: int | None = None
-        """How much of the request weight of this minute our address has used, as the last response says."""
+        """Request weight that our address has used this minute, by the last response that reported it."""
         self._market = market
         self._depth_url = cache(market.depth_url)
         self._hosts = Hosts(base_urls, market.REGION_ADVICE)
@@ -73,8 +73,8 @@ class DepthClient:
             if host.is_blocked or now < host.cooldown_until:
                 host = self._hosts.choose(now)
             if now < host.cooldown_until:
-                self._wait_for_cooldown(symbol, host, deadline)
-            elif host in failures:  # and so has every other host without a cooldown
+                self._wait_for_cooldown(symbol, host, now, deadline)
+            elif host in failures:  # this call already tried it, and has nowhere else to go
                 pause = backoff_seconds(retries, self._random())
                 if now + pause >= deadline:
                     raise BookUnavailable(f"{symbol}: no book before its slot was over ({host.name}: {failures[host]})")
@@ -87,10 +87,10 @@ class DepthClient:
                     return response
                 if isinstance(response, Retry):
                     failures[host] = response.reason
-                self._react(symbol, host, response, began=now)
+                self._handle_failure(symbol, host, response, began=now)
 
-    def _react(self, symbol: str, host: Host, response: NoBook, began: float) -> None:
-        """Handle a response without a book, to a request that began then. Raises RequestRejected."""
+    def _handle_failure(self, symbol: str, host: Host, response: NoBook, began: float) -> None:
+        """Handle a response without a book to a request sent at `began`. Raises RequestRejected."""
         now = self._clock.monotonic()
         match response:
             case Rejected(reason):
@@ -105,8 +105,8 @@ class DepthClient:
                 self._failures.failed(host.name, reason, began)
                 self._hosts.fail_over(host, now)
 
-    def _wait_for_cooldown(self, symbol: str, host: Host, deadline: float) -> None:
-        seconds = host.cooldown_until - self._clock.monotonic()
+    def _wait_for_cooldown(self, symbol: str, host: Host, now: float, deadline: float) -> None:
+        seconds = host.cooldown_until - now
         if host.cooldown_until >= deadline:
             raise RateLimited(f"{symbol}: {host.name}: {host.cooldown_reason}, no request for another {seconds:.0f} s")
         if seconds >= PATIENCE_SECONDS:
@@ -139,7 +139,7 @@ class DepthClient:
 
 
 class FreshnessLog:
-    """Warns once per pair of books that are older than they look, and again when that happens anew. Threads share it.
+    """Warns once per pair of books that are older than they look, and again if it recurs. Threads share it.
 
     They come from a cache on the way, or have not changed for a long time.
     """
@@ -165,9 +165,9 @@ class FreshnessLog:
             seconds = now_seconds - since
             self._warn_once(seconds >= MAX_UNCHANGED_SECONDS, _UNCHANGED, symbol, host, seconds / 60, last_update_id)
 
-    def _warn_once(self, is_stale: bool, message: str, symbol: str, *details: object) -> None:
+    def _warn_once(self, should_warn: bool, message: str, symbol: str, *details: object) -> None:
         key = (symbol, message)
-        if not is_stale:
+        if not should_warn:
             self._logged.discard(key)
         elif key not in self._logged:
             self._logged.add(key)

@@ -33,7 +33,7 @@ MAX_CONNECTING = 32
 MIN_READ_SECONDS = 0.001
 
 _URL_USER = re.compile(r"//\S*@")
-"""What a URL says before its host: no message may contain it."""
+"""User and password in a URL: no message may contain them."""
 _BROKEN = (ConnectionError, ssl.SSLEOFError)
 executor = ThreadPoolExecutor(MAX_CONNECTING, thread_name_prefix="connect")
 """Threads that connect, since nothing can interrupt a name lookup."""
@@ -75,7 +75,7 @@ class HttpClient:
             raise _request_failed(error) from error
         if len(body) > MAX_BODY_BYTES:
             raise RequestFailed(f"the body is larger than {MAX_BODY_BYTES} bytes")
-        if connection.reader.has_surplus:
+        if connection.reader.has_trailing_bytes:
             raise RequestFailed("sent more than one response to a request")
         return Response(response.status, response.headers, body)
 
@@ -119,6 +119,8 @@ class _Connection:
         try:
             connecting.result(seconds)
         except TimeoutError:
+            if connecting.done():  # one of its own waits timed out
+                raise
             connecting.cancel()
             connecting.add_done_callback(lambda _: self.close())  # type: ignore[attr-defined]
             raise TimeoutError(f"connecting timed out after {seconds:.1f} s") from None
@@ -162,7 +164,7 @@ class _ResponseReader(io.BufferedReader):
     def __init__(self, sock: socket.socket) -> None:
         self._source = _DeadlineReader(sock)
         self._sock, self._timeout = sock, sock.gettimeout()
-        self.has_surplus = False
+        self.has_trailing_bytes = False
         """More bytes arrived than the response has: one of the two responses was not requested."""
         super().__init__(self._source)
 
@@ -175,8 +177,8 @@ class _ResponseReader(io.BufferedReader):
         if not self.closed:
             self._source.is_waiting = False
             with suppress(OSError):  # nothing is there yet, which TLS reports as an error
-                self.has_surplus = bool(self.peek(1))
-                if self.has_surplus:
+                self.has_trailing_bytes = bool(self.peek(1))
+                if self.has_trailing_bytes:
                     self._sock.shutdown(socket.SHUT_RDWR)
             with suppress(OSError):  # it may be closed
                 self._sock.settimeout(self._timeout)

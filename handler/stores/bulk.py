@@ -25,7 +25,7 @@ MAX_GETS, MAX_WRITES = 100, 25
 CONCURRENT_REQUESTS = 4
 """They wait for the network, but each thread costs CPU."""
 MAX_ATTEMPTS = 30
-"""Attempts while the table throttles: two minutes."""
+"""Attempts while the table throttles: about 100 seconds."""
 RECENT_SECONDS = 3600
 PUT_SECONDS = 60.0
 """How long the put of a record of the last hour is retried."""
@@ -54,7 +54,9 @@ class BulkLoader:
                 recent.setdefault(key, record)
             else:
                 items.setdefault(key, item)
-        existing = self._existing([*items, *recent])  # recent ones too: a retried put takes an equal item for its own
+        existing = self._existing(
+            [*items, *recent]
+        )  # recent ones too, or a retried put counts an identical item as stored
         self._write([item for key, item in items.items() if key not in existing])
         free = [record for key, record in recent.items() if key not in existing]
         put = self._table.put(free, clock.monotonic() + PUT_SECONDS)

@@ -94,6 +94,8 @@ class StubExchange:
         self.act = act
         self._clock = clock
 
+    used_weight: int | None = None
+
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         self.requests.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
