@@ -94,7 +94,28 @@ def streams(source: Source) -> Iterator[Stream]:
 
 def _streams(name: str, file: Any, source: Source, depth: int) -> Iterator[Stream]:
     head = file.peek(HEAD_BYTES)
-    opener = next((opener for magic, opener in def _one(opener: Callable[[Any], Any]) -> Callable[[Any], Iterable[tuple[str, Any]]]:
+    opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
+    if opener is None:
+        yield Stream(name, file)
+    elif depth == MAX_LAYERS:
+        raise InvalidData(f"more than {MAX_LAYERS} compressed files inside each other")
+    else:
+        for member, opened in opener(file):
+            expanded = io.BufferedReader(_Expanded(opened, source))
+            yield from _streams(name + member, expanded, source, depth + 1)
+
+
+def _zip_members(file: Any) -> Iterator[tuple[str, Any]]:
+    with tempfile.TemporaryFile() as copy:  # its directory is at its end, and a pipe cannot be rewound
+        while chunk := file.read1(_COPY_BYTES):
+            copy.write(chunk)
+        with zipfile.ZipFile(copy) as archive:
+            for member in archive.infolist():
+                if not member.is_dir():
+                    yield f":{member.filename}", archive.open(member)
+
+
+def _one(opener: Callable[[Any], Any]) -> Callable[[Any], Iterable[tuple[str, Any]]]:
     return lambda file: [("", opener(file))]
 
 
@@ -104,7 +125,7 @@ _OPENERS = {
     b"\xfd7zXZ\x00": _one(lzma.LZMAFile),
     b"PK\x03\x04": _zip_members,
 }
-"""By the first bytes: the files inside, with what to add to the name."""
+"""By the first bytes: what opens the files inside, each with what it adds to the name."""
 
 
 class _Expanded(io.RawIOBase):
