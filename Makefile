@@ -1,4 +1,4 @@
-# Everything this project can do, on a machine that has only python3 (3.11 or newer), its venv module and make.
+# Every task of this project, on a machine that has python3 (3.11 or newer) with its venv module, and make.
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,15 +24,16 @@ local: $(VENV)/local ## The whole system on this machine: make local ARGS="--int
 
 demo: local
 
-test: lint $(TABLES) ## Everything that is checked before a change lands
+test: lint $(TABLES) ## Formatting, lint, import rules, types and tests
 	$(BIN)/python -m pytest -n auto
 
-test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The deployment, for real
+test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The package and the deployment: built, installed, run
 	$(BIN)/python -m pytest -r sx tests/deploy
 
-lint: $(VENV)/tests
+lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and tests/requirements.in again
@@ -45,7 +46,7 @@ lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and test
 	  -c requirements.txt -c infra/requirements.txt tests/requirements.in -o tests/requirements.txt
 
 clean: ## Remove everything that was built or installed here; records in .local stay
-	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -64,13 +65,18 @@ $(VENV)/tests: requirements.txt tests/requirements.txt | $(BIN)/python
 	@$(PIP) -r requirements.txt -r tests/requirements.txt
 	@touch $(VENV)/runtime $@
 
-# What `sam build` calls (template.yaml, BuildMethod: makefile). SAM tells neither runtime nor architecture: a test
-# compares these two with the template's. boto3 and botocore come with the descriptions of all of AWS, 26 MB. Bytecode
-# halves the cold start and more, since Lambda cannot keep what it compiles; only the runtime's own Python can make it.
+# `sam build` runs this (template.yaml, BuildMethod: makefile). SAM passes neither runtime nor architecture: a test
+# compares these two with the template. The command line is left out, and so are boto3's descriptions of all services
+# but DynamoDB, 26 MB. Bytecode more than halves the cold start, since Lambda cannot keep what it compiles; only the
+# runtime's own Python can write it.
+ARCHITECTURE ?= aarch64
+RUNTIME_VERSION ?= 3.13
 build-SamplerFunction: $(VENV)/runtime
 	$(PIP) -r requirements.txt --target "$(ARTIFACTS_DIR)" --no-compile --only-binary=:all: \
-	  --implementation cp --python-version 3.13 --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64
+	  --implementation cp --python-version $(RUNTIME_VERSION) \
+	  --platform manylinux2014_$(ARCHITECTURE) --platform manylinux_2_28_$(ARCHITECTURE)
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
+	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && python="$(RUNTIME_PYTHON)" && if [ -n "$$python" ]; then \
@@ -82,7 +88,7 @@ RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bi
   "$$(pyenv prefix 3.13.0 2>&1)/bin/python"; do "$$python" -c "" 2>&- && echo "$$python" && break; done)
 
 # Tools of `make test-deploy`, each in an environment of its own; without the runtime the tests run on $(PYTHON), and
-# say so.
+# report that.
 LAMBDA_PYTHON = $(or $(RUNTIME_PYTHON),$(PYTHON))
 
 $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
@@ -96,18 +102,18 @@ $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
 
 $(TABLES): tests/deploy/package-lock.json
 	@npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@ || \
-	  echo "npm cannot install dynalite: the tests of the table run against moto only, and say that they skip it" >&2
+	  echo "npm cannot install dynalite: the tests that need it are skipped, those with moto run" >&2
 
-# The one interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt: /usr/bin/python3 unless
-# another one here is twice as fast. One that is half as fast as the fastest is refused.
+# The interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt: /usr/bin/python3 unless
+# another one here is twice as fast. One that is half as fast as the fastest is rejected.
 BENCH_PYTHON ?= auto
 
 .PHONY: bench
-bench: $(VENV)/tests ## Measure what it costs, and what others do: make bench ARGS="--quick --only cold,warm"
+bench: $(VENV)/tests ## Measure CPU, time and size beside other libraries: make bench ARGS="--quick --only cold,warm"
 	$(BIN)/python -m infra.bench --python "$(BENCH_PYTHON)" $(ARGS)
 
 MINUTES ?= 1
 
 .PHONY: chaos
-chaos: $(VENV)/tests ## One long bad day, and the reliability table: make chaos MINUTES=5
+chaos: $(VENV)/tests ## Faults, kills and bad input, and the reliability table: make chaos MINUTES=5
 	@$(BIN)/python -m infra.chaos --minutes $(MINUTES) $(ARGS)

@@ -1,9 +1,12 @@
-"""The entry point, `python -m handler`."""
+"""The entry point, `python -m handler` or, where the package is installed, `obi`."""
 
 import gc
 import os
 import signal
 import sys
+from typing import NoReturn
+
+STOPPING = [signal.SIGINT, signal.SIGTERM]
 
 
 def interrupt(*_: object) -> None:
@@ -13,25 +16,31 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-STOPPING = [signal.SIGINT, signal.SIGTERM]
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-    STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` has it ignored, and the run goes on
-gc.disable()  # until a command is ready: see bootstrap.resume_garbage_collection
-try:
-    for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
-        signal.signal(number, interrupt)
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream is closed: no socket may take its number
-        pass
-    os.close(spare)
-
-    from handler.cli import main, streams
-
-    streams.guard_stderr()
+def run() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` ignores it, so that the run goes on
+    gc.disable()  # until a command is ready: see bootstrap.resume_garbage_collection
     try:
-        code = main.main(sys.argv[1:])
-    except Exception as error:
-        streams.print_traceback(error)
-        code = 1
-except KeyboardInterrupt:
-    code = 0
-os._exit(code)  # every line is out; a fetch under way need not be waited for, nor the interpreter be taken apart
+        for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
+            signal.signal(number, interrupt)
+        # where a standard stream is closed, no socket may take its number
+        while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(spare)
+
+        from handler.cli import main, streams
+
+        streams.guard_stderr()
+        try:
+            code = main.main(sys.argv[1:])
+        except Exception as error:
+            streams.print_traceback(error)
+            code = 1
+    except KeyboardInterrupt:
+        code = 0
+    os._exit(code)  # everything is printed: do not wait for fetches under way, nor for the interpreter's clean-up
+
+
+if __name__ == "__main__":
+    run()

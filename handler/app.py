@@ -17,16 +17,15 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler import bootstrap
 from handler.errors import HandlerError
-from handler.invocation import Invocation, Tally, slots_for_event
+from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
 from handler.safe_text import redacted, safe_message, safe_text
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
-from handler.sinks import RecordWriter
 from handler.stores.dynamodb import dynamodb_client
 
 
 class SafeFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON lines, of safe text: foreign text is escaped, and no credential is in it."""
+    """Powertools' JSON lines as safe text: control characters are escaped, and credentials redacted."""
 
     def format(self, record: LogRecord) -> str:
         """The line for a log record; the message may end in a RecordLine, which `load` reads."""
@@ -36,15 +35,15 @@ class SafeFormatter(LambdaPowertoolsFormatter):
         return super().format(record)
 
     def serialize(self, log: Any) -> str:
-        """The line for what `format` and Powertools have put together."""
-        return super().serialize({key: value if key == "message" else _safe(value) for key, value in log.items()})
+        """The JSON line of a log record's keys."""
+        return super().serialize({key: value if key == "message" else _safe_value(value) for key, value in log.items()})
 
 
-def _safe(value: Any) -> Any:
+def _safe_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _safe(one) for key, one in value.items()}
+        return {key: _safe_value(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_safe(one) for one in value]
+        return [_safe_value(one) for one in value]
     if value is None or isinstance(value, int | float):
         return value
     return "\n".join(map(safe_text, redacted(str(value)).split("\n")))  # a traceback; JSON escapes the line ends
@@ -55,7 +54,7 @@ logger = Logger(service="handler", log_uncaught_exceptions=True, logger_formatte
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")
-"""Powertools only holds them back when they are disabled, and prints them all the same once there are 100."""
+"""If false, none is added: while they are disabled, Powertools still prints them once there are 100."""
 
 
 class Function:
@@ -70,7 +69,7 @@ class Function:
         bootstrap.resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> Tally:
-        """Sample what the event asks for within so many seconds. Raises UsageError if its time is invalid."""
+        """Sample what the event requests within so many seconds. Raises UsageError if its time is invalid."""
         interval_seconds = self.settings.interval_seconds
         slots = slots_for_event(event, interval_seconds, time.time())
         deadline = time.monotonic() + seconds
@@ -78,7 +77,7 @@ class Function:
 
 
 function = cache(Function)
-"""The container's one Function, made when first asked for."""
+"""The container's one Function, created at the first call."""
 
 
 @logger.inject_lambda_context(correlation_id_path="execution_id")
@@ -87,15 +86,15 @@ def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     try:
         tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
         if METRICS_ENABLED:
-            _measure(tally)
+            _add_metrics(tally)
         if tally.errors:
             raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
-    except HandlerError as error:  # the runtime logs it, past the logger
+    except HandlerError as error:  # the runtime logs it, not the logger
         raise type(error)(safe_text(error)) from None
     return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
 
 
-def _measure(tally: Tally) -> None:
+def _add_metrics(tally: Tally) -> None:
     metrics.add_metric("Sampled", MetricUnit.Count, tally.sampled)
     metrics.add_metric("Stored", MetricUnit.Count, tally.stored)
     metrics.add_metric("Duplicates", MetricUnit.Count, tally.duplicates)

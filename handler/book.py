@@ -11,10 +11,10 @@ PLACES = 6
 """Decimal places of every sum and ratio in a record."""
 
 MAX_AMOUNT = 1e18
-"""More than any price or quantity: DepthClient caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
+"""More than any price or quantity: Binance caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""
 
 MIN_PRICE = 1e-18
-"""Less than any price: DepthClient writes 8 decimal places."""
+"""Less than any price: Binance writes 8 decimal places."""
 
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
 Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
@@ -37,15 +37,15 @@ class Side(NamedTuple):
     def from_json(cls, json: bytes) -> Self:
         """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
         if b"e" in json or b"E" in json:
-            _exact_levels.decode(json)  # refuses an exponent that a Decimal cannot have
+            _exact_levels.decode(json)  # raises for an exponent that a Decimal cannot have
         return cls(_levels.decode(json), json)
 
     def exact_levels(self, count: int) -> list[tuple[Decimal, Decimal]]:
-        """The first levels as they were written."""
+        """The first levels, exactly as the exchange wrote them."""
         return _exact_levels.decode(self.json)[:count]
 
     def exact_price(self, index: int) -> Decimal:
-        """The price of a level as it was written, without reading the others: each level ends with a bracket."""
+        """The exact price of a level, without reading the others: each level ends with a bracket."""
         is_last = index == len(self.levels) - 1
         before_end = self.json if is_last else self.json.split(b"]", index + 1)[index]
         level, _, _ = before_end[before_end.rindex(b"[") :].partition(b"]")
@@ -53,7 +53,7 @@ class Side(NamedTuple):
 
 
 class Book(NamedTuple):
-    """Both sides of one order book; either may be short or empty."""
+    """Both sides of one order book; either may be empty or have fewer levels than requested."""
 
     bids: Side
     asks: Side
@@ -72,7 +72,7 @@ class Snapshot(NamedTuple):
 class Measurement(NamedTuple):
     """The numbers of one book over its top levels, named as in the record.
 
-    What cannot be computed (an empty side has no best price) is None, never 0.
+    What cannot be computed, such as the best price of an empty side, is None, never 0.
     """
 
     obi: float
@@ -98,7 +98,7 @@ class _Total(NamedTuple):
 
 
 def measure(book: Book, levels: int) -> Measurement:
-    """Measure the imbalance over the top `levels` of each side; a short side counts what it has.
+    """Measure the imbalance over the top `levels` of each side; a side with fewer levels counts those it has.
 
     Every sum and ratio is the exact decimal result, rounded once, half to even.
     """
@@ -126,21 +126,21 @@ def measure(book: Book, levels: int) -> Measurement:
 
 
 def _notional(side: Side, levels: int) -> _Total:
-    def exact() -> Decimal:
-        return sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0))
-
-    return _Total(fsum([price * quantity for price, quantity in side.levels[:levels]]), exact)
+    return _Total(
+        fsum([price * quantity for price, quantity in side.levels[:levels]]),
+        lambda: sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0)),
+    )
 
 
 def _quantity(side: Side, levels: int) -> _Total:
-    def exact() -> Decimal:
-        return sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0))
-
-    return _Total(fsum([quantity for _, quantity in side.levels[:levels]]), exact)
+    return _Total(
+        fsum([quantity for _, quantity in side.levels[:levels]]),
+        lambda: sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0)),
+    )
 
 
 def _imbalance(bid: _Total, ask: _Total) -> float | None:
-    """(bid - ask) / (bid + ask), None where nothing is on either side."""
+    """(bid - ask) / (bid + ask), None if both sides are empty."""
     if not bid.approx + ask.approx:
         return None
 
@@ -152,13 +152,13 @@ def _imbalance(bid: _Total, ask: _Total) -> float | None:
 
 
 def _round(approx: float, error: float, exact: Callable[[], Decimal]) -> float:
-    """Round to PLACES: the float where an error of that size cannot matter, else the exact decimal."""
+    """Round to PLACES: the float if an error of that size cannot change the result, else the exact decimal."""
     low, high = round(approx - error, PLACES), round(approx + error, PLACES)
     return (low if low == high else float(round(exact(), PLACES))) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _price(side: Side, level: int) -> Decimal | None:
-    """The price of a level, from 1; None of an empty side."""
+    """The price of a level, from 1; None for an empty side."""
     return side.exact_price(level - 1) if side.levels else None
 
 

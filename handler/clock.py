@@ -8,7 +8,7 @@ class Clock(Protocol):
     """Two clocks and a way to wait; all in seconds."""
 
     def monotonic(self) -> float:
-        """A clock that never steps, for durations and deadlines."""
+        """A clock that is never set, for durations and deadlines."""
 
     def time(self) -> float:
         """The wall clock, seconds since the epoch, for timestamps and slots."""
@@ -18,13 +18,13 @@ class Clock(Protocol):
 
 
 SYSTEM: Clock = time
-"""The machine's own: the `time` module has just these three."""
+"""The machine's own clocks: the `time` module has these three functions."""
 
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 5.0
 
 
-def backoff_seconds(number: int, chance: float) -> float:
-    """The wait after the n-th failure, from 0: doubling, capped, and half of it by chance (from 0 to 1)."""
-    longest: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(number, 30))
-    return longest * (0.5 + chance / 2)
+def backoff_seconds(retry: int, random: float) -> float:
+    """The wait before a retry, counted from 0: exponential, capped, half of it jitter. `random` is from 0 to 1."""
+    maximum: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(retry, 30))
+    return maximum * (0.5 + random / 2)

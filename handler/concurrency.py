@@ -1,4 +1,4 @@
-"""Calls that wait for the network, several at a time; where no thread can be started, one after the other."""
+"""Calls that wait for the network, several at a time; one after the other if no thread can be started."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,8 @@ def run_concurrently(
 ) -> list[Result]:
     """Call the function once for each input, and give the results in the order of the inputs.
 
-    The calling thread is one of the workers, so that everything is done even where the pool can start no thread. The
-    first exception is raised; calls that have not begun by then are left out.
+    The calling thread is one of the workers, so that every call is made even if the pool can start no thread. The first
+    exception is raised; calls that have not begun by then are not made.
     """
     todo = deque(enumerate(inputs))
     results: dict[int, Result] = {}
@@ -44,5 +44,5 @@ def _submit(pool: Executor, work: Callable[[], None], times: int) -> Iterator[Fu
     try:
         for _ in range(times):
             yield pool.submit(work)
-    except RuntimeError:  # no thread can be started; what the pool has queued all the same will find nothing to do
+    except RuntimeError:  # no thread can be started; work that the pool queued nevertheless finds nothing to do
         return

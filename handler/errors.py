@@ -3,15 +3,16 @@
     HandlerError
     ├── UsageError                  invalid request: a flag, a variable or an event
     ├── ExchangeError               a book could not be measured
-    │   ├── RequestRejected         the exchange says that the request can never work, in its own words
+    │   ├── RequestRejected         the exchange rejects the request for good, with its own message
     │   ├── RegionUnavailable       every host answered 451: it does not serve this region
     │   ├── BookUnavailable         no usable response before the slot was over
     │   │   └── RateLimited         … because of a cooldown that lasts longer than the slot
     │   └── EmptyBook               a response, but no orders on either side
     ├── RequestFailed               one HTTP request brought no complete response
-    ├── InvalidData                 bytes or text are not what they should be
+    ├── InvalidData                 malformed bytes or text
     │   ├── InvalidBook
     │   ├── InvalidRecord
+    │   ├── InvalidResponse
     │   └── InvalidTimestamp
     └── TableError                  a table read or write failed
         ├── TransientTableError     the same request may succeed later
@@ -22,7 +23,7 @@ Messages are one sentence: what happened, to what, what to do.
 
 
 class HandlerError(Exception):
-    """Any failure that this program foresees."""
+    """Any failure that this program expects."""
 
 
 class UsageError(HandlerError):
@@ -34,7 +35,7 @@ class ExchangeError(HandlerError):
 
 
 class RequestRejected(ExchangeError):
-    """The exchange says that the request can never work, for example because the pair is unknown."""
+    """The exchange rejects the request for good, for example because the pair is unknown."""
 
 
 class RegionUnavailable(ExchangeError):
@@ -62,7 +63,7 @@ class RequestFailed(HandlerError):
 
 
 class InvalidData(HandlerError):
-    """Bytes or text are not what they should be."""
+    """Malformed bytes or text."""
 
 
 class InvalidBook(InvalidData):
@@ -70,7 +71,11 @@ class InvalidBook(InvalidData):
 
 
 class InvalidRecord(InvalidData):
-    """A line or an item that looks like a record and is not valid."""
+    """A line or an item that is not a valid record."""
+
+
+class InvalidResponse(InvalidData):
+    """A response that does not come from DynamoDB."""
 
 
 class InvalidTimestamp(InvalidData):

@@ -1,7 +1,7 @@
-"""One run of the function: the slots that an event asks for, each sampled, printed and stored in its time."""
+"""One run of the function: the slots that an event requests, each sampled, printed and stored in its time."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,20 +9,20 @@ from handler.clock import SYSTEM, Clock
 from handler.errors import EmptyBook, InvalidTimestamp, UsageError
 from handler.record import Record
 from handler.sampler import FailedSample, Sample, Sampler
-from handler.sinks import RecordWriter
+from handler.sinks import PutResult, Store, log_failed_put
 from handler.slots import format_timestamp, parse_iso_time, slot_start, slots_of_minute
 
-LAST_PUT_SECONDS = 5.5
-"""Before the function's end no more is stored: one try, connecting and reading (dynamodb.py), can take so long."""
+MAX_PUT_SECONDS = 5.5
+"""Kept free before the function's timeout: one put, connecting and reading (stores/dynamodb.py), may take so long."""
 STORING_SECONDS = 4.5
-"""Before that no more is fetched, so that there is time to store."""
+"""Kept free before that, so that there is time to store what was fetched."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one run came to: counts of samples, how late each slot's sampling began (seconds), and what went wrong."""
+    """The outcome of one run: counts of samples, how late the sampling of each slot began (seconds), and errors."""
 
     sampled: int = 0
     stored: int = 0
@@ -35,7 +35,7 @@ class Tally:
 
 
 def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
-    """The slots that an event asks for: those that start in its minute, or, without a time, the running one.
+    """The slots that an event requests: those that start in its minute, or the current one if it has no time.
 
     The time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises UsageError.
     """
@@ -50,62 +50,96 @@ def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[i
         ) from error
 
 
+class RecordWriter:
+    """Prints records, so that they survive a failing table, and then stores those that hold data, if there is a store.
+
+    `write` takes a line and must not hold it back.
+    """
+
+    def __init__(self, write: Callable[[str], object], *, detail: bool, store: Store | None = None) -> None:
+        self._write = write
+        self._detail = detail
+        self._store = store
+
+    def deliver(self, records: Sequence[Record], deadline: float) -> PutResult:
+        """Print, then store until `deadline` (monotonic clock). Log each record that could not be stored.
+
+        Raises OSError if a record cannot be printed, after storing all of them nevertheless.
+        """
+        try:
+            for record in records:
+                self._write(record.to_line(detail=self._detail))
+        finally:
+            result = self._put([record for record in records if record.has_data], deadline)
+        return result
+
+    def _put(self, records: Sequence[Record], deadline: float) -> PutResult:
+        if self._store is None or not records:
+            return PutResult()
+        result = self._store.put(records, deadline)
+        for failed in result.failed:
+            log_failed_put(failed)
+        return result
+
+
 class Invocation:
     """Samples slots, one after the other, never past `deadline` (monotonic clock)."""
 
     def __init__(
-        self, sampler: Sampler, delivery: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
+        self, sampler: Sampler, writer: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
     ) -> None:
         self.tally = Tally()
         self._sampler = sampler
-        self._delivery = delivery
+        self._writer = writer
         self._interval_seconds = interval_seconds
         self._clock = clock
         seconds = deadline - clock.monotonic()
-        self._last_put = deadline - min(LAST_PUT_SECONDS, seconds * 2 / 3)
-        self._last_fetch = self._last_put - min(STORING_SECONDS, seconds / 6)
+        self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
+        self._fetch_deadline = self._put_deadline - min(STORING_SECONDS, seconds / 6)
 
     def run(self, slots: Iterable[int]) -> Tally:
-        """Sample each slot in its time. Failures are tallied; nothing is raised, so that one cannot hurt another."""
+        """Sample each slot in its time. A failure is counted and does not keep the next slot from being sampled."""
         for slot in slots:
             self._run_slot(slot, slot + self._interval_seconds)
         return self.tally
 
     def _run_slot(self, slot: int, end: int) -> None:
         self._wait_until(slot)
-        now, left = self._clock.time(), self._last_fetch - self._clock.monotonic()
+        now, remaining = self._clock.time(), self._fetch_deadline - self._clock.monotonic()
         if now >= end:
             self.tally.skipped += self._sampler.size
             log.warning("the slot %s is over: not sampled", format_timestamp(slot))
-        elif now < slot or left <= 0:
+        elif now < slot or remaining <= 0:
             self._fail(self._sampler.size, f"the function has no time left for the slot {format_timestamp(slot)}")
         else:
             self.tally.lags_seconds.append(now - slot)
-            for samples in self._sampler.sample(self._clock.monotonic() + min(end - now, left), end):
+            for samples in self._sampler.sample(self._clock.monotonic() + min(end - now, remaining), end):
                 self._deliver(samples)
 
     def _wait_until(self, slot: int) -> None:
-        while 0 < (early := slot - self._clock.time()) <= self._last_fetch - self._clock.monotonic():
+        while 0 < (early := slot - self._clock.time()) <= self._fetch_deadline - self._clock.monotonic():
             self._clock.sleep(early)
 
     def _deliver(self, samples: Iterable[Sample]) -> None:
-        records = [sample for sample in samples if isinstance(sample, Record)]
-        for missing in samples:
-            if isinstance(missing, FailedSample):
-                self._note_missing(missing)
-        stored = self._delivery.deliver(records, self._last_put)
+        records: list[Record] = []
+        for sample in samples:
+            if isinstance(sample, FailedSample):
+                self._count_failed_sample(sample)
+            else:
+                records.append(sample)
+        result = self._writer.deliver(records, self._put_deadline)
         self.tally.sampled += len(records)
-        self.tally.stored += stored.stored
-        self.tally.duplicates += stored.duplicates
-        self.tally.store_failures += len(stored.failed)
-        self.tally.errors += [str(failure.error) for failure in stored.failed]
+        self.tally.stored += result.stored
+        self.tally.duplicates += result.duplicates
+        self.tally.store_failures += len(result.failed)
+        self.tally.errors += [str(failed.error) for failed in result.failed]
 
-    def _note_missing(self, missing: FailedSample) -> None:
-        if isinstance(missing.error, EmptyBook):
+    def _count_failed_sample(self, sample: FailedSample) -> None:
+        if isinstance(sample.error, EmptyBook):
             self.tally.skipped += 1
-            log.warning("%s", missing.error)
+            log.warning("%s", sample.error)
         else:
-            self._fail(1, str(missing.error))
+            self._fail(1, str(sample.error))
 
     def _fail(self, samples: int, error: str) -> None:
         self.tally.fetch_failures += samples

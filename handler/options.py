@@ -1,4 +1,4 @@
-"""The options of all commands, one row each, and the values given for them: flag, else variable, else default."""
+"""The options of all commands, one row each, and their values: of the flag, else the variable, else the default."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -24,14 +24,14 @@ OPTIONS = {
         Option(
             "--symbol",
             "PAIR",
-            "pairs such as BTC (the quote asset is appended), BTCUSDT, or ETH/BTC with both sides",
+            "pairs such as BTC (the quote asset is appended), BTCUSDT or ETH/BTC",
             variable="OBI_SYMBOLS",
             is_list=True,
         ),
         Option(
             "--levels",
             "N",
-            "how many levels of each side to measure, 1 to 5000; several give one record each",
+            "levels of each side of the book to measure, 1 to 5000; one record for each number given",
             variable="OBI_LEVELS",
             default=("5",),
             is_list=True,
@@ -39,60 +39,65 @@ OPTIONS = {
         Option(
             "--interval_seconds",
             "N",
-            "seconds from one measurement to the next",
+            "seconds from one measurement of a pair to the next",
             variable="OBI_INTERVAL_SECONDS",
             default=("60",),
         ),
-        Option("--count", "N", "end after so many intervals instead of on Ctrl-C"),
+        Option("--count", "N", "end after N intervals; without it, run until interrupted by Ctrl-C"),
         Option(
             "--quote",
             "ASSET",
-            "quote asset of pairs that are given without one; those with a slash keep their own",
+            "quote asset to append to pairs such as BTC that are given without one",
             variable="OBI_QUOTE",
             default=("USDT",),
         ),
         Option(
             "--detail",
             None,
-            "print the detail keys too: best prices, spread, reach, quantity imbalance, host, latency, …",
+            "also print best prices, mid, spread, reach, quantity imbalance, host, latency, …",
         ),
         Option(
             "--base-url",
             "URL",
-            "hosts to request from; the next one is tried when one fails",
+            "base URLs of the exchange; if one fails, the next is tried",
             variable="OBI_BASE_URL",
             default=(MARKETS[DEFAULT_MARKET].DEFAULT_BASE_URL,),
             is_list=True,
         ),
-        Option("--table", "NAME", "DynamoDB table that keeps the records", variable="OBI_TABLE"),
+        Option(
+            "--table",
+            "NAME",
+            "DynamoDB table of the records; AWS is configured as for the AWS CLI",
+            variable="OBI_TABLE",
+        ),
         Option(
             "--retention-days",
             "N",
-            "days after which stored records expire, 0 for never",
+            "days after which a stored record expires; 0 keeps it for ever",
             variable="OBI_RETENTION_DAYS",
             default=("0",),
         ),
         Option(
             "--since",
             "TIME",
-            "from here: an age such as 90m, 24h or 7d, or an ISO time, UTC where it has no zone",
+            "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)",
             default=("24h",),
         ),
-        Option("--until", "TIME", "up to here, not included (default now)"),
-        Option("--format", "FORMAT", "jsonl, csv, or table for people", default=("jsonl",)),
+        Option("--until", "TIME", "end, not included, in the same forms (without it: now)"),
+        Option("--format", "FORMAT", "jsonl, csv, or table (aligned columns)", default=("jsonl",)),
         Option(
             "--gaps",
             None,
-            "print the missing slots instead, as --format says, and the share covered; exit code 3 if there are any",
+            "print missing slots and the share covered instead of records; exit code 3 if any is missing",
         ),
-        Option("--plot", "FILE", "draw mid price and imbalance instead, as .png or .svg"),
-        Option("FILE", "FILE", "files to read, also compressed by gzip; standard input if none is given, or for -"),
+        Option("--plot", "FILE", "draw mid price and imbalance into FILE, .png or .svg, instead of printing"),
+        Option("FILE", "FILE", "files to read, plain or gzip; standard input for - or if none is given"),
     )
 }
 """Flag → its option. A new option is a row here, its flag in the FLAGS of its commands, and a reader in settings.py."""
 
 Flags = Mapping[str, Sequence[str] | None]
-"""Flag → the words that were given for it, None or absent where it was not given."""
+"""Flag → the arguments that were given for it; None or absent if it was not given."""
 
 
 class Options:
@@ -108,10 +113,11 @@ class Options:
 
     def values(self, flag: str) -> list[str]:
         """The values of an option, also split at commas. Raises UsageError if one is empty."""
-        words = self._flags.get(flag)
-        if words is None:
-            words = [variable] if (variable := self._variable(flag)) else OPTIONS[flag].default
-        values = [value.strip() for word in words for value in word.split(",")]
+        arguments = self._flags.get(flag)
+        if arguments is None:
+            variable = self._variable(flag)
+            arguments = [variable] if variable else OPTIONS[flag].default
+        values = [value.strip() for argument in arguments for value in argument.split(",")]
         if not all(values):
             raise UsageError(f"{self.name(flag)} has an empty value: leave it out or fill it in")
         for value in values:
@@ -135,7 +141,7 @@ class Options:
         return [_whole_number(self.name(flag), value, minimum, maximum) for value in self.values(flag)]
 
     def name(self, flag: str) -> str:
-        """What the user called the option: the variable if that was given instead of the flag."""
+        """The name for messages: the flag, or the variable if that was given instead."""
         return OPTIONS[flag].variable if self._flags.get(flag) is None and self._variable(flag) else flag
 
     def _variable(self, flag: str) -> str:

@@ -1,18 +1,18 @@
-"""Record ⇄ JSON line ⇄ DynamoDB item. Pure: no HTTP, no clock, no AWS."""
+"""Record ⇄ JSON line. Pure: no HTTP, no clock, no AWS."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, get_args
 
 from handler.errors import InvalidRecord, InvalidTimestamp
-from handler.slots import format_timestamp, parse_timestamp, slot_start
+from handler.slots import parse_timestamp
 
 compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""Every JSON line of this program is written by this one."""
+"""Writes every JSON line of this program."""
 
-Item = dict[str, dict[str, str]]
-"""A DynamoDB item as the low-level client sends and receives it, `{"obi": {"N": "0.5"}, …}`."""
+MAX_TEXT_LENGTH = 300
+MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
+"""What a record can hold, and a table too: DynamoDB rejects longer keys and numbers of more than 38 digits."""
 
 
 class Record(NamedTuple):
@@ -43,7 +43,7 @@ class Record(NamedTuple):
 
     @property
     def has_data(self) -> bool:
-        """False for a line that only says that nothing could be measured. Such a record is never stored."""
+        """False if nothing could be measured. Such a record is printed but never stored."""
         return bool(self.notional_bid or self.notional_ask)
 
     def values(self, *, detail: bool) -> dict[str, Any]:
@@ -63,39 +63,14 @@ class Record(NamedTuple):
             raise InvalidRecord(f"not JSON: {error}") from error
         if not isinstance(values, dict):
             raise InvalidRecord("not a JSON object")
-        return cls._checked(values, MAX_TEXT_LENGTH)
-
-    def to_item(self, interval_seconds: int, retention_days: int = 0) -> Item:
-        """The record as a table item: its keys, its values, and when it expires (0 days: never).
-
-        Numbers are the printed text, so that what is stored is the same decimal; what is unknown is left out.
-        """
-        slot = slot_start(parse_timestamp(self.timestamp), interval_seconds)
-        item: Item = {"series": {"S": series(self.symbol, self.levels)}, "slot": {"S": format_timestamp(slot)}}
-        for key, value in zip(self._fields, self, strict=True):
-            if value is not None:
-                item[key] = {"S": value} if isinstance(value, str) else {"N": repr(value)}
-        if retention_days:
-            item["expires_at"] = {"N": repr(slot + retention_days * 86_400)}
-        return item
+        return cls.from_values(values)
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Read what `to_item` made, or a projection of it that holds the six keys. Raises InvalidRecord.
-
-        A value of another type than `to_item` writes is never converted; {"NULL": true} is None.
-        """
-        try:
-            values = {key: _item_value(key, item[key]) for key in cls._fields if key in item}
-            return cls._checked(values, max_text=float("inf"))  # what is stored was not too long to store
-        except InvalidRecord as error:
-            raise InvalidRecord(f"invalid item: {error}") from error
-
-    @classmethod
-    def _checked(cls, values: dict[str, Any], max_text: float) -> Self:
-        if strangers := values.keys() - set(cls._fields):
-            raise InvalidRecord(f"{min(strangers)} is no key of a record")
-        record = cls(*(_checked_value(key, values.get(key), max_text) for key in cls._fields))
+    def from_values(cls, values: Mapping[str, Any], max_text_length: int | None = MAX_TEXT_LENGTH) -> Self:
+        """Check the values of a record's keys. Raises InvalidRecord."""
+        if unknown := values.keys() - set(cls._fields):
+            raise InvalidRecord(f"{min(unknown)} is not a key of a record")
+        record = cls(*(_checked_value(key, values.get(key), max_text_length) for key in cls._fields))
         if abs(record.obi) > 1 or min(record.notional_bid, record.notional_ask) < 0 or record.levels < 1:
             raise InvalidRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
         if not record.symbol:
@@ -110,55 +85,35 @@ class Record(NamedTuple):
 KEYS = Record._fields[:6]
 """The keys that every record has, in their order."""
 
-MAX_TEXT_LENGTH = 300
-MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
-"""What a record can hold, and a table too: DynamoDB refuses longer keys and numbers of more than 38 digits."""
-
-_TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotations__.items()}
-_KINDS = {str: "text", int: "whole number", float: "number"}
+VALUE_TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in Record.__annotations__.items()}
+"""Key → str, int or float."""
+TYPE_NAMES = {str: "text", int: "whole number", float: "number"}
 
 
-def _checked_value(key: str, value: Any, max_text: float) -> Any:
-    kind = _TYPES[key]
+def _checked_value(key: str, value: Any, max_text_length: int | None) -> Any:
+    value_type = VALUE_TYPES[key]
     if value is None and key not in KEYS:
         return None
-    if kind is float and type(value) is int and abs(value) < MAX_NUMBER:
+    if value_type is float and type(value) is int and abs(value) < MAX_NUMBER:
         value = float(value)
-    if type(value) is not kind or not (_is_sane_text(value, max_text) if kind is str else _is_sane_number(value)):
-        raise InvalidRecord(f"{key} is {value!r:.100}, not a {_KINDS[kind]}")
+    is_valid = type(value) is value_type and (
+        _is_valid_text(value, max_text_length) if value_type is str else _is_valid_number(value)
+    )
+    if not is_valid:
+        raise InvalidRecord(f"{key} is {value!r:.100}, not a {TYPE_NAMES[value_type]}")
     return value
 
 
-_ITEM_TYPES = {
-    str: ("S", re.compile("").match),  # any text
-    int: ("N", re.compile(r"-?[0-9]{1,38}").fullmatch),
-    float: ("N", re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch),
-}
-"""What a value is in an item: its DynamoDB type and its text. Python's own `float` would take 1_0 and nan too."""
-_ITEM_KEYS = {key: (kind, *_ITEM_TYPES[kind]) for key, kind in _TYPES.items()}
+def _is_valid_text(text: str, max_length: int | None) -> bool:
+    return text.isprintable() and (max_length is None or len(text) <= max_length)
 
 
-def _item_value(key: str, attribute: Mapping[str, Any]) -> Any:
-    """Read an attribute such as {"N": "0.5"}. Raises InvalidRecord if its type is not that of the key."""
-    kind, item_type, is_valid = _ITEM_KEYS[key]
-    text = attribute.get(item_type)
-    if type(text) is str and len(attribute) == 1 and is_valid(text):
-        return kind(text)
-    if attribute == {"NULL": True} and attribute["NULL"] is True:
-        return None
-    raise InvalidRecord(f"{key} is {attribute!r:.100}, not a {_KINDS[kind]}")
-
-
-def _is_sane_text(text: str, max_text: float) -> bool:
-    return len(text) <= max_text and text.isprintable()
-
-
-def _is_sane_number(value: float) -> bool:
+def _is_valid_number(value: float) -> bool:
     return value == 0 or MIN_NUMBER <= abs(value) < MAX_NUMBER  # false for NaN
 
 
 def no_data(timestamp: str, symbol: str, levels: int) -> Record:
-    """The line that stands for a book that could not be measured: both notionals are 0."""
+    """The record of a book that could not be measured: both notionals are 0."""
     return Record(timestamp, symbol, 0.0, 0.0, 0.0, levels)
 
 

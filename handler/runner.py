@@ -1,8 +1,8 @@
-"""The local loop: wait for a tick, sample, print, store. It knows neither flags nor exit codes."""
+"""The local loop: wait for a tick, sample, print, store."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 
 from handler.clock import SYSTEM, Clock
 from handler.errors import ExchangeError, RegionUnavailable, RequestRejected, UsageError
@@ -13,7 +13,10 @@ from handler.slots import Tick, format_timestamp, next_tick, skipped_ticks
 log = logging.getLogger(__name__)
 
 Emit = Callable[[list[Record]], object]
-"""What happens to records that were measured, or could not be: printed, stored."""
+"""What to do with the records of a tick, with or without data: print, store."""
+
+MAX_SLEEP_SECONDS = 1.0
+"""A signal that arrives just before a sleep is handled only after it (CPython runs handlers between instructions)."""
 
 
 class Runner:
@@ -40,9 +43,13 @@ class Runner:
         RegionUnavailable when no host serves this region.
         """
         measured = 0
-        for number, tick in enumerate(islice(self._ticks(), max_ticks)):
+        is_first = True
+        for tick in islice(self._ticks(), max_ticks):
             groups = self._sample(tick)
-            for samples in groups if number else [_none_refused(chain.from_iterable(groups))]:
+            if is_first:
+                groups = iter([_without_rejections(groups)])
+                is_first = False
+            for samples in groups:
                 measured += self._deliver(samples)
         return measured
 
@@ -53,7 +60,7 @@ class Runner:
             now = self._now()
             tick = next_tick(now, self._interval_seconds, origin, last)
             if tick.start > now:
-                self._clock.sleep(min(tick.start - now, self._interval_seconds))
+                self._clock.sleep(min(tick.start - now, MAX_SLEEP_SECONDS))
                 continue
             if skipped := skipped_ticks(tick, last):
                 log.warning("skipped %d interval(s): the last one took too long, or the clock was set", skipped)
@@ -65,32 +72,34 @@ class Runner:
         return self._sampler.sample(deadline, tick.end if self._aligned else float("inf"))
 
     def _deliver(self, samples: list[Sample]) -> int:
-        """Emit what is known of each sample; returns how many were measured."""
+        """Emit a record of each sample, without data if it failed; returns how many were measured.
+
+        Where no host serves this region, only those with data are emitted, and RegionUnavailable is raised.
+        """
         errors = _errors(samples)
-        closed = next((error for error in errors if isinstance(error, RegionUnavailable)), None)
+        region_error = next((error for error in errors if isinstance(error, RegionUnavailable)), None)
+        now = format_timestamp(self._clock.time())
+        measured = [sample for sample in samples if isinstance(sample, Record)]
         for error in errors:
-            if not isinstance(error, RegionUnavailable):
+            if error is not region_error:
                 log.warning("%s", error)
-        given_up = format_timestamp(self._clock.time())
-        records = [
-            sample if isinstance(sample, Record) else no_data(given_up, sample.symbol, sample.levels)
-            for sample in samples
-            if closed is None or isinstance(sample, Record)
-        ]
-        self._emit(records)
-        if closed:
-            raise closed
-        return sum(record.has_data for record in records)
+        if region_error:
+            self._emit(measured)
+            raise region_error
+        self._emit(
+            [sample if isinstance(sample, Record) else no_data(now, sample.symbol, sample.levels) for sample in samples]
+        )
+        return len(measured)
 
 
 def _errors(samples: Iterable[Sample]) -> list[ExchangeError]:
-    """What went wrong, once each: the depths of a pair share one request and so one error, or one empty book."""
+    """The errors, once each: the depths of a pair share one request, and so one error or one empty book."""
     return list({str(sample.error): sample.error for sample in samples if isinstance(sample, FailedSample)}.values())
 
 
-def _none_refused(samples: Iterable[Sample]) -> list[Sample]:
-    """The samples, or UsageError with the exchange's own words for every pair that it refused."""
-    found = list(samples)
-    if words := [str(error) for error in _errors(found) if isinstance(error, RequestRejected)]:
-        raise UsageError("; ".join(words))
-    return found
+def _without_rejections(groups: Iterable[list[Sample]]) -> list[Sample]:
+    """All samples. Raises UsageError with the exchange's message for every pair that it rejected."""
+    samples = [sample for group in groups for sample in group]
+    if rejections := [str(error) for error in _errors(samples) if isinstance(error, RequestRejected)]:
+        raise UsageError("; ".join(rejections))
+    return samples

@@ -1,8 +1,8 @@
-"""Text for stderr and the log: one line, without control characters and without credentials, whoever wrote it.
+"""Text for stderr and the log: one line, without control characters and without credentials.
 
-Libraries put what they were given into their errors: a header with its token, a proxy with its password. So everything
-for these two streams passes `safe_text`, which knows the credentials of this process by their values (`hide`; found by
-secret_values.py) and the user of any other URL by its place.
+Errors of libraries contain their arguments, such as a header with its token or a proxy with its password. So everything
+for these two streams passes through `safe_text`. It redacts the credentials of this process by value (`hide`, called by
+secret_values.py), and user and password of any other URL by position.
 """
 
 import re
@@ -14,11 +14,11 @@ from threading import Lock
 from urllib.parse import quote, quote_plus, unquote
 
 MAX_CHARACTERS = 8000
-"""A message is a sentence; a host or a file can put megabytes into one."""
+"""A host or a file can put megabytes into a message."""
 MIN_CHARACTERS = 3
-"""A shorter part of a credential is not looked for: it is a part of other words."""
+"""A shorter part of a credential is not redacted: it would be found inside other words."""
 MIN_CHARACTERS_INSIDE_WORDS = 6
-"""A shorter one is only replaced where it is a whole word."""
+"""A shorter one is only redacted if it is a whole word."""
 
 
 class RecordLine(str):
@@ -47,25 +47,25 @@ def safe_message(record: LogRecord) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""The text with `\x1b`, `\n`, `\u202e` for what is no visible character or space."""
+    r"""The text with characters that are not printable as `\x1b`, `\n`, `\u202e`."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def redacted(text: str) -> str:
-    """The text without hidden values, and without what any URL in it says before its host."""
+    """The text without hidden values, and without user and password of any URL in it."""
     lowered = text.lower()
-    if found := [word for word in _words() if word in lowered]:
-        pattern = re.compile("|".join(map(_finder, found)), re.IGNORECASE)
-        text = pattern.sub(lambda match: f"<{_words().get(match[0].lower(), 'credential')}>", text)
+    if found := [spelling for spelling in _names() if spelling in lowered]:
+        pattern = re.compile("|".join(map(_pattern, found)), re.IGNORECASE)
+        text = pattern.sub(lambda match: f"<{_names().get(match[0].lower(), 'credential')}>", text)
     if "@" in text:
         text = "".join(map(_without_user, re.split(r"(\s+)", text)))
     return text
 
 
 def hide(name: str, *values: str) -> None:
-    """From now on replace these values by their name, however they are written, instead of those it had before."""
+    """From now on redact these values in every spelling, as `<name>`, instead of the name's previous values."""
     if _hidden.get(name) != values:
         with _lock:
             _hidden[name] = values
@@ -84,23 +84,23 @@ _hidden: dict[str, tuple[str, ...]] = {}
 _cache: list[dict[str, str]] = []
 
 
-def _words() -> dict[str, str]:
-    """Every spelling of every hidden value in lower case, as hosts are printed, and its name; the longest first."""
+def _names() -> dict[str, str]:
+    """Every spelling of every hidden value, in lower case, and its name; the longest first."""
     with _lock:
         if not _cache:
-            spellings = [(word.lower(), name) for name, values in _hidden.items() for word in _spellings(values)]
-            longest_first = sorted(spellings, key=lambda spelling: -len(spelling[0]))
+            pairs = [(spelling.lower(), name) for name, values in _hidden.items() for spelling in _spellings(values)]
+            longest_first = sorted(pairs, key=lambda pair: -len(pair[0]))
             names: dict[str, str] = {}
-            for word, name in longest_first:
-                if len(word) >= MIN_CHARACTERS:
-                    names.setdefault(word, name)  # of two names for one value the first, which is the variable's
+            for spelling, name in longest_first:
+                if len(spelling) >= MIN_CHARACTERS:
+                    names.setdefault(spelling, name)  # of two names for one value the first, which is the variable's
             _cache.append(names)
         return _cache[0]
 
 
-def _finder(word: str) -> str:
-    found = re.escape(word)
-    return found if len(word) >= MIN_CHARACTERS_INSIDE_WORDS else rf"(?<![^\W_]){found}(?![^\W_])"
+def _pattern(spelling: str) -> str:
+    pattern = re.escape(spelling)
+    return pattern if len(spelling) >= MIN_CHARACTERS_INSIDE_WORDS else rf"(?<![^\W_]){pattern}(?![^\W_])"
 
 
 def _spellings(values: Iterable[str]) -> Iterator[str]:

@@ -11,14 +11,14 @@ from handler.record import Record
 from handler.slots import format_timestamp
 
 MAX_WORKERS = 32
-"""Threads that fetch at a time: more cost handshakes and CPU, and soon gain no time, since all share one lock."""
+"""Threads that fetch at a time. More cost handshakes and CPU, and gain little time, since all share one lock."""
 
 
 class Exchange(Protocol):
-    """What the sampler needs of an exchange. A second one is a module beside `binance.py` with this method."""
+    """A source of order books, such as `exchanges.client.DepthClient`."""
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        """Fetch the top `limit` levels, or raise an ExchangeError; by `deadline` (monotonic clock), whatever hangs."""
+        """Fetch the top `limit` levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 
 
 class FailedSample(NamedTuple):
@@ -43,16 +43,16 @@ class Sampler:
 
     @property
     def size(self) -> int:
-        """How many samples a tick holds."""
+        """Samples per tick."""
         return len(self._symbols) * len(self._levels)
 
     def sample(self, deadline: float, slot_end: float = float("inf")) -> Iterator[list[Sample]]:
         """Take every sample before `deadline` (monotonic clock), all requests at once.
 
-        Yields the samples in the order asked for, as many at a time as are ready; a book that arrives at or after
-        `slot_end` (wall clock) belongs to another slot and is given up. Every pair and depth is yielded exactly once.
+        Yields the samples in the order of symbols and levels, as many at a time as are ready; every pair and depth
+        exactly once. A book that arrives at or after `slot_end` (wall clock) belongs to another slot and is a failure.
         """
-        if len(self._symbols) == 1:  # in this thread: waking another costs more than all else that is not the network
+        if len(self._symbols) == 1:  # in this thread: waking another one costs more than sampling
             yield self._fetch(self._symbols[0], deadline, slot_end)
             return
         fetches = deque(self._submit(symbol, deadline, slot_end) for symbol in self._symbols)
@@ -65,9 +65,9 @@ class Sampler:
     def _submit(self, symbol: str, deadline: float, slot_end: float) -> "Future[list[Sample]]":
         try:
             return self._pool.submit(self._fetch, symbol, deadline, slot_end)
-        except RuntimeError as error:  # the system allows no more threads at the moment
+        except RuntimeError as error:  # no thread can be started at the moment
             future: Future[list[Sample]] = Future()
-            future.set_result(self._missing(symbol, BookUnavailable(f"{symbol}: not sampled: {error}")))
+            future.set_result(self._failed(symbol, BookUnavailable(f"{symbol}: not sampled: {error}")))
             return future
 
     def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
@@ -77,9 +77,9 @@ class Sampler:
                 raise BookUnavailable(f"{symbol}: the book arrived after its slot was over")
             return [_sample(symbol, levels, snapshot) for levels in self._levels]
         except ExchangeError as error:
-            return self._missing(symbol, error)
+            return self._failed(symbol, error)
 
-    def _missing(self, symbol: str, error: ExchangeError) -> list[Sample]:
+    def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
         return [FailedSample(symbol, levels, error) for levels in self._levels]
 
 

@@ -1,4 +1,4 @@
-"""Which credentials this process was given, so that none is printed, and whether they can be right at all."""
+"""The credentials of this process: hidden from its output, and checked for characters that no key has."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,23 +8,23 @@ from handler.errors import TableError
 from handler.safe_text import hide
 
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-"""What boto3 takes from the environment, if the first of them is set."""
+"""What boto3 reads from the environment if the first of them is set."""
 AWS_TOKENS = ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_BEARER_TOKEN_DYNAMODB")
 
 MIN_KEY_CHARACTERS = 6
-"""AWS's keys have 16 and more; tests and local tables often have `test`, which messages need as a word."""
+"""AWS's keys have 16 or more. The keys of tests and local tables are often `test`, a word that messages contain."""
 
 FILES = {"shared-credentials-file": "the credentials file", "config-file": "the config file"}
-"""Where boto3 found keys that a user has written: its name for it, and ours."""
+"""boto3's name of a file with keys → ours."""
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 _NEXT_URL = re.compile(r",(?=\s*\w+://)")
 _DELIMITERS = re.compile(r"[/?#@:,\s\x00-\x1f]+")
-"""Where a URL that was not percent-encoded is cut in two: each half may be printed alone."""
+"""Where a parser cuts a URL that was not percent-encoded: each part may be printed alone."""
 
 
 def hide_credentials(environment: Mapping[str, str], argv: Sequence[str] = ()) -> None:
-    """Hide what the environment and the command line hold: AWS keys, and the users and passwords of URLs."""
+    """Hide AWS keys, and users and passwords of URLs, of the environment and the command line."""
     for name, value in environment.items():
         if name in AWS_KEYS + AWS_TOKENS:
             hide_key(name, value)
@@ -40,18 +40,18 @@ def hide_key(name: str, value: str) -> None:
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise TableError, naming the variable, if AWS keys in the environment cannot be right."""
+    """Raise TableError, naming the variable, if an AWS key in the environment is malformed."""
     if environment.get(AWS_KEYS[0]):
         for name in AWS_KEYS:
             _check(name, environment.get(name, ""))
 
 
 def check_session(session: Any) -> None:
-    """Hide the keys that a boto3 session found in a file. Raise TableError, naming the entry, if one cannot be right.
+    """Hide the keys that a boto3 session found in a file. Raise TableError, naming the entry, if one is malformed.
 
-    Others (of an instance, a container, a role) may have to be fetched first: `hide_sent` hides them.
+    Those of an instance, a container or a role are fetched later: `hide_sent` hides them.
     """
-    if not session.available_profiles:  # where there are no credentials, looking for them once more takes seconds
+    if not session.available_profiles:  # looking for credentials that do not exist takes seconds
         return
     credentials = session.get_credentials()
     if credentials is None or credentials.method not in FILES:
@@ -69,7 +69,7 @@ def check_session(session: Any) -> None:
 
 
 def hide_sent(request: Any, **_others: Any) -> None:
-    """Hide the keys that a signed request holds, wherever they came from. For botocore's event before-send."""
+    """Hide the keys in a signed request. For botocore's event before-send."""
     token, scheme = (_text(request.headers.get(name, "")) for name in ("X-Amz-Security-Token", "Authorization"))
     hide_key("AWS session token", token)
     hide_key("AWS access key", scheme.partition("Credential=")[2].partition("/")[0])
@@ -85,7 +85,7 @@ def _check(name: str, value: str) -> None:
 
 
 def _user_parts(text: str) -> Iterator[str]:
-    """What URLs say before their host: as a whole, user, password, and their pieces between a URL's delimiters."""
+    """User and password of URLs: together, each of them, and their parts between a URL's delimiters."""
     for url in _NEXT_URL.split(text):
         head, _, _ = url.rpartition("@")
         before, slashes, user = head.partition("//")

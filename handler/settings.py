@@ -1,4 +1,4 @@
-"""What the user asked for, read once from flags or variables and checked at start."""
+"""Settings, read from flags or variables and validated at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from handler.options import Flags, Options
 MAX_INTERVAL_SECONDS = 86_400
 MAX_RETENTION_DAYS = 36_500
 MAX_COUNT = 999_999_999
+NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,6 @@ class Settings:
         """The pairs as the exchange spells them."""
         return tuple(pair.symbol for pair in self.pairs)
 
-    @property
-    def required_table(self) -> str:
-        """The table, for what cannot do without one. Raises UsageError."""
-        if self.table is None:
-            raise UsageError("no table: give --table NAME, or set OBI_TABLE")
-        return self.table
-
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
         """Flags beat environment beats defaults. Raises UsageError, in one sentence that names the option."""
@@ -55,7 +49,7 @@ class Settings:
         return settings
 
     def check_weight(self) -> None:
-        """Refuse what the exchange would ban this address for. Raises UsageError."""
+        """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
         weight = self.market.request_weight(max(self.levels))
         per_minute = len(self.pairs) * weight * 60 / self.interval_seconds
         if per_minute > self.market.WEIGHT_PER_MINUTE:
@@ -73,7 +67,7 @@ def read_pairs(options: Options) -> tuple[Pair, ...]:
     pairs: dict[str, Pair] = {}
     for word in options.values("--symbol"):
         pair = market.read_pair(word, quote, options.name("--symbol"))
-        if pair.symbol not in pairs or not pair.hint:  # of two spellings the one that needs no hint
+        if pair.symbol not in pairs or not pair.hint:  # of two spellings keep the one without a hint
             pairs[pair.symbol] = pair
     if not pairs:
         raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
@@ -109,7 +103,7 @@ def read_retention_days(options: Options) -> int:
 def read_table(options: Options) -> str:
     """The name of the table, for a command that needs one. Raises UsageError."""
     if not options.is_given("--table"):
-        raise UsageError("no table: give --table NAME, or set OBI_TABLE")
+        raise UsageError(NO_TABLE)
     return options.value("--table")
 
 

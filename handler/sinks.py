@@ -1,8 +1,8 @@
-"""What becomes of a record: printed first, so that it survives a failing table; then stored, if there is one."""
+"""Where records go: what a store promises, the log line of a record that was not stored, and storing in parallel."""
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -13,20 +13,20 @@ from handler.record import Record
 from handler.safe_text import RecordLine
 
 STOP_SECONDS = 1.0
-"""How long a program that was interrupted, or failed, waits for what it is storing."""
+"""How long a program that was interrupted, or failed, waits for records that are being stored."""
 
 log = logging.getLogger(__name__)
 
 
 class FailedPut(NamedTuple):
-    """A record that the table did not take, and why."""
+    """A record that could not be stored, and why."""
 
     record: Record
     error: TableError
 
 
 class PutResult(NamedTuple):
-    """What became of records that were to be stored. A duplicate's slot was taken, and stays as it was: a success."""
+    """How many records were stored. A duplicate's slot already holds a record, which stays: a success."""
 
     stored: int = 0
     duplicates: int = 0
@@ -34,74 +34,42 @@ class PutResult(NamedTuple):
 
 
 class Store(Protocol):
-    """What a delivery needs of a table."""
+    """Something that keeps records, such as a table."""
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record once, first write wins, retrying until `deadline` (monotonic clock); never raises."""
 
 
-class RecordWriter:
-    """Prints records and stores those that hold data. `write` takes a line and must not hold it back."""
-
-    def __init__(self, write: Callable[[str], object], *, detail: bool, store: Store | None = None) -> None:
-        self._write = write
-        self._detail = detail
-        self._store = store
-
-    def deliver(self, records: Sequence[Record], deadline: float) -> PutResult:
-        """Print, then store until `deadline` (monotonic clock). What can't be stored is told with its line.
-
-        Raises OSError when nothing can be printed any more, after storing all the same.
-        """
-        try:
-            for record in records:
-                self._write(record.to_line(detail=self._detail))
-        finally:
-            stored = self._put(storable(records), deadline)
-        return stored
-
-    def _put(self, records: Sequence[Record], deadline: float) -> PutResult:
-        if self._store is None or not records:
-            return PutResult()
-        stored = self._store.put(records, deadline)
-        log_failed_puts(stored.failed)
-        return stored
-
-
-def storable(records: Sequence[Record]) -> list[Record]:
-    """Those that hold data: a line that says that nothing could be measured is never stored."""
-    return [record for record in records if record.has_data]
-
-
-def log_failed_puts(failed: Sequence[FailedPut]) -> None:
-    """Log each record that is not in the table as the line that `load` takes, with the reason."""
-    for record, error in failed:
-        log.error("not stored: %s: %s", error, RecordLine(record.to_line(detail=True)))
+def log_failed_put(failed: FailedPut) -> None:
+    """Log a record that is not in the table as the line that `load` takes, with the reason."""
+    log.error("not stored: %s: %s", failed.error, RecordLine(failed.record.to_line(detail=True)))
 
 
 class BackgroundWriter:
-    """Stores what it is given in a thread of its own, until the end of `with`; what waits meanwhile, all at once.
+    """Stores records in a thread of its own, until the end of `with`. Batches queued during a write are merged.
 
-    Whatever is not stored is told, by the end of `with` at the latest; while no thread can be started, at once. `put`
-    may be interrupted anywhere: it has then taken all of the records or none.
+    What is not stored is logged, by the end of `with` at the latest; at once while no thread can be started. `put` may
+    be interrupted anywhere: then all of the records are queued, or none.
     """
 
     def __init__(self, store: Store) -> None:
         self.failed = 0
-        """How many records were told as not stored."""
+        """How many records were logged as not stored."""
         self._store = store
-        self._unsettled: deque[tuple[Sequence[Record], float]] = deque()
-        self._calls: SimpleQueue[bool] = SimpleQueue()
+        self._pending: deque[tuple[Sequence[Record], float]] = deque()
+        """Batches that are queued or being stored, each with its deadline."""
+        self._wake_ups: SimpleQueue[bool] = SimpleQueue()
+        """True for each batch, then False to end."""
         self._thread: Thread | None = None
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
         """Have each record stored once, retried until `deadline` (monotonic clock)."""
-        self._unsettled.append((records, deadline))
-        self._calls.put(True)
+        self._pending.append((records, deadline))
+        self._wake_ups.put(True)
         self._start()
         if self._thread is None:
-            self._tell_left("no thread could be started to store it: too many are running; `load` stores the line")
-            self._unsettled.clear()
+            self._log_pending("no thread could be started to store it: too many are running; `load` stores the line")
+            self._pending.clear()
 
     def _start(self) -> None:
         if self._thread is not None:
@@ -114,14 +82,14 @@ class BackgroundWriter:
         self._thread = thread
 
     def _work(self) -> None:
-        while self._calls.get():
-            batches = self._unsettled.copy()
+        while self._wake_ups.get():
+            batches = self._pending.copy()
             if not batches:
-                continue  # they were stored with those before them
+                continue  # they were merged with an earlier batch
             _, last_deadline = batches[-1]
-            self._tell(self._put([record for records, _ in batches for record in records], last_deadline))
+            self._log(self._put([record for records, _ in batches for record in records], last_deadline))
             for _ in batches:
-                self._unsettled.popleft()
+                self._pending.popleft()
 
     def _put(self, records: Sequence[Record], deadline: float) -> Sequence[FailedPut]:
         try:
@@ -130,27 +98,28 @@ class BackgroundWriter:
             reason = TableError(f"the store failed ({type(error).__name__}: {error})")
             return [FailedPut(record, reason) for record in records]
 
-    def _tell_left(self, reason: str) -> None:
-        self._tell([FailedPut(record, TableError(reason)) for record in self._left()])
+    def _log_pending(self, reason: str) -> None:
+        self._log([FailedPut(record, TableError(reason)) for record in self._pending_records()])
 
-    def _tell(self, failed: Sequence[FailedPut]) -> None:
-        self.failed += len(failed)
-        log_failed_puts(failed)
+    def _log(self, failures: Sequence[FailedPut]) -> None:
+        self.failed += len(failures)
+        for failed in failures:
+            log_failed_put(failed)
+
+    def _pending_records(self) -> list[Record]:
+        return [record for records, _ in self._pending.copy() for record in records]
 
     def __enter__(self) -> Self:
         self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._calls.put(False)
+        self._wake_ups.put(False)
         try:
             if self._thread is not None:
                 self._thread.join(STOP_SECONDS)
             if kind is None and self._thread is not None and self._thread.is_alive():
-                log.warning("waiting for the table to take %d record(s)", len(self._left()))
+                log.warning("waiting for the table to store %d record(s)", len(self._pending_records()))
                 self._thread.join()
         finally:  # an interrupt ends the waiting
-            self._tell_left("the program ended before the table had answered; `load` stores the line")
-
-    def _left(self) -> list[Record]:
-        return [record for records, _ in self._unsettled.copy() for record in records]
+            self._log_pending("the program ended before the table responded; `load` stores the line")

@@ -10,22 +10,22 @@ from handler.errors import InvalidTimestamp
 
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
-"""The forms of ISO 8601 that are read. `fromisoformat` alone takes any character between date and time, digits too."""
+"""The accepted forms of ISO 8601. `fromisoformat` alone accepts any character between date and time, even a digit."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
 SETTLING_SECONDS = 300
-"""After its end a slot may still be stored for so long: storing is retried, and a late event is sampled late."""
+"""How long after its end a slot may still be stored: storing is retried, and a late event is sampled late."""
 MAX_EPOCH_SECONDS = 253_402_300_799
-"""The last second that is written with a year of four digits."""
+"""The last second of the year 9999."""
 
 
 def format_timestamp(epoch_seconds: float) -> str:
-    """A moment as records write it: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
+    """A time as in records: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
     return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_timestamp(text: str) -> int:
-    """Read what `format_timestamp` wrote, into epoch seconds. Raises InvalidTimestamp for any other way to write it."""
+    """Read what `format_timestamp` wrote, into epoch seconds. Raises InvalidTimestamp for any other format."""
     moment = parse_iso_time(text)
     if format_timestamp(moment) != text:
         raise InvalidTimestamp(f"{text!r:.100} is not written as YYYY-MM-DDThh:mm:ssZ")
@@ -48,8 +48,8 @@ def parse_iso_time(text: str) -> float:
 def parse_moment(text: str, now: float) -> float:
     """Read `90m`, `24h` or `7d` before now, or an ISO 8601 time, UTC where it has no zone. Raises InvalidTimestamp.
 
-    A bare number is refused, since it may be meant as an epoch time or lack its unit; 20261122 is a date since 1970.
-    No record is older than 1970 or younger than 9999, so what lies beyond means the same as these.
+    A bare number is invalid, since it may be meant as an epoch time or lack its unit; 20261122 is a date. Times outside
+    1970 to 9999 are clamped: no record lies outside.
     """
     return min(max(_parse_moment(text, now), 0), MAX_EPOCH_SECONDS)
 
@@ -85,7 +85,7 @@ def slots_of_minute(epoch_seconds: float, interval_seconds: int) -> range:
 
 
 class Tick(NamedTuple):
-    """One turn of a schedule: its number, and the moments (seconds, on the caller's clock) it starts and ends."""
+    """One run of a schedule: its number, and its start and end in seconds of the caller's clock."""
 
     number: int
     start: float
@@ -93,10 +93,10 @@ class Tick(NamedTuple):
 
 
 def next_tick(now: float, interval_seconds: int, origin: float = 0.0, last: Tick | None = None) -> Tick:
-    """The tick to run next, of those that start at origin + n × interval: the running one, unless it was the last.
+    """The tick to run next, of those that start at origin + n × interval: the current one, unless it was the last.
 
-    A tick starts where multiplication puts it, so lateness never adds up; ticks that are over are not caught up with.
-    Where the clock was set back, by more than rounding or a tick, the tick that is running now runs again.
+    The start does not depend on when earlier ticks ran, so lateness never adds up. Ticks that are over are skipped. If
+    the clock was set back, by more than rounding or a tick, the current tick runs again.
     """
     number = int((now - origin) // interval_seconds)
     if last is not None and last.number - 1 <= number <= last.number:
@@ -111,7 +111,7 @@ def skipped_ticks(tick: Tick, last: Tick | None) -> int:
 
 
 class Gap(NamedTuple):
-    """Neighbouring slots without a record: those in [since, until), epoch seconds."""
+    """Consecutive slots without a record: those in [since, until), epoch seconds."""
 
     since: int
     until: int
@@ -125,7 +125,7 @@ def complete_slots(since: float, until: float, now: float, interval_seconds: int
 
 
 def measured_slots(expected: range, first_record: int) -> range:
-    """Those of the expected slots that are not before a series' first record: nothing was measured until then."""
+    """The expected slots without those before a series' first record: nothing was measured until then."""
     start = -(-first_record // expected.step) * expected.step
     return range(min(max(expected.start, start), expected.stop), expected.stop, expected.step)
 

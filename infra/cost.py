@@ -1,4 +1,4 @@
-"""`python -m infra.cost`: what the deployed system costs a month, as the table that the README shows.
+"""`python -m infra.cost`: what the deployed system costs a month, as the tables of docs/cost.md.
 
 Prices: us-east-1, US dollars, 2026, from the AWS pricing pages of each service, as are the free tiers. What a run takes
 is measured on one machine, its network time assumed: both stand below, to be replaced by your own.

@@ -5,10 +5,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process ends with."""
+    """What the process exits with."""
 
     OK = 0
-    """Done, or interrupted."""
+    """Done or interrupted."""
     FAILURE = 1
     USAGE = 2
     """Invalid request."""
@@ -17,4 +17,4 @@ class ExitCode(IntEnum):
 
 
 Write = Callable[[str], object]
-"""Takes one line of output, without its end, and writes it at once."""
+"""Writes one line of output at once; takes it without the line end."""

@@ -1,99 +1,116 @@
-"""The ways to write records out. A new one is a function here and its name in FORMATS."""
+"""The output formats of records. To add one: a function here and its name in FORMATS."""
 
 import csv
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal, NamedTuple, Protocol
 
+from handler.cli import Write
 from handler.errors import UsageError
 from handler.record import KEYS, Record
 
-ROWS_A_TABLE = 500
-"""Rows that are aligned with each other, under one heading; a long table is streamed in such pieces."""
+ROWS_PER_TABLE = 500
+"""Rows that are aligned with each other, under one heading; a longer table is written as several."""
 
 
-def jsonl(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
+class Format(Protocol):
+    """Writes records, each as soon as it comes: a range may not fit into memory."""
+
+    def __call__(self, records: Iterable[Record], write: Write, /, *, detail: bool) -> None:
+        """Write all records, with or without the detail keys."""
+
+
+def write_jsonl(records: Iterable[Record], write: Write, *, detail: bool) -> None:
     """One JSON object per line, as the sampler prints them."""
-    return (record.to_line(detail=detail) for record in records)
+    for record in records:
+        write(record.to_line(detail=detail))
 
 
-def csv_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
+def write_csv(records: Iterable[Record], write: Write, *, detail: bool) -> None:
     """A heading, then one line per record with the same numbers; what is unknown is empty."""
     names = Record._fields if detail else KEYS
-    return csv_rows(chain([names], (record[: len(names)] for record in records)))
+    write_csv_rows(chain([names], (record[: len(names)] for record in records)), write)
 
 
-def csv_rows(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """Each row as a line of CSV, None as an empty value."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
-    for row in rows:
-        writer.writerow(row)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+def write_csv_rows(rows: Iterable[Iterable[Any]], write: Write) -> None:
+    """Each row as one line of CSV, None as an empty value."""
+    csv.writer(_LineFile(write), lineterminator="").writerows(rows)
 
 
-def table_lines(records: Iterable[Record], *, detail: bool) -> Iterator[str]:
+class _LineFile(NamedTuple):
+    """What the csv module writes to: it writes a row at a time."""
+
+    write: Write
+
+
+def write_table(records: Iterable[Record], write: Write, *, detail: bool) -> None:
     """Aligned columns with units, for people; in colour on a terminal. Raises UsageError if rich is not installed."""
-    return aligned(records, lambda rows: _table(rows, detail=detail))
+    write_aligned(records, COLUMNS | DETAIL_COLUMNS if detail else COLUMNS, write, unknown="–")
 
 
-def aligned(items: Iterable[Any], table: Callable[[list[Any]], Any]) -> Iterator[str]:
-    """Items as the rich tables that `table` makes of up to ROWS_A_TABLE of them. Raises UsageError without rich."""
+class Column(NamedTuple):
+    """A column of an aligned table: its heading, and the text for a value."""
+
+    heading: str
+    text: Callable[[Any], str]
+    justify: Literal["left", "right"] = "right"
+
+
+def write_aligned(rows: Iterable[Any], columns: Mapping[str, Column], write: Write, *, unknown: str) -> None:
+    """The named attributes of each row, aligned in tables of ROWS_PER_TABLE. Raises UsageError without rich."""
     try:
         from rich.console import Console
+        from rich.table import Table
     except ImportError:
         raise UsageError("--format table needs the package rich: run pip install rich") from None
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 400  # a pipe has no edge to wrap at
-    rest = iter(items)
-    while rows := list(islice(rest, ROWS_A_TABLE)):
+        console.width = 400  # a pipe or a file has no edge to wrap at
+    iterator = iter(rows)
+    while part := list(islice(iterator, ROWS_PER_TABLE)):
+        table = Table(box=None, pad_edge=False)
+        for column in columns.values():
+            table.add_column(column.heading, justify=column.justify, no_wrap=True)
+        for row in part:
+            values = ((getattr(row, name), column) for name, column in columns.items())
+            table.add_row(*(unknown if value is None else column.text(value) for value, column in values))
         with console.capture() as text:
-            console.print(table(rows))
-        yield text.get().rstrip("\n")
+            console.print(table)
+        write(text.get().rstrip("\n"))
 
 
-def _plain(text: str) -> str:
-    """Text as it is: rich takes brackets, such as those of a host by IPv6, for its markup."""
+def utc(timestamp: str) -> str:
+    """A timestamp in a column whose heading says UTC: `2026-11-22 10:00:00`."""
+    return timestamp.replace("T", " ").rstrip("Z")
+
+
+def plain(text: str) -> str:
+    """Text as it is: rich reads brackets, such as those of an IPv6 host, as markup."""
     return text.replace("[", r"\[")
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "timestamp": ("time (UTC)", lambda text: text.replace("T", " ").rstrip("Z")),
-    "symbol": ("pair", _plain),
-    "levels": ("levels", str),
-    "obi": ("OBI", lambda obi: f"[{'green' if obi > 0 else 'red' if obi < 0 else 'default'}]{obi:+.4f}[/]"),
-    "notional_bid": ("bids (quote)", "{:,.2f}".format),
-    "notional_ask": ("asks (quote)", "{:,.2f}".format),
+def _colored_imbalance(obi: float) -> str:
+    color = "green" if obi > 0 else "red" if obi < 0 else "default"
+    return f"[{color}]{obi:+.4f}[/]"
+
+
+COLUMNS = {
+    "timestamp": Column("time (UTC)", utc, "left"),
+    "symbol": Column("pair", plain, "left"),
+    "levels": Column("levels", str),
+    "obi": Column("OBI", _colored_imbalance),
+    "notional_bid": Column("bids (quote)", "{:,.2f}".format),
+    "notional_ask": Column("asks (quote)", "{:,.2f}".format),
 }
-DETAIL_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "mid": ("mid (quote)", "{:,}".format),
-    "spread_bps": ("spread (bps)", "{:.3f}".format),
-    "reach_bid_bps": ("bid reach (bps)", "{:.2f}".format),
-    "reach_ask_bps": ("ask reach (bps)", "{:.2f}".format),
-    "obi_quantity": ("OBI by quantity", "{:+.4f}".format),
-    "latency_ms": ("latency (ms)", "{:.1f}".format),
-    "host": ("host", _plain),
+DETAIL_COLUMNS = {
+    "mid": Column("mid (quote)", "{:,}".format),
+    "spread_bps": Column("spread (bps)", "{:.3f}".format),
+    "reach_bid_bps": Column("bid reach (bps)", "{:.2f}".format),
+    "reach_ask_bps": Column("ask reach (bps)", "{:.2f}".format),
+    "obi_quantity": Column("OBI by quantity", "{:+.4f}".format),
+    "latency_ms": Column("latency (ms)", "{:.1f}".format),
+    "host": Column("host", plain, "left"),
 }
 
-
-def _table(rows: Iterable[Record], *, detail: bool) -> Any:
-    from rich.table import Table
-
-    columns = COLUMNS | DETAIL_COLUMNS if detail else COLUMNS
-    table = Table(box=None, pad_edge=False)
-    for key, (heading, _) in columns.items():
-        table.add_column(heading, justify="left" if key in ("timestamp", "symbol", "host") else "right", no_wrap=True)
-    for row in rows:
-        values = ((getattr(row, key), text) for key, (_, text) in columns.items())
-        table.add_row(*("–" if value is None else text(value) for value, text in values))
-    return table
-
-
-Format = Callable[..., Iterator[str]]
-
-FORMATS: dict[str, Format] = {"jsonl": jsonl, "csv": csv_lines, "table": table_lines}
+FORMATS: dict[str, Format] = {"jsonl": write_jsonl, "csv": write_csv, "table": write_table}
 """The values of --format."""

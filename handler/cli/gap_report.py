@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from handler.cli.formats import aligned, csv_rows
+from handler.cli import Write
+from handler.cli.formats import Column, plain, utc, write_aligned, write_csv_rows
 from handler.record import compact_json
 from handler.slots import find_gaps, format_timestamp
 
 
 class GapLine(NamedTuple):
-    """FailedSample slots in [since, until). `slots`, only in the total of a series, is how many there are in it."""
+    """How many slots are missing in [since, until). Only the total of a series has its `slots` and share `covered`."""
 
     series: str
     since: str
@@ -26,7 +27,7 @@ class GapLine(NamedTuple):
 
 
 def gap_lines(series: str, present: Iterable[int], expected: range) -> Iterator[GapLine]:
-    """The gaps of one series, then its total; `covered` is None where no slot was expected."""
+    """The gaps of one series, then its total; `covered` is None if no slot was expected."""
     missing = 0
     for gap in find_gaps(present, expected):
         slots = len(range(gap.since, gap.until, expected.step))
@@ -37,35 +38,33 @@ def gap_lines(series: str, present: Iterable[int], expected: range) -> Iterator[
     yield GapLine(series, since, until, missing, len(expected), covered)
 
 
-def _jsonl(lines: Iterable[GapLine]) -> Iterator[str]:
+def _write_jsonl(lines: Iterable[GapLine], write: Write) -> None:
     for line in lines:
-        keys = line._asdict()
-        yield compact_json(keys if line.is_total else dict(list(keys.items())[:4]))
+        values = line._asdict()
+        if not line.is_total:
+            del values["slots"], values["covered"]
+        write(compact_json(values))
 
 
-def _csv(lines: Iterable[GapLine]) -> Iterator[str]:
-    return csv_rows(chain([GapLine._fields], lines))
+def _write_csv(lines: Iterable[GapLine], write: Write) -> None:
+    write_csv_rows(chain([GapLine._fields], lines), write)
 
 
-def _table(lines: list[GapLine]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("series", "", "since (UTC)", "until (UTC)", "missing", "slots", "covered"):
-        numbers = heading in ("missing", "slots", "covered")
-        table.add_column(heading, justify="right" if numbers else "left", no_wrap=True)
-    for line in lines:
-        since, until = (time.replace("T", " ").rstrip("Z") for time in (line.since, line.until))
-        slots = f"{line.slots:,}" if line.is_total else ""
-        covered = "" if line.covered is None else f"{line.covered:.2%}"
-        kind = "total" if line.is_total else "gap"
-        table.add_row(line.series, kind, since, until, f"{line.missing:,}", slots, covered)
-    return table
+def _write_table(lines: Iterable[GapLine], write: Write) -> None:
+    write_aligned(lines, COLUMNS, write, unknown="")
 
 
-GAP_FORMATS: dict[str, Callable[[Iterable[GapLine]], Iterator[str]]] = {
-    "jsonl": _jsonl,
-    "csv": _csv,
-    "table": lambda lines: aligned(lines, _table),
+COLUMNS = {
+    "series": Column("series", plain, "left"),
+    "is_total": Column("", lambda is_total: "total" if is_total else "gap", "left"),
+    "since": Column("since (UTC)", utc, "left"),
+    "until": Column("until (UTC)", utc, "left"),
+    "missing": Column("missing", "{:,}".format),
+    "slots": Column("slots", "{:,}".format),
+    "covered": Column("covered", "{:.2%}".format),
 }
+
+GapFormat = Callable[[Iterable[GapLine], Write], None]
+
+GAP_FORMATS: dict[str, GapFormat] = {"jsonl": _write_jsonl, "csv": _write_csv, "table": _write_table}
 """The values of --format with --gaps."""

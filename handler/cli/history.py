@@ -1,26 +1,25 @@
-"""`python -m handler history`: the records of the table, in the order and the shape the sampler printed them."""
+"""`python -m handler history`: stored records, as the sampler printed them and in the same order."""
 
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple, Self
+from typing import Self, TypeVar
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
 from handler.cli.formats import FORMATS
-from handler.cli.gap_report import GAP_FORMATS, GapLine, gap_lines
+from handler.cli.gap_report import GAP_FORMATS, GapFormat, GapLine, gap_lines
 from handler.cli.parser import Parser
 from handler.cli.streams import print_message
 from handler.errors import HandlerError, InvalidTimestamp, UsageError
 from handler.exchanges.binance_pairs import Pair
 from handler.options import Options
 from handler.record import Record
-from handler.record import series as series_key
 from handler.settings import read_interval_seconds, read_levels, read_pairs, read_table
 from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
-from handler.stores.table import Table
+from handler.stores.store import RecordSource, Series
 
 FLAGS = (
     "--symbol",
@@ -35,43 +34,9 @@ FLAGS = (
     "--quote",
     "--table",
 )
-NOT_PLOTTED = ("--format", "--gaps")
-"""Flags that say how to print, so that they make no sense with a picture."""
+NOT_WITH_PLOT = ("--format", "--gaps")
 
-
-class Series(NamedTuple):
-    """The records of one pair at one depth."""
-
-    pair: Pair
-    levels: int
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What a table knows it by."""
-        return self.pair.symbol, self.levels
-
-    def __str__(self) -> str:
-        return f"{self.pair.symbol} with --levels {self.levels}"
-
-
-class Source(NamedTuple):
-    """Where records are read from, and what messages call it."""
-
-    table: Table
-    name: str
-
-    def describe_empty(self, series: Series) -> str:
-        """Say that a series has no record in the range asked for, and which range there is instead."""
-        held = self.table.slot_range(*series.key)
-        if held is None:
-            return self.describe_unknown(series)
-        first, last = map(format_timestamp, held)
-        return f"{self.name} holds no record of {series} in this range, but from {first} to {last}"
-
-    def describe_unknown(self, series: Series) -> str:
-        """Say that a series has no record at all, and what to check."""
-        hint = f" ({series.pair.hint})" if series.pair.hint else ""
-        return f"{self.name} holds no record of {series} at any time: check --symbol, --levels and --table{hint}"
+AnyFormat = TypeVar("AnyFormat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,114 +52,146 @@ class Query:
     @classmethod
     def read(cls, options: Options, now: float) -> Self:
         """Flags beat environment beats defaults. Raises UsageError."""
-        since = _moment(options, "--since", now)
-        until = _moment(options, "--until", now) if options.is_given("--until") else now
+        since = _read_moment(options, "--since", now)
+        until = _read_moment(options, "--until", now) if options.is_given("--until") else now
         if since >= until:
             raise UsageError("--since is not before --until: no slot lies between them")
         return cls(read_pairs(options), read_levels(options), since, until, read_interval_seconds(options))
 
     @property
     def series(self) -> list[Series]:
-        """Pair and depth of each series, in the order asked for."""
-        return [Series(pair, depth) for pair in self.pairs for depth in self.levels]
+        """Each pair at each depth, in the order requested."""
+        return [Series(pair.symbol, levels) for pair in self.pairs for levels in self.levels]
+
+
+class History:
+    """The records of a query that a source holds, and messages about those that it does not hold."""
+
+    def __init__(self, source: RecordSource, query: Query) -> None:
+        self._source = source
+        self._query = query
+        self._hints = {pair.symbol: pair.hint for pair in query.pairs}
+
+    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[Record]:
+        """The records of every series, slot by slot, within a slot in the order requested: as the sampler printed them.
+
+        They are read as they are consumed, however long the range is. `on_empty` is called with each series that has no
+        record in the range.
+        """
+
+        def read(series: Series) -> Iterator[tuple[str, Record]]:
+            is_empty = True
+            for slot_and_record in self._source.read(series, self._query.since, self._query.until, detail=detail):
+                is_empty = False
+                yield slot_and_record
+            if is_empty:
+                on_empty(series)
+
+        return (record for _, record in heapq.merge(*map(read, self._query.series), key=itemgetter(0)))
+
+    def gap_lines(self, now: float) -> Iterator[GapLine]:
+        """For each series its gaps, then its total. Prints a message if the series begins within the range."""
+        query = self._query
+        expected = complete_slots(query.since, query.until, now, query.interval_seconds)
+        for series in query.series:
+            measured = self._measured_slots(series, expected)
+            present = self._source.slots(series, measured.start, measured.stop, consistent=True)
+            yield from gap_lines(series.key, present, measured)
+
+    def _measured_slots(self, series: Series, expected: range) -> range:
+        held = self._source.slot_range(series, consistent=True)
+        if held is None:
+            print_message(self._describe_unknown(series))
+            return expected
+        first, _ = held
+        if first > expected.start:
+            since = format_timestamp(first)
+            print_message(f"{self._no_record(series)} before {since}, and the time before is not counted as missing")
+            return measured_slots(expected, first)
+        return expected
+
+    def print_empty(self, series: Series) -> None:
+        """Print what `describe_empty` says."""
+        print_message(self.describe_empty(series))
+
+    def describe_empty(self, series: Series) -> str:
+        """Say that a series has no record in the range requested, and in which range it has some."""
+        held = self._source.slot_range(series)
+        if held is None:
+            return self._describe_unknown(series)
+        first, last = map(format_timestamp, held)
+        return f"{self._no_record(series)} in this range, but from {first} to {last}"
+
+    def _describe_unknown(self, series: Series) -> str:
+        hint = f" ({self._hints[series.symbol]})" if self._hints[series.symbol] else ""
+        return f"{self._no_record(series)} at any time: check --symbol, --levels and --table{hint}"
+
+    def _no_record(self, series: Series) -> str:
+        return f"{self._source.description} holds no record of {series.symbol} with --levels {series.levels}"
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
-    """Print the records that the table holds or, with --gaps, the slots that it lacks."""
+    """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
-    if flags["--plot"] is not None and (other := next((one for one in NOT_PLOTTED if flags[one] is not None), None)):
-        raise UsageError(f"{other} and --plot are mutually exclusive: give one of them")
+    for flag in NOT_WITH_PLOT:
+        if flags["--plot"] is not None and flags[flag] is not None:
+            raise UsageError(f"{flag} and --plot are mutually exclusive: give one of them")
     options = Options(flags, environment)
     now = time.time()
-    query, source = Query.read(options, now), Source(Table(name := read_table(options)), f"table {name}")
+    query = Query.read(options, now)
+    history = History(bootstrap.open_table(read_table(options)), query)
     bootstrap.resume_garbage_collection()
     if flags["--gaps"] is not None:
-        return report_gaps(source, query, now, _format(options, GAP_FORMATS), write)
-    detail = flags["--detail"] is not None
+        return _report_gaps(history.gap_lines(now), _read_format(options, GAP_FORMATS), write)
     if options.is_given("--plot"):
-        _plot(source, query, options.value("--plot"))
+        _plot(history, query, options.value("--plot"))
         return ExitCode.OK
-    records = stream(source, query, detail=detail, on_empty=lambda series: print_message(source.describe_empty(series)))
-    for line in _format(options, FORMATS)(records, detail=detail):
-        write(line)
+    write_records = _read_format(options, FORMATS)
+    detail = flags["--detail"] is not None
+    write_records(history.records(detail=detail, on_empty=history.print_empty), write, detail=detail)
     return ExitCode.OK
 
 
-def stream(source: Source, query: Query, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[Record]:
-    """The records of every series, slot by slot, in a slot in the order asked for: as the sampler printed them.
-
-    One page of each series is held in memory, however long the range is. `on_empty` is called with each series that
-    has no record in the range.
-    """
-
-    def read(series: Series) -> Iterator[tuple[str, Record]]:
-        empty = True
-        for one in source.table.slotted(*series.key, since=query.since, until=query.until, detail=detail):
-            empty = False
-            yield one
-        if empty:
-            on_empty(series)
-
-    return (record for _, record in heapq.merge(*map(read, query.series), key=itemgetter(0)))
-
-
-def _plot(source: Source, query: Query, path: str) -> None:
+def _plot(history: History, query: Query, path: str) -> None:
     """Draw the picture. Raises HandlerError, with the range of each series, if there is no record to draw."""
     from handler.cli.plot import check_panels, draw  # matplotlib is optional, and slow to load
 
     check_panels(len(query.series))
     empty: list[Series] = []
-    records = stream(source, query, detail=True, on_empty=empty.append)
+    records = history.records(detail=True, on_empty=empty.append)
     try:
         draw(records, path, query.interval_seconds, since=query.since, until=query.until)
     except HandlerError as error:
         if len(empty) < len(query.series):
             raise
-        reasons = "; ".join(map(source.describe_empty, empty))
+        reasons = "; ".join(map(history.describe_empty, empty))
         raise HandlerError(f"nothing to draw, {path} is not written: {reasons}") from error
     for series in empty:
-        print_message(source.describe_empty(series))
+        history.print_empty(series)
 
 
-def report_gaps(source: Source, query: Query, now: float, lines: Callable[..., Iterator[str]], write: Write) -> int:
-    """Write each gap, then a total for each series with the share covered; returns ExitCode.OK or GAPS."""
-    expected = complete_slots(query.since, query.until, now, query.interval_seconds)
-    missing = []
+def _report_gaps(lines: Iterator[GapLine], write_gaps: GapFormat, write: Write) -> int:
+    """Write the lines; returns ExitCode.GAPS if any slot is missing, else OK."""
+    has_gaps = False
 
-    def counted() -> Iterator[GapLine]:
-        for series in query.series:
-            for line in _gaps_of(source, series, expected):
-                if line.is_total:
-                    missing.append(line.missing)
-                yield line
+    def watched() -> Iterator[GapLine]:
+        nonlocal has_gaps
+        for line in lines:
+            has_gaps = has_gaps or line.missing > 0
+            yield line
 
-    for line in lines(counted()):
-        write(line)
-    return ExitCode.GAPS if any(missing) else ExitCode.OK
+    write_gaps(watched(), write)
+    return ExitCode.GAPS if has_gaps else ExitCode.OK
 
 
-def _gaps_of(source: Source, series: Series, expected: range) -> Iterator[GapLine]:
-    held = source.table.slot_range(*series.key, consistent=True)
-    if held is None:
-        print_message(source.describe_unknown(series))
-    elif held[0] > expected.start:
-        print_message(
-            f"{source.name} holds no record of {series} before {format_timestamp(held[0])},"
-            " and the time before is not counted as missing"
-        )
-        expected = measured_slots(expected, held[0])
-    present = source.table.slots(*series.key, since=expected.start, until=expected.stop, consistent=True)
-    return gap_lines(series_key(*series.key), present, expected)
-
-
-def _format(options: Options, formats: Mapping[str, Callable[..., Iterator[str]]]) -> Callable[..., Iterator[str]]:
+def _read_format(options: Options, formats: Mapping[str, AnyFormat]) -> AnyFormat:
     name = options.value("--format")
     if name not in formats:
-        raise UsageError(f"--format {name} is none of {', '.join(formats)}")
+        raise UsageError(f"--format {name} is invalid: give one of {', '.join(formats)}")
     return formats[name]
 
 
-def _moment(options: Options, flag: str, now: float) -> float:
+def _read_moment(options: Options, flag: str, now: float) -> float:
     try:
         return parse_moment(options.value(flag), now)
     except InvalidTimestamp as error:

@@ -1,4 +1,4 @@
-"""The command line: which command, exit codes, and what goes to stdout and what to stderr."""
+"""The command line: chooses the command, and turns errors into a message on stderr and an exit code."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ from handler.errors import HandlerError, UsageError
 from handler.secret_values import hide_credentials
 
 COMMANDS = ("history", "load")
-"""Words that name a command as the first argument; without one it is `sample`."""
+"""The first argument if it is one of these; otherwise the command is `sample`."""
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    """Run the command line; returns the exit code. Only KeyboardInterrupt passes through."""
+    """Run the command line; returns the exit code. Raises KeyboardInterrupt if interrupted."""
     hide_credentials(environment, argv)
     log_to_stderr()
     try:
@@ -31,10 +31,10 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    name, rest = (argv[0], argv[1:]) if argv and argv[0] in COMMANDS else ("sample", argv)
+    name, arguments = (argv[0], argv[1:]) if argv and argv[0] in COMMANDS else ("sample", argv)
     run: Callable[..., int] = import_module(f"handler.cli.{name}").run
     try:
-        return run(rest, environment, write_line)
+        return run(arguments, environment, write_line)
     except HelpRequested as request:
         write_line(request.text)
         return ExitCode.OK

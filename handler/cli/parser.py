@@ -20,7 +20,7 @@ class HelpRequested(SystemExit):
 
 
 class Parser(ArgumentParser):
-    """Reads flags into words, which settings.py then checks. Raises UsageError or HelpRequested instead of exiting."""
+    """Reads flags; settings.py validates their values. Raises UsageError or HelpRequested instead of exiting."""
 
     def __init__(self, command: str, description: str, flags: Sequence[str], epilog: str = "") -> None:
         super().__init__(
@@ -36,9 +36,9 @@ class Parser(ArgumentParser):
         self.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
 
     def read(self, argv: Sequence[str]) -> Flags:
-        """The words given for each flag, keyed by the flag; None for one that was not given."""
+        """Flag → the values given for it, None if it was not given."""
         try:
-            with redirect_stdout(StringIO()) as text:  # argparse takes no notice of a full disk or a slow reader
+            with redirect_stdout(StringIO()) as text:  # argparse ignores a full disk and a slow reader
                 return vars(self.parse_args([self._canonical(word) for word in argv]))
         except SystemExit:
             raise HelpRequested(text.getvalue().rstrip("\n")) from None
@@ -51,9 +51,9 @@ class Parser(ArgumentParser):
         if not option.flag.startswith("-"):
             self.add_argument(option.flag, nargs="*", help=option.help)
             return
-        notes = [f"default {' '.join(option.default)}"] if option.default else []
-        notes += [f"or {option.variable}"] if option.variable else []
-        text = f"{option.help} ({', '.join(notes)})" if notes else option.help
+        notes = [f"[default: {' '.join(option.default)}]"] if option.default else []
+        notes += [f"[variable: {option.variable}]"] if option.variable else []
+        text = " ".join([option.help, *notes])
         if option.metavar is None:
             self.add_argument(option.flag, dest=option.flag, action="store_const", const=[], help=text)
         elif option.is_list:

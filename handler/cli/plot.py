@@ -1,6 +1,6 @@
 """A picture of records: mid price above, imbalance below, one time axis.
 
-It looks the same on every machine: of the user's matplotlib configuration nothing is used but the cache of fonts.
+It looks the same on every machine: the user's matplotlib configuration is ignored, except for its cache of fonts.
 """
 
 import logging
@@ -14,15 +14,16 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from handler.cli.axis_labels import length_of_time, plain_numbers, time_ticks
+from handler.cli.axis_labels import format_duration, plain_numbers, time_ticks
 from handler.errors import HandlerError, UsageError
 from handler.record import Record
 from handler.slots import format_timestamp, parse_timestamp
+from handler.stores.store import Series
 
 IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
-"""matplotlib reads these while it is imported, and fails on a backend or a file that it cannot read."""
+"""matplotlib reads these while it is imported, and fails if they name an invalid backend or file."""
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its advice on configuration and fonts is not ours to give
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its advice on configuration and fonts is not for our users
 _environment = {name: os.environ.pop(name, None) for name in IGNORED_VARIABLES}
 os.environ["MATPLOTLIBRC"] = os.devnull  # an empty configuration, instead of the one in the home directory
 try:
@@ -43,34 +44,32 @@ finally:
     del os.environ["MATPLOTLIBRC"]
     os.environ.update({name: value for name, value in _environment.items() if value is not None})
 
-KINDS = (".png", ".svg")
+SUFFIXES = (".png", ".svg")
 MAX_PANELS = 12
-"""Panels of imbalance, one for each pair and depth, that a picture is readable with."""
+"""Panels of imbalance, one per series; more are not readable."""
 MAX_POINTS = 480
-"""Points that a line is readable with; more samples are drawn as their mean over longer steps, with a band."""
-BAND = (10, 90)
-"""Percentiles of the samples of a step that the band reaches from and to."""
+"""Points of a line; more are not readable. More samples are drawn as means over longer steps, with a band."""
+BAND_PERCENTILES = (10, 90)
+"""Of the samples of a step: the lower and upper edge of the band."""
 COLORS = (
     *("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown"),
     *("tab:pink", "tab:gray", "tab:olive", "tab:cyan", "black", "fuchsia"),
 )
-"""One for each pair, as many as there can be panels."""
+"""One per pair, and as many as there can be panels."""
 
 DAY = 86_400
 """Seconds; the time axis counts days since the epoch, as matplotlib's dates do."""
 
-Series = tuple[str, int]
-
 
 class Samples(NamedTuple):
-    """What is drawn of the records: by pair the mid prices by time, by series the imbalances by time."""
+    """What is drawn: arrays of rows (epoch seconds, value), the mid prices by pair and the imbalances by series."""
 
     mids: dict[str, Any]
     imbalances: dict[Series, Any]
 
 
-class Frame(NamedTuple):
-    """The time axis, and how many seconds one point of a line stands for."""
+class TimeAxis(NamedTuple):
+    """The range in epoch seconds, the interval of the samples, and how many seconds one point of a line stands for."""
 
     since: float
     until: float
@@ -79,12 +78,12 @@ class Frame(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What one point is; nothing where it is a single sample."""
-        return f"{length_of_time(self.step_seconds)} mean" if self.step_seconds > self.interval_seconds else ""
+        """What one point is; empty if it is a single sample."""
+        return f"{format_duration(self.step_seconds)} mean" if self.step_seconds > self.interval_seconds else ""
 
 
 def check_panels(count: int) -> None:
-    """Raise UsageError if so many series, each with a panel of its own, do not fit into one picture."""
+    """Raise UsageError if so many series, each in its own panel, do not fit into one picture."""
     if count > MAX_PANELS:
         raise UsageError(
             f"--plot draws at most {MAX_PANELS} panels, one for each pair and depth, and {count} are requested:"
@@ -95,23 +94,23 @@ def check_panels(count: int) -> None:
 def draw(records: Iterable[Record], path: str, interval_seconds: int, *, since: float, until: float) -> None:
     """Write the picture of [since, until), as .png or .svg: prices above, a panel of imbalance for each series below.
 
-    Gaps stay open. Raises UsageError for another ending or too many series, HandlerError if there is nothing to draw,
-    OSError if it cannot be written.
+    Lines break at gaps. Raises UsageError for another suffix or too many series, HandlerError if there is nothing to
+    draw, OSError if the file cannot be written.
     """
-    if Path(path).suffix.lower() not in KINDS:
-        raise UsageError(f"--plot {path}: the name must end in {' or '.join(KINDS)}")
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--plot {path}: the name must end in {' or '.join(SUFFIXES)}")
     samples = _samples(records)
     if not samples.imbalances:
         raise HandlerError("there is no record of these series in this range: nothing to draw")
     with _default_style():
-        _figure(samples, _frame(samples, interval_seconds, since, until)).savefig(path)
+        _figure(samples, _time_axis(samples, interval_seconds, since, until)).savefig(path)
 
 
 @contextmanager
 def _default_style() -> Iterator[None]:
-    """Put matplotlib's own defaults in place of the user's configuration, and take a `$` in a name as it is."""
+    """Use matplotlib's defaults instead of the user's configuration, and draw a `$` in a name as it is."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # for example that the font lacks a letter of a pair's name
+        warnings.simplefilter("ignore")  # for example about a letter that the font lacks
         style: Any = {key: value for key, value in rcParamsDefault.items() if key != "backend"}
         style["text.parse_math"] = False
         with rc_context(style):
@@ -125,7 +124,7 @@ def _samples(records: Iterable[Record]) -> Samples:
         if not record.has_data:
             continue
         time = parse_timestamp(record.timestamp)
-        imbalances[record.symbol, record.levels].extend((time, record.obi))
+        imbalances[Series(record.symbol, record.levels)].extend((time, record.obi))
         check_panels(len(imbalances))
         if record.mid:  # the same at every depth of a book
             mids[record.symbol][time] = record.mid
@@ -135,49 +134,49 @@ def _samples(records: Iterable[Record]) -> Samples:
     )
 
 
-def _frame(samples: Samples, interval_seconds: int, since: float, until: float) -> Frame:
+def _time_axis(samples: Samples, interval_seconds: int, since: float, until: float) -> TimeAxis:
     step_seconds = interval_seconds * max(ceil((until - since) / interval_seconds / MAX_POINTS), 1)
     times = np.concatenate([points[:, 0] for points in samples.imbalances.values()])
-    # the last slot starts before `until`, but its sample may be later
-    return Frame(min(since, times.min()), max(until, times.max()), interval_seconds, step_seconds)
+    # the last slot starts before `until`, but its sample may come later
+    return TimeAxis(min(since, times.min()), max(until, times.max()), interval_seconds, step_seconds)
 
 
-def _figure(samples: Samples, frame: Frame) -> Any:
+def _figure(samples: Samples, time_axis: TimeAxis) -> Any:
     count = len(samples.imbalances)
-    heights = [3.0] + [2.5 if count <= 4 else 1.8] * count  # inches; 1.8 is what the label beside a panel needs
+    heights = [3.0] + [2.5 if count <= 4 else 1.8] * count  # inches; the label beside a panel needs 1.8
     figure = Figure(figsize=(12, sum(heights)), dpi=120, layout="constrained")
     prices, *panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     colors = dict(zip(samples.mids, COLORS, strict=False))
-    _draw_prices(prices, samples.mids, colors, frame)
+    _draw_prices(prices, samples.mids, colors, time_axis)
     for axes, ((symbol, levels), points) in zip(panels, samples.imbalances.items(), strict=True):
         name = f"{symbol}, {levels} level{'s' if levels > 1 else ''}"
-        _draw_imbalance(axes, points, name, colors[symbol], frame)
-    _mark_times(panels[-1], frame)
+        _draw_imbalance(axes, points, name, colors[symbol], time_axis)
+    _mark_times(panels[-1], time_axis)
     return figure
 
 
-def _draw_prices(axes: Any, mids: dict[str, Any], colors: dict[str, str], frame: Frame) -> None:
-    several = len(mids) > 1
+def _draw_prices(axes: Any, mids: dict[str, Any], colors: dict[str, str], time_axis: TimeAxis) -> None:
+    is_relative = len(mids) > 1  # two pairs have no common scale of prices, but one of changes
     for symbol, points in mids.items():
         if not len(points):
             continue
         times, values = points.T
-        if several:  # prices of two pairs have no common scale, their changes have
+        if is_relative:
             values = (values / values[np.argmin(times)] - 1) * 100
-        _line(axes, times, values, frame, color=colors[symbol], label=symbol)
+        _line(axes, times, values, time_axis, color=colors[symbol], label=symbol)
     axes.yaxis.set_major_formatter(_PlainNumbers())
     axes.grid(alpha=0.3)
-    axes.set_ylabel("mid price, % since the start" if several else "mid price, in the quote asset")
+    axes.set_ylabel("mid price, % since the start" if is_relative else "mid price, in the quote asset")
     if not axes.lines:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no mid price is stored", transform=axes.transAxes, ha="center")
         return
-    title = ": ".join(filter(None, ("Mid price" if several else next(iter(mids)), frame.label)))
-    if several:
+    title = ": ".join(filter(None, ("Mid price" if is_relative else next(iter(mids)), time_axis.label)))
+    if is_relative:
         axes.legend(
             title=title,
             loc="lower left",
-            bbox_to_anchor=(0, 1),  # above the panel, where it hides no line
+            bbox_to_anchor=(0, 1),  # above the panel, so that it hides no line
             alignment="left",
             ncols=6,
             fontsize="small",
@@ -189,11 +188,11 @@ def _draw_prices(axes: Any, mids: dict[str, Any], colors: dict[str, str], frame:
         axes.set_title(title, loc="left", fontsize="medium")
 
 
-def _draw_imbalance(axes: Any, points: Any, name: str, color: str, frame: Frame) -> None:
+def _draw_imbalance(axes: Any, points: Any, name: str, color: str, time_axis: TimeAxis) -> None:
     times, imbalances = points.T
-    _line(axes, times, imbalances, frame, color=color, label=name, band=True)
-    if frame.label:
-        name += f": {frame.label}; shaded: {BAND[0]}th to {BAND[1]}th percentile"
+    _line(axes, times, imbalances, time_axis, color=color, label=name, band=True)
+    if time_axis.label:
+        name += f": {time_axis.label}; shaded: {BAND_PERCENTILES[0]}th to {BAND_PERCENTILES[1]}th percentile"
     axes.set_title(name, loc="left", fontsize="medium")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylim(-1.05, 1.05)
@@ -201,41 +200,44 @@ def _draw_imbalance(axes: Any, points: Any, name: str, color: str, frame: Frame)
     axes.grid(alpha=0.3)
 
 
-def _line(axes: Any, times: Any, values: Any, frame: Frame, *, color: str, label: str, band: bool = False) -> None:
-    """One line, broken wherever a step holds no sample; of several samples of a step their mean, with a band."""
+def _line(
+    axes: Any, times: Any, values: Any, time_axis: TimeAxis, *, color: str, label: str, band: bool = False
+) -> None:
+    """One line of the mean of each step, broken where a step has no sample; `band`: with the percentiles around it."""
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
-    numbers = times // frame.step_seconds  # steps are whole: they are counted from the epoch, whatever they hold
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    breaks = np.flatnonzero(np.diff(numbers[starts]) > 1) + 1
+    steps = times // time_axis.step_seconds  # numbered from the epoch, so that a gap does not shift them
+    starts = np.flatnonzero(np.diff(steps, prepend=-1))
+    breaks = np.flatnonzero(np.diff(steps[starts]) > 1) + 1
     groups = np.split(values, starts[1:])
-    x = _opened(map(np.mean, np.split(times / DAY, starts[1:])), breaks)
-    means = _opened((np.clip(np.mean(group), min(group), max(group)) for group in groups), breaks)
+    x = _with_breaks(map(np.mean, np.split(times / DAY, starts[1:])), breaks)
+    means = _with_breaks((np.clip(np.mean(group), min(group), max(group)) for group in groups), breaks)
     axes.plot(x, means, color=color, label=label, linewidth=1.2)
-    alone = np.isnan(np.r_[np.nan, means[:-1]]) & np.isnan(np.r_[means[1:], np.nan])
-    (dots,) = axes.plot(x[alone], means[alone], ".", color=color, clip_on=False)  # whole, also at an edge
+    isolated = np.isnan(np.r_[np.nan, means[:-1]]) & np.isnan(np.r_[means[1:], np.nan])
+    # a dot at the edge of the panel is not cut off
+    (dots,) = axes.plot(x[isolated], means[isolated], ".", color=color, clip_on=False)
     dots.set_in_layout(False)
-    if band and frame.label:
-        low, high = (_opened((np.percentile(group, level) for group in groups), breaks) for level in BAND)
+    if band and time_axis.label:
+        low, high = (_with_breaks((np.percentile(group, q) for group in groups), breaks) for q in BAND_PERCENTILES)
         axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
-        axes.vlines(x[alone], low[alone], high[alone], color=color, alpha=0.2, linewidth=5)
+        axes.vlines(x[isolated], low[isolated], high[isolated], color=color, alpha=0.2, linewidth=5)
 
 
-def _opened(numbers: Iterable[float], breaks: Any) -> Any:
-    """The numbers, with one that is not drawn before each break."""
+def _with_breaks(numbers: Iterable[float], breaks: Any) -> Any:
+    """The numbers, with a NaN, which is not drawn, before each break."""
     return np.insert(np.fromiter(numbers, dtype=float), breaks, np.nan)
 
 
-def _mark_times(axes: Any, frame: Frame) -> None:
-    ticks = time_ticks(frame.since, frame.until)
-    axes.set_xlim(frame.since / DAY, frame.until / DAY)
+def _mark_times(axes: Any, time_axis: TimeAxis) -> None:
+    ticks = time_ticks(time_axis.since, time_axis.until)
+    axes.set_xlim(time_axis.since / DAY, time_axis.until / DAY)
     axes.set_xticks([moment / DAY for moment in ticks], labels=list(ticks.values()))
-    since, until = (format_timestamp(moment)[:16].replace("T", " ") for moment in (frame.since, frame.until))
+    since, until = (format_timestamp(moment)[:16].replace("T", " ") for moment in (time_axis.since, time_axis.until))
     axes.set_xlabel(f"UTC, from {since} to {until}")
 
 
 class _PlainNumbers(ScalarFormatter):
-    """Writes the numbers on an axis in full: no exponent, no offset, and no small number as 0."""
+    """Labels an axis with numbers in full: no exponent, no offset, and no small number as 0."""
 
     def format_ticks(self, values: Any) -> list[str]:
         return plain_numbers(values)

@@ -1,25 +1,26 @@
-"""How far reading has come, on a terminal, once it takes long."""
+"""A progress bar for reading files that take long, on a terminal."""
 
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
-PATIENCE_SECONDS = 2.0
-"""How long nothing is shown."""
-EVERY_LINES = 1000
+SHOW_AFTER_SECONDS = 2.0
+"""Nothing is shown for work that ends sooner."""
+UPDATE_EVERY_ITEMS = 1000
+
+Item = TypeVar("Item")
 
 
 class Progress:
-    """A bar on stderr, if that is a terminal and `rich` is installed: the share of the files' bytes that is read."""
+    """A bar on stderr, if that is a terminal and `rich` is installed: the share of the files' bytes that was read."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._since = time.monotonic()
-        self._read = 0
-        """Bytes of the files that are done."""
-        self._lines = 0
+    def __init__(self, total_bytes: int) -> None:
+        self._total_bytes = total_bytes
+        self._started_at = time.monotonic()
+        self._bytes_of_read_files = 0
+        self._items = 0
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -30,22 +31,22 @@ class Progress:
             with suppress(OSError):  # a terminal that is non-blocking and slow, or gone
                 self._bar.stop()
 
-    def watch(self, file: IO[bytes], lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The lines of a file, each noted as it is read."""
-        for line in lines:
-            self._lines += 1
-            if not self._lines % EVERY_LINES:
-                self._update(self._read + _position(file))
-            yield line
-        self._read += _position(file)
+    def watch(self, file: IO[bytes], items: Iterable[Item]) -> Iterator[Item]:
+        """The items that are being read from a file, unchanged."""
+        for item in items:
+            self._items += 1
+            if self._items % UPDATE_EVERY_ITEMS == 0:
+                self._update(self._bytes_of_read_files + _position(file))
+            yield item
+        self._bytes_of_read_files += _position(file)
 
-    def _update(self, read: int) -> None:
-        if sys.stderr is None or not sys.stderr.isatty() or time.monotonic() - self._since < PATIENCE_SECONDS:
+    def _update(self, bytes_read: int) -> None:
+        if sys.stderr is None or not sys.stderr.isatty() or time.monotonic() - self._started_at < SHOW_AFTER_SECONDS:
             return
         if self._bar is None:
             self._start()
         if self._bar:
-            self._bar.update(0, completed=read)
+            self._bar.update(0, completed=bytes_read)
 
     def _start(self) -> None:
         try:
@@ -54,7 +55,7 @@ class Progress:
         except ImportError:
             return
         self._bar = Bar(console=Console(stderr=True), transient=True)
-        self._bar.add_task("loading", total=self._total or None)
+        self._bar.add_task("loading", total=self._total_bytes or None)
         with suppress(OSError):
             self._bar.start()
 

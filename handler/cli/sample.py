@@ -1,4 +1,4 @@
-"""`python -m handler --symbol BTC`: measure once per interval, print, and store if there is a table."""
+"""`python -m handler --symbol BTC`: measures once per interval, prints and, with `--table`, stores."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from handler.options import Options
 from handler.record import Record
 from handler.runner import Runner
 from handler.settings import Settings, read_count
-from handler.sinks import BackgroundWriter, RecordWriter, storable
+from handler.sinks import BackgroundWriter
 
 STORE_SECONDS = 30.0
-"""How long storing is retried, in parallel with sampling, before a line is logged as not stored."""
+"""How long storing is retried, in parallel with sampling, before a record is logged as not stored."""
 
 FLAGS = (
     "--symbol",
@@ -30,25 +30,26 @@ FLAGS = (
 
 OTHER_COMMANDS = """\
 other commands:
-  python -m handler history --help    what the table holds, as lines, CSV, a table or a picture; and its gaps
-  python -m handler load --help       put printed records into the table
+  python -m handler history --help    print or plot stored records, and find gaps
+  python -m handler load --help       store printed records in the table
 """
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
-    """Measure the order book imbalance of pairs once per interval and print each as one line of JSON."""
+    """Measure the order book imbalance of each pair once per interval and print it as one line of JSON."""
     flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHER_COMMANDS).read(argv)
     settings = Settings.read(flags, environment)
     max_ticks = read_count(Options(flags, environment))
     sampler = bootstrap.build_sampler(settings, bootstrap.build_exchange(settings))
-    printer = RecordWriter(write, detail=flags["--detail"] is not None)
+    detail = flags["--detail"] is not None
     with _background_writer(settings) as background:
 
         def emit(records: list[Record]) -> None:
-            deadline = time.monotonic() + STORE_SECONDS
             if background:  # before they are printed, so that no interrupt comes between
-                background.put(storable(records), deadline)
-            printer.deliver(records, deadline)
+                with_data = [record for record in records if record.has_data]
+                background.put(with_data, time.monotonic() + STORE_SECONDS)
+            for record in records:
+                write(record.to_line(detail=detail))
 
         runner = Runner(sampler, emit, interval_seconds=settings.interval_seconds, aligned=settings.table is not None)
         bootstrap.resume_garbage_collection()
@@ -60,6 +61,6 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 def _background_writer(settings: Settings) -> AbstractContextManager[BackgroundWriter | None]:
     if settings.table is None:
         return nullcontext()
-    from handler.stores.credentials import RenewingClient  # boto3 more than doubles the start-up time
+    from handler.stores.credentials import RenewingClient  # imports boto3, which more than doubles the start-up time
 
     return BackgroundWriter(bootstrap.build_table(settings, RenewingClient()))

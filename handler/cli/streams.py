@@ -16,15 +16,15 @@ STDOUT, STDERR = 1, 2
 def write_line(line: str, stream: int = STDOUT) -> None:
     """Write a line at once, waiting for a slow reader. Raises OSError."""
     data = f"{line}\n".encode()
-    while data:  # one write per line: a pipe takes up to 4096 bytes whole or not at all
+    while data:  # one write per line: a pipe takes up to 4096 bytes atomically
         try:
             data = data[os.write(stream, data) :]
-        except BlockingIOError:  # whoever shares the pipe, such as Node.js, made it non-blocking
+        except BlockingIOError:  # a process that shares the pipe, such as Node.js, made it non-blocking
             _wait_until_writable(stream)
 
 
 def print_message(text: object) -> None:
-    """Print one safe line on stderr, as the program's own."""
+    """Print one safe line on stderr, marked as this program's own."""
     _write_stderr(f"handler: {safe_text(text)}")
 
 
@@ -36,14 +36,14 @@ def log_to_stderr() -> None:
 
 
 def guard_stderr() -> None:
-    """Make safe what Python itself writes there: warnings, and errors of threads."""
+    """Make safe what Python itself writes to stderr: warnings, and errors of threads."""
     logging.captureWarnings(True)
     threading.excepthook = lambda caught: print_traceback(caught.exc_value)
     sys.unraisablehook = lambda caught: print_traceback(caught.exc_value)
 
 
 def print_traceback(error: BaseException | None) -> None:
-    """Print the traceback of an error that nothing in this program foresaw, in safe lines."""
+    """Print the traceback of an unexpected error, in safe lines."""
     if error is not None:
         for line in redacted("".join(traceback.format_exception(error))).splitlines():
             _write_stderr(escaped(line))
@@ -61,7 +61,7 @@ class _Formatter(logging.Formatter):
 
 
 def _write_stderr(line: str) -> None:
-    with suppress(OSError):  # a closed terminal or a full disk: nobody is left to read it, and a run goes on without
+    with suppress(OSError):  # a closed terminal or a full disk: the run continues without messages
         write_line(line, STDERR)
 
 

@@ -18,10 +18,10 @@ MIN_BAN_SECONDS = 120.0
 """Bans last from 2 minutes to 3 days (rest-api.md, "IP Limits")."""
 
 MIN_COOLDOWN_SECONDS = 1.0
-"""However little a 429 asks for: it is the last warning before a ban."""
+"""Minimum after a 429, whatever its Retry-After: it is the last warning before a ban."""
 
-PASSING_CODES = {-1000, -1001, -1003, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
-"""Codes of a 400 that say nothing against the request: unknown error, disconnected, too many requests, unexpected
+TRANSIENT_CODES = {-1000, -1001, -1003, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
+"""Codes of a 400 that may not occur again: unknown error, disconnected, too many requests, unexpected
 response, timeout, busy, too many orders, shutting down, too many connections, no orders on the book (errors.md)."""
 
 _BAN_END = re.compile(rb"until (\d{13})")
@@ -46,27 +46,27 @@ def parse_depth(body: bytes) -> Book:
 
 
 def used_weight(headers: Mapping[str, str]) -> int | None:
-    """How much of the request weight of this minute our address has used; None where the response does not say."""
+    """How much of the request weight of this minute our address has used; None if the response does not say."""
     weight = headers.get("x-mbx-used-weight-1m", "")
     return int(weight) if weight.isdecimal() and len(weight) < 10 else None
 
 
 def classify_response(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Book | NoBook:
-    """The book that a response to a depth request has, or what to do; `now` is the wall clock in epoch seconds."""
+    """The book in a response to a depth request, or what to do; `now` is the wall clock in epoch seconds."""
     match status:
         case 200:
             return _book(body)
         case 400 if error := _exchange_error(body):
             code, message = error
             reason = f"{message} (code {code})"
-            return Retry(f"answered HTTP 400: {reason}") if code in PASSING_CODES else Rejected(reason)
+            return Retry(f"answered HTTP 400: {reason}") if code in TRANSIENT_CODES else Rejected(reason)
         case 418:
-            seconds = _retry_after(headers) or _until(body, now) or MIN_BAN_SECONDS
+            seconds = _retry_after(headers) or _ban_seconds(body, now) or MIN_BAN_SECONDS
             return RetryAfter(seconds, "banned (HTTP 418)", is_banned=True)
         case 429:
             retry_after = _retry_after(headers)
-            rest_of_minute = 60 - now % 60  # weight is counted per minute of the clock
-            seconds = rest_of_minute if retry_after is None else max(retry_after, MIN_COOLDOWN_SECONDS)
+            minute_seconds_left = 60 - now % 60  # weight is counted per minute of the clock
+            seconds = minute_seconds_left if retry_after is None else max(retry_after, MIN_COOLDOWN_SECONDS)
             return RetryAfter(seconds, "request weight used up (HTTP 429)")
         case 451:
             return RegionBlocked()
@@ -82,7 +82,7 @@ def _book(body: bytes) -> Book | Retry:
 
 
 def _exchange_error(body: bytes) -> tuple[int, str] | None:
-    """Code and message, such as (-1121, "Invalid symbol."); None where it is not the exchange's JSON but a proxy's."""
+    """Code and message, such as (-1121, "Invalid symbol."); None if the body is not the exchange's JSON."""
     try:
         answer = json.loads(body)
         return int(answer["code"]), f"{answer['msg']}"
@@ -91,7 +91,7 @@ def _exchange_error(body: bytes) -> tuple[int, str] | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds; None where it is absent or no number of seconds."""
+    """`Retry-After` in seconds; None if it is absent or not a number of seconds."""
     try:
         seconds = float(headers.get("Retry-After", ""))
     except ValueError:
@@ -99,7 +99,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return seconds if isfinite(seconds) and seconds >= 0 else None
 
 
-def _until(body: bytes, now: float) -> float | None:
-    """Seconds to the end of a ban that only the message states, `IP banned until 1795341600000`."""
+def _ban_seconds(body: bytes, now: float) -> float | None:
+    """Seconds to the end of a ban as the message states it, `IP banned until 1795341600000`."""
     found = _BAN_END.search(body)
     return max(int(found[1]) / 1000 - now, 0.0) or None if found else None

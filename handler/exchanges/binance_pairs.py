@@ -9,7 +9,7 @@ QUOTE_ASSETS = (
     *("DOT", "EUR", "EURI", "AEUR", "TRY", "BRL", "JPY", "ARS", "COP", "MXN", "PLN", "RON", "UAH", "ZAR", "CZK", "IDR"),
     *("NGN", "RUB", "GBP", "AUD"),
 )
-"""What pairs are quoted in. Only hints depend on it: a pair of any other quote asset works just as well."""
+"""Used for hints only: pairs with any other quote asset work as well."""
 
 
 class Pair(NamedTuple):
@@ -21,7 +21,7 @@ class Pair(NamedTuple):
 
     @property
     def hint(self) -> str:
-        """What to try if there is no such pair; empty where the pair was given whole."""
+        """What to try if there is no such pair; empty if nothing was appended."""
         if not self.word:
             return ""
         appended = f"{self.quote} was appended to {self.word}"
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 def read_pair(word: str, quote: str, name: str = "--symbol") -> Pair:
     """`btc`, ` BTC ` and `BTCUSDT` all mean BTCUSDT; `ETH/BTC` names both sides, whatever the quote asset is.
 
-    Whether the pair exists is for the exchange to say. Raises UsageError for a slash or colon that makes no pair.
+    Whether the pair exists is not checked. Raises UsageError for a misplaced slash or colon.
     """
     symbol = upper(word)
     whole, colon, _ = symbol.partition(":")
@@ -48,7 +48,7 @@ def read_pair(word: str, quote: str, name: str = "--symbol") -> Pair:
 
 
 def read_quote(word: str, name: str = "--quote") -> str:
-    """The quote asset. Raises UsageError for what looks like a pair."""
+    """The quote asset. Raises UsageError for a pair."""
     quote = upper(word)
     if set(quote) & set("/:"):
         raise UsageError(f"{name} {word} is not an asset: give one such as USDT")
@@ -61,7 +61,7 @@ def upper(word: str) -> str:
 
 
 def _with_slash(word: str) -> str | None:
-    """`BTCUSDC` as `BTC/USDC`, or None where it ends in no known quote asset."""
+    """`BTCUSDC` as `BTC/USDC`, or None if it ends in no known quote asset."""
     for quote in sorted(QUOTE_ASSETS, key=len, reverse=True):
         if base := word.removesuffix(quote).rstrip("-_") if word.endswith(quote) else "":
             return f"{base}/{quote}"

@@ -5,21 +5,10 @@ Facts: binance-spot-api-docs, rest-api.md, "General API Information", "Order boo
 
 from urllib.parse import quote
 
-from handler.exchanges.binance import classify_response, used_weight
-from handler.exchanges.binance_pairs import read_pair, read_quote
-
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "MAX_LEVELS",
-    "REGION_ADVICE",
-    "WEIGHT_PER_MINUTE",
-    "classify_response",
-    "depth_url",
-    "read_pair",
-    "read_quote",
-    "request_weight",
-    "used_weight",
-]
+from handler.exchanges.binance import classify_response as classify_response  # of all of Binance's markets
+from handler.exchanges.binance import used_weight as used_weight
+from handler.exchanges.binance_pairs import read_pair as read_pair
+from handler.exchanges.binance_pairs import read_quote as read_quote
 
 DEFAULT_BASE_URL = "https://data-api.binance.vision"
 """Public market data without a key, also for US regions, where api.binance.com answers 451 (ccxt issue 15893)."""

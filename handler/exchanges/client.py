@@ -3,11 +3,12 @@
 import logging
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
+from threading import Lock
 
 from handler.book import Book, Snapshot
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.errors import BookUnavailable, RateLimited, RequestFailed, RequestRejected
-from handler.exchanges.freshness import FreshnessLog
 from handler.exchanges.hosts import Host, Hosts
 from handler.exchanges.http import HttpClient
 from handler.exchanges.market import Market
@@ -15,16 +16,24 @@ from handler.exchanges.responses import NoBook, RegionBlocked, Rejected, Retry, 
 from handler.failure_log import FailureLog
 
 PATIENCE_SECONDS = 1.0
-"""How long a host fails before that is logged: most failures are over after a retry."""
-MAX_TRY_SECONDS = 10.0
-MIN_TRY_SECONDS = 0.25
-"""Near the deadline, a try has half of the remaining time, which leaves room for a retry."""
+"""How long a host fails before that is logged: most failures end with a retry."""
+MAX_REQUEST_SECONDS = 10.0
+MIN_REQUEST_SECONDS = 0.25
+"""Near the deadline, a request has half of the remaining time, which leaves room for a retry."""
+
+MAX_UNCHANGED_SECONDS = 600
+"""The book of an active pair changes many times a second, that of a quiet one every few minutes."""
+
+_CACHED = "%s: %s sent a book from a cache, %s s old (header Age): its records are not current"
+_UNCHANGED = (
+    "%s: the book of %s has not changed for %.0f minutes (update %d): trading may be halted, or the host may be stuck"
+)
 
 log = logging.getLogger(__name__)
 
 
 class DepthClient:
-    """The order books of one market. Threads share it: its connections, and what its hosts responded.
+    """The order books of one market. Threads share it.
 
     `hints` are added to the rejection of a symbol.
     """
@@ -42,6 +51,7 @@ class DepthClient:
         self.used_weight: int | None = None
         """How much of the request weight of this minute our address has used, as the last response says."""
         self._market = market
+        self._depth_url = cache(market.depth_url)
         self._hosts = Hosts(base_urls, market.REGION_ADVICE)
         self._http = HttpClient(connections)
         self._hints = hints or {}
@@ -59,10 +69,12 @@ class DepthClient:
         retries = 0
         while True:
             now = self._clock.monotonic()
-            host = self._hosts.current(now)
+            host = self._hosts.current
+            if host.is_blocked or now < host.cooldown_until:
+                host = self._hosts.choose(now)
             if now < host.cooldown_until:
                 self._wait_for_cooldown(symbol, host, deadline)
-            elif host in failures:  # and so has every other host that may be requested from
+            elif host in failures:  # and so has every other host without a cooldown
                 pause = backoff_seconds(retries, self._random())
                 if now + pause >= deadline:
                     raise BookUnavailable(f"{symbol}: no book before its slot was over ({host.name}: {failures[host]})")
@@ -72,15 +84,13 @@ class DepthClient:
             else:
                 response = self._request(host, symbol, levels, deadline)
                 if isinstance(response, Snapshot):
-                    self._failures.succeeded(host.name)
                     return response
                 if isinstance(response, Retry):
                     failures[host] = response.reason
-                    self._failures.failed(host.name, response.reason, began=now)
-                self._react(symbol, host, response)
+                self._react(symbol, host, response, began=now)
 
-    def _react(self, symbol: str, host: Host, response: NoBook) -> None:
-        """Do what a response without a book asks for. Raises RequestRejected."""
+    def _react(self, symbol: str, host: Host, response: NoBook, began: float) -> None:
+        """Handle a response without a book, to a request that began then. Raises RequestRejected."""
         now = self._clock.monotonic()
         match response:
             case Rejected(reason):
@@ -92,6 +102,7 @@ class DepthClient:
                 self._hosts.block(host)
             case Retry(reason):
                 log.debug("%s: %s: %s", symbol, host.name, reason)
+                self._failures.failed(host.name, reason, began)
                 self._hosts.fail_over(host, now)
 
     def _wait_for_cooldown(self, symbol: str, host: Host, deadline: float) -> None:
@@ -103,10 +114,10 @@ class DepthClient:
         self._clock.sleep(seconds)
 
     def _request(self, host: Host, symbol: str, levels: int, deadline: float) -> Snapshot | NoBook:
-        """One try, which ends by the deadline. A kept connection that the host had closed does not count as one."""
-        url = self._market.depth_url(host.base_url, symbol, levels)
+        """One request, which ends by the deadline; sent again at once if the host had closed a kept connection."""
+        url = self._depth_url(host.base_url, symbol, levels)
         while (remaining := deadline - (sent := self._clock.monotonic())) > 0:
-            seconds = min(remaining, max(remaining / 2, MIN_TRY_SECONDS), MAX_TRY_SECONDS)
+            seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
             try:
                 response = self._http.get(url, seconds)
             except RequestFailed as error:
@@ -117,9 +128,47 @@ class DepthClient:
             self.used_weight = self._market.used_weight(response.headers) or self.used_weight
             book = self._market.classify_response(*response, now=received_at)
             if not isinstance(book, Book):
-                return book  # also when it is late: a ban holds
+                return book  # even if it is late: a ban holds
             if received >= deadline:
                 return Retry("answered after the slot was over")
             self._freshness.note(symbol, host.name, response.headers, book.last_update_id, received)
+            if host.name in self._failures.failing_since:
+                self._failures.succeeded(host.name)
             return Snapshot(book, host.name, received_at, (received - sent) * 1000)
         return Retry("no time was left")
+
+
+class FreshnessLog:
+    """Warns once per pair of books that are older than they look, and again when that happens anew. Threads share it.
+
+    They come from a cache on the way, or have not changed for a long time.
+    """
+
+    def __init__(self) -> None:
+        self._unchanged_since: dict[str, tuple[int, float]] = {}
+        self._logged: set[tuple[str, str]] = set()
+        self._lock = Lock()
+
+    def note(
+        self, symbol: str, host: str, headers: Mapping[str, str], last_update_id: int | None, now_seconds: float
+    ) -> None:
+        """Note a book that came with these headers; `now_seconds` is the monotonic clock."""
+        age = headers.get("Age", "")
+        with self._lock:
+            self._warn_once(age.isdecimal() and int(age[:9]) > 0, _CACHED, symbol, host, age)
+            if last_update_id is None:
+                return
+            known_id, since = self._unchanged_since.get(symbol, (None, now_seconds))
+            if known_id != last_update_id:
+                since = now_seconds
+                self._unchanged_since[symbol] = last_update_id, since
+            seconds = now_seconds - since
+            self._warn_once(seconds >= MAX_UNCHANGED_SECONDS, _UNCHANGED, symbol, host, seconds / 60, last_update_id)
+
+    def _warn_once(self, is_stale: bool, message: str, symbol: str, *details: object) -> None:
+        key = (symbol, message)
+        if not is_stale:
+            self._logged.discard(key)
+        elif key not in self._logged:
+            self._logged.add(key)
+            log.warning(message, symbol, *details)

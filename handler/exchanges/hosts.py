@@ -1,6 +1,6 @@
-"""The exchange's hosts: which one to request from now, and which to leave alone until when. Shared by all threads."""
+"""The exchange's hosts: failover and cooldowns. Threads share them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -9,69 +9,70 @@ from handler.errors import RegionUnavailable
 
 @dataclass(eq=False, slots=True)
 class Host:
-    """One base URL and what it answered so far."""
+    """One base URL and its state."""
 
     base_url: str
+    name: str = field(init=False)
+    """The host and port alone, for records and messages."""
     is_blocked: bool = False
-    """It answered 451 once, which holds for the life of the process."""
+    """It responded 451 once, which holds for the life of the process."""
     is_banned: bool = False
     """The last cooldown is a ban."""
     cooldown_until: float = float("-inf")
     """No request before this time of the monotonic clock, because of `cooldown_reason`."""
     cooldown_reason: str = ""
 
-    @property
-    def name(self) -> str:
-        """The host and port alone, for records and messages."""
-        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+    def __post_init__(self) -> None:
+        self.name = urlsplit(self.base_url).netloc.rpartition("@")[2]
 
 
 class Hosts:
-    """The hosts in the user's order. One that fails, is blocked or bans us makes way for the next.
+    """The hosts in the user's order. If one fails, is blocked or bans us, the next one is used.
 
-    One whose request weight is used up does not: weight is counted by our address, so another host would not help.
+    Not if its request weight is used up: weight is counted per client address, so another host would not help.
     """
 
     def __init__(self, base_urls: tuple[str, ...], region_advice: str) -> None:
         self._region_advice = region_advice
         self._hosts = tuple(Host(url) for url in base_urls)
-        self._current = self._hosts[0]
+        self.current = self._hosts[0]
+        """The host to request from, while it is neither blocked nor has a cooldown; then call `choose`."""
         self._lock = Lock()
 
-    def current(self, now: float) -> Host:
+    def choose(self, now: float) -> Host:
         """The host to request from, or whose cooldown to wait for. Raises RegionUnavailable if all are blocked."""
         with self._lock:
-            if self._current.is_blocked or (self._current.is_banned and self._current.cooldown_until > now):
+            if self.current.is_blocked or (self.current.is_banned and self.current.cooldown_until > now):
                 self._rotate(now)
-            if not self._current.is_blocked:
-                return self._current
+            if not self.current.is_blocked:
+                return self.current
         names = ", ".join(host.name for host in self._hosts)
         raise RegionUnavailable(f"{names}: blocked in this region (HTTP 451); {self._region_advice}")
 
     def fail_over(self, failed: Host, now: float) -> None:
-        """Make the next host the current one, unless another thread has done so."""
+        """Make the next host the current one, unless another thread already did."""
         with self._lock:
-            if self._current is failed:
+            if self.current is failed:
                 self._rotate(now)
 
     def cool_down(self, host: Host, until: float, reason: str, *, is_banned: bool) -> None:
-        """Send no request to the host before that time, or the later one that it set before."""
+        """Send no request to the host before that time, or before a later one that it requested earlier."""
         with self._lock:
             if until > host.cooldown_until:
                 host.cooldown_until, host.cooldown_reason, host.is_banned = until, reason, is_banned
 
     def block(self, host: Host) -> None:
-        """Send no request to the host any more."""
+        """Never send a request to the host again."""
         with self._lock:
             host.is_blocked = True
 
     def _rotate(self, now: float) -> None:
-        """To the next host without a cooldown, or else to the one whose cooldown ends first."""
-        at = self._hosts.index(self._current)
-        in_order = self._hosts[at + 1 :] + self._hosts[:at] + (self._current,)
+        """Use the next host without a cooldown, or else the one whose cooldown ends first."""
+        index = self._hosts.index(self.current)
+        in_order = self._hosts[index + 1 :] + self._hosts[:index] + (self.current,)
         allowed = [host for host in in_order if not host.is_blocked]
-        ready = [host for host in allowed if host.cooldown_until <= now and host is not self._current]
+        ready = [host for host in allowed if host.cooldown_until <= now and host is not self.current]
         if ready:
-            self._current = ready[0]
+            self.current = ready[0]
         elif allowed:
-            self._current = min(allowed, key=lambda host: host.cooldown_until)
+            self.current = min(allowed, key=lambda host: host.cooldown_until)

@@ -1,39 +1,42 @@
-"""One GET over `requests`: one connection pool, one SSLContext, one deadline.
+"""One GET over urllib3, which ends by its deadline and never reads the response to another request.
 
-`requests` prepares the request and brings the environment's proxies and CA bundle, once for each URL; urllib3 then
-sends it, because requests does all of that again for each call, follows redirects, and reads the CA bundle again for
-every connection (urllib3 issue 3623).
+What urllib3 lacks for that goes through `connect`, `getresponse` and `response_class`, which its connections have from
+`http.client`.
 """
 
+import io
 import logging
 import re
+import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
-from http.client import HTTPException
-from pathlib import Path
-from threading import Lock
+from http.client import HTTPException, HTTPResponse
+from time import monotonic
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-import requests
-from certifi import where
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, Timeout
+from requests import RequestException
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_ import create_urllib3_context
 
-from handler import __version__
 from handler.errors import RequestFailed
-from handler.exchanges.connections import POOLS, StaleConnection
+from handler.exchanges.pools import Pools
 
-HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-"""All that is sent: nothing that identifies the user."""
 MAX_BODY_BYTES = 4 * 2**20
 """5000 levels a side are about 350 KB."""
+MAX_ADDRESS_SECONDS = 3.0
+"""How long one address of a host is tried, so that a dead one leaves time for the next."""
+MAX_CONNECTING = 32
+MIN_READ_SECONDS = 0.001
 
-_CREDENTIALS = re.compile(r"//\S*@")
-"""What a URL says before its host: nothing that a message may tell."""
+_URL_USER = re.compile(r"//\S*@")
+"""What a URL says before its host: no message may contain it."""
+_BROKEN = (ConnectionError, ssl.SSLEOFError)
+executor = ThreadPoolExecutor(MAX_CONNECTING, thread_name_prefix="connect")
+"""Threads that connect, since nothing can interrupt a name lookup."""
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # a traceback for each response with an odd header line
 
@@ -50,14 +53,13 @@ class HttpClient:
     """GETs with up to `connections` open at a time to a host. Threads may share it."""
 
     def __init__(self, connections: int) -> None:
-        self._session = requests.Session()
-        self._adapter = _Adapter(pool_maxsize=connections)
-        self._prepared = lru_cache(maxsize=4096)(self._prepare)
+        pools = Pools({"http": _HTTPPool, "https": _HTTPSPool}, connections)
+        self._prepare = lru_cache(maxsize=4096)(pools.prepare)
 
     def get(self, url: str, seconds: float) -> Response:
         """Fetch a URL without following redirects, all of it in so many seconds. Raises RequestFailed."""
         try:
-            pool, target, headers = self._prepared(url)
+            pool, target, headers = self._prepare(url)
             with pool.urlopen(  # closes the connection unless the response was read to its end
                 "GET",
                 target,
@@ -69,70 +71,21 @@ class HttpClient:
             ) as response:
                 connection: Any = response.connection
                 body = response.read(MAX_BODY_BYTES + 1)
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            raise _translated(error) from error
+        except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            raise _request_failed(error) from error
         if len(body) > MAX_BODY_BYTES:
             raise RequestFailed(f"the body is larger than {MAX_BODY_BYTES} bytes")
         if connection.reader.has_surplus:
             raise RequestFailed("sent more than one response to a request")
         return Response(response.status, response.headers, body)
 
-    def _prepare(self, url: str) -> tuple[HTTPConnectionPool, str, Any]:
-        """The pool of connections to the host or its proxy, what to ask it for, and the headers."""
-        request = requests.Request("GET", url, HEADERS).prepare()  # by itself, a session adds what is in ~/.netrc
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        if url.lower().startswith("https:"):
-            self._adapter.trust(settings["verify"])
-        proxies = settings["proxies"]
-        _check_proxies(proxies)
-        pool = self._adapter.get_connection_with_tls_context(request, True, proxies)
-        return pool, self._adapter.request_url(request, proxies), request.headers
 
-
-def _check_proxies(proxies: dict[str, str]) -> None:
-    """Raise ValueError for a proxy URL of which a parser would take a part of the password for the host."""
-    for url in proxies.values():
-        try:
-            valid = "@" not in url or "@" in urlsplit(url).netloc
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ValueError("the proxy URL in the environment is invalid: percent-encode / # ? @ [ ] in its password")
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter whose connections share one SSLContext, and end each answer in time."""
-
-    def __init__(self, pool_maxsize: int) -> None:
-        self._context: ssl.SSLContext | None = None
-        self._lock = Lock()
-        super().__init__(pool_maxsize=pool_maxsize)
-
-    def trust(self, verify: bool | str) -> None:
-        """Read the CA bundle, once: the environment's (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) or certifi's."""
-        with self._lock:
-            if self._context is None:
-                bundle = verify if isinstance(verify, str) else where()
-                if not Path(bundle).exists():
-                    raise FileNotFoundError(f"the CA bundle {bundle} does not exist")
-                context = create_urllib3_context()
-                context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
-                self._context = self.poolmanager.connection_pool_kw["ssl_context"] = context
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-        manager.pool_classes_by_scheme = POOLS
-        return manager
-
-
-def _translated(error: BaseException) -> RequestFailed:
-    """In a function of its own: a frame that kept an error would be kept by its traceback until the next collection."""
+def _request_failed(error: BaseException) -> RequestFailed:
+    """A function of its own, because a frame with a variable for an error is a reference cycle with its traceback."""
     *_, root = causes = list(_causes(error))
-    return RequestFailed(_reason(root), is_stale=any(isinstance(cause, StaleConnection) for cause in causes))
+    reason = getattr(root, "strerror", None) or str(root) or type(root).__name__
+    is_stale = any(isinstance(cause, StaleConnection) for cause in causes)
+    return RequestFailed(_URL_USER.sub("//", reason), is_stale=is_stale)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -143,6 +96,127 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def _reason(error: BaseException) -> str:
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _CREDENTIALS.sub("//", words)
+class StaleConnection(ConnectionResetError):
+    """The host closed a kept connection before it had read the request."""
+
+
+class _Connection:
+    """Mixed into urllib3's connections, to which `super()` refers."""
+
+    timeout: Any
+    reader: "_ResponseReader"
+    _responses = 0
+
+    def connect(self) -> None:
+        """Connect within the timeout, which urllib3 does not apply to the name lookup, and to each address anew."""
+        self._responses = 0
+        seconds = self.timeout
+        self.timeout = min(seconds / 2, MAX_ADDRESS_SECONDS)
+        try:
+            connecting = executor.submit(super().connect)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise OSError(f"no thread to connect in: {error}") from None
+        try:
+            connecting.result(seconds)
+        except TimeoutError:
+            connecting.cancel()
+            connecting.add_done_callback(lambda _: self.close())  # type: ignore[attr-defined]
+            raise TimeoutError(f"connecting timed out after {seconds:.1f} s") from None
+        finally:
+            self.timeout = seconds
+            del connecting  # its error's traceback would keep this frame alive
+
+    def getresponse(self) -> Any:
+        """Wait for the response. Raises StaleConnection if the host had closed a kept connection."""
+        try:
+            response = super().getresponse()  # type: ignore[misc]
+        except _BROKEN as error:
+            if self._responses:
+                raise StaleConnection(str(error)) from None
+            raise
+        self._responses += 1
+        return response
+
+    def response_class(self, sock: socket.socket, **options: Any) -> HTTPResponse:
+        """Called by http.client to read a response from the socket."""
+        self.reader = _ResponseReader(sock)
+        return _FinalResponse(self.reader, **options)  # type: ignore[arg-type]  # all that it uses is makefile()
+
+
+class _FinalResponse(HTTPResponse):
+    """Skips interim responses (RFC 9110, section 15.2), of which http.client knows only 100."""
+
+    def begin(self) -> None:
+        """Read status and headers of the final response."""
+        super().begin()
+        while self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]  # begin() returns at once where they are set
+            super().begin()
+        if self.status != 200:
+            self.will_close = True  # bytes after an unusual response must not be read as the next one
+
+
+class _ResponseReader(io.BufferedReader):
+    """Reads one response before its deadline, however slow it is, and notices bytes that follow it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._source = _DeadlineReader(sock)
+        self._sock, self._timeout = sock, sock.gettimeout()
+        self.has_surplus = False
+        """More bytes arrived than the response has: one of the two responses was not requested."""
+        super().__init__(self._source)
+
+    def makefile(self, _mode: str) -> "_ResponseReader":
+        """Called by http.client, which takes this for a socket."""
+        return self
+
+    def close(self) -> None:
+        """Called at the end of the body, before the connection can be used again."""
+        if not self.closed:
+            self._source.is_waiting = False
+            with suppress(OSError):  # nothing is there yet, which TLS reports as an error
+                self.has_surplus = bool(self.peek(1))
+                if self.has_surplus:
+                    self._sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # it may be closed
+                self._sock.settimeout(self._timeout)
+        super().close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket until the deadline that its timeout sets for all reads together."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = monotonic() + (sock.gettimeout() or 0.0)
+        self.is_waiting = True
+        """Whether a read waits for bytes, or returns at once where there are none."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        seconds = max(self._deadline - monotonic(), MIN_READ_SECONDS) if self.is_waiting else 0.0
+        self._sock.settimeout(seconds)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _HTTP(_Connection, HTTPConnection):  # type: ignore[misc]  # response_class is a method here
+    pass
+
+
+class _HTTPS(_Connection, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPS

@@ -1,4 +1,4 @@
-"""What a market's module provides. One without HTTP, so that every command can check a request against it."""
+"""What a market's module provides. Pure, so that every command can validate its options against it."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,7 +16,7 @@ class Market(Protocol):
     MAX_LEVELS: int
     WEIGHT_PER_MINUTE: int
     REGION_ADVICE: str
-    """What to do where every host answers 451."""
+    """What to do if every host responds 451."""
 
     def request_weight(self, levels: int, /) -> int:
         """What a request of so many levels counts against WEIGHT_PER_MINUTE."""
@@ -25,10 +25,10 @@ class Market(Protocol):
         """The URL of the top levels of a pair's book."""
 
     def classify_response(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Book | NoBook:
-        """The book that a response has, or what to do; `now` is the wall clock in epoch seconds."""
+        """The book in a response, or what to do; `now` is the wall clock in epoch seconds."""
 
     def used_weight(self, headers: Mapping[str, str], /) -> int | None:
-        """How much of the request weight of this minute our address has used, if the response says so."""
+        """How much of the request weight of this minute our address has used, if the response says it."""
 
     def read_quote(self, word: str, name: str, /) -> str:
         """A quote asset. Raises UsageError with the name of the flag."""

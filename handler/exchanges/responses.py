@@ -1,10 +1,10 @@
-"""What a response to a depth request means if it is not a book. Pure."""
+"""What to do after a response to a depth request that is not a book. Pure."""
 
 from typing import NamedTuple
 
 
 class Retry(NamedTuple):
-    """The fault is the host's: another host, or the same one later, may respond."""
+    """The host failed: another host, or the same one later, may respond."""
 
     reason: str
 
@@ -18,7 +18,7 @@ class RetryAfter(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """The request is wrong and will stay so; the reason is the exchange's own message."""
+    """The request is invalid, now and later; the reason is the exchange's own message."""
 
     reason: str
 

@@ -1,1 +1,1 @@
-"""Where records are kept: a DynamoDB table; and files and logs that contain them."""
+"""Where records are read from and stored: a DynamoDB table, files and logs."""

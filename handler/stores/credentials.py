@@ -1,17 +1,20 @@
-"""A DynamoDB client for a long run, which outlives its credentials."""
+"""A DynamoDB client for long runs, during which credentials may arrive late or be rotated."""
 
 import logging
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.clock import SYSTEM, Clock
 from handler.errors import CredentialsError, TableError, TransientTableError
 from handler.failure_log import FailureLog
-from handler.stores.dynamodb import FAILURES, dynamodb_client, translated
+from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 RENEW_SECONDS = 2.0
-"""The least time from one new client to the next: each costs 0.1 s of CPU and reads all sources of credentials."""
+"""Minimum time between new clients: each costs 0.1 s of CPU and reads all sources of credentials."""
 
 log = logging.getLogger(__name__)
 
@@ -19,21 +22,21 @@ log = logging.getLogger(__name__)
 class RenewingClient:
     """Puts items through a client that is replaced when its credentials are missing, expired, rejected or unreadable.
 
-    boto3's own keeps what it found first, be it nothing (an instance's metadata service that is not up yet) or keys
-    that were rotated since. Threads may share it: one renews, and the others use the result. Raises TableError at once
-    if AWS is configured wrongly; credentials that cannot be got yet are only logged.
+    A boto3 client keeps the credentials that it first found, even if they were rotated since, or if there were none
+    (an instance's metadata service that is not up yet). Thread-safe: one thread renews, the others use the new client.
+    The constructor raises TableError if AWS is configured wrongly; credentials that are missing for now are logged.
     """
 
     def __init__(
-        self, create: Callable[[], Any] = lambda: dynamodb_client(attempts=1), *, clock: Clock = SYSTEM
+        self, create: "Callable[[], DynamoDBClient]" = lambda: dynamodb_client(attempts=1), *, clock: Clock = SYSTEM
     ) -> None:
         self._create = create
         self._clock = clock
         self._failures = FailureLog(log, clock)
         self._lock = Lock()
-        self._client: Any = None
+        self._client: DynamoDBClient | None = None
         self._failure: TableError | None = None
-        """Why the client cannot be used."""
+        """Why there is no usable client."""
         self._renew_at = clock.monotonic()
         try:
             self._client = create()
@@ -41,41 +44,41 @@ class RenewingClient:
             self._reject(None, error)
 
     def put_item(self, **request: Any) -> Any:
-        """Put an item. Raises what boto3 raises, or TransientTableError while there are no credentials that hold."""
-        client = self._usable()
+        """Put an item. Raises what boto3 raises, or TransientTableError while there are no valid credentials."""
+        client = self._usable_client()
         try:
-            answer = client.put_item(**request)
+            response = client.put_item(**request)
         except FAILURES as error:
-            failure = translated(error, request["TableName"])
+            failure = table_error(error, request["TableName"])
             if isinstance(failure, CredentialsError):
                 self._reject(client, failure)
                 raise TransientTableError(str(failure)) from error
             raise
         self._failures.succeeded("not storing yet")
-        return answer
+        return response
 
-    def _usable(self) -> Any:
+    def _usable_client(self) -> "DynamoDBClient":
         """The client, or a new one if the last one was rejected long enough ago. Raises TransientTableError."""
         with self._lock:
             if self._failure and self._clock.monotonic() >= self._renew_at:
                 self._renew()
-            if self._failure:
+            if self._client is None or self._failure:
                 raise TransientTableError(str(self._failure)) from self._failure
             return self._client
 
     def _renew(self) -> None:
-        old = self._client
+        old_client = self._client
         try:
             self._client, self._failure = self._create(), None
-        except TableError as error:  # a file of credentials that is just being written, for example
+        except TableError as error:  # a credentials file that is just being written, for example
             self._failure = error
         else:
-            if old:
-                old.close()
+            if old_client:
+                old_client.close()
         self._renew_at = self._clock.monotonic() + RENEW_SECONDS
 
-    def _reject(self, client: Any, failure: TableError) -> None:
-        """Use this client no more, unless another thread has already replaced it."""
+    def _reject(self, client: "DynamoDBClient | None", failure: TableError) -> None:
+        """Stop using this client, unless another thread has already replaced it."""
         with self._lock:
             if client is self._client:
                 self._failure = failure

@@ -1,4 +1,4 @@
-"""Records out of lines of any text: what the sampler printed, and what became of that in CloudWatch Logs. Pure."""
+"""Finds records in lines of text: as the sampler printed them, or as tools for CloudWatch Logs export them. Pure."""
 
 import json
 import re
@@ -8,49 +8,49 @@ from handler.errors import InvalidRecord
 from handler.record import Record
 
 _START = re.compile(r'("?)\{\s*(\\?)"timestamp\2"\s*:')
-"""A record as it was printed, or inside a JSON string, as `aws logs filter-log-events` puts it."""
+"""The start of a record as printed, or inside a JSON string, as `aws logs filter-log-events` prints it."""
 _FIRST_MEMBER = re.compile(rb'\s*"timestamp"\s*:')
 _MEMBER_OR_END = re.compile(rb'\s*("\w+"\s*:|\})')
 
-MAX_INVALID = 100
-"""Records of one line that may be invalid; what follows is no log, and each costs as much time as the line is long."""
+MAX_INVALID_PER_LINE = 100
+"""After so many invalid records in one line the line is no log; each takes time proportional to the line's length."""
 MAX_JOINED_LINES = 50
-"""Lines that one indented record can take: it has not so many keys."""
+"""More than the lines that one indented record takes."""
 
 _decoder = json.JSONDecoder()
 
 
 def records_in(line: bytes) -> Iterator[Record | InvalidRecord]:
-    """The records in a line, whatever stands around them; one that cannot be read is yielded as the error.
+    """The records in a line, whatever text surrounds them; for an invalid one, the error.
 
     `sam logs`, `aws logs tail` and exported logs put a time before it, `--output text` puts several on a line. Other
-    JSON that starts with a timestamp, such as Lambda's own lines, is no record for the lack of a symbol.
+    JSON that starts with a timestamp but has no symbol, such as Lambda's own lines, is not a record.
     """
     return _records(line.decode(errors="replace"))
 
 
 def join_multiline(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers, from 1; a record that `sam logs` has indented, over several lines, as one."""
-    held: list[bytes] = []
+    """The lines with their numbers, from 1; a record that `sam logs` printed as several, indented lines is joined."""
+    pending: list[bytes] = []
     number = 0
     for number, line in enumerate(lines, start=1):
-        if held and not (len(held) < MAX_JOINED_LINES and _goes_on(held, line)):
-            yield number - len(held), b"".join(held)
-            held = []
-        held.append(line)
-    if held:
-        yield number + 1 - len(held), b"".join(held)
+        if pending and not (len(pending) < MAX_JOINED_LINES and _is_continued_by(pending, line)):
+            yield number - len(pending), b"".join(pending)
+            pending = []
+        pending.append(line)
+    if pending:
+        yield number + 1 - len(pending), b"".join(pending)
 
 
-def _goes_on(held: list[bytes], line: bytes) -> bool:
-    if len(held) == 1:
-        return held[0].rstrip().endswith(b"{") and bool(_FIRST_MEMBER.match(line))
-    return not held[-1].lstrip().startswith(b"}") and bool(_MEMBER_OR_END.match(line))
+def _is_continued_by(pending: list[bytes], line: bytes) -> bool:
+    if len(pending) == 1:
+        return pending[0].rstrip().endswith(b"{") and bool(_FIRST_MEMBER.match(line))
+    return not pending[-1].lstrip().startswith(b"}") and bool(_MEMBER_OR_END.match(line))
 
 
 def _records(text: str) -> Iterator[Record | InvalidRecord]:
     end = invalid = 0
-    while invalid < MAX_INVALID and (start := _START.search(text, end)):
+    while invalid < MAX_INVALID_PER_LINE and (start := _START.search(text, end)):
         end = start.end()
         quoted, escaped = start.groups()
         brace = start.start() + len(quoted)
@@ -65,8 +65,8 @@ def _records(text: str) -> Iterator[Record | InvalidRecord]:
                 yield from _records(message)
         except (ValueError, RecursionError) as error:
             invalid += 1
-            rest = "; the rest of this line is left out" if invalid == MAX_INVALID else ""
-            yield InvalidRecord(f"cut off or not JSON: {error}{rest}")
+            note = "; the rest of this line is left out" if invalid == MAX_INVALID_PER_LINE else ""
+            yield InvalidRecord(f"cut off or not JSON: {error}{note}")
 
 
 def _record(text: str) -> Record | InvalidRecord:

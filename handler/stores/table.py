@@ -1,26 +1,31 @@
-"""Where to: one DynamoDB item per series and slot, first write wins."""
+"""A DynamoDB table of records: one item per series and slot, first write wins."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from itertools import count
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import InvalidRecord, InvalidTimestamp, TableError, TransientTableError
-from handler.record import KEYS, Item, Record, series
+from handler.record import KEYS, Record
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
-from handler.stores.dynamodb import FAILURES, dynamodb_client, translated
+from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
+from handler.stores.items import Item, item_from_record, record_from_item
+from handler.stores.store import Series
 
-WRITERS = 8
-"""Puts under way at a time: they wait for the network, so more than the cores, but each thread costs CPU."""
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+CONCURRENT_PUTS = 8
+"""They wait for the network, so more than the cores, but each thread costs CPU."""
 
 
-class _Put(Enum):
+class _Outcome(Enum):
     STORED = "the item is in the table"
     DUPLICATE = "the slot was taken, and stays as it was"
 
@@ -37,26 +42,37 @@ class Table:
         *,
         interval_seconds: int = 60,
         retention_days: int = 0,
-        client: Any = None,
+        client: "DynamoDBClient | None" = None,
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._name = name
-        self._interval_seconds = interval_seconds
+        self.name = name
+        self.description = f"table {name}"
+        self.interval_seconds = interval_seconds
+        self.client = client or dynamodb_client()
+        self.clock = clock
+        self.random = random
         self._retention_days = retention_days
-        self._client = client or dynamodb_client()
-        self._clock = clock
-        self._random = random
-        self._pool = ThreadPoolExecutor(max_workers=WRITERS - 1, thread_name_prefix="put")
+        self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_PUTS - 1, thread_name_prefix="put")
+
+    def to_item(self, record: Record) -> Item:
+        """The item that a record becomes in this table."""
+        return item_from_record(record, self.interval_seconds, self._retention_days)
 
     def put(self, records: Sequence[Record], deadline: float) -> PutResult:
-        """Store each record unless its slot is taken, trying again until `deadline` (monotonic clock). Never raises."""
-        results = run_concurrently(self._pool, WRITERS, lambda record: self._put(record, deadline), records)
-        outcomes = list(zip(records, results, strict=True))
+        """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
+        if len(records) == 1:  # in this thread, as in the sampler
+            results = [self._put(records[0], deadline)]
+        else:
+            results = run_concurrently(self._pool, CONCURRENT_PUTS, lambda record: self._put(record, deadline), records)
         return PutResult(
-            stored=sum(outcome is _Put.STORED for _, outcome in outcomes),
-            duplicates=sum(outcome is _Put.DUPLICATE for _, outcome in outcomes),
-            failed=[FailedPut(record, outcome) for record, outcome in outcomes if isinstance(outcome, TableError)],
+            stored=results.count(_Outcome.STORED),
+            duplicates=results.count(_Outcome.DUPLICATE),
+            failed=[
+                FailedPut(record, result)
+                for record, result in zip(records, results, strict=True)
+                if isinstance(result, TableError)
+            ],
         )
 
     def query(
@@ -67,114 +83,109 @@ class Table:
         Moments are epoch seconds. Without `detail` only the six keys are fetched. What has expired is left out, whether
         DynamoDB has removed it yet or not. Raises TableError.
         """
-        return (record for _, record in self.slotted(symbol, levels, since=since, until=until, detail=detail))
+        return (record for _, record in self.read(Series(symbol, levels), since, until, detail=detail))
 
-    def slotted(
-        self, symbol: str, levels: int = 5, *, since: float, until: float, detail: bool = True
-    ) -> Iterator[tuple[str, Record]]:
+    def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
         """What `query` reads, each record with its slot."""
-        keys = Record._fields if detail else KEYS
-        for item in self._items(symbol, levels, since, until, ["slot", *keys]):
+        for item in self._items(series, since, until, ["slot", *(Record._fields if detail else KEYS)]):
             slot = item["slot"]["S"]
             try:
-                yield slot, Record.from_item(item)
+                yield slot, record_from_item(item)
             except InvalidRecord as error:
-                raise self._invalid_item(symbol, levels, slot, error) from error
+                raise self._invalid_item(series, slot, error) from error
 
-    def slots(
-        self, symbol: str, levels: int = 5, *, since: float, until: float, consistent: bool = False
-    ) -> Iterator[int]:
+    def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:
         """The slots in [since, until) that hold a record, in time order, in epoch seconds. Raises TableError.
 
         `consistent`: with everything that was stored before, at twice the read units.
         """
-        items = self._items(symbol, levels, since, until, ["slot"], ConsistentRead=consistent)
-        return (self._slot_of(item, symbol, levels) for item in items)
+        items = self._items(series, since, until, ["slot"], ConsistentRead=consistent)
+        return (self._slot_of(item, series) for item in items)
 
-    def slot_range(self, symbol: str, levels: int = 5, *, consistent: bool = False) -> tuple[int, int] | None:
+    def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
         """The first and the last slot that hold a record, in epoch seconds; None if none does. Raises TableError."""
-        first = self._first(symbol, levels, ScanIndexForward=True, ConsistentRead=consistent)
-        last = self._first(symbol, levels, ScanIndexForward=False, ConsistentRead=consistent)
+        first = self._first(series, ScanIndexForward=True, ConsistentRead=consistent)
+        last = self._first(series, ScanIndexForward=False, ConsistentRead=consistent)
         return None if first is None or last is None else (first, last)
 
-    def _first(self, symbol: str, levels: int, **order: bool) -> int | None:
-        request = self._request(symbol, levels, 0, MAX_EPOCH_SECONDS, ["slot"]) | order
+    def _first(self, series: Series, **options: bool) -> int | None:
+        request = self._request(series, 0, MAX_EPOCH_SECONDS, ["slot"]) | options
         try:
-            page = self._client.query(**request, Limit=1)
+            page = self.client.query(**request, Limit=1)
             while not page["Items"] and (key := page.get("LastEvaluatedKey")):
-                page = self._client.query(**request, ExclusiveStartKey=key)  # whole pages: many may have expired
+                page = self.client.query(**request, ExclusiveStartKey=key)  # whole pages: many may have expired
         except FAILURES as error:
-            raise translated(error, self._name) from error
-        return self._slot_of(page["Items"][0], symbol, levels) if page["Items"] else None
+            raise table_error(error, self.name) from error
+        return self._slot_of(page["Items"][0], series) if page["Items"] else None
 
-    def _slot_of(self, item: Item, symbol: str, levels: int) -> int:
+    def _slot_of(self, item: Mapping[str, Any], series: Series) -> int:
         slot = item["slot"]["S"]
         try:
             return parse_timestamp(slot)
         except InvalidTimestamp as error:
-            raise self._invalid_item(symbol, levels, slot, f"invalid item: slot {error}") from error
+            raise self._invalid_item(series, slot, f"invalid item: slot {error}") from error
 
-    def _invalid_item(self, symbol: str, levels: int, slot: str, reason: object) -> TableError:
-        where = f"{series(symbol, levels)} at {repr(slot)[1:-1]:.100}"  # without quotes, but escaped
-        return TableError(f"table {self._name}: {where}: {reason}; correct or delete this item")
+    def _invalid_item(self, series: Series, slot: str, reason: object) -> TableError:
+        where = f"{series.key} at {repr(slot)[1:-1]:.100}"  # without quotes, but escaped
+        return TableError(f"{self.description}: {where}: {reason}; correct or delete this item")
 
     def _items(
-        self, symbol: str, levels: int, since: float, until: float, keys: Sequence[str], **options: bool
-    ) -> Iterator[Item]:
-        first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN takes both ends in
+        self, series: Series, since: float, until: float, keys: Sequence[str], **options: bool
+    ) -> Iterator[Mapping[str, Any]]:
+        first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
         if first > last:
             return
-        request = self._request(symbol, levels, first, last, keys) | options
+        request = self._request(series, first, last, keys) | options
         try:
-            for page in self._client.get_paginator("query").paginate(**request):
+            for page in self.client.get_paginator("query").paginate(**request):
                 yield from page["Items"]
         except FAILURES as error:
-            raise translated(error, self._name) from error
+            raise table_error(error, self.name) from error
 
-    def _request(self, symbol: str, levels: int, first: int, last: int, keys: Sequence[str]) -> dict[str, Any]:
+    def _request(self, series: Series, first: int, last: int, keys: Sequence[str]) -> dict[str, Any]:
         return {
-            "TableName": self._name,
+            "TableName": self.name,
             "KeyConditionExpression": "series = :series AND slot BETWEEN :first AND :last",
             "FilterExpression": "attribute_not_exists(expires_at) OR expires_at > :now",
             "ProjectionExpression": ", ".join(f"#{key}" for key in keys),
             "ExpressionAttributeNames": {f"#{key}": key for key in keys},  # timestamp is a reserved word
             "ExpressionAttributeValues": {
-                ":series": {"S": series(symbol, levels)},
+                ":series": {"S": series.key},
                 ":first": {"S": format_timestamp(first)},
                 ":last": {"S": format_timestamp(last)},
-                ":now": {"N": str(int(self._clock.time()))},
+                ":now": {"N": str(int(self.clock.time()))},
             },
         }
 
-    def _put(self, record: Record, deadline: float) -> _Put | TableError:
-        item = record.to_item(self._interval_seconds, self._retention_days)
-        failure = TableError(f"table {self._name}: no time was left to store it")
+    def _put(self, record: Record, deadline: float) -> _Outcome | TableError:
+        item = self.to_item(record)
+        failure = TableError(f"{self.description}: no time was left to store it")
         for number in count():
-            if self._clock.monotonic() >= deadline:
+            if self.clock.monotonic() >= deadline:
                 break
             try:
-                return self._try(item, maybe_written=number > 0)
+                return self._try_put(item, maybe_written=number > 0)
             except TransientTableError as error:
                 failure = error
             except TableError as error:
                 return error
-            pause = backoff_seconds(number, self._random())
-            self._clock.sleep(max(min(pause, deadline - self._clock.monotonic()), 0))
+            pause = backoff_seconds(number, self.random())
+            self.clock.sleep(max(min(pause, deadline - self.clock.monotonic()), 0))
         return failure
 
-    def _try(self, item: Item, *, maybe_written: bool) -> _Put:
-        """One put. `maybe_written`: an earlier try may have written the item without our hearing of it."""
+    def _try_put(self, item: Item, *, maybe_written: bool) -> _Outcome:
+        """One request. `maybe_written`: an earlier one may have written the item although its response was lost."""
         try:
-            self._client.put_item(
-                TableName=self._name,
+            self.client.put_item(
+                TableName=self.name,
                 Item=item,
                 ConditionExpression="attribute_not_exists(series)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except FAILURES as error:
-            answer = getattr(error, "response", None) or {}  # what brings no answer has one that is None
-            if answer.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                maybe_written = maybe_written or answer["ResponseMetadata"].get("RetryAttempts", 0) > 0
-                return _Put.STORED if maybe_written and answer.get("Item") == item else _Put.DUPLICATE
-            raise translated(error, self._name) from error
-        return _Put.STORED
+            response = getattr(error, "response", None) or {}  # None where there was no response
+            if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                maybe_written = maybe_written or response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                return _Outcome.STORED if maybe_written and response.get("Item") == item else _Outcome.DUPLICATE
+            raise table_error(error, self.name) from error
+        return _Outcome.STORED

@@ -1,4 +1,4 @@
-"""`python -m infra.bench`: measure, and write what came of it to BENCHMARKS.md."""
+"""`python -m infra.bench`: measure, and write the figures to docs/benchmarks.md."""
 
 import argparse
 import sys
@@ -60,10 +60,10 @@ def _options() -> argparse.Namespace:
     add("--quick", action="store_true", help="few rounds: for a first look, the figures scatter")
     add("--only", type=_parts, default=list(PARTS), metavar="PART,…", help=f"some of {','.join(PARTS)}")
     add("--python", default=AUTO, help=f"the interpreter of all contenders (default: {PREFERRED} or a faster one)")
-    add("--output", metavar="FILE", help="where to write (default: BENCHMARKS.md, stdout with --quick or --only)")
+    add("--output", metavar="FILE", help="where to write (default: docs/benchmarks.md, stdout with --quick or --only)")
     options = parser.parse_args()
     if options.output is None and not options.quick and options.only == list(PARTS):
-        options.output = str(ROOT / "BENCHMARKS.md")
+        options.output = str(ROOT / "docs/benchmarks.md")
     return options
 
 

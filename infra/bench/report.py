@@ -2,14 +2,12 @@
 
 import datetime
 from collections.abc import Sequence
-from pathlib import Path
 
 from infra.bench.environments import Environments
 from infra.bench.figures import table
 from infra.bench.interpreter import Choice
 from infra.bench.machine import interpreter, machine, revision, versions
 from infra.bench.part import Section, Target
-from infra.bench.servers import ROOT
 
 NOTE = """\
 Everything here is **synthetic**: a stand-in exchange with made-up books, and a stand-in for DynamoDB that takes every
@@ -30,7 +28,7 @@ def page(sections: Sequence[Section], environments: Environments, choice: Choice
         parts += ["## Targets", _targets(targets)]
     for section in sections:
         parts += [f"## {section.title}", section.text]
-        parts += [f"![{section.title}]({_relative(picture)})" for picture in section.pictures]
+        parts += [f"![{section.title}]({picture.name})" for picture in section.pictures]
     return "\n\n".join(parts) + "\n"
 
 
@@ -52,7 +50,3 @@ def _targets(targets: Sequence[Target]) -> str:
         for target in targets
     }
     return table(["target", "promised", "measured", "met"], rows)
-
-
-def _relative(picture: Path) -> str:
-    return picture.relative_to(ROOT).as_posix()

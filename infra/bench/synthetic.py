@@ -9,6 +9,7 @@ from typing import Any
 
 from handler.record import Record
 from handler.slots import format_timestamp, parse_timestamp
+from handler.stores.items import item_from_record
 
 START = parse_timestamp("2024-01-01T00:00:00Z")
 MINUTE, DAY = 60, 86_400
@@ -55,7 +56,7 @@ def fill(dynamodb: Any, table: str, *, every_minute: int, every_other: int) -> N
     series = [islice(records("BTCUSDT"), every_minute), islice(records("ETHUSDT", 2), every_other)]
 
     def write(part: Sequence[Record]) -> None:
-        requests = {table: [{"PutRequest": {"Item": record.to_item(MINUTE)}} for record in part]}
+        requests = {table: [{"PutRequest": {"Item": item_from_record(record, MINUTE)}} for record in part]}
         while requests:
             requests = dynamodb.batch_write_item(RequestItems=requests)["UnprocessedItems"]
 

@@ -15,6 +15,7 @@ from handler.options import OPTIONS, Options
 from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp, parse_moment
+from handler.stores.items import item_from_record, record_from_item
 from handler.stores.log_lines import records_in
 
 VARIABLES = [option.variable for option in OPTIONS.values() if option.variable]
@@ -50,12 +51,12 @@ def _answer(data: bytes) -> None:
 
 
 def _same_again(record: Record) -> None:
-    record.to_item(60, 7)
+    item_from_record(record, 60, 7)
     line = record.to_line(detail=True)
     line.encode()
     if Record.from_line(line) != record:
         raise AssertionError("a record does not read back as it was written")
-    Record.from_item(record.to_item(60))
+    record_from_item(item_from_record(record, 60))
 
 
 def _line(data: bytes) -> None:

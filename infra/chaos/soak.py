@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
+from handler.invocation import RecordWriter
 from handler.record import Record
 from handler.runner import Runner
 from handler.sampler import Sampler
-from handler.sinks import RecordWriter
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.table import Table
 from infra.chaos.processes import AWS, free_port, listening

@@ -13,9 +13,10 @@ from typing import Any
 import boto3
 
 from handler.errors import HandlerError, InvalidRecord
-from handler.record import Item, Record
+from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp
+from handler.stores.items import Item, item_from_record, record_from_item
 from infra.fake_exchange import Exchange
 from infra.local import state
 from infra.local.journal import Journal
@@ -83,7 +84,7 @@ class Keeper:
         records = []
         for item in items:
             try:
-                records.append(Record.from_item(item))
+                records.append(record_from_item(item))
             except InvalidRecord:  # whoever put it knows what it is
                 continue
         self._append(records)
@@ -147,7 +148,7 @@ def _restore(client: Any, records: Sequence[Record], interval_seconds: int) -> i
     """Put records into the empty table, of several for one slot the first; returns how many that were."""
     items: dict[tuple[str, str], Item] = {}
     for record in records:
-        item = record.to_item(interval_seconds)
+        item = item_from_record(record, interval_seconds)
         items.setdefault((item["series"]["S"], item["slot"]["S"]), item)
     requests = [{"PutRequest": {"Item": item}} for item in items.values()]
     for start in range(0, len(requests), MAX_BATCH_ITEMS):

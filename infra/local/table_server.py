@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import make_server
 
-from handler.record import Item
+from handler.stores.items import Item
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

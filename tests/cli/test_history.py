@@ -14,11 +14,13 @@ from support.archive import PAST, Archive, lines, record
 from support.fakes import FakeClock, spot_client
 from support.program import PATIENCE_SECONDS, run
 
+from handler.invocation import RecordWriter
 from handler.record import KEYS, Record
 from handler.runner import Runner
 from handler.sampler import Sampler
-from handler.sinks import PutResult, RecordWriter
+from handler.sinks import PutResult
 from handler.slots import format_timestamp
+from handler.stores.items import item_from_record
 from handler.stores.table import Table
 from infra.fake_exchange import Exchange
 
@@ -51,7 +53,7 @@ def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
 @pytest.fixture
 def filled(archive: Archive) -> Archive:
     """A table with the first ten minutes of a year, but for minutes 3, 4 and 7."""
-    archive.fill([record(minute).to_item(60) for minute in (0, 1, 2, 5, 6, 8, 9)])
+    archive.fill([item_from_record(record(minute), 60) for minute in (0, 1, 2, 5, 6, 8, 9)])
     return archive
 
 
@@ -122,13 +124,13 @@ def test_relative_moments_are_so_long_ago_and_the_default_is_a_day(
 ) -> None:
     now = time.time() - 600
     hours = {format_timestamp(now - hour * 3600): hour for hour in (25, 23, 1)}
-    archive.fill([record()._replace(timestamp=timestamp).to_item(60) for timestamp in hours])
+    archive.fill([item_from_record(record()._replace(timestamp=timestamp), 60) for timestamp in hours])
     assert archive.run_here("history", *BTC, *flags) == 0
     assert [hours[line.split('"')[3]] for line in capfd.readouterr().out.splitlines()] == expected
 
 
 def test_what_has_expired_is_not_shown_although_it_is_still_there(filled: Archive, capfd: Capture) -> None:
-    filled.fill([record(3).to_item(60, 1), record(4).to_item(60, 36_500)])
+    filled.fill([item_from_record(record(3), 60, 1), item_from_record(record(4), 60, 36_500)])
     assert filled.run_here("history", *BTC, *DAY) == 0
     assert minutes(capfd.readouterr().out) == [0, 1, 2, 4, 5, 6, 8, 9]
 
@@ -172,7 +174,7 @@ LARGE = [record(minute, host="h" * 1900) for minute in range(700)]
 @pytest.fixture(scope="module")
 def large(new_archive: Callable[[], Archive]) -> Archive:
     archive = new_archive()
-    archive.fill([one.to_item(60) for one in LARGE])
+    archive.fill([item_from_record(one, 60) for one in LARGE])
     return archive
 
 
@@ -210,7 +212,7 @@ def test_what_cannot_be_is_one_sentence_and_exit_2(
 
 
 def test_an_item_that_is_no_record_is_told_with_its_key(filled: Archive, capfd: Capture) -> None:
-    item = record(3).to_item(60)
+    item = item_from_record(record(3), 60)
     filled.fill([{key: item[key] for key in ("series", "slot", "timestamp")}])
     assert filled.run_here("history", *BTC, *DAY) == 1
     out, err = capfd.readouterr()

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support.archive import Archive, lines, record
 
+from handler.stores.items import item_from_record
+
 Capture = pytest.CaptureFixture[str]
 NEXT_DAY = ["--since", "2024-01-02", "--until", "2024-01-03"]
 DAY = ["--since", "2024-01-01", "--until", "2024-01-02"]
@@ -14,7 +16,9 @@ HELD = "but from 2024-01-01T00:00:00Z to 2024-01-01T00:09:00Z"
 @pytest.fixture
 def filled(archive: Archive) -> Archive:
     """A table with ten minutes of BTCUSDT, and of ETHBTC as `--symbol ETH --quote BTC` records it."""
-    archive.fill([record(minute, symbol).to_item(60) for minute in range(10) for symbol in ("BTCUSDT", "ETHBTC")])
+    archive.fill(
+        [item_from_record(record(minute, symbol), 60) for minute in range(10) for symbol in ("BTCUSDT", "ETHBTC")]
+    )
     return archive
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.archive import Archive, record
 
 from handler.slots import format_timestamp
+from handler.stores.items import item_from_record
 
 BTC = ["history", "--symbol", "BTC", "--gaps"]
 UP_TO_11 = ["--since", "2024-01-01T00:00:30Z", "--until", "2024-01-01T00:11:00Z"]
@@ -19,7 +20,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def filled(archive: Archive) -> Archive:
     """A table with the first ten minutes of a year, but for minutes 3, 4 and 7."""
-    archive.fill([record(minute).to_item(60) for minute in (0, 1, 2, 5, 6, 8, 9)])
+    archive.fill([item_from_record(record(minute), 60) for minute in (0, 1, 2, 5, 6, 8, 9)])
     return archive
 
 
@@ -71,7 +72,7 @@ def test_a_series_without_gaps_is_exit_0_in_every_format(filled: Archive, capfd:
 
 
 def test_one_series_with_gaps_among_others_is_exit_3(filled: Archive, capfd: Capture) -> None:
-    filled.fill([record(minute, "ETHUSDT").to_item(60) for minute in range(11)])
+    filled.fill([item_from_record(record(minute, "ETHUSDT"), 60) for minute in range(11)])
     assert filled.run_here("history", "--symbol", "ETH", "BTC", "--gaps", *UP_TO_11) == 3
     lines, _ = said(capfd)
     assert [line["series"] for line in lines if "slots" in line] == ["ETHUSDT#5", "BTCUSDT#5"]
@@ -100,7 +101,11 @@ def test_a_range_that_ends_before_the_first_record_misses_nothing(filled: Archiv
 
 def test_what_has_expired_is_before_the_first_record(archive: Archive, capfd: Capture) -> None:
     archive.fill(
-        [*(record(minute).to_item(60, 1) for minute in range(5)), record(5).to_item(60), record(7).to_item(60)]
+        [
+            *(item_from_record(record(minute), 60, 1) for minute in range(5)),
+            item_from_record(record(5), 60),
+            item_from_record(record(7), 60),
+        ]
     )
     assert archive.run_here(*BTC, *UP_TO_11[:2], "--until", "2024-01-01T00:08") == 3
     (gap, total), err = said(capfd)
@@ -137,7 +142,7 @@ def test_a_longer_interval_has_fewer_slots(filled: Archive, capfd: Capture) -> N
 def test_slots_that_ended_less_than_five_minutes_ago_are_not_missing_yet(archive: Archive, capfd: Capture) -> None:
     """Storing is tried again for a while, so that a cron job would find gaps that are filled soon."""
     now = time.time()
-    archive.fill([record()._replace(timestamp=format_timestamp(now - 3600)).to_item(60)])
+    archive.fill([item_from_record(record()._replace(timestamp=format_timestamp(now - 3600)), 60)])
     assert archive.run_here(*BTC, "--since", format_timestamp(now - 240), "--until", "2100-01-01") == 0
     assert said(capfd)[0][-1]["slots"] == 0
     assert archive.run_here(*BTC, "--since", format_timestamp(now - 900), "--until", "2100-01-01") == 3

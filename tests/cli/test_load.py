@@ -27,6 +27,7 @@ from support.proxy import Proxy, proxy
 from handler.cli import progress
 from handler.record import Record, no_data
 from handler.slots import format_timestamp
+from handler.stores.items import item_from_record
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_loading_twice_changes_nothing_and_says_so(archive: Archive, file: Path)
 def test_of_several_files_the_first_line_of_a_slot_wins_and_what_a_sampler_stored_stays(
     archive: Archive, tmp_path: Path
 ) -> None:
-    archive.fill([record(0, obi=0.0).to_item(60)])
+    archive.fill([item_from_record(record(0, obi=0.0), 60)])
     first, second = tmp_path / "first", tmp_path / "second.gz"
     first.write_text(lines([record(0, obi=0.5), record(1, obi=0.5), record(1, obi=0.75)]))
     second.write_bytes(gzip.compress(lines([record(1, obi=-0.5), record(2, obi=-0.5)]).encode()))
@@ -251,7 +252,7 @@ def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
     archive: Archive, faulty: Proxy, file: Path, load: Load, fault: str
 ) -> None:
     faulty.faults = {operation: deque(faults) for operation, faults in FAULTS[fault].items()}
-    archive.fill([record(7, obi=0.5).to_item(60)])
+    archive.fill([item_from_record(record(7, obi=0.5), 60)])
     done = load(file, into=through(archive, faulty))
     assert (done.returncode, counts(done)) == (0, {"loaded": 119, "already there": 1})
     assert not any(faulty.faults.values())
@@ -269,7 +270,7 @@ def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, fault
 def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     archive: Archive, faulty: Proxy, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.cli.load.CHUNK", 100)
+    monkeypatch.setattr("handler.cli.load.BATCH_SIZE", 100)
     faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["failed"] * (number > 4)))
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
@@ -318,8 +319,8 @@ def test_a_signal_ends_it_at_once_and_it_says_what_is_in(
 
 
 def test_long_work_shows_how_far_it_is_on_a_terminal_only(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(progress, "EVERY_LINES", 1)
+    monkeypatch.setattr(progress, "SHOW_AFTER_SECONDS", 0)
+    monkeypatch.setattr(progress, "UPDATE_EVERY_ITEMS", 1)
     monkeypatch.setenv("TERM", "xterm")
     screen, terminal = pty.openpty()
     with os.fdopen(terminal, "w") as stderr, file.open("rb") as opened, os.fdopen(screen, "rb", buffering=0) as shown:
@@ -335,8 +336,8 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(file: Path, monkeypatc
 def test_on_a_pipe_no_progress_is_shown(
     file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(progress, "EVERY_LINES", 1)
+    monkeypatch.setattr(progress, "SHOW_AFTER_SECONDS", 0)
+    monkeypatch.setattr(progress, "UPDATE_EVERY_ITEMS", 1)
     with file.open("rb") as opened, progress.Progress(1) as bar:
         assert len(list(bar.watch(opened, opened))) == 120
     assert capfd.readouterr() == ("", "")

@@ -11,6 +11,8 @@ from support.archive import Archive, archives, lines, record
 from support.program import ROOT
 from support.servers import moto
 
+from handler.stores.items import item_from_record
+
 RECORDS = [record(minute, mid=90_000.0 + minute) for minute in range(100)]
 
 
@@ -18,7 +20,7 @@ RECORDS = [record(minute, mid=90_000.0 + minute) for minute in range(100)]
 def archive() -> Iterator[Archive]:
     with moto() as url, archives(url) as new:
         archive = new()
-        archive.fill([one.to_item(60) for one in RECORDS])
+        archive.fill([item_from_record(one, 60) for one in RECORDS])
         yield archive
 
 

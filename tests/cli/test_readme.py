@@ -1,4 +1,4 @@
-"""The README does not lie: its commands run, its flags exist, its tables are the programs' own."""
+"""README.md and docs/: every command runs, every flag exists, every table is the one that the program computes."""
 
 import json
 import re
@@ -14,22 +14,37 @@ from support.local_system import in_another_terminal, local
 from support.program import PATIENCE_SECONDS, ROOT, run
 from support.servers import aws_client, moto
 
+from handler import __version__
 from handler.options import OPTIONS
 from handler.record import Record, no_data
 from infra import cost
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = [
-    line for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.replace("\\\n", "").splitlines()
-]
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = {
+    path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+README, RECIPES, COST = (PAGES[ROOT / name] for name in ("README.md", "docs/recipes.md", "docs/cost.md"))
+BENCHMARKS, RELIABILITY = (PAGES[ROOT / name] for name in ("docs/benchmarks.md", "docs/reliability.md"))
+TEXT = "\n".join(PAGES.values())
+SHELL = list(
+    dict.fromkeys(
+        line
+        for block in re.findall(r"```bash\n(.*?)```", TEXT, re.S)
+        for line in block.replace("\\\n", "").splitlines()
+    )
+)
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 FROM_TABLE, FROM_LINES = PYTHON
 RUNNER = [line for line in SHELL if line.startswith("python -m handler --symbol")]
-ASKING = [line for line in SHELL if line.startswith(("python -m handler history", "python -m handler load"))]
+READING = [line for line in SHELL if line.startswith(("python -m handler history", "python -m handler load"))]
 AWS = [line for line in SHELL if line.startswith("aws dynamodb")]
 LOGS = [line for line in SHELL if line.startswith("aws logs")]
-ELSEWHERE = ("make ", "sam ", "eval ")
+ELSEWHERE = ("make ", "sam ", "eval ", "pip install ", "obi ")
 """Beginnings of commands that other tests run: test_local.py, tests/deploy."""
+
+
+def unwrapped(text: str) -> str:
+    """Text with each paragraph on one line."""
+    return " ".join(text.split())
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +62,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_every_command_is_run_by_a_test() -> None:
-    rest = [line for line in SHELL if line not in RUNNER + ASKING + AWS + LOGS and not line.startswith(ELSEWHERE)]
-    assert rest == []
-    assert min(map(len, (RUNNER, ASKING, AWS, LOGS))) > 0
+    untested = [line for line in SHELL if line not in RUNNER + READING + AWS + LOGS and not line.startswith(ELSEWHERE)]
+    assert untested == []
+    assert min(map(len, (RUNNER, READING, AWS, LOGS))) > 0
 
 
-def test_no_command_needs_a_tool_that_only_linux_has() -> None:
-    """What GNU's tools take and those of macOS and the BSDs do not."""
+def test_every_command_runs_on_macos_too() -> None:
+    """No option that GNU tools have and those of macOS and the BSDs lack."""
     gnu = (
         r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b|\btimeout |\bnproc\b"
     )
@@ -61,27 +76,27 @@ def test_no_command_needs_a_tool_that_only_linux_has() -> None:
 
 
 @pytest.mark.parametrize("command", RUNNER)
-def test_the_runners_commands_measure(folder: Path, command: str) -> None:
+def test_sampling_commands_print_records(folder: Path, command: str) -> None:
     once = re.sub(r" --count \d+", "", command).replace("--symbol", "--count 1 --symbol")
     if "jq" in once and not shutil.which("jq"):
         once = once.partition("|")[0]
     assert in_another_terminal(folder, once) != ""
 
 
-@pytest.mark.parametrize("command", ASKING)
-def test_the_tables_commands_answer(folder: Path, command: str) -> None:
+@pytest.mark.parametrize("command", READING)
+def test_history_and_load_commands_succeed(folder: Path, command: str) -> None:
     named = command.replace("NAME", "$OBI_TABLE")
-    answer = in_another_terminal(folder, f"{{ {named}; }} 2>said || test $? = 3")
-    said = (folder / "said").read_text()
-    assert re.findall(r"^(?!handler: (?:loaded|table \S+ holds no record of)).+", said, re.M) == []
-    for made in ("btc.png", "btc.csv"):
-        if made in named:
-            answer += f"{(folder / made).stat().st_size} bytes"
-    assert answer or "loaded" in said or ("--until 2026-11-02" in command and "in this range" in said)
+    output = in_another_terminal(folder, f"{{ {named}; }} 2>stderr || test $? = 3")
+    logged = (folder / "stderr").read_text()
+    assert re.findall(r"^(?!handler: (?:loaded|table \S+ holds no record of)).+", logged, re.M) == []
+    for written in ("btc.png", "btc.csv"):
+        if written in named:
+            output += f"{(folder / written).stat().st_size} bytes"
+    assert output or "loaded" in logged or ("--until 2026-11-02" in command and "in this range" in logged)
 
 
 @pytest.mark.parametrize("command", AWS)
-def test_the_recipe_for_the_aws_command_line_gives_the_newest_records_first(folder: Path, command: str) -> None:
+def test_aws_cli_recipe_prints_newest_records_first(folder: Path, command: str) -> None:
     found = json.loads(in_another_terminal(folder, command))["Items"]
     assert 0 < len(found) <= 60
     assert set(found[0]) == {"timestamp", "obi", "mid"}
@@ -90,7 +105,7 @@ def test_the_recipe_for_the_aws_command_line_gives_the_newest_records_first(fold
 
 
 @pytest.mark.parametrize("command", LOGS)
-def test_the_recipe_for_an_outage_of_the_table_gives_what_load_takes(folder: Path, command: str) -> None:
+def test_outage_recipe_writes_a_log_that_load_reads(folder: Path, command: str) -> None:
     group = re.findall(r"--log-group-name (\S+)", command)[0]
     start = int(re.findall(r"--start-time (\d+)", command)[0])
     written = command.replace("log.json", "logged.json")
@@ -101,12 +116,12 @@ def test_the_recipe_for_an_outage_of_the_table_gives_what_load_takes(folder: Pat
         events = [{"timestamp": max(start, int(time.time() * 1000)), "message": line} for line in lines]
         logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
         in_another_terminal(folder, f"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={url} {written}")
-    in_another_terminal(folder, 'python -m handler load logged.json --table "$OBI_TABLE" 2>said')
-    assert f"loaded 0, already there {len(lines)}," in (folder / "said").read_text()
+    in_another_terminal(folder, 'python -m handler load logged.json --table "$OBI_TABLE" 2>stderr')
+    assert f"loaded 0, already there {len(lines)}," in (folder / "stderr").read_text()
 
 
 @pytest.mark.parametrize("pair", ["BTCUSDT", "NOSUCHUSDT"], ids=["records", "no records"])
-def test_the_recipe_from_the_table_into_pandas_runs_with_records_and_without(folder: Path, pair: str) -> None:
+def test_pandas_recipe_from_table_with_and_without_records(folder: Path, pair: str) -> None:
     recipe = FROM_TABLE.replace('"NAME"', '"order-book-imbalance"').replace("BTCUSDT", pair)
     (folder / "recipe.py").write_text(recipe)
     shown = in_another_terminal(folder, "python -W error recipe.py")
@@ -117,7 +132,7 @@ def test_the_recipe_from_the_table_into_pandas_runs_with_records_and_without(fol
 @pytest.mark.parametrize(
     ("imbalances", "mean"), [([0.25, None, 0.75], "0.5"), ([None], None), ([], None)], ids=["some", "no data", "none"]
 )
-def test_the_recipe_from_lines_into_pandas_leaves_out_those_without_data(
+def test_pandas_recipe_from_lines_leaves_out_no_data(
     folder: Path, imbalances: list[float | None], mean: str | None
 ) -> None:
     empty = no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5)
@@ -129,23 +144,23 @@ def test_the_recipe_from_lines_into_pandas_leaves_out_those_without_data(
     assert re.findall(r"10:00:00\+00:00 +(\S+)", shown) == ([mean] if mean else [])
 
 
-def test_every_package_that_a_recipe_needs_is_said_to_be_installed() -> None:
+def test_every_package_that_a_recipe_imports_is_named_for_pip() -> None:
     needed = {name for recipe in PYTHON for name in re.findall(r"^import (\w+)", recipe, re.M)} - {"time", "json"}
-    assert needed | {"rich", "matplotlib"} <= set(re.findall(r"pip\sinstall\s(\w+)", README))
+    assert needed | {"rich", "matplotlib"} <= set(re.findall(r"pip\sinstall\s(\w+)", TEXT))
 
 
-def test_the_logs_insights_recipe_names_keys_of_a_record() -> None:
-    [query] = re.findall(r"```\n(filter ispresent.*?)```", README, re.S)
+def test_logs_insights_recipe_uses_keys_of_a_record() -> None:
+    [query] = re.findall(r"```\n(filter ispresent.*?)```", RECIPES, re.S)
     words = set(re.findall(r"[a-z_]+", re.sub(r'"[^"]*"', "", query)))
     assert words - {"filter", "ispresent", "and", "stats", "by", "avg", "min", "max", "bin", "h"} <= set(Record._fields)
 
 
-def test_the_records_shown_are_records() -> None:
+def test_record_shown_is_a_record() -> None:
     [line] = re.findall(r'^(\{"timestamp".*\})$', README, re.M)
     assert Record.from_line(line).to_line(detail=False) == line
 
 
-def test_the_table_of_flags_is_the_help_of_the_command() -> None:
+def test_table_of_flags_matches_help() -> None:
     cells = [[cell.strip("` ") for cell in row.split("|")[1:4]] for row in re.findall(r"^\| `--.*", README, re.M)]
     rows = {flag.split()[0]: (variable, default) for flag, variable, default in cells}
     assert set(rows) == set(re.findall(r"^  (--[a-z_-]+)", run("--help").stdout, re.M)) - {"--version"}
@@ -158,35 +173,71 @@ def test_the_table_of_flags_is_the_help_of_the_command() -> None:
 
 
 @pytest.mark.parametrize("command", ["", "history", "load"])
-def test_every_flag_is_explained_in_help(command: str) -> None:
+def test_every_flag_of_help_is_an_option(command: str) -> None:
     helped = run(*command.split(), "--help").stdout
     for flag in re.findall(r"^  (--[a-z_-]+)", helped, re.M):
         assert flag == "--version" or flag in OPTIONS
 
 
-def test_the_cost_table_is_the_one_that_is_computed() -> None:
-    [shown] = re.findall(r"<!-- cost[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+def test_cost_table_is_computed() -> None:
+    [shown] = re.findall(r"<!-- cost[^\n]*-->\n(.*?)\n<!-- end", COST, re.S)
     assert shown.splitlines() == list(cost.table())
 
 
-def test_the_first_months_bill_is_the_one_that_is_computed() -> None:
-    [shown] = re.findall(r"<!-- first month[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
+def test_first_month_table_is_computed() -> None:
+    [shown] = re.findall(r"<!-- first month[^\n]*-->\n(.*?)\n<!-- end", COST, re.S)
     assert shown.splitlines() == list(cost.first_month())
+
+
+def test_costs_in_sentences_are_computed() -> None:
     without, with_it = (sum(line.dollars for line in cost.bill(1, 60, dashboard=choice)) for choice in (False, True))
-    assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in README
+    assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in unwrapped(COST)
+    many = sum(line.dollars for line in cost.bill(400, 60))
+    sentence = (
+        f"without any, ${with_it:.2f} after a year, of which `Dashboard=false` saves ${with_it - without:.2f}."
+        f" 400 pairs: ${many:.2f}."
+    )
+    assert sentence in unwrapped(README)
 
 
-def test_the_speed_table_is_the_one_that_was_measured() -> None:
+def test_speed_table_is_an_excerpt_of_the_benchmark() -> None:
+    """No row is changed, and every target that was missed is shown."""
     [shown] = re.findall(r"<!-- targets[^\n]*-->\n(.*?)\n<!-- end", README, re.S)
-    assert f"\n\n{shown}\n\n" in (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+    [measured] = re.findall(r"\n## Targets\n\n(.*?)\n\n", BENCHMARKS, re.S)
+    rows = measured.splitlines()
+    assert [row for row in shown.splitlines() if row not in rows] == []
+    assert [row for row in rows if "**no**" in row and row not in shown] == []
 
 
-def test_files_that_are_pointed_to_exist() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_summary_of_load_is_the_one_that_it_prints(folder: Path) -> None:
+    in_another_terminal(folder, 'python -m handler load log.json --table "$OBI_TABLE" 2>stderr')
+    [printed] = re.findall(r"loaded .*", (folder / "stderr").read_text())
+    [shown] = re.findall(r"`(loaded .*?)`", unwrapped(RECIPES))
+    assert re.sub(r"\d+", "N", shown) == re.sub(r"\d+", "N", printed)
 
 
-def test_make_lists_every_target_that_the_readme_names() -> None:
+def test_reliability_table_adds_up() -> None:
+    rows = re.findall(r"^\| \**(.*?)\** \| \**([\d,]+)\** \|$", RELIABILITY, re.M)
+    counts = {name: int(count.replace(",", "")) for name, count in rows}
+    due = counts.pop("slots due, of all series")
+    outcomes = ("stored once", "printed but not stored", "given up", "lost without a reason")
+    assert sum(count for name, count in counts.items() if name.startswith(outcomes)) == due
+    assert counts["lost without a reason"] == 0
+
+
+def test_changelog_dates_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(__version__)} - 20\d\d-\d\d-\d\d$", changelog, re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_linked_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", PAGES[page]):
+        assert (page.parent / target).exists(), target
+
+
+def test_make_lists_every_target_that_is_named() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    for target in set(re.findall(r"\bmake ([a-z-]+)", README)):
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:`|^ *)make ([a-z-]+)", TEXT + contributing, re.M)):
         assert f"  {target} " in listed, target

@@ -9,10 +9,10 @@ from support.program import run
 from support.servers import AWS
 
 from handler.errors import BookUnavailable, UsageError
+from handler.invocation import RecordWriter
 from handler.record import Record
 from handler.sampler import Sampler
 from handler.settings import check_base_url
-from handler.sinks import RecordWriter
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.table import Table
 

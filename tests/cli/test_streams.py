@@ -12,6 +12,7 @@ from support.fakes import StartExchange
 from support.program import finished, run, start
 
 from handler.record import Record
+from handler.stores.items import item_from_record
 from infra.fake_exchange import Exchange
 
 FULL_SECONDS = 2.0
@@ -65,7 +66,7 @@ def test_records_wait_for_a_slow_reader_and_stay_whole(exchange: Exchange, full_
 
 def test_history_waits_for_a_slow_reader(archive: Archive, full_pipe: FullPipe) -> None:
     records = [record(minute) for minute in range(200)]
-    archive.fill([one.to_item(60) for one in records])
+    archive.fill([item_from_record(one, 60) for one in records])
     with archive.start(
         "history", "--symbol", "BTC", "--since", "2024-01-01", "--until", "2024-01-02", stdout=full_pipe.writing
     ) as process:

@@ -1,4 +1,4 @@
-"""What the tests of the deployment share: one build, and a stand-in exchange."""
+"""What the tests of the deployment share: the builds, and a fake exchange."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.fakes import BOOK
 
-from deploy.tools import ROOT, build, template, transformed
+from deploy.tools import ROOT, build, build_for_this_machine, template, transformed
 from infra.fake_exchange import Exchange
 
 HERE = Path(__file__).parent
@@ -15,21 +15,29 @@ HERE = Path(__file__).parent
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """These take minutes and tools of their own, so that they are run by name only."""
-    asked = [(config.invocation_params.dir / word.partition("::")[0]).resolve() for word in config.args]
-    return None if any(path == HERE or HERE in path.parents for path in asked) else True
+    requested = [(config.invocation_params.dir / word.partition("::")[0]).resolve() for word in config.args]
+    return None if any(path == HERE or HERE in path.parents for path in requested) else True
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda unpacks."""
+    directory = tmp_path_factory.mktemp("build")
+    build(directory)
+    return directory / "SamplerFunction"
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that `sam build` left."""
-    directory = tmp_path_factory.mktemp("build")
-    build(directory)
+    """The directory that `sam build` left when it built for this machine."""
+    directory = tmp_path_factory.mktemp("build-here")
+    build_for_this_machine(directory)
     return directory
 
 
 @pytest.fixture(scope="session")
-def artifact(built: Path) -> Path:
-    """What Lambda unpacks."""
+def runnable(built: Path) -> Path:
+    """The artifact as it would be on a Lambda of this machine's architecture."""
     return built / "SamplerFunction"
 
 

@@ -16,13 +16,13 @@ from support.servers import AWS, aws_client, free_port, running
 from deploy.emulator import emulate
 from deploy.scheduler import rendering
 from deploy.tools import MINISTACK, ROOT, SAM, run
-from handler.record import Record
 from handler.slots import parse_timestamp
+from handler.stores.items import record_from_item
 from infra.fake_exchange import Exchange
 
 STACK = "proof"
-LONGEST_WAIT_SECONDS = 150.0
-"""The emulator looks every 10 s whether a schedule is due, and the running minute may be taken."""
+MAX_WAIT_SECONDS = 150.0
+"""The emulator checks every 10 s whether a schedule is due, and the current minute may be stored already."""
 Clients = Callable[[str], Any]
 
 
@@ -92,7 +92,7 @@ def test_an_invocation_stores_a_record_of_each_depth_under_the_role_of_the_funct
 ) -> None:
     answer = clients("lambda").invoke(FunctionName=outputs["FunctionName"], Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"stored": 2, "duplicates": 0, "skipped": 0}
-    lines = [Record.from_item(item).to_line(detail=True) for item in items(clients, outputs)]
+    lines = [record_from_item(item).to_line(detail=True) for item in items(clients, outputs)]
     events = clients("logs").filter_log_events(logGroupName=f"/aws/lambda/{STACK}")["events"]
     assert set(lines) <= {event["message"].rstrip() for event in events}
 
@@ -106,14 +106,14 @@ def test_the_role_of_the_function_may_put_into_this_table_and_do_nothing_else(
     table, key = outputs["TableName"], {"series": {"S": "TEST#5"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
     with aws_client("dynamodb", aws, **keys, aws_session_token=lent["SessionToken"]) as dynamodb:
         dynamodb.put_item(TableName=table, Item=key)
-        for call, asked in (
+        for call, parameters in (
             (dynamodb.get_item, {"TableName": table, "Key": key}),
             (dynamodb.scan, {"TableName": table}),
             (dynamodb.delete_item, {"TableName": table, "Key": key}),
             (dynamodb.put_item, {"TableName": "another", "Item": key}),
         ):
             with pytest.raises(ClientError, match="AccessDenied"):
-                call(**asked)
+                call(**parameters)
     clients("dynamodb").delete_item(TableName=table, Key=key)
 
 
@@ -153,13 +153,13 @@ def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Ca
 
 
 def test_the_schedule_fills_the_table_by_itself(
-    outputs: dict[str, str], clients: Clients, artifact: Path, live_exchange: Exchange, aws: str, tmp_path: Path
+    outputs: dict[str, str], clients: Clients, runnable: Path, live_exchange: Exchange, aws: str, tmp_path: Path
 ) -> None:
     """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
     before = _slots(clients, outputs)
-    with _adapted(clients("lambda"), outputs, artifact, aws, tmp_path):
+    with _adapted(clients("lambda"), outputs, runnable, aws, tmp_path):
         assert_only_loopback(aws, live_exchange.url)
-        give_up = time.monotonic() + LONGEST_WAIT_SECONDS
+        give_up = time.monotonic() + MAX_WAIT_SECONDS
         while _slots(clients, outputs) == before:
             assert time.monotonic() < give_up, "the schedule did not fire"
             time.sleep(0.5)

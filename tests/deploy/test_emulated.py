@@ -17,6 +17,7 @@ from deploy.emulator import Emulator, emulate
 from deploy.tools import RUNTIME
 from handler.record import Record
 from handler.slots import format_timestamp
+from handler.stores.items import record_from_item
 from infra.fake_exchange import Exchange
 
 StartFunction = Callable[..., Emulator]
@@ -40,7 +41,7 @@ def table(dynamodb: Any) -> str:
 
 
 @pytest.fixture
-def start_function(artifact: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
+def start_function(runnable: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
     """Start the artifact, sampling BTCUSDT of an exchange that fails by this script."""
     with ExitStack() as servers:
 
@@ -49,7 +50,7 @@ def start_function(artifact: Path, table: str, url: str, tmp_path: Path) -> Iter
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
             base["AWS_ENDPOINT_URL_DYNAMODB"] = url
             return servers.enter_context(
-                emulate(artifact, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
+                emulate(runnable, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
             )
 
         yield start
@@ -79,7 +80,7 @@ def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
     function, event = start_function(), this_minute()
     assert function.invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
     (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert function.record_lines == [Record.from_item(item).to_line(detail=True)]
+    assert function.record_lines == [record_from_item(item).to_line(detail=True)]
     assert function.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
     assert dynamodb.scan(TableName=table)["Items"] == [item]
 
@@ -133,13 +134,13 @@ def test_a_table_that_hangs_ends_in_an_error_of_ours_before_the_timeout_kills_th
     assert len(function.record_lines) == 1
 
 
-def test_a_time_that_is_none_is_refused(start_function: StartFunction) -> None:
+def test_invalid_time_is_rejected(start_function: StartFunction) -> None:
     answer = start_function().invoke({"scheduled_time": "<aws.scheduler.scheduled-time>"})
     assert answer["errorType"] == "UsageError"
     assert "send scheduled_time as YYYY-MM-DDThh:mm:ssZ" in answer["errorMessage"]
 
 
-def test_wrong_settings_are_told_when_it_starts(start_function: StartFunction) -> None:
+def test_invalid_settings_are_reported_at_start(start_function: StartFunction) -> None:
     answer = start_function(OBI_LEVELS="0").invoke(this_minute())
     assert answer["errorType"] == "UsageError"
     assert "OBI_LEVELS 0 is not a whole number from 1 to 5000" in answer["errorMessage"]

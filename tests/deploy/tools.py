@@ -18,6 +18,8 @@ MINISTACK = ROOT / ".venv-lambda/bin/ministack"
 RUNTIME = ROOT / ".venv-lambda/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
 PATIENCE_SECONDS = 180.0
+PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+"""Settings that pip may need to reach its index."""
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -37,10 +39,16 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def build(directory: Path) -> None:
-    """Build the artifact as `sam build` does for a user, whose pip may need settings to reach its index."""
-    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    run(SAM, "build", "--build-dir", directory, **pip)
+def build(directory: Path, **variables: str) -> None:
+    """Build the artifact as `sam build` does for a user."""
+    run(SAM, "build", "--build-dir", directory, **PIP_VARIABLES, **variables)
+
+
+def build_for_this_machine(directory: Path) -> None:
+    """Build it for the processor and the Python that run it here, where Lambda's arm64 may be another."""
+    version = run(RUNTIME, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+    machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    build(directory, ARCHITECTURE=machine, RUNTIME_VERSION=version)
 
 
 @cache

@@ -14,6 +14,7 @@ from support.servers import aws_client, create_table, moto
 
 from handler.record import Record
 from handler.slots import format_timestamp
+from handler.stores.items import record_from_item
 
 EVENTS = ROOT / "infra/events"
 StartContainer = Callable[..., Container]
@@ -59,7 +60,7 @@ def this_minute() -> dict[str, str]:
 
 
 def stored(dynamodb: Any, table: str) -> list[Record]:
-    return [Record.from_item(item) for item in dynamodb.scan(TableName=table)["Items"]]
+    return [record_from_item(item) for item in dynamodb.scan(TableName=table)["Items"]]
 
 
 def warnings(container: Container) -> list[str]:
@@ -71,7 +72,7 @@ def test_a_minute_is_sampled_and_stored(start_container: StartContainer, dynamod
     assert start_container().invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
     (item,) = dynamodb.scan(TableName=table)["Items"]
     assert item["slot"] == {"S": event["scheduled_time"]}
-    assert Record.from_item(item).obi == 0.491184
+    assert record_from_item(item).obi == 0.491184
 
 
 def test_a_second_delivery_is_a_success_and_counted(start_container: StartContainer, dynamodb: Any, table: str) -> None:

@@ -23,6 +23,7 @@ from handler.slots import format_timestamp
 from handler.stores import dynamodb
 from handler.stores.credentials import RENEW_SECONDS, RenewingClient
 from handler.stores.dynamodb import dynamodb_client
+from handler.stores.items import item_from_record
 from handler.stores.table import Table
 from infra.fake_exchange import Exchange
 
@@ -150,7 +151,7 @@ class Clients:
         self._errors = list(errors)
         self.attempts = 0
 
-    def __call__(self) -> FakeClient:
+    def __call__(self) -> Any:
         self.attempts += 1
         error = self._errors.pop(0) if self._errors else None
         if isinstance(error, TableError):
@@ -173,9 +174,10 @@ class Clients:
 )
 def test_a_new_client_takes_over_within_the_records_deadline(clock: FakeClock, error: Exception) -> None:
     clients = Clients(error, TableError("the credentials file is half written"))
-    table = Table("obi", client=RenewingClient(clients, clock=clock), clock=clock)
+    client: Any = RenewingClient(clients, clock=clock)
+    table = Table("obi", client=client, clock=clock)
     assert table.put([RECORD], clock.monotonic() + 30.0) == PutResult(1, 0, [])
-    assert clients.taken == [RECORD.to_item(60)]
+    assert clients.taken == [item_from_record(RECORD, 60)]
     assert clients.attempts == 3
     assert [client.is_open for client in clients.made] == [False, True][-len(clients.made) :]
 
@@ -184,7 +186,8 @@ def test_credentials_that_never_come_cost_the_record_and_few_clients(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     clients = Clients(*[NoCredentialsError() for _ in range(100)])
-    table = Table("obi", client=RenewingClient(clients, clock=clock), clock=clock)
+    client: Any = RenewingClient(clients, clock=clock)
+    table = Table("obi", client=client, clock=clock)
     for _ in range(3):
         stored = table.put([RECORD], clock.monotonic() + 30.0)
         assert [failed.record for failed in stored.failed] == [RECORD]

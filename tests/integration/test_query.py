@@ -13,9 +13,12 @@ from support.servers import dynalite, moto
 from handler.errors import TableError
 from handler.record import KEYS, Record
 from handler.stores.bulk import BulkLoader
+from handler.stores.items import item_from_record
+from handler.stores.store import Series
 from handler.stores.table import Table
 
 DAY = PAST + 86_400
+BTC = Series("BTCUSDT", 5)
 
 
 @pytest.fixture(scope="module", params=["moto", "dynalite"])
@@ -46,7 +49,7 @@ def table(archive: Archive) -> Table:
 
 
 def bulk(archive: Archive, **options: Any) -> BulkLoader:
-    return BulkLoader(archive.name, archive.client, **options)
+    return BulkLoader(Table(archive.name, client=archive.client, **options))
 
 
 def read(table: Table, **options: Any) -> list[Record]:
@@ -55,7 +58,7 @@ def read(table: Table, **options: Any) -> list[Record]:
 
 def test_records_come_in_time_order_whatever_the_order_they_were_put_in(archive: Archive, table: Table) -> None:
     records = [record(minute) for minute in (600, 2, 61, 0, 1439, 1440, -1)]
-    archive.fill([one.to_item(60) for one in records])
+    archive.fill([item_from_record(one, 60) for one in records])
     assert read(table) == [record(minute) for minute in (0, 2, 61, 600, 1439)]
 
 
@@ -63,7 +66,7 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
     records = [record(minute, host="h" * 1900) for minute in range(700)]
-    archive.fill([one.to_item(60) for one in records])
+    archive.fill([item_from_record(one, 60) for one in records])
     asked.clear()
     found = table.query("BTCUSDT", since=PAST, until=DAY)
     assert asked == []
@@ -74,11 +77,11 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(
 
 
 def test_only_what_is_shown_is_asked_for(archive: Archive, table: Table, asked: list[dict[str, Any]]) -> None:
-    archive.fill([record(host="x").to_item(60)])
+    archive.fill([item_from_record(record(host="x"), 60)])
     asked.clear()
     assert read(table, detail=False) == [record()]
     assert read(table, detail=True) == [record(host="x")]
-    assert list(table.slots("BTCUSDT", since=PAST, until=DAY)) == [PAST]
+    assert list(table.slots(BTC, PAST, DAY)) == [PAST]
     names = [set(one["ExpressionAttributeNames"].values()) for one in asked]
     assert names == [{"slot", *KEYS}, {"slot", *Record._fields}, {"slot"}]
 
@@ -88,21 +91,21 @@ def test_only_what_is_shown_is_asked_for(archive: Archive, table: Table, asked: 
     [(0, 60, [0]), (1, 61, [1]), (0.5, 120.5, [1, 2]), (60, 60.5, [1]), (60, 60, []), (61, 119, []), (90, 30, [])],
 )
 def test_a_range_is_half_open(archive: Archive, table: Table, since: float, until: float, expected: list[int]) -> None:
-    archive.fill([record(minute).to_item(60) for minute in range(4)])
+    archive.fill([item_from_record(record(minute), 60) for minute in range(4)])
     found = table.query("BTCUSDT", since=PAST + since, until=PAST + until)
     assert list(found) == [record(minute) for minute in expected]
 
 
 def test_what_expires_is_left_out_from_that_second_on(archive: Archive, clock: FakeClock) -> None:
-    archive.fill([record(minute).to_item(60, days) for minute, days in ((0, 0), (1, 1), (2, 1), (3, 2))])
+    archive.fill([item_from_record(record(minute), 60, days) for minute, days in ((0, 0), (1, 1), (2, 1), (3, 2))])
     clock.set_wall(DAY + 60 - clock.time())
     table = Table(archive.name, client=archive.client, clock=clock)
     assert read(table) == [record(minute) for minute in (0, 2, 3)]
-    assert list(table.slots("BTCUSDT", since=PAST, until=DAY)) == [PAST, PAST + 120, PAST + 180]
+    assert list(table.slots(BTC, PAST, DAY)) == [PAST, PAST + 120, PAST + 180]
 
 
 def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
-    item = record().to_item(60)
+    item = item_from_record(record(), 60)
     archive.fill([item | {"obi": {"S": "much"}}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z"):
         read(table)
@@ -111,36 +114,36 @@ def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, t
 def test_the_range_that_a_series_has_is_read_from_its_ends(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
-    assert table.slot_range("BTCUSDT") is None
-    archive.fill([record(minute, host="h" * 1900).to_item(60) for minute in range(3, 700)])
-    archive.fill([record(0, "ETHUSDT").to_item(60), record(900, levels=20).to_item(60)])
+    assert table.slot_range(BTC) is None
+    archive.fill([item_from_record(record(minute, host="h" * 1900), 60) for minute in range(3, 700)])
+    archive.fill([item_from_record(record(0, "ETHUSDT"), 60), item_from_record(record(900, levels=20), 60)])
     asked.clear()
-    assert table.slot_range("BTCUSDT") == (PAST + 180, PAST + 699 * 60)
+    assert table.slot_range(BTC) == (PAST + 180, PAST + 699 * 60)
     assert [one["Limit"] for one in asked] == [1, 1]
-    assert table.slot_range("BTCUSDT", 20, consistent=True) == (PAST + 54_000, PAST + 54_000)
+    assert table.slot_range(Series("BTCUSDT", 20), consistent=True) == (PAST + 54_000, PAST + 54_000)
     assert [one["ConsistentRead"] for one in asked] == [False, False, True, True]
 
 
 def test_what_has_expired_is_outside_the_range_that_a_series_has(archive: Archive, table: Table) -> None:
-    archive.fill([record(minute, host="h" * 1900).to_item(60, 1) for minute in range(700)])
-    assert table.slot_range("BTCUSDT") is None
-    archive.fill([record(minute).to_item(60) for minute in (700, 701)])
-    archive.fill([record(minute).to_item(60, 1) for minute in (702, 703)])
-    assert table.slot_range("BTCUSDT") == (PAST + 700 * 60, PAST + 701 * 60)
+    archive.fill([item_from_record(record(minute, host="h" * 1900), 60, 1) for minute in range(700)])
+    assert table.slot_range(BTC) is None
+    archive.fill([item_from_record(record(minute), 60) for minute in (700, 701)])
+    archive.fill([item_from_record(record(minute), 60, 1) for minute in (702, 703)])
+    assert table.slot_range(BTC) == (PAST + 700 * 60, PAST + 701 * 60)
 
 
 def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
-    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
+    archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
     for read_slots in (
-        lambda: list(table.slots("BTCUSDT", since=PAST, until=DAY)),
-        lambda: table.slot_range("BTCUSDT"),
+        lambda: list(table.slots(BTC, PAST, DAY)),
+        lambda: table.slot_range(BTC),
     ):
         with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024.*invalid item: slot "):
             read_slots()
 
 
 def test_null_reads_back_as_unknown_and_an_unknown_attribute_is_not_read(archive: Archive, table: Table) -> None:
-    item: dict[str, Any] = {**record().to_item(60), "mid": {"NULL": True}, "mood": {"S": "good"}}
+    item: dict[str, Any] = {**item_from_record(record(), 60), "mid": {"NULL": True}, "mood": {"S": "good"}}
     archive.fill([item])
     assert read(table) == [record()]
 
@@ -149,22 +152,22 @@ def test_null_reads_back_as_unknown_and_an_unknown_attribute_is_not_read(archive
 def test_an_attribute_of_a_wrong_type_is_an_error_that_names_the_item(
     archive: Archive, table: Table, attribute: dict[str, Any]
 ) -> None:
-    archive.fill([record().to_item(60) | {"symbol": attribute}])
+    archive.fill([item_from_record(record(), 60) | {"symbol": attribute}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:00:00Z: invalid item: symbol is "):
         read(table)
 
 
 def test_a_slot_that_is_no_time_is_an_error_that_names_the_item(archive: Archive, table: Table) -> None:
-    archive.fill([record().to_item(60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
+    archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:01:00.5Z"}}])
     with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024-01-01T00:01:00\.5Z: invalid item: slot "):
-        list(table.slots("BTCUSDT", since=PAST, until=DAY))
+        list(table.slots(BTC, PAST, DAY))
 
 
 @pytest.mark.parametrize("now", [NOON, PAST + 1800], ids=["old", "recent"])
 def test_loading_puts_once_and_counts(archive: Archive, clock: FakeClock, now: float) -> None:
     clock.set_wall(now - clock.time())
     records = [record(minute, symbol) for minute in range(25) for symbol in ("A", "B")]
-    archive.fill([record(3, "A", obi=0.5).to_item(60)])
+    archive.fill([item_from_record(record(3, "A", obi=0.5), 60)])
     loader = bulk(archive, clock=clock)
     assert loader.load([*records, *records[:10]])[:2] == (49, 11)
     assert loader.load(records)[:2] == (0, 50)
@@ -189,8 +192,8 @@ def test_what_a_sampler_is_putting_meanwhile_is_not_overwritten(archive: Archive
     clock.set_wall(PAST + 600 - clock.time())
     loader = bulk(archive, clock=clock)
     sampled = [record(minute, obi=0.5) for minute in range(5, 10)]
-    taken = loader._taken
-    loader._taken = lambda keys: (taken(keys), archive.fill([one.to_item(60) for one in sampled]))[0]  # type: ignore
+    existing = loader._existing
+    loader._existing = lambda keys: (existing(keys), archive.fill([item_from_record(one, 60) for one in sampled]))[0]  # type: ignore
     assert loader.load([record(minute) for minute in range(10)])[:2] == (5, 5)
     assert archive.records() == [*(record(minute) for minute in range(5)), *sampled]
 
@@ -201,7 +204,8 @@ def test_loading_in_any_parts_any_number_of_times_leaves_the_first_of_each_slot(
 ) -> None:
     """Against the simplest table there is: the two above have shown that the real ones behave like it."""
     items: dict[tuple[str, str], Any] = {}
-    loader = BulkLoader("obi", SimplestTable(items))
+    client: Any = SimplestTable(items)
+    loader = BulkLoader(Table("obi", client=client))
     records = [record(minute, obi=obi / 4) for minute, obi in lines]
     expected: dict[str, float] = {}
     for one in records:

@@ -99,7 +99,7 @@ def test_a_ban_counts_on_though_the_wall_clock_is_set(
 
 def test_a_ban_is_not_shortened_by_the_answer_to_another_request_that_was_under_way() -> None:
     hosts = Hosts(("http://127.0.0.1",), "")
-    host = hosts.current(0.0)
+    host = hosts.current
     hosts.cool_down(host, 600.0, "banned", is_banned=True)
     hosts.cool_down(host, 50.0, "weight used up", is_banned=False)
     assert (host.cooldown_until, host.cooldown_reason, host.is_banned) == (600.0, "banned", True)

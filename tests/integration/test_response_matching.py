@@ -14,7 +14,7 @@ import pytest
 from support.fakes import FakeClock, http, spot_client
 
 from handler.errors import BookUnavailable
-from handler.exchanges import connections
+from handler.exchanges.http import executor
 
 PAIRS = ("AUSDT", "BUSDT")
 Send = Callable[[bytes], None]
@@ -247,13 +247,13 @@ def test_a_connection_that_cannot_get_a_thread_is_tried_again(
     start: Start, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first try meets a system at its limit of threads, the second does not."""
-    submit, errors = connections.executor.submit, [RuntimeError("can't start new thread")]
+    submit, errors = executor.submit, [RuntimeError("can't start new thread")]
 
     def limited(*args: Any) -> Any:
         if errors:
             raise errors.pop()
         return submit(*args)
 
-    monkeypatch.setattr(connections.executor, "submit", limited)
+    monkeypatch.setattr(executor, "submit", limited)
     assert fetch_alternately(start(good).url, clock, 1) == [True]
     assert clock.slept == [0.1]

@@ -15,11 +15,12 @@ from support.archive import Archive, record
 from support.fakes import NOON, FakeClock
 
 from handler.concurrency import run_concurrently
-from handler.record import Item, Record
+from handler.record import Record
 from handler.sinks import BackgroundWriter, PutResult
 from handler.stores.bulk import BulkLoader
 from handler.stores.credentials import RenewingClient
 from handler.stores.dynamodb import dynamodb_client
+from handler.stores.items import Item
 from handler.stores.table import Table
 
 SOON = 30.0
@@ -77,7 +78,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
 
 
 def test_without_any_thread_the_table_takes_each_record_once_and_counts_it_as_stored(clock: FakeClock) -> None:
-    client = FakeClient()
+    client: Any = FakeClient()
     table = Table("obi", client=client, clock=clock)
     with no_threads():
         assert table.put(RECORDS, clock.monotonic() + SOON) == PutResult(20, 0, [])
@@ -88,8 +89,8 @@ def test_without_any_thread_the_table_takes_each_record_once_and_counts_it_as_st
 @pytest.mark.parametrize("now", [NOON, 1_704_067_200.0], ids=["old", "recent"])
 def test_without_any_thread_load_stores_each_record_once(clock: FakeClock, now: float) -> None:
     clock.set_wall(now - clock.time())
-    client = FakeClient()
-    bulk = BulkLoader("obi", client, clock=clock)
+    client: Any = FakeClient()
+    bulk = BulkLoader(Table("obi", client=client, clock=clock))
     with no_threads():
         assert bulk.load(RECORDS)[:2] == (20, 0)
     assert (len(client.items), client.requests) == (20, 20)
@@ -193,7 +194,8 @@ def test_without_descriptors_the_record_is_stored_once_there_are_some(
     for name, value in archive.environment.items():
         monkeypatch.setenv(name, value)
     with closing(dynamodb_client(attempts=1)) as client, ExitStack() as shortage:
-        table = Table(archive.name, client=RenewingClient(lambda: client) if renewing else client, clock=clock)
+        used: Any = RenewingClient(lambda: client) if renewing else client
+        table = Table(archive.name, client=used, clock=clock)
         shortage.enter_context(no_descriptors())
         pause = clock.sleep
 

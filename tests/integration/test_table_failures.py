@@ -45,7 +45,8 @@ def test_credentials_that_cannot_be_read_are_told() -> None:
         def put_item(self, **_: Any) -> None:
             raise FileNotFoundError(2, "No such file or directory", "token")  # of AWS_WEB_IDENTITY_TOKEN_FILE
 
-    stored = Table("obi", client=Client()).put([RECORD], time.monotonic() + 20.0)
+    client: Any = Client()
+    stored = Table("obi", client=client).put([RECORD], time.monotonic() + 20.0)
     assert [str(failed.error) for failed in stored.failed] == [
         "table obi: [Errno 2] No such file or directory: 'token'"
     ]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from handler.cli.main import main
-from handler.record import Item, Record
+from handler.record import Record
 from handler.slots import format_timestamp
+from handler.stores.items import Item, record_from_item
 from support import program
 from support.servers import AWS, aws_client, create_table
 
@@ -56,7 +57,7 @@ class Archive:
 
     def records(self) -> list[Record]:
         """The records that the table holds."""
-        return [Record.from_item(item) for item in self.items()]
+        return [record_from_item(item) for item in self.items()]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from handler.exchanges.binance import parse_depth
 from handler.invocation import slots_for_event
 from handler.record import Record
 from handler.slots import parse_timestamp
+from handler.stores.items import item_from_record
 from handler.stores.log_lines import join_multiline, records_in
 from infra.chaos.huge import PIECES
 from infra.chaos.mutate import mutated
@@ -67,7 +68,7 @@ def test_an_event_with_any_time_asks_for_slots_or_is_refused(time: object) -> No
 @given(changes=st.dictionaries(st.sampled_from(Record._fields), json_values, min_size=1, max_size=3))
 def test_a_line_with_any_values_is_a_record_that_a_table_takes_or_an_invalid_one(changes: Mapping[str, object]) -> None:
     with suppress(InvalidRecord):
-        item = Record.from_line(json.dumps(json.loads(LINE) | changes)).to_item(60)
+        item = item_from_record(Record.from_line(json.dumps(json.loads(LINE) | changes)), 60)
         assert len(item["series"]["S"].encode()) <= 2048  # what DynamoDB takes as a key
         assert all(len(value.get("N", "").strip("-0.").replace(".", "")) <= 38 for value in item.values())
 

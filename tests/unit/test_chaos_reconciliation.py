@@ -9,6 +9,7 @@ import pytest
 from handler.book import measure
 from handler.exchanges.binance import parse_depth
 from handler.record import Record
+from handler.stores.items import item_from_record
 from infra.chaos.books import Books, Evidence, Outcome, answers, close
 from infra.chaos.function_ledger import FunctionLedger
 from infra.chaos.reasons import DOWN, HELD_UP
@@ -31,7 +32,7 @@ def line(second: int = 0, **changes: Any) -> str:
 
 def balance(*outcomes: Outcome, before: list[Any] | None = None, after: list[Any] | None = None, **more: Any) -> Books:
     answered = answers([SimpleNamespace(symbol="AUSDT", body=BODY)])
-    items = [record().to_item(1)]
+    items = [item_from_record(record(), 1)]
     seen = Evidence(list(outcomes), more.get("told", set()), items if before is None else before, [], answered)
     return close(seen._replace(after=(seen.before if after is None else after)))
 
@@ -52,7 +53,7 @@ def test_a_slot_that_was_given_up_closes_under_its_name() -> None:
 
 
 def test_a_line_that_was_told_as_not_stored_and_loaded_closes() -> None:
-    books = balance(Outcome(KEY, line()), before=[], after=[record().to_item(1)], told={line()})
+    books = balance(Outcome(KEY, line()), before=[], after=[item_from_record(record(), 1)], told={line()})
     assert (books.stored, books.loaded, books.problems) == (0, 1, [])
 
 
@@ -61,14 +62,14 @@ def test_a_line_that_was_told_as_not_stored_and_loaded_closes() -> None:
     [
         ([Outcome(KEY)], [], [], "without a reason"),
         ([Outcome(KEY, line())], [], [], "did not bring it back"),
-        ([Outcome(KEY, line())], [], [record().to_item(1)], "nothing says so"),
+        ([Outcome(KEY, line())], [], [item_from_record(record(), 1)], "nothing says so"),
         ([Outcome(KEY, line())], None, [], "has left the table"),
         ([Outcome(KEY, line(latency_ms=3.0))], None, None, "other values"),
         ([Outcome(KEY, reason="away")], None, None, "never printed"),
         ([], None, None, "nobody asked"),
-        ([Outcome(KEY, line(obi=0.5))], [record(obi=0.5).to_item(1)], None, "no answer of the exchange"),
-        ([Outcome(KEY, line(last_update_id=8))], [record(last_update_id=8).to_item(1)], None, "no answer"),
-        ([Outcome(KEY, line())], [record().to_item(1) | {"levels": {"N": "20"}}], None, "another key"),
+        ([Outcome(KEY, line(obi=0.5))], [item_from_record(record(obi=0.5), 1)], None, "no answer of the exchange"),
+        ([Outcome(KEY, line(last_update_id=8))], [item_from_record(record(last_update_id=8), 1)], None, "no answer"),
+        ([Outcome(KEY, line())], [item_from_record(record(), 1) | {"levels": {"N": "20"}}], None, "another key"),
     ],
 )
 def test_what_does_not_add_up_is_told(

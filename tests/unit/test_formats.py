@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.archive import record
 from support.records import detailed_records
 
-from handler.cli.formats import COLUMNS, DETAIL_COLUMNS, FORMATS, ROWS_A_TABLE
+from handler.cli.formats import COLUMNS, DETAIL_COLUMNS, FORMATS, ROWS_PER_TABLE
 from handler.errors import UsageError
 from handler.record import KEYS, Record
 
@@ -20,7 +20,9 @@ some_records = st.lists(detailed_records, max_size=4)
 
 
 def written(name: str, records: list[Record], *, detail: bool = False) -> list[str]:
-    return list(FORMATS[name](records, detail=detail))
+    lines: list[str] = []
+    FORMATS[name](records, lines.append, detail=detail)
+    return lines
 
 
 @given(some_records, st.booleans())
@@ -53,7 +55,7 @@ def test_a_table_has_units_signs_and_a_dash_for_what_is_unknown() -> None:
     (text,) = written("table", [one], detail=True)
     heading, row = text.splitlines()
     units = [*COLUMNS.values(), *DETAIL_COLUMNS.values()]
-    assert [title for title, _ in units if title not in heading] == []
+    assert [title for title, *_ in units if title not in heading] == []
     assert row.split() == [
         *("2024-01-01", "00:00:07", "BTCUSDT", "5", "-0.5000", "1,234,567.89", "3.00"),
         *("90,123.45", "0.012", "–", "–", "–", "–", "[fe80::1]:80"),
@@ -69,15 +71,21 @@ def test_records_are_taken_as_they_are_written(name: str) -> None:
             taken.append(minute)
             yield record(minute)
 
-    written = FORMATS[name](endless(), detail=False)
-    next(written)
-    next(written)
-    assert len(taken) <= 2 * ROWS_A_TABLE
+    lines: list[str] = []
+
+    def write(line: str) -> None:
+        lines.append(line)
+        if len(lines) == 2:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        FORMATS[name](endless(), write, detail=False)
+    assert len(taken) <= 2 * ROWS_PER_TABLE
 
 
 def test_a_long_table_is_aligned_in_parts_each_with_its_heading() -> None:
-    parts = written("table", [record(minute) for minute in range(ROWS_A_TABLE + 1)])
-    assert [len(part.splitlines()) for part in parts] == [ROWS_A_TABLE + 1, 2]
+    parts = written("table", [record(minute) for minute in range(ROWS_PER_TABLE + 1)])
+    assert [len(part.splitlines()) for part in parts] == [ROWS_PER_TABLE + 1, 2]
 
 
 def test_without_rich_a_table_is_refused_with_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import logging
 import pytest
 from support.fakes import BODY, FakeClock, StartRaw, http, spot_client
 
-from handler.exchanges.freshness import MAX_UNCHANGED_SECONDS, FreshnessLog
+from handler.exchanges.client import MAX_UNCHANGED_SECONDS, FreshnessLog
 
 
 @pytest.fixture

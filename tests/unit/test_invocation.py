@@ -4,10 +4,9 @@ import pytest
 from support.fakes import NOON, FakeClock, StartExchange, spot_client
 
 from handler.errors import UsageError
-from handler.invocation import Invocation, Tally, slots_for_event
+from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
 from handler.record import Record
 from handler.sampler import Sampler
-from handler.sinks import RecordWriter
 from handler.slots import format_timestamp, parse_timestamp
 
 

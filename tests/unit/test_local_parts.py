@@ -8,7 +8,7 @@ import pytest
 from support.archive import lines, record
 from support.servers import aws_client, create_table
 
-from handler.record import Item
+from handler.stores.items import Item, item_from_record
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
 from infra.local.table_server import MAX_PAGE_ITEMS, table_server
@@ -83,7 +83,7 @@ def test_of_what_the_function_prints_only_records_go_to_stdout(
 
 def test_whatever_is_put_into_the_table_is_passed_on_and_what_is_refused_is_not() -> None:
     stored: list[Item] = []
-    name, items = _name(), [record(minute).to_item(60) for minute in range(3)]
+    name, items = _name(), [item_from_record(record(minute), 60) for minute in range(3)]
     with table_server(name, stored.extend) as url, aws_client("dynamodb", url) as client:
         client.create_table(TableName=name, **table_definition(read_template()))
         client.put_item(TableName=name, Item=items[0], ConditionExpression="attribute_not_exists(series)")
@@ -98,7 +98,7 @@ def test_a_long_range_is_read_in_pages_that_are_short_enough_for_any_client() ->
     name = _name()
     with table_server(name, len) as url, aws_client("dynamodb", url) as client:
         client.create_table(TableName=name, **table_definition(read_template()))
-        items = [record(minute).to_item(60) for minute in range(MAX_PAGE_ITEMS + 1)]
+        items = [item_from_record(record(minute), 60) for minute in range(MAX_PAGE_ITEMS + 1)]
         for start in range(0, len(items), 25):
             requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
             client.batch_write_item(RequestItems={name: requests})

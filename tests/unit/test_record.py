@@ -11,6 +11,7 @@ from support.records import detail_keys, detailed_records, known, six_keys
 
 from handler.errors import InvalidRecord
 from handler.record import KEYS, Record, no_data, series
+from handler.stores.items import item_from_record, record_from_item
 
 
 def test_a_record_is_six_keys_in_order_on_one_compact_line() -> None:
@@ -37,22 +38,22 @@ def test_a_line_reads_back_as_the_record_and_prints_as_the_same_line(record: Rec
 
 @given(detailed_records, st.integers(1, 86_400), st.integers(0, 3650))
 def test_an_item_reads_back_as_the_record(record: Record, interval_seconds: int, retention_days: int) -> None:
-    assert Record.from_item(record.to_item(interval_seconds, retention_days)) == record
+    assert record_from_item(item_from_record(record, interval_seconds, retention_days)) == record
 
 
 @given(detailed_records)
 def test_the_number_stored_is_the_decimal_that_was_printed(record: Record) -> None:
-    item = record.to_item(60)
+    item = item_from_record(record, 60)
     printed = json.loads(record.to_line(detail=True), parse_float=Decimal, parse_int=Decimal)
     numbers = {key: Decimal(value["N"]) for key, value in item.items() if "N" in value}
     assert numbers == {key: value for key, value in printed.items() if isinstance(value, Decimal)}
 
 
 def test_an_item_is_keyed_by_series_and_slot_and_expires_by_its_slot() -> None:
-    item = known(timestamp="2026-11-22T10:00:59Z").to_item(60, 30)
+    item = item_from_record(known(timestamp="2026-11-22T10:00:59Z"), 60, 30)
     assert (item["series"], item["slot"]) == ({"S": "BTCUSDT#5"}, {"S": "2026-11-22T10:00:00Z"})
     assert item["expires_at"] == {"N": "1797933600"}  # 2026-12-22T10:00:00Z
-    assert "expires_at" not in known().to_item(60)
+    assert "expires_at" not in item_from_record(known(), 60)
 
 
 @pytest.mark.parametrize(
@@ -100,13 +101,13 @@ def test_a_series_is_a_pair_at_a_depth() -> None:
 
 
 def item_with(**attributes: object) -> dict[str, Any]:
-    return {**known(mid=0.5, levels_bid=5, host="x").to_item(60), **attributes}
+    return {**item_from_record(known(mid=0.5, levels_bid=5, host="x"), 60), **attributes}
 
 
 @pytest.mark.parametrize("key", sorted(detail_keys))
 def test_null_in_an_item_is_unknown(key: str) -> None:
     """As some restore and migration tools write what is unknown."""
-    assert getattr(Record.from_item(item_with(**{key: {"NULL": True}})), key) is None
+    assert getattr(record_from_item(item_with(**{key: {"NULL": True}})), key) is None
 
 
 WRONG_ATTRIBUTES = [
@@ -148,7 +149,7 @@ NO_NUMBERS = [
 def test_an_attribute_of_another_type_makes_an_item_invalid(key: str, attribute: dict[str, Any]) -> None:
     """It is never converted to what it might mean."""
     with pytest.raises(InvalidRecord, match=f"^invalid item: {key} is "):
-        Record.from_item(item_with(**{key: attribute}))
+        record_from_item(item_with(**{key: attribute}))
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -156,7 +157,7 @@ def test_null_or_nothing_for_one_of_the_six_keys_makes_an_item_invalid(key: str)
     item = item_with()
     for invalid in (item | {key: {"NULL": True}}, {name: item[name] for name in item if name != key}):
         with pytest.raises(InvalidRecord, match=f"^invalid item: {key} is "):
-            Record.from_item(invalid)
+            record_from_item(invalid)
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
@@ -164,7 +165,7 @@ def test_null_or_nothing_for_one_of_the_six_keys_makes_an_item_invalid(key: str)
 def test_a_number_that_is_not_written_as_one_makes_an_item_invalid(key: str, text: str) -> None:
     """Python's own `float` and `int` take most of these."""
     with pytest.raises(InvalidRecord, match=r"^invalid item: "):
-        Record.from_item(item_with(**{key: {"N": text}}))
+        record_from_item(item_with(**{key: {"N": text}}))
 
 
 @pytest.mark.parametrize(
@@ -190,10 +191,10 @@ def test_a_number_that_is_not_written_as_one_makes_an_item_invalid(key: str, tex
 )
 def test_a_value_that_no_record_has_makes_an_item_invalid(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord, match=r"^invalid item: "):
-        Record.from_item(item_with(**change))
+        record_from_item(item_with(**change))
 
 
 def test_numbers_are_read_however_dynamodb_writes_them() -> None:
     item = item_with(notional_bid={"N": "1.5E+3"}, mid={"N": "1E-7"}, obi={"N": "-0.10"})
-    assert Record.from_item(item)[2:4] == (-0.1, 1500.0)
-    assert Record.from_item(item).mid == 1e-7
+    assert record_from_item(item)[2:4] == (-0.1, 1500.0)
+    assert record_from_item(item).mid == 1e-7

@@ -9,9 +9,9 @@ from typing import Any
 from handler import bootstrap
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
+from handler.invocation import RecordWriter
 from handler.record import Record
 from handler.sampler import Sampler
-from handler.sinks import RecordWriter
 from infra.bench.contender import run
 
 PATIENCE_SECONDS = 60.0

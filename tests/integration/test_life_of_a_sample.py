@@ -1,0 +1,80 @@
+"""The files that README lists as the life of a sample are those that run."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+from support.fakes import StartRaw, http
+from support.servers import AWS, clean_environment
+
+from infra.fake_exchange import Exchange
+
+ROOT = Path(__file__).parents[2]
+MAX_FILES = 11
+
+
+def listed_files() -> list[str]:
+    """The files of README's numbered list after the words "The life of a sample"."""
+    _, _, text = (ROOT / "README.md").read_text().partition("The life of a sample")
+    section, _, _ = text.partition("\n## ")
+    return re.findall(r"^\d+\. \[[^\]]+\]\((handler/[\w/]+\.py)\)", section, re.MULTILINE)
+
+
+def test_the_life_of_a_sample_is_what_the_readme_says(exchange: Exchange, start_raw: StartRaw) -> None:
+    """One warm sample, stored, runs through the listed files, in their order, and no others."""
+    table = start_raw(http("200 OK", b"{}"))  # every put succeeds
+    environment = AWS | {
+        "OBI_SYMBOLS": "BTC",
+        "OBI_BASE_URL": exchange.url,
+        "OBI_TABLE": "obi",
+        "AWS_ENDPOINT_URL_DYNAMODB": table.url,
+    }
+    done = subprocess.run(
+        [sys.executable, __file__],
+        cwd=ROOT,
+        env=clean_environment(PYTHONPATH=f"{ROOT}:{ROOT}/tests", **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer, files = json.loads(done.stdout.splitlines()[-1])
+    assert answer == {"stored": 1, "duplicates": 0, "skipped": 0}
+    assert files == listed_files()
+    assert len(files) <= MAX_FILES
+
+
+def profile() -> None:
+    """Invoke the function twice; print the second answer and the files of `handler/` that ran, by their first call."""
+    from handler.app import lambda_handler
+
+    context = SimpleNamespace(
+        function_name="sampler",
+        memory_limit_in_mb=256,
+        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:sampler",
+        aws_request_id="request",
+        get_remaining_time_in_millis=lambda: 60_000,
+    )
+    files: dict[str, None] = {}
+
+    def note(frame: FrameType, event: str, _argument: Any) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(ROOT / "handler"):
+            files[str(path.relative_to(ROOT))] = None
+
+    lambda_handler({}, context)
+    threading.setprofile(note)
+    sys.setprofile(note)
+    answer = lambda_handler({}, context)
+    sys.setprofile(None)
+    print(json.dumps([answer, list(files)]))
+
+
+if __name__ == "__main__":
+    profile()
