@@ -2,12 +2,10 @@
 
 import csv
 import json
-from typing import Any, get_args
+from typing import Any
 
 from handler.errors import InvalidRecord
-from handler.record import KEYS, Record, compact_json
-
-_TEXT_KEYS = {key for key, hint in Record.__annotations__.items() if str in (get_args(hint) or (hint,))}
+from handler.record import KEYS, VALUE_TYPES, Record
 
 
 def heading_of(line: str) -> list[str] | None:
@@ -27,7 +25,7 @@ def record_of(line: str, heading: list[str]) -> Record | InvalidRecord | None:
     if not texts.keys() & set(KEYS):
         return None
     try:
-        return Record.from_line(compact_json({key: _value(key, text) for key, text in texts.items()}))
+        return Record.from_values({key: _value(key, text) for key, text in texts.items()})
     except (ValueError, RecursionError) as error:
         return InvalidRecord(f"not a number: {error}")
     except InvalidRecord as error:
@@ -42,4 +40,4 @@ def _row(line: str) -> list[str]:
 
 
 def _value(key: str, text: str) -> Any:
-    return text if key in _TEXT_KEYS else json.loads(text)
+    return text if VALUE_TYPES[key] is str else json.loads(text)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from handler.errors import InvalidRecord
-from handler.record import KEYS, Record, compact_json
+from handler.record import KEYS, Record
 from handler.stores.quoting import unquote
 
 MAX_CHARACTERS = 2**16
@@ -47,8 +47,6 @@ def record_of(values: dict[str, Any]) -> Record | InvalidRecord | None:
     if not known.keys() >= set(KEYS) and not ("symbol" in known and known.keys() & {"timestamp", "notional_bid"}):
         return None
     try:
-        return Record.from_line(compact_json(known))
-    except (ValueError, RecursionError) as error:  # NaN, which JSON does not know but Python reads
-        return InvalidRecord(f"not JSON: {error}")
+        return Record.from_values(known)
     except InvalidRecord as error:
         return error

@@ -1,5 +1,6 @@
 """Every parser of the product: how to call it with bytes from outside, what it may raise, and what it takes gladly."""
 
+import io
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,8 +16,8 @@ from handler.options import OPTIONS, Options
 from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp, parse_moment
+from handler.stores.find_records import RecordFinder
 from handler.stores.items import item_from_record, record_from_item
-from handler.stores.log_lines import records_in
 
 VARIABLES = [option.variable for option in OPTIONS.values() if option.variable]
 NOW = 1_795_262_400.0
@@ -64,7 +65,7 @@ def _line(data: bytes) -> None:
 
 
 def _log(data: bytes) -> None:
-    for found in records_in(data):
+    for _, found in RecordFinder().find(io.BytesIO(data)):
         if isinstance(found, Record):
             _same_again(found)
 

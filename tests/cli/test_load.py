@@ -45,7 +45,7 @@ def through(archive: Archive, faulty: Proxy) -> Archive:
 
 def counts(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """What it says at the end that it did; zeros are left out."""
-    names = ("loaded", "already there", "no data", "expired", "not records", "invalid")
+    names = ("loaded", "already there", "different", "repeated", "no data", "expired", "not records", "invalid")
     told = re.search(f"^handler: {', '.join(f'{name} ([0-9]+)' for name in names)}$", done.stderr, re.MULTILINE)
     assert told
     return {name: int(number) for name, number in zip(names, told.groups(), strict=True) if int(number)}

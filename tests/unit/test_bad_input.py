@@ -1,5 +1,6 @@
 """Whatever comes from outside gives a result or a clean error: never a traceback, never a wait, never a flood."""
 
+import io
 import json
 import random
 import time
@@ -16,8 +17,8 @@ from handler.exchanges.binance import parse_depth
 from handler.invocation import slots_for_event
 from handler.record import Record
 from handler.slots import parse_timestamp
+from handler.stores.find_records import RecordFinder
 from handler.stores.items import item_from_record
-from handler.stores.log_lines import join_multiline, records_in
 from infra.chaos.huge import PIECES
 from infra.chaos.mutate import mutated
 from infra.chaos.parsers import LINE, NOW, TARGETS
@@ -115,11 +116,6 @@ def test_a_megabyte_of_anything_takes_no_time(name: str, piece: bytes) -> None:
 
 
 def test_a_line_that_is_invalid_all_over_is_left_after_a_hundred_and_says_so() -> None:
-    found = list(records_in(b'{"timestamp":"' * 10_000))
+    found = [what for _, what in RecordFinder().find(io.BytesIO(b'{"timestamp":"' * 10_000))]
     assert len(found) == 100
     assert "the rest of this line is left out" in str(found[-1])
-
-
-def test_an_indented_record_that_never_ends_is_not_held_in_memory() -> None:
-    lines = [b"{\n", b'"timestamp":1,\n', *[b'"a":1,\n'] * 1000]
-    assert max(len(joined) for _, joined in join_multiline(lines)) < 500

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from handler.cli.formats import csv_lines
+from handler.cli.formats import write_csv
 from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.slots import format_timestamp
@@ -213,5 +213,7 @@ def test_other_lines_alone_are_no_records(name: str) -> None:
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_what_history_writes_as_csv_is_read(compress: Callable[[bytes], bytes]) -> None:
     for records, detail in ((RECORDS, True), ([Record(*record[:6]) for record in RECORDS], False)):
-        text = "\n".join(csv_lines(records, detail=detail))
+        lines: list[str] = []
+        write_csv(records, lines.append, detail=detail)
+        text = "\n".join(lines)
         assert found(compress(f"{text}\n{text}\n".encode())) == records * 2

@@ -1,5 +1,6 @@
 """What the sampler printed is found wherever it ended up, what is invalid is told, and everything else is let be."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +12,7 @@ from support.records import detailed_records, known, plain_records
 
 from handler.errors import InvalidRecord
 from handler.record import Record
-from handler.stores.log_lines import join_multiline, records_in
+from handler.stores.find_records import RecordFinder
 
 STREAM = "2026/11/22/[$LATEST]0a1b2c3d4e5f"
 MILLISECONDS = 1_795_341_607_123
@@ -76,7 +77,7 @@ OTHERS = {
 
 
 def found(lines: Iterable[bytes]) -> list[Record | InvalidRecord]:
-    return [one for _, line in join_multiline(lines) for one in records_in(line)]
+    return [what for _, what in RecordFinder().find(io.BytesIO(b"".join(lines)))]
 
 
 def found_in(text: str) -> list[Record | InvalidRecord]:
@@ -165,19 +166,6 @@ def test_an_indented_record_that_lost_its_last_lines_is_told_and_the_next_one_is
     invalid, record = found_in("\n".join([*whole[:-lost], *whole]))
     assert isinstance(invalid, InvalidRecord)
     assert record == known()
-
-
-def test_lines_keep_their_numbers_and_an_indented_record_has_that_of_its_first() -> None:
-    record = WRAPPINGS["sam logs"](known().to_line(detail=False))
-    numbers = [number for number, _ in join_multiline(f"one\n{record}\nlast\n".encode().splitlines())]
-    assert numbers == [1, 2, 10]
-
-
-@given(st.lists(st.binary() | st.sampled_from([b"{\n", b' "timestamp": 1\n', b"}\n", b' "a":{\n', b"\n"])))
-def test_joining_neither_loses_nor_adds_a_byte(lines: list[bytes]) -> None:
-    joined = list(join_multiline(lines))
-    assert b"".join(line for _, line in joined) == b"".join(lines)
-    assert [number for number, _ in joined] == sorted({number for number, _ in joined})
 
 
 pieces = st.sampled_from(
