@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from io import FileIO
@@ -62,18 +63,18 @@ class LoadRun:
         """Store the records of a file, but for the last ones. Raises OSError if it can't be opened, TableError."""
         place = "standard input" if name == STDIN else name
         with open_file(name) as file:
-            for where, what in progress.watch(file, self.finder.find(file, partial(self.may_read, file))):
+            for where, what in progress.watch(file, self.finder.find(file, partial(self.wait_for, file))):
                 self.add(what, f"{place}{where}")
 
-    def may_read(self, file: FileIO) -> bool:
-        """Wait until there is something to read, and store what waits too long; False after an interrupt."""
-        while not self.interrupts.requested:
+    def wait_for(self, file: FileIO) -> None:
+        """Wait until there is something to read, and store what waits too long. Raises KeyboardInterrupt."""
+        is_ready = False
+        while not is_ready:
+            if self.interrupts.requested:
+                raise KeyboardInterrupt
             is_ready = bool(select([file], [], [], POLL_SECONDS)[0])
             if time.monotonic() - self.waiting_since > MAX_WAIT_SECONDS:
                 self.store(len(self.batch))
-            if is_ready:
-                return True
-        return False
 
     def add(self, what: Record | InvalidRecord, place: str) -> None:
         """Add what was found to the batch, or count it. Raises TableError."""
@@ -164,10 +165,10 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     total_bytes = sum(map(file_size, names))  # before anything is stored: a missing file ends it at once
     with load_run.interrupts.noted():
         try:
-            with Progress(total_bytes) as progress:
+            with Progress(total_bytes) as progress, suppress(KeyboardInterrupt):
                 for name in names:
                     load_run.load_file(name, progress)
-                load_run.finish()
+            load_run.finish()
         finally:
             load_run.report()
     if load_run.interrupts.requested:

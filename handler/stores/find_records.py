@@ -34,12 +34,12 @@ class RecordFinder:
         self.sample = ""
         """The beginning of the first text that is not blank."""
 
-    def find(self, file: Any, may_read: Callable[[], bool] = lambda: True) -> Iterator[Located]:
+    def find(self, file: Any, before_read: Callable[[], object] = lambda: None) -> Iterator[Located]:
         """The records of an unbuffered binary file, as they are read, each before the next read.
 
-        `may_read` is called before each read, and ends it by False. What cannot be read is an InvalidRecord, too.
+        `before_read` is called before each read, and may raise to end it. What cannot be read is an InvalidRecord, too.
         """
-        yield from self._find(Source(file, may_read), depth=0)
+        yield from self._find(Source(file, before_read), depth=0)
 
     def _find(self, source: Source, depth: int) -> Iterator[Located]:
         name, lines = "", LineCount()

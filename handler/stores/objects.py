@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from handler.errors import InvalidRecord
-from handler.record import KEYS, Record
+from handler.record import Record
 from handler.stores.quoting import unquote
 
 MAX_CHARACTERS = 2**16
@@ -44,7 +44,8 @@ def read_object(text: str, start: int, key_end: int, layers: tuple[str, ...]) ->
 def record_of(values: dict[str, Any]) -> Record | InvalidRecord | None:
     """The record that an object is, without keys that no record has; None if it is something else."""
     known = {key: values[key] for key in Record._fields if key in values}
-    if not known.keys() >= set(KEYS) and not ("symbol" in known and known.keys() & {"timestamp", "notional_bid"}):
+    is_measured = bool(known.keys() & {"obi", "notional_bid", "notional_ask"})
+    if "symbol" not in known or not (is_measured or ("timestamp" in known and len(known) == len(values))):
         return None
     try:
         return Record.from_values(known)

@@ -39,14 +39,16 @@ _BOMS = {
 
 
 class Source(io.RawIOBase):
-    """The bytes of a binary file, up to its end or until `may_read`, which is called before each read, returns False.
+    """The bytes of a binary file as they are; `before_read` is called before each read, and may raise to end it.
 
     Counts what was read, and all that came out of it: of data `within` it, too.
     """
 
-    def __init__(self, file: Any, may_read: Callable[[], bool] = lambda: True, within: "Source | None" = None) -> None:
+    def __init__(
+        self, file: Any, before_read: Callable[[], object] = lambda: None, within: "Source | None" = None
+    ) -> None:
         self._file = file
-        self._may_read = may_read
+        self._before_read = before_read
         self._outermost: Source = within._outermost if within else self
         self.bytes_read = 0
         self.bytes_expanded = 0
@@ -59,7 +61,8 @@ class Source(io.RawIOBase):
         """Read what is there; at the start enough to tell what it is."""
         view, size = memoryview(buffer), 0
         while not size or self.bytes_read < min(_MIN_HEAD_BYTES, len(view)):
-            read = self._file.readinto(view[size:]) if self._may_read() else 0
+            self._before_read()
+            read = self._file.readinto(view[size:])
             if not read:
                 break
             size += read

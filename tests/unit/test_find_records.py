@@ -288,10 +288,9 @@ def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
     """A line is not held until the next one comes."""
     reads = 0
 
-    def count() -> bool:
+    def count() -> None:
         nonlocal reads
         reads += 1
-        return True
 
     docker = "".join(json.dumps({"log": written([known(levels=number)])}) + "\n" for number in range(1, 9))
     size = len(docker) // 8
