@@ -1,7 +1,7 @@
 """`python -m infra.cost`: what the deployed system costs a month, as the tables of docs/cost.md.
 
 Prices: us-east-1, US dollars, 2026, from the AWS pricing pages of each service, as are the free tiers. What a run takes
-is measured on one machine, its network time assumed: both stand below, to be replaced by your own.
+is measured on one machine, its network time assumed: both are constants below, to be replaced by your own.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ CPU_SHARE = 256 / 1769
 """Of one CPU, at 256 MB (Lambda Developer Guide, "Configure Lambda function memory")."""
 
 NETWORK_SECONDS = 0.2
-"""Assumed: one round to the exchange and one to the table; the pairs wait for theirs together."""
+"""Assumed: one request to the exchange and one to the table; the pairs wait concurrently."""
 CPU_SECONDS_PER_SAMPLE = 0.002
 """Fetch, record, line and put of one pair."""
 ITEM_BYTES = 450
@@ -41,7 +41,7 @@ RUN_LOG_BYTES = 1500
 
 
 class Free(NamedTuple):
-    """What an account need not pay for, a month."""
+    """What an account does not pay for, a month."""
 
     scheduled_runs: float = 0
     lambda_runs: float = 0
@@ -55,13 +55,13 @@ class Free(NamedTuple):
 
 NOTHING_FREE = Free()
 FREE_TIERS = Free(14e6, 1e6, 400_000, 25, 5, 10, 10, 3)
-"""Those that do not end after a year. On-demand writes and backups of DynamoDB have none."""
+"""Those that do not expire after a year. On-demand writes and backups of DynamoDB have none."""
 
 
 class Line(NamedTuple):
-    """One position of the bill, and the price behind it."""
+    """One line of the bill: the item, its unit price, dollars a month."""
 
-    what: str
+    item: str
     price: str
     dollars: float
 
@@ -69,11 +69,11 @@ class Line(NamedTuple):
 def bill(
     symbols: int, interval_seconds: int, *, months: int = 12, dashboard: bool = True, free: Free = NOTHING_FREE
 ) -> list[Line]:
-    """The positions of the last of so many months. All pairs at one depth; `dashboard` with the custom metrics."""
+    """The lines of the last of so many months. All pairs at one depth; `dashboard` includes the custom metrics."""
     samples_per_run = symbols * (60 // interval_seconds)
     writes = MONTH_MINUTES * samples_per_run
-    busy = CPU_SECONDS_PER_SAMPLE * symbols / CPU_SHARE + NETWORK_SECONDS
-    run_seconds = 60 - interval_seconds + busy
+    busy_seconds = CPU_SECONDS_PER_SAMPLE * symbols / CPU_SHARE + NETWORK_SECONDS
+    run_seconds = 60 - interval_seconds + busy_seconds
     logged_gb = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES) / GB
     stored_gb = writes * months * ITEM_BYTES / GB
     return [
@@ -117,16 +117,16 @@ def table(
     yield "|---|---|" + "---:|" * len(cases)
     for lines in zip(*bills, strict=True):
         cells = [_cell(case, line.dollars) for case, line in zip(cases, lines, strict=True)]
-        yield f"| {lines[0].what} | {lines[0].price} | {' | '.join(cells)} |"
+        yield f"| {lines[0].item} | {lines[0].price} | {' | '.join(cells)} |"
     totals = [_cell(case, sum(line.dollars for line in lines)) for case, lines in zip(cases, bills, strict=True)]
     yield "| **together** | | " + " | ".join(f"**{total}**" for total in totals) + " |"
 
 
 def first_month() -> Iterator[str]:
-    """What one pair costs at first, and what the dashboard and the metrics are of it, as lines of Markdown."""
+    """What one pair costs with and without the dashboard and its metrics, as lines of Markdown."""
     yield "| one pair every 60 s, $ a month | `Dashboard=true` | `Dashboard=false` |"
     yield "|---|---:|---:|"
-    for what, months, free in (
+    for case, months, free in (
         ("the first month, within AWS's free tiers", 1, FREE_TIERS),
         ("the first month, where other stacks use them up", 1, NOTHING_FREE),
         ("a month after a year, within the free tiers", 12, FREE_TIERS),
@@ -134,7 +134,7 @@ def first_month() -> Iterator[str]:
     ):
         bills = [bill(1, 60, months=months, dashboard=dashboard, free=free) for dashboard in (True, False)]
         cells = " | ".join(f"{sum(line.dollars for line in lines):.2f}" for lines in bills)
-        yield f"| {what} | {cells} |"
+        yield f"| {case} | {cells} |"
 
 
 def _cell(case: tuple[int, int], dollars: float) -> str:

@@ -1,4 +1,4 @@
-"""`python -m infra.picture`: draws docs/history.png for the README, from a day of the stand-in exchange's books.
+"""`python -m infra.picture`: draw docs/history.png for the README, from a day of the fake exchange's books.
 
 The books are synthetic. A simulated clock makes the day a matter of seconds; the samples go through the same sampler.
 """
@@ -11,37 +11,37 @@ from handler.exchanges.client import DepthClient
 from handler.record import Record
 from handler.sampler import Sampler
 from handler.slots import parse_timestamp
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 DAY_START = parse_timestamp("2026-11-22T00:00:00Z")
 MINUTES = 24 * 60
 OUTAGE = range(9 * 60, 10 * 60)
-"""Minutes without a sample, to show what a gap looks like."""
+"""Minutes without a sample, to show a gap."""
 
 
 class SimulatedClock:
-    """A wall clock that jumps from minute to minute."""
+    """A clock that only its user advances."""
 
     def __init__(self) -> None:
         self.now = float(DAY_START)
 
     def time(self) -> float:
-        """The simulated moment, epoch seconds."""
+        """The simulated time in epoch seconds."""
         return self.now
 
     def monotonic(self) -> float:
-        """The same: it never steps back."""
+        """The same: it never goes back."""
         return self.now
 
     def sleep(self, seconds: float, /) -> None:
-        """Jump."""
+        """Advance the clock."""
         self.now += seconds
 
 
-def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]:
-    """A record per minute, pair and depth, but for the outage."""
+def sample_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]:
+    """A record per minute, pair and depth, except for the outage."""
     clock = SimulatedClock()
-    with Exchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
+    with FakeExchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
         sampler = Sampler(DepthClient(binance_spot, (exchange.url,), clock=clock), symbols, levels)
         for minute in range(MINUTES):
             clock.now = DAY_START + minute * 60 + 1.0
@@ -51,5 +51,5 @@ def a_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Record]
 
 
 if __name__ == "__main__":
-    day = a_day(("BTCUSDT",), (5, 100))
+    day = sample_day(("BTCUSDT",), (5, 100))
     draw(day, "docs/history.png", interval_seconds=60, since=DAY_START, until=DAY_START + MINUTES * 60)

@@ -8,7 +8,7 @@ import yaml
 TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
 
 CREATE_TABLE = ("AttributeDefinitions", "KeySchema", "BillingMode")
-"""The properties of a table that CreateTable takes under the same names, and that a stand-in heeds."""
+"""The properties of a table that CreateTable takes under the same names, and that a fake DynamoDB uses."""
 
 
 class _Loader(yaml.SafeLoader):

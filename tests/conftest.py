@@ -14,7 +14,7 @@ from support.archive import Archive, archives
 from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw
 from support.servers import moto
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 settings.register_profile("quick", derandomize=True, database=None, deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=5000)
@@ -62,15 +62,15 @@ def start_exchange(clock: FakeClock) -> Iterator[StartExchange]:
     """Start a stand-in exchange that lists BTCUSDT with BOOK, fails by this script, and lives by the fake clock."""
     with ExitStack() as running:
 
-        def start(*script: str, **options: Any) -> Exchange:
+        def start(*script: str, **options: Any) -> FakeExchange:
             options = {"symbols": (), "books": {"BTCUSDT": BOOK}, "clock": clock.time, **options}
-            return running.enter_context(Exchange(script=script, **options))
+            return running.enter_context(FakeExchange(script=script, **options))
 
         yield start
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange) -> Exchange:
+def exchange(start_exchange: StartExchange) -> FakeExchange:
     """A stand-in exchange that works, until a test scripts it."""
     return start_exchange()
 

@@ -44,22 +44,22 @@ class BulkLoader:
     def load(self, records: Sequence[Record]) -> PutResult:
         """Store a few thousand records, each of another slot. Raises TableError; some may be stored."""
         clock = self._table.clock
-        recent: list[Record] = []
-        past: dict[Key, tuple[Record, Item]] = {}
         recent_since = format_timestamp(clock.time() - RECENT_SECONDS - self._table.interval_seconds)
+        wanted: dict[Key, tuple[Record, Item]] = {}
         for record in records:
             item = self._table.to_item(record)
-            if item["slot"]["S"] > recent_since:
-                recent.append(record)
-            else:
-                past[_key(item)] = record, item
-        existing = self._existing(list(past))
-        self._write([item for key, (_, item) in past.items() if key not in existing])
+            wanted.setdefault(_key(item), (record, item))
+        # of the last hour, too: a put that is retried takes an equal item for its own
+        existing = self._existing(list(wanted))
+        missing = [(record, item) for key, (record, item) in wanted.items() if key not in existing]
+        past = [item for _, item in missing if item["slot"]["S"] <= recent_since]
+        recent = [record for record, item in missing if item["slot"]["S"] > recent_since]
+        self._write(past)
         put = self._table.put(recent, clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
-        different = sum(not holds_sample(item, past[key][0]) for key, item in existing.items())
-        stored = len(past) - len(existing) + put.stored
+        different = sum(not holds_sample(item, wanted[key][0]) for key, item in existing.items())
+        stored = len(past) + put.stored
         return PutResult(stored, duplicates=len(records) - stored, different=different + put.different)
 
     def _existing(self, keys: Sequence[Key]) -> dict[Key, Any]:

@@ -1,57 +1,38 @@
-"""`python -m infra.bench`: measure, and write the figures to docs/benchmarks.md."""
+"""`python -m infra.bench`: measure, and write the results to the page of benchmarks."""
 
 import argparse
 import sys
-from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
-from infra.bench.environments import Environments
+from infra.bench.environments import ROOT, Environments
 from infra.bench.interpreter import AUTO, PREFERRED, SlowInterpreterError, choose
-from infra.bench.part import Bench, Section
-from infra.bench.report import page
-from infra.bench.servers import ROOT
+from infra.bench.report import PAGE, page
+from infra.bench.results import Bench, Section
 
-PARTS = {
-    "cold": ["cold"],
-    "warm": ["warm"],
-    "sweep": ["sweep", "tls"],
-    "size": ["size"],
-    "growth": ["growth"],
-    "history": ["history"],
-}
-"""What --only names → the modules that it stands for."""
+PARTS = ("cold", "warm", "sweep", "growth", "reading")
+"""Each is a module of this package with a function `run`."""
 
 
 def main() -> None:
-    """Run the parts asked for, and write the page. A target that is skipped_ticks is told, and is no error."""
+    """Run the selected parts, and write the page. A missed target is logged, and is not an error."""
     options = _options()
     try:
         choice = choose(options.python)
     except SlowInterpreterError as error:
         raise SystemExit(f"bench: {error}") from None
-    _tell(f"all contenders run on {choice}")
+    _log(f"all contenders run on {choice}")
     environments = Environments(choice.used.path)
-    bench = Bench(environments, options.quick, _tell)
-    sections = [section for part in options.only for module in PARTS[part] for section in _run(module, bench)]
+    bench = Bench(environments, options.quick, _log)
+    sections: list[Section] = [import_module(f"infra.bench.{part}").run(bench) for part in options.only]
     text = page(sections, environments, choice, _command(options))
     if options.output is None:
         print(text, end="")
     else:
         Path(options.output).write_text(text, encoding="utf-8")
-        _tell(f"written: {options.output}")
+        _log(f"written: {options.output}")
     for target in (target for section in sections for target in section.targets if not target.met):
-        _tell(f"skipped_ticks: {target.what}")
-
-
-def _run(module: str, bench: Bench) -> Sequence[Section]:
-    name = f"infra.bench.{module}"
-    if find_spec(name) is None:
-        bench.tell(f"{module}: there is no such part here, left out")
-        return []
-    section: Section = import_module(name).run(bench)
-    return [section]
+        _log(f"missed: {target.name}")
 
 
 def _options() -> argparse.Namespace:
@@ -60,18 +41,22 @@ def _options() -> argparse.Namespace:
     add("--quick", action="store_true", help="few rounds: for a first look, the figures scatter")
     add("--only", type=_parts, default=list(PARTS), metavar="PART,…", help=f"some of {','.join(PARTS)}")
     add("--python", default=AUTO, help=f"the interpreter of all contenders (default: {PREFERRED} or a faster one)")
-    add("--output", metavar="FILE", help="where to write (default: docs/benchmarks.md, stdout with --quick or --only)")
+    add(
+        "--output",
+        metavar="FILE",
+        help=f"where to write (default: {PAGE.relative_to(ROOT)}, stdout with --quick or --only)",
+    )
     options = parser.parse_args()
     if options.output is None and not options.quick and options.only == list(PARTS):
-        options.output = str(ROOT / "docs/benchmarks.md")
+        options.output = str(PAGE)
     return options
 
 
 def _parts(text: str) -> list[str]:
-    found = text.split(",")
-    if unknown := [part for part in found if part not in PARTS]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PARTS)}")
-    return found
+    parts = text.split(",")
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(PARTS)}")
+    return parts
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -80,7 +65,7 @@ def _command(options: argparse.Namespace) -> str:
     return f"python -m infra.bench{quick}{only} --python {options.python}"
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,28 +1,81 @@
-"""What all contenders share: one sample in a fresh process, or commands from the benchmark, one line each.
+"""What all contenders share: one sample in a new process, or commands from the benchmark, one line each.
 
-It loads next to nothing by itself, so that a fresh process is charged for its contender only.
+It imports next to nothing, so that a new process is measured with its contender only.
 """
 
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 Levels = Sequence[Sequence[str]]
+THREADS = 16
 
 
 class Contender(Protocol):
-    """One way to sample. It is made with the exchange's URL."""
+    """One way to sample; constructed with the exchange's URL."""
 
     def samples(self, symbol: str, levels: int, count: int) -> list[str]:
         """So many samples of one pair, one after the other, as record lines."""
 
     def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
-        """One sample of each pair, concurrently where the contender can, as record lines in the order asked for."""
+        """One sample of each pair, concurrently if the contender can, as record lines in the order of the pairs."""
+
+
+class Threaded:
+    """A contender whose client blocks: a sweep runs in 16 threads."""
+
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._pool = ThreadPoolExecutor(THREADS)
+
+    def samples(self, symbol: str, levels: int, count: int) -> list[str]:
+        """One after the other."""
+        return [self.sample(symbol, levels) for _ in range(count)]
+
+    def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
+        """In threads."""
+        return list(self._pool.map(lambda symbol: self.sample(symbol, levels), symbols))
+
+    def sample(self, symbol: str, levels: int) -> str:
+        """One sample, as a record line."""
+        raise NotImplementedError
+
+
+class Asynchronous:
+    """A contender whose client is asynchronous: a sweep gathers all samples."""
+
+    def __init__(self, loop: "AbstractEventLoop") -> None:
+        self.loop = loop
+
+    def samples(self, symbol: str, levels: int, count: int) -> list[str]:
+        """One after the other."""
+
+        async def sequential() -> list[str]:
+            return [await self.sample(symbol, levels) for _ in range(count)]
+
+        return self.loop.run_until_complete(sequential())
+
+    def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
+        """All at once."""
+        from asyncio import gather
+
+        async def concurrent() -> list[str]:
+            return list(await gather(*(self.sample(symbol, levels) for symbol in symbols)))
+
+        return self.loop.run_until_complete(concurrent())
+
+    async def sample(self, symbol: str, levels: int) -> str:
+        """One sample, as a record line."""
+        raise NotImplementedError
 
 
 def line(symbol: str, bids: Levels, asks: Levels, levels: int) -> str:
-    """A record line as a plain script writes it: floats, rounded as they are."""
+    """A record line as a plain script writes it, with rounded floats."""
     from datetime import UTC, datetime
 
     bid, ask = notional(bids), notional(asks)
@@ -38,7 +91,7 @@ def line(symbol: str, bids: Levels, asks: Levels, levels: int) -> str:
 
 
 def notional(side: Levels) -> float:
-    """Price times quantity, summed."""
+    """The sum of price times quantity."""
     total = 0.0
     for level in side:
         total += float(level[0]) * float(level[1])
@@ -46,34 +99,24 @@ def notional(side: Levels) -> float:
 
 
 def run(make: Callable[[str], Contender]) -> None:
-    """`cold URL [PACKAGES]` prints one sample, and stores it where PACKAGES holds boto3; `serve URL …` obeys stdin."""
+    """`cold URL [PACKAGES]` prints one sample, and stores it if PACKAGES has boto3; `serve URL …` reads commands."""
     mode, url, *packages = sys.argv[1:]
-    sys.path += packages  # last, so that a contender's own packages win
+    sys.path += packages  # last, so that a contender's own packages come first
     contender = make(url)
     if mode == "cold":
         _cold(contender, store=bool(packages))
     else:
-        _serve(contender)
+        from infra.bench.serve import serve
+
+        serve(contender)
 
 
 def _cold(contender: Contender, *, store: bool) -> None:
     lines = contender.samples("BTCUSDT", 100, 1)
     print(*lines, flush=True)
     if store:
-        from infra.bench.store import Store
+        from infra.bench.serve import Store
 
         Store().put(lines)
     if close := getattr(contender, "close", None):
         close()
-
-
-def _serve(contender: Contender) -> None:
-    from infra.bench.serve import serve
-
-    serve(contender)
-
-
-def obi(record_line: str) -> float:
-    """The imbalance in a record line."""
-    record: dict[str, Any] = json.loads(record_line)
-    return float(record["obi"])

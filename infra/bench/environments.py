@@ -1,41 +1,40 @@
-"""Where the contenders live: one virtual environment each, `.venv-bench-NAME`, all of the same interpreter."""
+"""The contenders' virtual environments, `.venv-bench-NAME`, all of one interpreter; and the function's artifact."""
 
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
-from infra.bench.servers import ROOT
-
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 PEERS = ("python-binance", "ccxt", "binance-sdk-spot")
 OURS = "ours"
 
 
 class Environments:
-    """Makes each environment when it is first asked for, and again when what it is made of has changed."""
+    """Creates each environment at its first use, and again when its interpreter or its requirements have changed."""
 
     def __init__(self, interpreter: str) -> None:
         self.interpreter = shutil.which(interpreter) or interpreter
         self.python = cache(self._python)
-        self.artifact = cache(self._artifact)
+        self._artifact = cache(self._build_artifact)
 
     def packages(self, name: str) -> Path:
         """The site-packages of an environment."""
         (found,) = self.python(name).parents[1].glob("lib/python*/site-packages")
         return found
 
-    def artifact_for_contenders(self, *, bytecode: bool) -> Path:
-        """The artifact with bytecode of the contenders' interpreter in place of the runtime's, or without any."""
+    def artifact(self, *, bytecode: bool) -> Path:
+        """The function's artifact, with bytecode of the contenders' interpreter or without any."""
         folder = ROOT / f".venv-bench-artifact-{'compiled' if bytecode else 'plain'}"
         shutil.rmtree(folder, ignore_errors=True)
         # msgspec is compiled for Lambda's processor: the contenders' environment has it for this machine
-        shutil.copytree(self.artifact(), folder, ignore=shutil.ignore_patterns("__pycache__", "msgspec"))
+        shutil.copytree(self._artifact(), folder, ignore=shutil.ignore_patterns("__pycache__", "msgspec"))
         if bytecode:
             _run(str(self.python(OURS)), "-m", "compileall", "-q", str(folder))
         return folder
 
-    def _artifact(self) -> Path:
+    def _build_artifact(self) -> Path:
         """The function's files as `sam build` makes them, by the same make target."""
         folder = ROOT / ".venv-bench-artifact"
         shutil.rmtree(folder, ignore_errors=True)
@@ -47,12 +46,12 @@ class Environments:
         folder = ROOT / f".venv-bench-{name}"
         python, done = folder / "bin/python", folder / "done"
         requirements = ROOT / "requirements.txt" if name == OURS else HERE / f"requirements-{name}.txt"
-        made_of = f"{self.interpreter}\n{requirements.read_text()}"
-        if not done.exists() or done.read_text() != made_of:
+        made_from = f"{self.interpreter}\n{requirements.read_text()}"
+        if not done.exists() or done.read_text() != made_from:
             _run(self.interpreter, "-m", "venv", "--clear", str(folder))
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             _run(*pip, "-r", str(requirements))
-            done.write_text(made_of)
+            done.write_text(made_from)
         return python
 
 

@@ -1,8 +1,8 @@
-"""Which Python all contenders run on: one whose build is optimised.
+"""The Python that all contenders run on: an optimised build.
 
-Of two builds of one version one may take three times as long for the same `float()`, and so for the same book. What a
-build says of itself does not help: Debian's does not mention that it was made with a profile, and pyenv's has -O3 and
-is slow. So they are timed.
+Of two builds of one version one may take three times as long for the same `float()`, and so for the same book. Its
+build options do not show it: Debian's do not mention that it was built with a profile, pyenv's has -O3 and is slow. So
+each is timed.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 AUTO = "auto"
 PREFERRED = "/usr/bin/python3"
-"""The system's: what a distribution builds is optimised, and others can have the same."""
+"""The system's: a distribution's build is optimised, and others can install the same."""
 MIN_VERSION = (3, 11)
 MAX_SLOWDOWN = 2.0
 PROBE_SECONDS = 60.0
@@ -59,19 +59,19 @@ class Choice(NamedTuple):
 
 
 class SlowInterpreterError(Exception):
-    """The interpreter that was named cannot be used, or is so slow that figures would be those of its build."""
+    """The named interpreter cannot be used, or is so slow that the figures would say more about its build."""
 
 
 def choose(name: str) -> Choice:
-    """Look an interpreter up by name or path, or the best one for AUTO. Raises SlowInterpreterError."""
+    """Find an interpreter by name or path, or the best one for AUTO. Raises SlowInterpreterError."""
     named = None if name == AUTO else probe(name)
     if name != AUTO and named is None:
-        raise SlowInterpreterError(f"{name} is no Python {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer with venv.")
+        raise SlowInterpreterError(f"{name} is not a Python {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer with venv.")
     return pick(named, [found for found in map(probe, _candidates()) if found])
 
 
 def pick(named: Interpreter | None, found: Sequence[Interpreter]) -> Choice:
-    """The interpreter that was named, else the preferred one unless it is slow, else the fastest."""
+    """The named interpreter, else the preferred one unless it is slow, else the fastest."""
     known = [*found, *([named] if named else [])]
     if not known:
         raise SlowInterpreterError(f"No Python {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer with venv was found.")
@@ -80,7 +80,7 @@ def pick(named: Interpreter | None, found: Sequence[Interpreter]) -> Choice:
     used = named or (preferred or [fastest])[0]
     if _is_slow(used, fastest):
         raise SlowInterpreterError(
-            f"{used} is no optimised build: {fastest} reads a float {used.float_ns / fastest.float_ns:.1f} times as"
+            f"{used} is not an optimised build: {fastest} reads a float {used.float_ns / fastest.float_ns:.1f} times as"
             f" fast. Use that one: make bench BENCH_PYTHON={fastest.path}"
         )
     return Choice(used, fastest)
@@ -91,7 +91,7 @@ def _is_slow(one: Interpreter, fastest: Interpreter) -> bool:
 
 
 def probe(name: str) -> Interpreter | None:
-    """Time an interpreter; None for what is none, is too old, or cannot make virtual environments."""
+    """Time an interpreter; None if it is missing, too old, or cannot make virtual environments."""
     try:
         done = subprocess.run([name, "-I", "-c", _PROBE], capture_output=True, timeout=PROBE_SECONDS, check=True)
         found = Interpreter(*json.loads(done.stdout))

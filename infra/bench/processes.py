@@ -1,72 +1,82 @@
-"""Contenders as processes: fresh ones, timed from outside, and ones that stay and are sent commands."""
+"""Contenders as processes: new ones, measured from start to end, and long-running ones that get commands."""
 
 import json
 import os
-import resource
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from infra.bench.servers import ROOT, environment
+from infra.bench.environments import HERE, ROOT
 
-ROUNDING = 2e-6
-"""Others round floats, this project the exact decimal: the sixth place may differ."""
+MAX_ROUNDING_DIFFERENCE = 2e-6
+"""Others round floats, this project the exact decimal: the sixth decimal place may differ."""
 
-CONTENDERS = Path(__file__).parent / "contenders"
+CONTENDERS = HERE / "contenders"
+
+_LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(status, time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=sys.stderr)
+"""
+"""Starts a process and measures it: a child of this process would start with this one's peak memory."""
+
+_UNSET_PREFIXES = ("OBI_", "AWS_", "POWERTOOLS_", "PYTHON", "SSL_CERT_")
+_UNSET = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What something took: CPU and wall seconds; the peak of memory in MB, where the process told it."""
+    """CPU and wall seconds, and the peak memory in MB."""
 
     cpu: float
     wall: float
-    peak_mb: float = 0.0
+    peak_mb: float
 
 
 class ContenderFailedError(Exception):
-    """A contender did not do what it was asked; the end of what it said about that."""
+    """A contender failed; the end of its output."""
 
 
-def fresh(command: Sequence[str | Path], **more: str) -> Cost:
-    """Run a process to its end, and measure it from outside. Its output goes nowhere unless it fails."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        cwd=ROOT,
-        env=environment(**more),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    with process:
-        said = cast(IO[bytes], process.stderr).read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise ContenderFailedError(f"{process.args!r}: {said[-2000:]}")
-    return _cost(usage, time.perf_counter() - start)
+def environment(**more: str) -> dict[str, str]:
+    """The environment of this process without what would configure a contender differently on another machine."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(_UNSET_PREFIXES) and name.upper() not in _UNSET
+    }
+    return kept | {"PYTHONPATH": str(ROOT), **more}
 
 
-def _cost(usage: resource.struct_rusage, wall: float) -> Cost:
-    return Cost(usage.ru_utime + usage.ru_stime, wall)
+def run_process(
+    command: Sequence[str | Path], variables: Mapping[str, str] | None = None, *, exit_code: int = 0
+) -> tuple[Cost, bytes]:
+    """Run a process to its end: its cost and its output."""
+    launched = [sys.executable, "-S", "-c", _LAUNCHER, *map(str, command)]
+    done = subprocess.run(launched, cwd=ROOT, env=environment(**(variables or {})), capture_output=True, check=True)
+    *errors, measured = done.stderr.decode(errors="replace").splitlines()
+    status, wall, cpu, peak_kb = measured.split()
+    if os.waitstatus_to_exitcode(int(status)) != exit_code:
+        raise ContenderFailedError(f"{command!r}: {errors[-20:]}")
+    return Cost(float(cpu), float(wall), int(peak_kb) / 1024), done.stdout
 
 
 class Worker:
-    """A contender that stays until the end of `with`, and is sent commands."""
+    """A contender that runs until the end of `with` and gets commands."""
 
-    def __init__(self, python: Path, name: str, url: str, *packages: str, **more: str) -> None:
-        self._name = name
+    def __init__(self, python: Path, module: str, url: str, *packages: str, **variables: str) -> None:
+        self._module = module
         self._process = subprocess.Popen(
-            [str(python), str(CONTENDERS / f"{name}.py"), "serve", url, *packages],
+            [str(python), str(CONTENDERS / f"{module}.py"), "serve", url, *packages],
             cwd=ROOT,
-            env=environment(**more),
+            env=environment(**variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if name.endswith("_async") else None,  # they tell that they were not closed
+            stderr=subprocess.DEVNULL if module.endswith("_async") else None,  # they warn that they were not closed
             text=True,
         )
 
@@ -77,27 +87,26 @@ class Worker:
         self._process.kill()
         self._process.communicate()
 
-    def obey(self, **command: Any) -> "Answer":
-        """Send a command, wait for what it took."""
+    def run_command(self, **command: Any) -> "Result":
+        """Send a command and wait for its result."""
         print(json.dumps(command), file=cast(IO[str], self._process.stdin), flush=True)
         text = cast(IO[str], self._process.stdout).readline()
         if not text:
-            raise ContenderFailedError(f"{self._name} ended at {command}")
-        answer: Mapping[str, float] = json.loads(text)
-        return Answer(Cost(answer["cpu"], answer["wall"], answer["peak_mb"]), answer["obi"] / answer["lines"])
+            raise ContenderFailedError(f"{self._module} ended at {command}")
+        result: Mapping[str, float] = json.loads(text)
+        return Result(Cost(result["cpu"], result["wall"], result["peak_mb"]), result["obi"] / result["lines"])
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command took, and the mean imbalance of its lines, which is the same for everyone."""
+class Result:
+    """The cost of a command, and the mean imbalance of its lines, which is the same for all contenders."""
 
     cost: Cost
     obi: float
 
 
-def check_equal(answers: Mapping[str, Answer]) -> None:
-    """Raise ContenderFailedError unless all measured the same books: the exchange's stand still."""
-    if max(answer.obi for answer in answers.values()) - min(answer.obi for answer in answers.values()) > ROUNDING:
-        raise ContenderFailedError(
-            f"not the same imbalance: { ({name: answer.obi for name, answer in answers.items()}) }"
-        )
+def check_equal(results: Mapping[str, Result]) -> None:
+    """Raise ContenderFailedError unless all measured the same books: those of the exchange do not change."""
+    imbalances = {name: result.obi for name, result in results.items()}
+    if max(imbalances.values()) - min(imbalances.values()) > MAX_ROUNDING_DIFFERENCE:
+        raise ContenderFailedError(f"not the same imbalance: {imbalances}")

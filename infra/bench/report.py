@@ -1,29 +1,37 @@
 """The Markdown page that a run writes."""
 
 import datetime
+import os
+import platform
+import re
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
-from infra.bench.environments import Environments
-from infra.bench.figures import table
+from infra.bench.environments import HERE, OURS, PEERS, ROOT, Environments
 from infra.bench.interpreter import Choice
-from infra.bench.machine import interpreter, machine, revision, versions
-from infra.bench.part import Section, Target
+from infra.bench.results import Section, Target, table
 
-NOTE = """\
-Everything here is **synthetic**: a stand-in exchange with made-up books, and a stand-in for DynamoDB that takes every
-write at once, both on this machine's loopback, in processes of their own. No Internet, no DNS, and, but where it says
-so, no TLS and no latency. Answers have the two dozen header fields of the real ones and are compressed for those who
-accept gzip; the raw sockets, which are the floor, do not ask for it. So these figures compare programs; they do not
-tell what an hour on AWS costs or takes.
+PAGE = ROOT / "docs/benchmarks.md"
 
-A figure is the **median (lower–upper quartile)** of the ratios taken round by round, contenders taking turns. What is
-not a ratio is for scale: it changes with the machine and with what else runs on it."""
+_NOTE = """\
+Everything here is **synthetic**: a fake exchange with made-up books, and a fake DynamoDB that accepts every write at
+once, both on this machine's loopback, in processes of their own. No Internet, no DNS, no TLS and, unless stated, no
+latency. Responses have the two dozen header fields of the real ones and are compressed for clients that accept gzip;
+the raw sockets, which are the floor, do not ask for it. So these figures compare programs; they do not say what an hour
+on AWS costs or takes.
+
+A figure is the **median (lower–upper quartile)** of the ratios of each round; contenders alternate. What is not a ratio
+is for scale: it changes with the machine and with what else runs on it."""
+
+_VERSION = "import platform; print(platform.python_version(), platform.python_compiler())"
+_PACKAGES = (*PEERS, "requests", "urllib3", "aiohttp", "boto3", "botocore", "aws-lambda-powertools")
 
 
 def page(sections: Sequence[Section], environments: Environments, choice: Choice, command: str) -> str:
     """The whole page."""
     targets = [target for section in sections for target in section.targets]
-    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", NOTE, _facts(environments, choice)]
+    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", _NOTE, _facts(environments, choice)]
     if targets:
         parts += ["## Targets", _targets(targets)]
     for section in sections:
@@ -36,17 +44,45 @@ def _facts(environments: Environments, choice: Choice) -> str:
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return "\n".join(
         [
-            f"- machine: {machine()}",
-            f"- interpreter of all contenders: {interpreter(environments)}, {choice}",
-            f"- versions: {versions()}",
-            f"- this project: {revision()}, {today}",
+            f"- machine: {_machine()}",
+            f"- interpreter of all contenders: {_interpreter(environments)}, {choice}",
+            f"- versions: {_versions()}",
+            f"- this project: {_revision()}, {today}",
         ]
     )
 
 
 def _targets(targets: Sequence[Target]) -> str:
     rows = {
-        target.what: [f"≤ {target.most:g}", f"{target.figure:.2f}", "yes" if target.met else "**no**"]
+        target.name: [f"≤ {target.maximum:g}", f"{target.figure:.2f}", "yes" if target.met else "**no**"]
         for target in targets
     }
     return table(["target", "promised", "measured", "met"], rows)
+
+
+def _machine() -> str:
+    """Processor, system, memory, and the load by now."""
+    cpuinfo = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else None
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
+    name = model[1] if model else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} CPUs, {memory:.0f} GB, {platform.system()}, load {load}"
+
+
+def _interpreter(environments: Environments) -> str:
+    command = [str(environments.python(OURS)), "-c", _VERSION]
+    version, _, compiler = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition(" ")
+    return f"CPython {version} ({compiler.strip()})"
+
+
+def _versions() -> str:
+    """The pinned versions of this project's packages and of the others."""
+    files = [ROOT / "requirements.txt", *(HERE / f"requirements-{name}.txt" for name in PEERS)]
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", "\n".join(file.read_text() for file in files), re.MULTILINE))
+    return ", ".join(f"{name} {pins[name]}" for name in _PACKAGES)
+
+
+def _revision() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"

@@ -1,54 +1,81 @@
-"""The stand-ins, each in a process of its own, on loopback and a free port."""
+"""The servers that contenders use, each in a process of its own, on loopback and a free port."""
 
-import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
-ROOT = Path(__file__).parents[2]
+import boto3
 
-_OURS = ("OBI_", "AWS_", "POWERTOOLS_", "PYTHON")
-_OF_THE_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+from infra.bench.environments import ROOT
+from infra.bench.processes import environment
+from infra.template import read_template, table_definition
 
+TABLE = "obi"
 
-def environment(**more: str) -> dict[str, str]:
-    """The environment of this process, but for what would set a contender up differently on another machine."""
-    dropped = _OF_THE_NETWORK + _OF_OPENSSL
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
-    return {name: value for name, value in kept.items() if name.upper() not in dropped} | {
-        "PYTHONPATH": str(ROOT),
-        **more,
-    }
+_DYNALITE = ROOT / "tests/deploy/node_modules/dynalite"
+_START_DYNALITE = """
+process.on("uncaughtException", error => { if (error.code !== "ECONNRESET") throw error })
+const server = require(process.argv[1])({ path: process.argv[2], createTableMs: 1 })
+server.listen(0, "127.0.0.1", () => console.error(`listening on http://127.0.0.1:${server.address().port}`))
+"""
+"""By itself dynalite ends when a client is killed while it sends a request."""
 
 
 @contextmanager
 def exchange(*flags: str) -> Iterator[str]:
-    """The stand-in exchange: its books stand still, so that making them is not measured. Yields its URL."""
-    with _server("infra.fake_exchange", "--weight-limit", "0", "--tick-ms", "0", *flags) as url:
+    """The fake exchange: its books do not change, so that making them is not measured. Yields its URL."""
+    command = [sys.executable, "-m", "infra.fake_exchange", "--weight-limit", "0", "--tick-ms", "0", *flags]
+    with _running(command) as url:
         yield url
 
 
 @contextmanager
-def table() -> Iterator[dict[str, str]]:
-    """The DynamoDB that answers at once. Yields the environment in which boto3 finds it."""
-    with _server("infra.bench.table_stand_in") as url:
-        yield {
-            "AWS_ENDPOINT_URL_DYNAMODB": url,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "bench",
-            "AWS_SECRET_ACCESS_KEY": "bench",
-        }
+def null_table() -> Iterator[dict[str, str]]:
+    """A DynamoDB that accepts and discards everything. Yields the environment in which boto3 finds it."""
+    with _running([sys.executable, "-m", "infra.bench.null_table"]) as url:
+        yield _variables(url)
 
 
 @contextmanager
-def _server(module: str, *flags: str) -> Iterator[str]:
-    command = [sys.executable, "-m", module, *flags]
+def dynalite() -> Iterator[dict[str, str]]:
+    """A DynamoDB over LevelDB on disk, with an empty table. Yields the environment in which boto3 finds it."""
+    node = shutil.which("node")
+    if not node or not _DYNALITE.exists():
+        raise SystemExit("bench: dynalite is missing: install node and npm, then make tests/deploy/node_modules")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _running([node, "-e", _START_DYNALITE, str(_DYNALITE), folder]) as url,
+    ):
+        dynamodb: Any = boto3.client(
+            "dynamodb",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="bench",
+            aws_secret_access_key="bench",  # noqa: S106 - not a secret
+        )
+        dynamodb.create_table(TableName=TABLE, **table_definition(read_template()))
+        dynamodb.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
+        yield _variables(url)
+
+
+def _variables(url: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+    }
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator[str]:
+    """Run a server until the end of `with`. Yields its URL, which it prints to stderr."""
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
             yield _url(process)

@@ -1,4 +1,5 @@
-"""One long bad day, and its books: the runner and the function against stand-ins that misbehave by a seeded script.
+"""Chaos tests: the runner and the function against fake services that fail by a seeded script, reconciled afterwards.
 
-`python -m infra.chaos` runs it and prints the figures; `python -m infra.chaos.soak` runs a quiet day in seconds.
+`python -m infra.chaos` runs them and prints the reliability table; `python -m infra.chaos.soak` runs a quiet day in
+seconds.
 """

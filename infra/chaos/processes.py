@@ -1,58 +1,51 @@
-"""Processes of the bad day: started on 127.0.0.1, awaited within bounds, ended by their own process id."""
+"""The processes of the chaos tests, and the secrets that they are given."""
 
-import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import boto3
+from infra.testkit.aws import AWS
+from infra.testkit.metadata_service import CREDENTIALS
+from infra.testkit.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-AWS = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
+KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIACHAOSKEYIDCHAOS0",
     "AWS_SECRET_ACCESS_KEY": "chaos/secret/chaos/secret/chaos/secret00",
-    "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""An AWS account that exists on this machine only; its names are looked for in all that was written."""
+OLD_KEY, NEW_KEY = "AKIACHAOSOLDKEYIDCHA", "AKIACHAOSNEWKEYIDCHA"
 PASSWORD = "chaos-password"  # noqa: S105 - of nothing
-SECRETS = (AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"], PASSWORD)
-"""What the program is given, and may not tell."""
+SECRETS = (
+    *(*KEYS.values(), OLD_KEY, NEW_KEY, PASSWORD),
+    *(CREDENTIALS["AccessKeyId"], CREDENTIALS["SecretAccessKey"], CREDENTIALS["Token"]),
+)
+"""What the program is given and must never print or store."""
 END_SECONDS = 30.0
 
 
-def environment(**more: str) -> dict[str, str]:
-    """An environment with nothing in it of what the developer has set."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {**kept, **AWS, "PYTHONPATH": str(ROOT), **more}
-
-
 class Program:
-    """A Python module in a process of its own; what it writes goes to files, which outlive it."""
+    """A Python module in a process of its own; its output goes to files, which remain. An empty variable is unset."""
 
     def __init__(
         self,
-        name: Path,
+        path: Path,
         *command: str,
         stdout: int | IO[bytes] | None = None,
         stdin: int = subprocess.DEVNULL,
         variables: Mapping[str, str] | None = None,
         before: Callable[[], object] | None = None,
     ) -> None:
-        self.stdout, self.stderr = name.with_suffix(".out"), name.with_suffix(".err")
-        self.started = time.time()
+        self.stdout, self.stderr = path.with_suffix(".out"), path.with_suffix(".err")
+        environment = clean_environment(**{**AWS, **KEYS, "PYTHONPATH": str(ROOT), **(variables or {})})
         with self.stdout.open("ab") as out, self.stderr.open("ab") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
-                env=environment(**variables or {}),
+                env={name: value for name, value in environment.items() if value},
                 preexec_fn=before,
                 stdin=stdin,
                 stdout=out if stdout is None else stdout,
@@ -60,13 +53,13 @@ class Program:
             )
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, and wait for its end; returns its exit code."""
+        """Send it a signal and wait for its end; returns its exit code."""
         with suppress(ProcessLookupError):
             self.process.send_signal(how)
         return self.wait()
 
     def wait(self, seconds: float = END_SECONDS) -> int:
-        """Wait for its end; what does not end is killed, and that shows in the exit code."""
+        """Wait for its end; a process that does not end is killed, which shows in the exit code."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -74,56 +67,6 @@ class Program:
             return self.process.wait()
 
 
-def free_port() -> int:
-    """A port that nothing listens at just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@contextmanager
-def listening(name: Path, port: int, *command: str) -> Iterator[None]:
-    """Run a server from when it listens at its port to the end of the block."""
-    server = Program(name, *command)
-    try:
-        give_up = time.monotonic() + END_SECONDS
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            if time.monotonic() > give_up or server.process.poll() is not None:
-                raise RuntimeError(f"{command} does not listen: {server.stderr.read_text()[-500:]}")
-            time.sleep(0.05)
-        yield
-    finally:
-        server.end(signal.SIGKILL)
-
-
-@contextmanager
-def dynamodb(folder: Path) -> Iterator[int]:
-    """DynamoDB by moto; gives its port."""
-    port = free_port()
-    with listening(folder / "moto", port, "moto.server", "-H", "127.0.0.1", "-p", str(port)):
-        yield port
-
-
-def client(port: int) -> Any:
-    """A client of the table itself, past every proxy."""
-    session = boto3.Session(AWS["AWS_ACCESS_KEY_ID"], AWS["AWS_SECRET_ACCESS_KEY"], region_name=AWS["AWS_REGION"])
-    return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}")
-
-
-def items(port: int, table: str) -> list[dict[str, Any]]:
-    """Everything that a table holds."""
-    pages = client(port).get_paginator("scan").paginate(TableName=table)
-    return [item for page in pages for item in page["Items"]]
-
-
-def lines(path: Path) -> list[str]:
-    """What was written, line by line, whatever it is."""
+def read_lines(path: Path) -> list[str]:
+    """The whole lines of a file, if there is one."""
     return path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if path.exists() else []
-
-
-def run(name: Path, *command: str, variables: Mapping[str, str]) -> tuple[int, str, str]:
-    """Run a module to its end; gives its exit code, stdout and stderr."""
-    program = Program(name, *command, variables=variables)
-    code = program.wait()
-    return code, program.stdout.read_text(), program.stderr.read_text()

@@ -3,43 +3,42 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from infra.chaos.books import Books
+from infra.chaos.reconciliation import Totals
 
 
 @dataclass(slots=True)
-class Day:
-    """What one bad day came to: the sum of its acts' books, the bad inputs that were tried, the quiet day."""
+class Results:
+    """The totals of all scenarios, the oversized inputs that were tried, and the figures of the soak test."""
 
-    books: Books = field(default_factory=Books)
-    fuzzed: int = 0
-    slowest_seconds: float = 0.0
-    huge: int = 0
+    totals: Totals = field(default_factory=Totals)
+    oversized_inputs: int = 0
     soak: dict[str, float] = field(default_factory=dict)
 
 
-def table(day: Day) -> str:
-    """The figures of a day as a Markdown table."""
-    return "\n".join(["| | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in _rows(day))])
+def reliability_table(results: Results) -> str:
+    """The figures as a Markdown table."""
+    return "\n".join(["| | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in _rows(results))])
 
 
-def _rows(day: Day) -> Iterator[tuple[str, str]]:
-    books = day.books
-    yield "slots asked, of all series", f"{books.asked:,}"
-    yield "stored once", f"{books.stored:,}"
-    yield "printed but not stored, then brought back by `load`", f"{books.loaded:,}"
-    for reason, count in sorted(books.reasons.items(), key=lambda pair: -pair[1]):
-        yield f"given up: {reason}", f"{count:,}"
-    unnamed = books.asked - books.stored - books.loaded - books.reasons.total()
-    yield "**lost without a name**", f"**{unnamed:,}**"
-    yield "duplicates delivered and absorbed", f"{books.delivered_again:,}"
-    yield "events whose time is none, refused", f"{books.refused:,}"
-    yield "records compared with the exact oracle, all equal", f"{books.values:,}"
-    met = f"{books.faults.total():,}, of {len(books.faults)} kinds"
-    yield "faults met, of the exchange and of the table", met
-    yield "429s and bans, no request before they were over", f"{books.rests:,}"
-    yield "kills (SIGKILL) survived", f"{books.kills:,}"
-    tried = f"{day.fuzzed:,} and {day.huge} of a gigabyte"
-    yield f"bad inputs tried, the slowest taking {day.slowest_seconds:.1f} s", tried
-    yield f"growth over a soak of {day.soak['ticks']:,} minutes: memory", f"{day.soak['megabytes']:+.1f} MB"
-    grown = ", ".join(f"{day.soak[name]:+.0f}" for name in ("threads", "descriptors", "sockets"))
+def _rows(results: Results) -> Iterator[tuple[str, str]]:
+    totals = results.totals
+    yield "slots expected, of all series", f"{totals.slots:,}"
+    yield "stored once", f"{totals.stored:,}"
+    yield "printed or logged as not stored, then stored by `load`", f"{totals.loaded:,}"
+    for reason, count in totals.reasons.most_common():
+        yield f"no record: {reason}", f"{count:,}"
+    without_reason = totals.slots - totals.stored - totals.loaded - totals.reasons.total()
+    yield "**lost without a recorded reason**", f"**{without_reason:,}**"
+    yield "duplicate deliveries absorbed", f"{totals.duplicates:,}"
+    yield "events with an invalid time, rejected", f"{totals.rejected_events:,}"
+    yield "records compared with the exact oracle, all equal", f"{totals.verified_records:,}"
+    counts = f"{totals.faults.total():,}, of {len(totals.faults)} kinds"
+    yield "faults of the exchange, the table and the machine", counts
+    yield "cooldowns (429, 418), no request before they were over", f"{totals.cooldowns:,}"
+    yield "kills (SIGKILL) survived", f"{totals.kills:,}"
+    yield "inputs of a gigabyte survived", f"{results.oversized_inputs:,}"
+    if not results.soak:
+        return
+    yield f"growth over a soak of {results.soak['ticks']:,} minutes: memory", f"{results.soak['megabytes']:+.1f} MB"
+    grown = ", ".join(f"{results.soak[name]:+.0f}" for name in ("threads", "descriptors", "sockets"))
     yield "… threads, file descriptors, connections", grown

@@ -1,11 +1,11 @@
-"""A synthetic Binance spot exchange on loopback: the real wire format, made-up books, faults on demand.
+"""A fake Binance spot exchange on loopback: the real HTTP API, synthetic books, faults on demand.
 
-    with Exchange(symbols=["BTCUSDT"], script=["429=1", "ok"]) as exchange:
+    with FakeExchange(symbols=["BTCUSDT"], script=["429=1", "ok"]) as exchange:
         requests.get(exchange.url + "/api/v3/depth", params={"symbol": "BTCUSDT", "limit": 5})
 
 or, in a process of its own: `python -m infra.fake_exchange --help`.
 """
 
-from infra.fake_exchange.exchange import Exchange
+from infra.fake_exchange.exchange import FakeExchange
 
-__all__ = ["Exchange"]
+__all__ = ["FakeExchange"]

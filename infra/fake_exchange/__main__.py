@@ -1,19 +1,18 @@
-"""`python -m infra.fake_exchange`: the stand-in exchange in a process of its own."""
+"""`python -m infra.fake_exchange`: the fake exchange in a process of its own."""
 
 import argparse
 import math
 import re
 import signal
-import ssl
 import sys
 import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from infra.fake_exchange.exchange import Exchange
+from infra.fake_exchange.exchange import FakeExchange
 from infra.fake_exchange.faults import FAULTS
-from infra.fake_exchange.limits import WEIGHT_LIMIT
 from infra.fake_exchange.pairs import DEFAULT_SYMBOLS
+from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 _PROGRAM = "python -m infra.fake_exchange"
 
@@ -26,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> int:
     """Serve until SIGINT or SIGTERM."""
-    parser = _flags()
+    parser = _parser()
     options = parser.parse_args()
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -37,47 +36,23 @@ def main() -> int:
         parser.error(str(error))
     try:
         with exchange:
-            _tell(f"the books are synthetic: made up from seed {options.seed}, they say nothing about any market")
-            _tell(f"listening on {exchange.url}")
+            _log(f"the books are synthetic, from seed {options.seed}: they say nothing about any market")
+            _log(f"listening on {exchange.url}")
             stop.wait()
     except OSError as error:
-        _tell(f"port {options.port} of 127.0.0.1 cannot be used: {error.strerror}")
+        _log(f"port {options.port} of 127.0.0.1 cannot be used: {error.strerror}")
         return 1
     return 0
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _tls(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
-    if not (certfile or keyfile):
-        return None
-    if not (certfile and keyfile):
-        raise ValueError("--certfile and --keyfile go together")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certfile, keyfile)
-    except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"{certfile} and {keyfile} are no certificate and key: {error}") from error
-    return context
-
-
-def _exchange(options: argparse.Namespace) -> Exchange:
-    exchange = Exchange(
-        options.symbols,
-        port=options.port,
-        seed=options.seed,
-        tick_ms=options.tick_ms,
-        latency_ms=options.latency_ms,
-        weight_limit=options.weight_limit,
-        gzip=options.gzip,
-        fault_rate=options.fault_rate,
-        fault_seed=options.fault_seed,
-        faults=options.faults,
-        ssl_context=_tls(options.certfile, options.keyfile),
-        keep_requests=0,
-    )
+def _exchange(options: argparse.Namespace) -> FakeExchange:
+    """The exchange; every flag but --script is a parameter of FakeExchange."""
+    parameters = {name: value for name, value in vars(options).items() if name != "script"}
+    exchange = FakeExchange(**parameters, keep_requests=0)
     for text in options.script:
         symbol, _, entries = text.rpartition(":")
         exchange.script(entries.split(","), symbol or None)
@@ -85,36 +60,45 @@ def _exchange(options: argparse.Namespace) -> Exchange:
     return exchange
 
 
-def _flags() -> _Parser:
-    rows = [f"  {name:15} {fault.text}" for name, fault in FAULTS.items()]
+def _parser() -> _Parser:
+    rows = [f"  {name:15} {fault.description}" for name, fault in FAULTS.items()]
     parser = _Parser(
         prog=_PROGRAM,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="A synthetic Binance spot exchange on loopback: real wire format, made-up books, faults on demand.",
-        epilog="faults, by name or, where brackets tell of a number, as name=number:\n" + "\n".join(rows),
+        description="A fake Binance spot exchange on loopback: the real HTTP API, synthetic books, faults on demand.",
+        epilog="faults, by name or, where a number is in brackets, as name=number:\n" + "\n".join(rows),
     )
     add = parser.add_argument
-    add("--port", type=_whole(0, 65535), default=0, help="0, the default, takes a free one")
+    add("--port", type=_integer(0, 65535), default=0, help="0 (the default) is a free one")
     add("--symbols", nargs="+", default=DEFAULT_SYMBOLS, metavar="SYMBOL", help="pairs to list")
     add("--seed", type=int, default=0, help="the same seed gives the same books")
     add("--tick-ms", type=_number, default=100.0, help="a new book every so many ms; 0: always the same (default 100)")
-    add("--latency-ms", type=_number, default=0.0, help="wait so long before each answer")
-    add("--weight-limit", type=_whole(0), default=WEIGHT_LIMIT, help="per UTC minute; 0: none (default %(default)s)")
-    add("--no-gzip", dest="gzip", action="store_false", help="compress for nobody, though they accept it")
+    add("--latency-ms", type=_number, default=0.0, help="delay of each response")
+    add(
+        "--weight-limit",
+        type=_integer(0),
+        default=WEIGHT_LIMIT,
+        help="per UTC minute; 0: no limit (default %(default)s)",
+    )
+    add("--no-gzip", dest="gzip", action="store_false", help="never compress")
     add("--script", action="append", default=[], metavar="[SYMBOL:]FAULT,…", help="e.g. 429=3,ok*2,hang*; repeatable")
     add("--fault-rate", type=_number, default=0.0, metavar="P", help="probability of a random fault, 0 to 1")
-    add("--fault-seed", type=int, default=0, help="the same seed draws the same faults")
-    add("--faults", nargs="+", default=(), metavar="FAULT", help="what to draw from (default: what a retry gets over)")
-    add("--certfile", help="serve TLS with this certificate chain (PEM)")
-    add("--keyfile", help="and this private key (PEM)")
+    add("--fault-seed", type=int, default=0, help="the same seed gives the same faults")
+    add(
+        "--faults",
+        nargs="+",
+        default=(),
+        metavar="FAULT",
+        help="the random faults (default: those after which a retry may succeed)",
+    )
     return parser
 
 
-def _whole(least: int, most: float = math.inf) -> Callable[[str], int]:
+def _integer(minimum: int, maximum: float = math.inf) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
-            upper = "up" if most == math.inf else f"to {most}"
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} {upper}")
+        if not re.fullmatch("[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
+            upper = "up" if maximum == math.inf else f"to {maximum}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} {upper}")
         return int(text)
 
     return read
@@ -126,7 +110,7 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up")
     return number
 
 

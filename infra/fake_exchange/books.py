@@ -1,7 +1,7 @@
-"""Order books out of nothing: (seed, symbol, step) → book, always the same one. Pure.
+"""Synthetic order books: (seed, symbol, step) → book, always the same one. Pure.
 
-A market is a ladder of prices at which orders rest, and a walk: the place on the ladder where bids end and asks begin
-moves a little with every step. Near that place quantities change with every step, deeper down more slowly.
+A market is a list of prices with orders, and a random walk: the index at which bids end and asks begin moves a little
+with every step. Near it quantities change with every step, further away more slowly.
 """
 
 import random
@@ -16,22 +16,22 @@ Level = Sequence[str]
 """Price and quantity as the exchange writes them, e.g. ("90000.01000000", "0.12300000")."""
 
 _WALK_STEPS = 4096
-_LIVELY_LEVELS = 20
-_LIVELY_STEPS = 50
+_BUSY_LEVELS = 20
+_SLOW_STEPS = 50
 _POOL = 1021
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Bids descending, asks ascending. Levels are sent as they are, so a test may put anything into them."""
+class FakeBook:
+    """Bids descending, asks ascending. Levels are sent as they are, so tests can put anything into them."""
 
     bids: Sequence[Level]
     asks: Sequence[Level]
     last_update_id: int = 1
 
-    def top(self, limit: int) -> "Book":
+    def top(self, limit: int) -> "FakeBook":
         """The best `limit` levels of either side."""
-        return Book(self.bids[:limit], self.asks[:limit], self.last_update_id)
+        return FakeBook(self.bids[:limit], self.asks[:limit], self.last_update_id)
 
 
 class Market:
@@ -47,18 +47,18 @@ class Market:
         self._quantities = _quantities(draw, pair, len(self._prices))
         self._first_update_id, self._updates_per_step = draw.randrange(10**9, 10**11), draw.randint(1, 400)
 
-    def book(self, step: int, limit: int) -> Book:
+    def book(self, step: int, limit: int) -> FakeBook:
         """The best `limit` levels a side at this step (0, 1, 2 …)."""
         middle = self._middles[step % _WALK_STEPS]
         low, high = max(0, middle - limit), min(len(self._prices), middle + limit)
         levels = list(zip(self._prices[low:high], self._quantities_at(step, low, middle, high), strict=True))
         update_id = self._first_update_id + step * self._updates_per_step
-        return Book(levels[: middle - low][::-1], levels[middle - low :], update_id)
+        return FakeBook(levels[: middle - low][::-1], levels[middle - low :], update_id)
 
     def _quantities_at(self, step: int, low: int, middle: int, high: int) -> Sequence[str]:
         pool = self._quantities
-        slow, fast = (step // _LIVELY_STEPS * 7919) % _POOL, (step * 7919) % _POOL
-        near, far = max(low, middle - _LIVELY_LEVELS), min(high, middle + _LIVELY_LEVELS)
+        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
+        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
         return pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
 
 
@@ -73,7 +73,7 @@ def decimal(units: int) -> str:
     return f"{units // UNIT}.{units % UNIT:08d}"
 
 
-def render(book: Book) -> bytes:
+def render(book: FakeBook) -> bytes:
     """The body of `GET /api/v3/depth` (rest-api.md, "Order book")."""
     return f'{{"lastUpdateId":{book.last_update_id},"bids":{_side(book.bids)},"asks":{_side(book.asks)}}}'.encode()
 
@@ -95,15 +95,15 @@ def _gaps(draw: random.Random, pair: Pair, levels: int, direction: int) -> list[
 
 
 def _walk(draw: random.Random, start: int, reach: int) -> list[int]:
-    """Where asks begin on the ladder, step by step: a random walk that ends where it began, so it can go on."""
+    """The index of the best ask at each step: a random walk that ends where it began, so that it can be repeated."""
     path = list(accumulate(draw.choices(range(-3, 4), k=_WALK_STEPS)))
-    closed = [place - path[-1] * step // _WALK_STEPS for step, place in enumerate(path, 1)]
+    closed = [index - path[-1] * step // _WALK_STEPS for step, index in enumerate(path, 1)]
     widest = max(max(closed), -min(closed))
-    return [start + (place * reach // widest if widest > reach else place) for place in closed]
+    return [start + (index * reach // widest if widest > reach else index) for index in closed]
 
 
 def _quantities(draw: random.Random, pair: Pair, levels: int) -> list[str]:
-    """Thin and thick levels: log-normal around some hundred dollars, in whole lots, one list to cut slices from."""
+    """Log-normal quantities around some hundred dollars, in whole lots: one list to take slices from."""
     median_lots = 400 / pair.base_usd * UNIT / pair.lot_units
     lots = (max(1, round(median_lots * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
     pool = [decimal(lot * pair.lot_units) for lot in lots]

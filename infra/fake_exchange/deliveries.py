@@ -1,43 +1,18 @@
-"""How an answer travels over a connection: one small function per `Delivery`."""
+"""How a response is sent over a connection: one small function for each kind of delivery."""
 
 from collections.abc import Callable
 from itertools import cycle, islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from infra.fake_exchange.answers import Delivery
+if TYPE_CHECKING:
+    from infra.fake_exchange.server import Connection
 
+Delivery = Callable[["Connection", bytes, bytes, float], None]
+"""Called with the connection, the head, the body, and an amount whose meaning depends on the delivery."""
 
-class Wire(Protocol):
-    """What a delivery may do with a connection."""
-
-    writable: bool
-    """False while the client does not read as fast as is written."""
-    closes_on_reuse: bool
-    """Whether the next request meets a close instead of an answer."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request waits for its answer."""
-
-    def write(self, data: bytes) -> None:
-        """Send some bytes."""
-
-    def done(self) -> None:
-        """The answer is out: the next request may come, or the close that the client asked for."""
-
-    def close(self) -> None:
-        """Close in good order once everything is written (FIN)."""
-
-    def reset(self) -> None:
-        """Tear the connection down (RST)."""
-
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do it then, unless the connection is gone."""
-
-
-# Long enough for the client to have read what came before the reset, which may discard what it has not.
+# Long enough for the client to have read what came before the reset, which may discard unread data.
 _BEFORE_RESET_SECONDS = 0.02
-_FULL_WIRE_SECONDS = 0.01
+_FULL_BUFFER_SECONDS = 0.01
 
 _INTERIM = (
     b"HTTP/1.1 103 Early Hints\r\n\r\n",
@@ -49,134 +24,121 @@ _INTERIM = (
 _MAX_INTERIM = 10_000
 
 SURPLUS_BODY = b'{"lastUpdateId":7,"bids":[["7.00000000","7.00000000"]],"asks":[["8.00000000","7.00000000"]]}'
-"""The book of no pair: a record that holds it was made of an answer to nothing."""
+"""The book of no pair: a record that holds it was made from a response to no request."""
 _SURPLUS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%b" % (
     len(SURPLUS_BODY),
     SURPLUS_BODY,
 )
 
 
-def deliver(wire: Wire, way: Delivery, head: bytes, body: bytes, amount: float) -> None:
-    """Send an answer this way; what `amount` is depends on the way."""
-    _WAYS[way](wire, head, body, amount)
+def send(connection: "Connection", head: bytes, body: bytes, _: float = 0) -> None:
+    """Send it whole, at once."""
+    connection.write(head + body)
+    connection.finish()
 
 
-def _whole(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    wire.write(head + body)
-    wire.done()
+def send_late(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send it after so many seconds."""
+    connection.later(seconds, lambda: send(connection, head, body))
 
 
-def _slow(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    wire.later(seconds, lambda: _whole(wire, head, body, 0))
+def hang(_connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+    """Send nothing, and leave the connection open."""
 
 
-def _hang(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    del wire, head, body
+def reset_at_once(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+    """Reset the connection (RST) before a byte of the response."""
+    connection.reset()
 
 
-def _reset_at_once(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    del head, body
-    wire.reset()
+def reset_midway(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+    """Send half of the body, then reset the connection (RST)."""
+    connection.write(head + body[: len(body) // 2])
+    connection.later(_BEFORE_RESET_SECONDS, connection.reset)
 
 
-def _reset_midway(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    wire.write(head + body[: len(body) // 2])
-    wire.later(_BEFORE_RESET_SECONDS, wire.reset)
+def close_midway(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+    """Send half of the body, then close the connection (FIN)."""
+    connection.write(head + body[: len(body) // 2])
+    connection.close()
 
 
-def _cut(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    wire.write(head + body[: len(body) // 2])
-    wire.close()
+def trickle(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send head and body byte by byte, so many seconds apart."""
+    _send_bytewise(connection, memoryview(head + body), seconds)
 
 
-def _trickle(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    _drip(wire, memoryview(head + body), seconds)
+def trickle_body(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send the head at once, then the body byte by byte, so many seconds apart."""
+    connection.write(head)
+    _send_bytewise(connection, memoryview(body), seconds)
 
 
-def _trickle_body(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    wire.write(head)
-    _drip(wire, memoryview(body), seconds)
-
-
-def _drip(wire: Wire, data: memoryview, seconds: float) -> None:
+def _send_bytewise(connection: "Connection", data: memoryview, seconds: float) -> None:
     if not data:
-        wire.done()
+        connection.finish()
         return
-    wire.write(bytes(data[:1]))
-    wire.later(seconds, lambda: _drip(wire, data[1:], seconds))
+    connection.write(bytes(data[:1]))
+    connection.later(seconds, lambda: _send_bytewise(connection, data[1:], seconds))
 
 
-def _close_afterwards(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    _whole(wire, head, body, 0)
-    wire.later(seconds, wire.close)
+def close_afterwards(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send it; so many seconds later close the connection although keep-alive was promised."""
+    send(connection, head, body)
+    connection.later(seconds, connection.close)
 
 
-def _close_on_reuse(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    wire.closes_on_reuse = True
-    _whole(wire, head, body, 0)
+def close_on_reuse(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+    """Send it; close the connection when the next request comes on it."""
+    connection.closes_on_reuse = True
+    send(connection, head, body)
 
 
-def _interim(wire: Wire, head: bytes, body: bytes, number: float) -> None:
-    _whole(wire, _interim_responses(number) + head, body, 0)
+def interim(connection: "Connection", head: bytes, body: bytes, number: float) -> None:
+    """Send it together with so many interim responses (1xx) in front of it."""
+    send(connection, _interim_responses(number) + head, body)
 
 
-def _interim_late(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    wire.write(_interim_responses(len(_INTERIM)))
-    wire.later(seconds, lambda: _whole(wire, head, body, 0))
+def interim_then_late(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send interim responses at once, the final response so many seconds later."""
+    connection.write(_interim_responses(len(_INTERIM)))
+    send_late(connection, head, body, seconds)
 
 
 def _interim_responses(number: float) -> bytes:
     return b"".join(islice(cycle(_INTERIM), int(min(number, _MAX_INTERIM))))
 
 
-def _surplus(wire: Wire, head: bytes, body: bytes, _: float) -> None:
-    _whole(wire, head, body + _SURPLUS, 0)
+def surplus(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+    """Send it, directly followed by a second whole response."""
+    send(connection, head, body + _SURPLUS)
 
 
-def _surplus_late(wire: Wire, head: bytes, body: bytes, seconds: float) -> None:
-    _whole(wire, head, body, 0)
-    # No client can tell it from the answer to a request that is on its way.
-    wire.later(seconds, lambda: wire.write(_SURPLUS) if wire.idle else None)
+def surplus_late(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send it; so many seconds later a second response, if the connection is idle then."""
+    send(connection, head, body)
+    # If a request is in progress, no client can tell the surplus response from the one to that request.
+    connection.later(seconds, lambda: connection.write(_SURPLUS) if connection.idle else None)
 
 
-def _repeat(wire: Wire, head: bytes, body: bytes, megabytes: float) -> None:
-    del body
+def huge(connection: "Connection", head: bytes, _body: bytes, megabytes: float) -> None:
+    """Send a book of so many megabytes, one level again and again, in chunks."""
     level = b'["1.00000000","1.00000000"],'
     piece = _chunk(level * (2**16 // len(level)))
-    wire.write(head + _chunk(b'{"lastUpdateId":1,"bids":['))
-    _pour(wire, piece, int(megabytes * 2**20 / len(piece)))
+    connection.write(head + _chunk(b'{"lastUpdateId":1,"bids":['))
+    _send_repeatedly(connection, piece, int(megabytes * 2**20 / len(piece)))
 
 
-def _pour(wire: Wire, piece: bytes, times: int) -> None:
+def _send_repeatedly(connection: "Connection", piece: bytes, times: int) -> None:
     if times <= 0:
-        wire.write(_chunk(b'["1.00000000","1.00000000"]],"asks":[]}') + _chunk(b""))
-        wire.done()
-        return
-    if wire.writable:
-        wire.write(piece)
-        wire.later(0, lambda: _pour(wire, piece, times - 1))
+        connection.write(_chunk(b'["1.00000000","1.00000000"]],"asks":[]}') + _chunk(b""))
+        connection.finish()
+    elif connection.writable:
+        connection.write(piece)
+        connection.later(0, lambda: _send_repeatedly(connection, piece, times - 1))
     else:
-        wire.later(_FULL_WIRE_SECONDS, lambda: _pour(wire, piece, times))
+        connection.later(_FULL_BUFFER_SECONDS, lambda: _send_repeatedly(connection, piece, times))
 
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-_WAYS: dict[Delivery, Callable[[Wire, bytes, bytes, float], None]] = {
-    Delivery.WHOLE: _whole,
-    Delivery.SLOW: _slow,
-    Delivery.HANG: _hang,
-    Delivery.RESET_AT_ONCE: _reset_at_once,
-    Delivery.RESET_MIDWAY: _reset_midway,
-    Delivery.CUT: _cut,
-    Delivery.TRICKLE: _trickle,
-    Delivery.TRICKLE_BODY: _trickle_body,
-    Delivery.CLOSE_AFTERWARDS: _close_afterwards,
-    Delivery.CLOSE_ON_REUSE: _close_on_reuse,
-    Delivery.INTERIM: _interim,
-    Delivery.INTERIM_LATE: _interim_late,
-    Delivery.SURPLUS: _surplus,
-    Delivery.SURPLUS_LATE: _surplus_late,
-    Delivery.REPEAT: _repeat,
-}

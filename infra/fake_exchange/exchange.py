@@ -1,4 +1,4 @@
-"""The exchange as a program uses it: a server in a thread, with a log of what it was asked."""
+"""The fake exchange as programs use it: a server in a thread, with a log of its requests."""
 
 import asyncio
 import socket
@@ -12,32 +12,31 @@ from functools import lru_cache, partial
 from itertools import count
 from types import TracebackType
 
-from infra.fake_exchange.answers import Answer
 from infra.fake_exchange.api import Api, Outcome
-from infra.fake_exchange.asked import Asked, asked
-from infra.fake_exchange.books import Book
+from infra.fake_exchange.books import FakeBook
+from infra.fake_exchange.fault_plan import FaultPlan
 from infra.fake_exchange.http11 import Request
-from infra.fake_exchange.limits import WEIGHT_LIMIT
-from infra.fake_exchange.pairs import DEFAULT_SYMBOLS, is_legal
-from infra.fake_exchange.plan import Plan
-from infra.fake_exchange.queries import understand
+from infra.fake_exchange.pairs import DEFAULT_SYMBOLS, is_valid_symbol
+from infra.fake_exchange.queries import parse_query
+from infra.fake_exchange.request_log import LoggedRequest, logged_request
+from infra.fake_exchange.responses import Response
 from infra.fake_exchange.server import Connection
+from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 
-class Exchange:
+class FakeExchange:
     """A synthetic Binance spot exchange on 127.0.0.1, from `with` (or `start`) to its end (or `stop`).
 
-    `books` lists pairs whose book stays as given. `tick_ms` is the time between steps of the walk (0: it stands still),
-    `weight_limit` the weight per minute (0: no limit), `keep_requests` how many of the latest requests `requests` has.
-    `gzip` compresses for clients that accept it. `clock` gives seconds since the epoch. Faults: see `plan` for how to
-    write them and `faults` for their names.
+    `books` lists pairs whose book does not change. `tick_ms` is the time between changes of the others (0: none),
+    `weight_limit` the weight per minute (0: no limit), `keep_requests` how many of the latest requests are logged.
+    `gzip` compresses for clients that accept it. `clock` gives epoch seconds. For `script`, see `fault_plan`.
     """
 
     def __init__(
         self,
         symbols: Iterable[str] = DEFAULT_SYMBOLS,
         *,
-        books: Mapping[str, Book] | None = None,
+        books: Mapping[str, FakeBook] | None = None,
         port: int = 0,
         seed: int = 0,
         tick_ms: float = 100,
@@ -53,58 +52,64 @@ class Exchange:
         clock: Callable[[], float] = time.time,
     ) -> None:
         symbols, books = tuple(symbols), books or {}
-        if illegal := [symbol for symbol in (*symbols, *books) if not is_legal(symbol)]:
-            raise ValueError(f"A symbol is 1 to 50 letters other than a-z, digits, -, _ or .; {illegal[0]!r} is not.")
+        if invalid := [symbol for symbol in (*symbols, *books) if not is_valid_symbol(symbol)]:
+            raise ValueError(f"A symbol is 1 to 50 letters other than a-z, digits, -, _ or .; {invalid[0]!r} is not.")
         self.latency_seconds, self.gzip = latency_ms / 1000, gzip
         self.connections: set[Connection] = set()
-        self._plan = Plan(fault_rate, fault_seed, faults)
-        self._plan.script(script)
+        self._fault_plan = FaultPlan(fault_rate, fault_seed, faults)
+        self._fault_plan.script(script)
         self._api = Api(
-            symbols, books, seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, plan=self._plan, clock=clock
+            symbols,
+            books,
+            seed=seed,
+            tick_ms=tick_ms,
+            weight_limit=weight_limit,
+            fault_plan=self._fault_plan,
+            clock=clock,
         )
         self._port, self._ssl_context, self._clock = port, ssl_context, clock
-        self._log: deque[Asked] = deque(maxlen=keep_requests)
+        self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._stop: Callable[[], object] | None = None
 
     @property
     def port(self) -> int:
-        """The port it listens on; before the start, the one it was asked to."""
+        """The port it listens on; before the start, the requested one."""
         return self._port
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Its base URL, without a slash at the end."""
         return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self._port}"
 
     @property
-    def requests(self) -> list[Asked]:
-        """What was asked so far, oldest first."""
+    def requests(self) -> list[LoggedRequest]:
+        """The logged requests, oldest first."""
         with self._lock:
             return list(self._log)
 
     def script(self, entries: Iterable[str], symbol: str | None = None) -> None:
-        """Set what goes wrong with the coming depth requests, of one pair or of those without a script."""
+        """Set the faults of the next depth requests, for one pair or for all without a script of their own."""
         with self._lock:
-            self._plan.script(entries, symbol)
+            self._fault_plan.script(entries, symbol)
 
     def delist(self, symbol: str) -> None:
-        """Forget a pair: from now on it is an invalid symbol."""
+        """Remove a pair: from now on it is an invalid symbol."""
         with self._lock:
             self._api.delist(symbol)
 
-    def list_book(self, symbol: str, book: Book) -> None:
-        """Give a pair, new or old, a book that stays as it is."""
+    def list_book(self, symbol: str, book: FakeBook) -> None:
+        """Give a new or listed pair a book that does not change."""
         with self._lock:
             self._api.list_book(symbol, book)
 
     def prepare(self) -> None:
-        """Build all books now (a few milliseconds each) and not at the first request for each: for benchmarks."""
+        """Build all books now (a few milliseconds each), not at the first request for each: for benchmarks."""
         self._api.prepare()
 
     def start(self) -> None:
-        """Listen. OSError where the port is in use."""
+        """Listen. Raises OSError if the port is in use."""
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
         self._port = listener.getsockname()[1]
         started = threading.Event()
@@ -114,35 +119,35 @@ class Exchange:
         self._thread = thread
 
     def stop(self) -> None:
-        """Drop every connection and listen no longer."""
+        """Close every connection and stop listening."""
         if self._stop:
             self._stop()
             self._thread.join()
             self._stop = None
 
-    def __enter__(self) -> "Exchange":
+    def __enter__(self) -> "FakeExchange":
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def answer(self, connection: int, request: Request) -> tuple[Answer, int]:
-        """Called by a connection: what to answer, and the weight used so far."""
+    def respond(self, connection: int, request: Request) -> tuple[Response, int]:
+        """Called by a connection: the response, and the weight used so far."""
         with self._lock:
-            outcome = self._api.answer(request.method, request.target)
+            outcome = self._api.respond(request.method, request.target)
             if self._log.maxlen:
-                self._log.append(asked(connection, request, outcome, self._clock()))
-        return outcome.answer, outcome.used_weight
+                self._log.append(logged_request(connection, request, outcome, self._clock()))
+        return outcome.response, outcome.used_weight
 
-    def missed(self, connection: int, request: Request) -> None:
-        """Called by a connection that closes instead of answering."""
-        outcome = Outcome(understand(request.method, request.target), Answer(0), 0, "closed")
+    def log_unanswered(self, connection: int, request: Request) -> None:
+        """Called by a connection that closes instead of responding."""
+        outcome = Outcome(parse_query(request.method, request.target), Response(0), 0, "closed")
         with self._lock:
-            self._log.append(asked(connection, request, outcome, self._clock()))
+            self._log.append(logged_request(connection, request, outcome, self._clock()))
 
     def date(self) -> str:
-        """Now, as the Date header has it."""
+        """The value of the Date header."""
         return _http_date(int(self._clock()))
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
@@ -153,8 +158,8 @@ class Exchange:
         self._stop = partial(loop.call_soon_threadsafe, stopped.set)
         started.set()
         await stopped.wait()
-        # First no new connections, then the end of the old: one accepted a moment ago takes some rounds of the loop to
-        # appear, and Python 3.13 stumbles over one that appears after the server is closed.
+        # Stop accepting before closing: a connection accepted just now takes some iterations of the loop to appear, and
+        # Python 3.13 fails on one that appears after the server is closed.
         loop.remove_reader(listener)
         for _ in range(10):
             for connection in tuple(self.connections):

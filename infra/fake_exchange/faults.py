@@ -1,7 +1,7 @@
-"""What can go wrong with a depth request: a table name → behaviour. Pure.
+"""The faults of depth requests: a table name → behaviour. Pure.
 
-A new fault is one row: its name, whether a client can get over it by asking again, a sentence for `--help`, and a
-function from the answer that would have been given to the one that is.
+A new fault is one row: its name, whether a retry may succeed, a sentence for `--help`, and a function from the context
+to the response that is sent instead.
 """
 
 import json
@@ -9,108 +9,118 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from infra.fake_exchange.answers import HTML, Answer, Delivery, error, nginx
-from infra.fake_exchange.books import Book, Level, render
-from infra.fake_exchange.limits import WEIGHT_LIMIT, banned_text, too_much_text
+from infra.fake_exchange import deliveries
+from infra.fake_exchange.books import FakeBook, Level, render
+from infra.fake_exchange.deliveries import Delivery
+from infra.fake_exchange.responses import HTML, Response, api_error, nginx_error
+from infra.fake_exchange.weight_limit import WEIGHT_LIMIT, banned_text, too_much_weight_text
 
 
-class Situation(NamedTuple):
-    """What a fault has to work with: the good answer, its book, the time, and its parameter if one was given.
+class FaultContext(NamedTuple):
+    """What a fault can use: the response without it, its book, the pair's first book, the time, the parameter."""
 
-    `first_book` is the one that the pair had when the exchange was started.
-    """
-
-    good: Answer
-    book: Book
-    first_book: Book
+    response: Response
+    book: FakeBook
+    first_book: FakeBook
     now_seconds: float
     parameter: float | None
 
     def amount(self, default: float) -> float:
-        """The parameter, or what it is when none was given."""
+        """The parameter, or the default if none was given."""
         return default if self.parameter is None else self.parameter
 
+    def with_book(self, book: FakeBook) -> Response:
+        """The response, with this book."""
+        return self.response._replace(body=render(book))
 
-Behaviour = Callable[[Situation], Answer]
+
+Behaviour = Callable[[FaultContext], Response]
 
 
 class Fault(NamedTuple):
-    """One row of the table. `passing`: a retry within the same minute, or another connection, may well succeed."""
+    """One row of the table. `is_transient`: a retry within the same minute or on another connection may succeed."""
 
-    passing: bool
-    text: str
-    behave: Behaviour
+    is_transient: bool
+    description: str
+    apply: Behaviour
 
 
 def _delivered(delivery: Delivery, default: float = 0.0) -> Behaviour:
-    return lambda now: now.good._replace(delivery=delivery, amount=now.amount(default))
+    return lambda context: context.response._replace(delivery=delivery, amount=context.amount(default))
 
 
-def _always(answer: Answer) -> Behaviour:
-    return lambda _: answer
+def _always(response: Response) -> Behaviour:
+    return lambda _: response
 
 
 def _body(text: str, content_type: str | None = None) -> Behaviour:
-    return lambda now: now.good._replace(body=text.encode(), content_type=content_type or now.good.content_type)
+    def apply(context: FaultContext) -> Response:
+        response = context.response
+        return response._replace(body=text.encode(), content_type=content_type or response.content_type)
+
+    return apply
 
 
-def _book(change: Callable[[Book], Book]) -> Behaviour:
-    return lambda now: now.good._replace(body=render(change(now.book)))
+def _book(change: Callable[[FakeBook], FakeBook]) -> Behaviour:
+    return lambda context: context.with_book(change(context.book))
 
 
-def _cached(now: Situation) -> Answer:
-    headers = ("Age", str(round(now.amount(3600)))), ("X-Cache", "Hit from cloudfront")
-    return now.good._replace(headers=headers)
+def _cached(context: FaultContext) -> Response:
+    headers = ("Age", str(round(context.amount(3600)))), ("X-Cache", "Hit from cloudfront")
+    return context.response._replace(headers=headers)
 
 
-def _frozen(now: Situation) -> Answer:
-    return now.good._replace(body=render(now.first_book))
+def _short(context: FaultContext) -> Response:
+    return context.with_book(context.book.top(int(context.amount(2))))
 
 
-def _short(now: Situation) -> Answer:
-    return now.good._replace(body=render(now.book.top(int(now.amount(2)))))
+def _truncated(context: FaultContext) -> Response:
+    body = context.response.body
+    return context.response._replace(body=body[: len(body) // 2])
 
 
-def _truncated(now: Situation) -> Answer:
-    return now.good._replace(body=now.good.body[: len(now.good.body) // 2])
-
-
-def _crossed(book: Book) -> Book:
-    """Best bid and best ask change places, so both sides stay in order."""
-
-    def led_by(price: str, side: Sequence[Level]) -> list[Level]:
-        return [(price, *side[0][1:]), *side[1:]]
-
+def _crossed(book: FakeBook) -> FakeBook:
+    """Swap the best prices, so that both sides stay in order."""
     if not (book.bids and book.asks):
         return book
-    asks = led_by(book.bids[0][0], book.asks)
-    return Book(led_by(book.asks[0][0], book.bids), asks, book.last_update_id)
+    bids = _with_best_price(book.bids, book.asks[0][0])
+    return FakeBook(bids, _with_best_price(book.asks, book.bids[0][0]), book.last_update_id)
 
 
-def _three_elements(now: Situation) -> Answer:
-    body = json.loads(now.good.body)
+def _with_best_price(side: Sequence[Level], price: str) -> list[Level]:
+    return [(price, *side[0][1:]), *side[1:]]
+
+
+def _three_elements(context: FaultContext) -> Response:
+    body = json.loads(context.response.body)
     for side in ("bids", "asks"):
         body[side] = [[*level, []] for level in body[side]]
-    return now.good._replace(body=json.dumps(body, separators=(",", ":")).encode())
+    return context.response._replace(body=json.dumps(body, separators=(",", ":")).encode())
 
 
-def _too_many(now: Situation) -> Answer:
-    return error(429, -1003, too_much_text(WEIGHT_LIMIT), *_retry_after(now))
+def _too_many_requests(context: FaultContext) -> Response:
+    return api_error(429, -1003, too_much_weight_text(WEIGHT_LIMIT), *_retry_after(context))
 
 
-def _banned(now: Situation) -> Answer:
-    return error(418, -1003, banned_text(round((now.now_seconds + now.amount(120)) * 1000)), *_retry_after(now))
+def _banned(context: FaultContext) -> Response:
+    return api_error(418, -1003, _ban_text(context), *_retry_after(context))
 
 
-def _banned_until(now: Situation) -> Answer:
-    return error(418, -1003, banned_text(round((now.now_seconds + now.amount(120)) * 1000)))
+def _banned_without_header(context: FaultContext) -> Response:
+    return api_error(418, -1003, _ban_text(context))
 
 
-def _retry_after(now: Situation) -> tuple[tuple[str, str], ...]:
-    return () if now.parameter is None else (("Retry-After", str(math.ceil(now.parameter))),)
+def _ban_text(context: FaultContext) -> str:
+    return banned_text(round((context.now_seconds + context.amount(120)) * 1000))
 
 
-_CAPTIVE = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Accept the terms</body></html>"
+def _retry_after(context: FaultContext) -> tuple[tuple[str, str], ...]:
+    return () if context.parameter is None else (("Retry-After", str(math.ceil(context.parameter))),)
+
+
+_CAPTIVE_PORTAL = (
+    "<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Accept the terms</body></html>"
+)
 _RESTRICTED = """{
   "code": 0,
   "msg": "Service unavailable from a restricted location according to 'b. Eligibility' in \
@@ -119,69 +129,75 @@ https://www.binance.com/en/terms. Please contact customer service if you believe
 """
 _INTERNAL = "Internal error; unable to process your request. Please try again."
 _BUSY = "Server is currently overloaded with other requests. Please try again in a few minutes."
-_ELSEWHERE = (("Location", "http://elsewhere.invalid/api/v3/depth"),)
+_REDIRECT = (("Location", "http://elsewhere.invalid/api/v3/depth"),)
 _LEVEL = '[["1.00000000","1.00000000"]]'
 
 
-def _cloudfront(status: int, title: str, message: str) -> Answer:
+def _cloudfront(status: int, title: str, message: str) -> Response:
     page = (
         f"<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY><H1>{title}</H1>\n"
         f"<H2>The request could not be satisfied.</H2>\n{message}\nGenerated by cloudfront (CloudFront)\n</BODY></HTML>"
     )
-    return Answer(status, page.encode(), HTML, (("Server", "CloudFront"),))
+    return Response(status, page.encode(), HTML, (("Server", "CloudFront"),))
 
 
 FAULTS: dict[str, Fault] = {
-    "refused": Fault(True, "reset before a byte of the answer", _delivered(Delivery.RESET_AT_ONCE)),
-    "reset": Fault(True, "reset (RST) in the middle of the body", _delivered(Delivery.RESET_MIDWAY)),
-    "hang": Fault(True, "never answer", _delivered(Delivery.HANG)),
-    "slow": Fault(True, "answer late [seconds, 1]", _delivered(Delivery.SLOW, 1)),
-    "trickle": Fault(True, "byte by byte, head and body [seconds a byte, 1]", _delivered(Delivery.TRICKLE, 1)),
-    "trickle-body": Fault(True, "head at once, body byte by byte [seconds, 1]", _delivered(Delivery.TRICKLE_BODY, 1)),
-    "cut": Fault(True, "half of the body, then a close", _delivered(Delivery.CUT)),
-    "close-idle": Fault(True, "answer, then close [seconds later, 0]", _delivered(Delivery.CLOSE_AFTERWARDS)),
-    "close-reuse": Fault(True, "answer, then close on the next request", _delivered(Delivery.CLOSE_ON_REUSE)),
-    "interim": Fault(
-        True, "103, 100, 102 and the like, then the answer [how many, 1]", _delivered(Delivery.INTERIM, 1)
+    "refused": Fault(True, "reset before a byte of the response", _delivered(deliveries.reset_at_once)),
+    "reset": Fault(True, "reset (RST) in the middle of the body", _delivered(deliveries.reset_midway)),
+    "hang": Fault(True, "no response; the connection stays open", _delivered(deliveries.hang)),
+    "slow": Fault(True, "a late response [seconds, 1]", _delivered(deliveries.send_late, 1)),
+    "trickle": Fault(True, "head and body byte by byte [seconds a byte, 1]", _delivered(deliveries.trickle, 1)),
+    "trickle-body": Fault(
+        True, "head at once, body byte by byte [seconds a byte, 1]", _delivered(deliveries.trickle_body, 1)
     ),
+    "cut": Fault(True, "half of the body, then a close (FIN)", _delivered(deliveries.close_midway)),
+    "close-idle": Fault(True, "a response, then a close [seconds later, 0]", _delivered(deliveries.close_afterwards)),
+    "close-reuse": Fault(True, "a response, then a close on the next request", _delivered(deliveries.close_on_reuse)),
+    "interim": Fault(True, "interim responses (1xx) before the response [count, 1]", _delivered(deliveries.interim, 1)),
     "interim-late": Fault(
-        True, "the same, the answer some time later [seconds, 0.3]", _delivered(Delivery.INTERIM_LATE, 0.3)
+        True, "interim responses, later the response [seconds, 0.3]", _delivered(deliveries.interim_then_late, 0.3)
     ),
-    "surplus": Fault(True, "right behind the answer a second one, with another book", _delivered(Delivery.SURPLUS)),
+    "surplus": Fault(True, "a second response with another book at once", _delivered(deliveries.surplus)),
     "surplus-late": Fault(
-        False, "the second one later, on the idle connection [seconds, 0.5]", _delivered(Delivery.SURPLUS_LATE, 0.5)
+        False,
+        "a second response later, on the idle connection [seconds, 0.5]",
+        _delivered(deliveries.surplus_late, 0.5),
     ),
-    "html": Fault(True, "200 with a captive page", _body(_CAPTIVE, HTML)),
+    "html": Fault(True, "200 with the page of a captive portal", _body(_CAPTIVE_PORTAL, HTML)),
     "json-list": Fault(True, "200 with a list", _body("[]")),
     "json-null": Fault(True, "200 with null", _body("null")),
     "json-no-side": Fault(True, "200 without asks", _body(f'{{"lastUpdateId":1,"bids":{_LEVEL}}}')),
-    "json-no-pair": Fault(True, "200 with a level that is no pair", _body('{"lastUpdateId":1,"bids":[7],"asks":[]}')),
+    "json-no-pair": Fault(True, "200 with a number as a level", _body('{"lastUpdateId":1,"bids":[7],"asks":[]}')),
     "json-nan": Fault(True, "200 with NaN", _body(f'{{"lastUpdateId":1,"bids":[[NaN,"1"]],"asks":{_LEVEL}}}')),
-    "json-cut": Fault(True, "200 with half of the JSON, well delivered", _truncated),
+    "json-cut": Fault(True, "200 with half of the JSON as a whole body", _truncated),
     "html400": Fault(
-        True, "400 from the edge, in HTML", _always(_cloudfront(400, "400 ERROR", "Bad request. We can't connect."))
+        True, "400 from CloudFront, in HTML", _always(_cloudfront(400, "400 ERROR", "Bad request. We can't connect."))
     ),
     "html403": Fault(
         True, "403 from the firewall, in HTML", _always(_cloudfront(403, "403 ERROR", "Request blocked."))
     ),
-    "429": Fault(True, "429 [Retry-After in seconds, no such header]", _too_many),
+    "429": Fault(True, "429 [Retry-After in seconds, no such header]", _too_many_requests),
     "418": Fault(False, "418 [Retry-After in seconds, no such header]", _banned),
-    "418-until": Fault(False, "418 with the end in the body only [seconds, 120]", _banned_until),
-    "451": Fault(False, "closed to this region", _always(Answer(451, _RESTRICTED.encode(), "application/json"))),
-    "500": Fault(True, "500 with a code", _always(error(500, -1001, _INTERNAL))),
-    "502": Fault(True, "502 with nginx's page", _always(nginx(502, "502 Bad Gateway"))),
-    "503": Fault(True, "503 with a code", _always(error(503, -1008, _BUSY))),
-    "503-no-code": Fault(True, "503 with JSON but no code", _always(Answer(503, b'{"message":"Service Unavailable"}'))),
-    "504": Fault(True, "504 with nothing", _always(Answer(504, b"", HTML))),
-    "redirect": Fault(False, "302 to another host", _always(Answer(302, b"", HTML, _ELSEWHERE))),
-    "delisted": Fault(False, "-1121 for a pair that was there", _always(error(400, -1121, "Invalid symbol."))),
-    "huge": Fault(False, "a body without end [megabytes, 64; inf]", _delivered(Delivery.REPEAT, 64)),
-    "empty": Fault(False, "no orders at all", _book(lambda book: Book([], [], book.last_update_id))),
-    "bids-only": Fault(False, "no asks", _book(lambda book: Book(book.bids, [], book.last_update_id))),
-    "asks-only": Fault(False, "no bids", _book(lambda book: Book([], book.asks, book.last_update_id))),
+    "418-until": Fault(False, "418 with the end of the ban only in the body [seconds, 120]", _banned_without_header),
+    "451": Fault(
+        False, "451, blocked in this region", _always(Response(451, _RESTRICTED.encode(), "application/json"))
+    ),
+    "500": Fault(True, "500 with a code", _always(api_error(500, -1001, _INTERNAL))),
+    "502": Fault(True, "502 with nginx's page", _always(nginx_error(502, "502 Bad Gateway"))),
+    "503": Fault(True, "503 with a code", _always(api_error(503, -1008, _BUSY))),
+    "503-no-code": Fault(
+        True, "503 with JSON but no code", _always(Response(503, b'{"message":"Service Unavailable"}'))
+    ),
+    "504": Fault(True, "504 with an empty body", _always(Response(504, b"", HTML))),
+    "redirect": Fault(False, "302 to another host", _always(Response(302, b"", HTML, _REDIRECT))),
+    "delisted": Fault(False, "400 with -1121, invalid symbol", _always(api_error(400, -1121, "Invalid symbol."))),
+    "huge": Fault(False, "a huge body [megabytes, 64; inf]", _delivered(deliveries.huge, 64)),
+    "empty": Fault(False, "no orders at all", _book(lambda book: FakeBook([], [], book.last_update_id))),
+    "bids-only": Fault(False, "no asks", _book(lambda book: FakeBook(book.bids, [], book.last_update_id))),
+    "asks-only": Fault(False, "no bids", _book(lambda book: FakeBook([], book.asks, book.last_update_id))),
     "crossed": Fault(False, "best bid above best ask", _book(_crossed)),
     "short": Fault(False, "few levels [levels a side, 2]", _short),
-    "age": Fault(False, "the answer out of a cache: Age, X-Cache: Hit [seconds, 3600]", _cached),
-    "frozen": Fault(False, "the pair's first book, with its lastUpdateId, whatever the time", _frozen),
-    "three-elements": Fault(False, "levels as until 2019-03-12, with a third element", _three_elements),
+    "age": Fault(False, "a cached response: Age, X-Cache: Hit [seconds, 3600]", _cached),
+    "frozen": Fault(False, "always the pair's first book", lambda context: context.with_book(context.first_book)),
+    "three-elements": Fault(False, "levels with a third element, as until 2019-03-12", _three_elements),
 }

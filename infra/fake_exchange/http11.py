@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID
 
-from infra.fake_exchange.answers import Answer, Delivery
+from infra.fake_exchange import deliveries
+from infra.fake_exchange.responses import Response
 
 
 class Request(NamedTuple):
@@ -21,7 +22,7 @@ class Request(NamedTuple):
 
 
 def parse_head(head: bytes) -> Request | None:
-    """Read a request line and headers; None where they are none."""
+    """Read a request line and headers; None if they are malformed."""
     lines = head.decode("latin-1").split("\r\n")
     parts = lines[0].split(" ")
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
@@ -34,8 +35,8 @@ def parse_head(head: bytes) -> Request | None:
     return Request(parts[0], parts[1], headers, keep_alive, int(length))
 
 
-class Circumstances(NamedTuple):
-    """What goes into a head besides the answer. `date` is the Date header's value, `token` 56 random bytes."""
+class ResponseContext(NamedTuple):
+    """What goes into a head besides the response. `date` is the Date header's value, `token` 56 random bytes."""
 
     used_weight: int
     date: str
@@ -43,28 +44,29 @@ class Circumstances(NamedTuple):
     gzip: bool = True
 
 
-def compose(answer: Answer, request: Request, now: Circumstances) -> tuple[bytes, bytes]:
-    """Head and body as they go on the wire: the header fields of the real exchange behind CloudFront, in their order.
+def encode(response: Response, request: Request, context: ResponseContext) -> tuple[bytes, bytes]:
+    """Head and body as bytes: the header fields of the real exchange behind CloudFront, in their order.
 
     Recorded in public in 2022 (ccxt's examples), 2023 and 2025 (python-binance #1638). A compressed body comes in
-    chunks, since a server that compresses as it sends does not know the length before.
+    chunks, since a server that compresses while it sends does not know the length in advance.
     """
-    body, framing, encoding = answer.body, f"Content-Length: {len(answer.body)}", ""
-    if answer.delivery is Delivery.REPEAT:
+    body, framing, encoding = response.body, f"Content-Length: {len(response.body)}", ""
+    if response.delivery is deliveries.huge:
         framing = "Transfer-Encoding: chunked"
-    elif now.gzip and answer.status == 200 and accepts_gzip(request.headers.get("accept-encoding", "")):
+    elif context.gzip and response.status == 200 and accepts_gzip(request.headers.get("accept-encoding", "")):
         body, framing, encoding = _compressed(body), "Transfer-Encoding: chunked", "Content-Encoding: gzip\r\n"
-    own = dict(answer.headers)
-    server = own.pop("Server", "nginx")
-    cache = own.pop("X-Cache", "Miss from cloudfront" if answer.status < 400 else "Error from cloudfront")
-    extra = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+    headers = dict(response.headers)
+    server = headers.pop("Server", "nginx")
+    cache = headers.pop("X-Cache", "Miss from cloudfront" if response.status < 400 else "Error from cloudfront")
+    extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
-        f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\nContent-Type: {answer.content_type}\r\n{framing}\r\n"
-        f"Connection: {'keep-alive' if request.keep_alive else 'close'}\r\nDate: {now.date}\r\nServer: {server}\r\n"
-        f"x-mbx-uuid: {UUID(bytes=now.token[:16], version=4)}\r\n"
-        f"x-mbx-used-weight: {now.used_weight}\r\nx-mbx-used-weight-1m: {now.used_weight}\r\n{encoding}{extra}"
+        f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\n"
+        f"Content-Type: {response.content_type}\r\n{framing}\r\n"
+        f"Connection: {'keep-alive' if request.keep_alive else 'close'}\r\nDate: {context.date}\r\nServer: {server}\r\n"
+        f"x-mbx-uuid: {UUID(bytes=context.token[:16], version=4)}\r\n"
+        f"x-mbx-used-weight: {context.used_weight}\r\nx-mbx-used-weight-1m: {context.used_weight}\r\n{encoding}{extra}"
         f"{_ALWAYS}X-Cache: {cache}\r\nVia: {_VIA}\r\nX-Amz-Cf-Pop: FRA60-P9\r\n"
-        f"X-Amz-Cf-Id: {urlsafe_b64encode(now.token[16:]).decode()}\r\n\r\n"
+        f"X-Amz-Cf-Id: {urlsafe_b64encode(context.token[16:]).decode()}\r\n\r\n"
     )
     return head.encode("latin-1"), b"" if request.method == "HEAD" else body
 
@@ -102,7 +104,7 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase
 
 
-# A body is compressed once and not per request; bytes remember their own hash.
+# Bodies repeat until the next step. bytes cache their own hash.
 @lru_cache(maxsize=512)
 def _compressed(body: bytes) -> bytes:
     """As one chunk, with the end of all chunks behind it."""

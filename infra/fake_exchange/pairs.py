@@ -27,21 +27,14 @@ _USD = {
     "BTC": 90_000.0,
     "ETH": 3_000.0,
     "BNB": 860.0,
-    "SOL": 140.0,
-    "XRP": 2.1,
-    "DOGE": 0.15,
-    "ADA": 0.42,
-    "TRX": 0.28,
-    "AVAX": 14.0,
-    "LINK": 13.0,
-    "LTC": 85.0,
-    "SHIB": 0.0000085,
 }
+_USD |= {"SOL": 140.0, "XRP": 2.1, "DOGE": 0.15, "ADA": 0.42, "TRX": 0.28, "AVAX": 14.0, "LINK": 13.0, "LTC": 85.0}
+_USD |= {"SHIB": 0.0000085}
 _QUOTES = ("FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", "TRY")
 # Mean distance between levels in basis points: 1000 levels of the real BTCUSDT reach 40-113 bps, of ETHUSDT 105-330.
 _DEEP = {"BTCUSDT": 0.07, "ETHUSDT": 0.2}
 _DEEP_LEVELS, _MAJOR_LEVELS = 6000, (1500, 4000)
-_LEGAL_SYMBOL = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
+_VALID_SYMBOL = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +53,9 @@ class Pair:
     ask_levels: int
 
 
-def is_legal(symbol: str) -> bool:
-    """Whether the exchange would accept these characters: letters of any script, digits, -, _ and ., but no a-z."""
-    return _LEGAL_SYMBOL.fullmatch(symbol) is not None
+def is_valid_symbol(symbol: str) -> bool:
+    """Whether the exchange accepts these characters: letters of any script but a-z, digits, -, _ and `.`."""
+    return _VALID_SYMBOL.fullmatch(symbol) is not None
 
 
 @cache

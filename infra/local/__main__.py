@@ -14,8 +14,8 @@ from typing import NoReturn
 from handler.errors import HandlerError, UsageError
 from infra.local import state
 
-HOW_TO_ASK = """\
-ask the table what it keeps, while this runs, from another terminal in this folder:
+HOW_TO_QUERY = """\
+query the table while this runs, from another terminal in this folder:
   eval "$(.venv/bin/python -m infra.local env)"
   python -m handler history --symbol {symbol} --format table"""
 
@@ -26,7 +26,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
-    if sys.stderr is None:  # closed: what is said there would go to stdout
+    if sys.stderr is None:  # closed: its output would go to stdout
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
     options = _flags().parse_args()
     try:
@@ -38,7 +38,7 @@ def main() -> int:
         return _failed(error, 2)
     except HandlerError as error:
         return _failed(error, 1)
-    except BrokenPipeError:  # whoever reads the records has seen enough
+    except BrokenPipeError:  # the reader of the records has ended
         return 0
     except OSError as error:
         return _failed(f"{error.filename or 'stdout'}: {error.strerror}", 1)
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> None:
     _end_on_signals()
     if sys.stdout is None:
         raise UsageError("standard output is closed, and records go there: leave it open")
-    from infra.local.system import run_schedule, running, tell
+    from infra.local.system import print_message, run_schedule, running
 
     flags = {
         "OBI_SYMBOLS": ",".join(options.symbol),
@@ -65,18 +65,22 @@ def _run(options: argparse.Namespace) -> None:
     }
     live = os.environ.get("LIVE", "") not in ("", "0")
     with running({name: value for name, value in flags.items() if value}, live=live) as keeper:
-        tell("books of the real exchange" if live else "synthetic books of a stand-in exchange, of no real market")
-        how_to_ask = HOW_TO_ASK.format(symbol=os.environ["OBI_SYMBOLS"].replace(",", " "))
-        tell(how_to_ask)
-        tell(f"a record every {os.environ['OBI_INTERVAL_SECONDS']} s and series, the first now; Ctrl-C ends it")
+        print_message(
+            "books of the real exchange" if live else "synthetic books of a stand-in exchange, of no real market"
+        )
+        how_to_query = HOW_TO_QUERY.format(symbol=os.environ["OBI_SYMBOLS"].replace(",", " "))
+        print_message(how_to_query)
+        print_message(
+            f"a record every {os.environ['OBI_INTERVAL_SECONDS']} s and series, the first now; Ctrl-C ends it"
+        )
         try:
             _wait_for(lambda: run_schedule(keeper, int(os.environ["OBI_INTERVAL_SECONDS"])))
         finally:
-            tell(how_to_ask.replace("while this runs", "while make local runs"))
+            print_message(how_to_query.replace("while this runs", "while make local runs"))
 
 
 def _wait_for(schedule: Callable[[], object]) -> None:
-    """Run the schedule in a thread that can be left behind, so that a signal is heeded whatever it waits for."""
+    """Run the schedule in a daemon thread, so that a signal ends the program whatever the schedule waits for."""
     errors: list[BaseException] = []
     ended = threading.Event()
 
@@ -111,7 +115,7 @@ def _end_on_signals() -> None:
 def _flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local",
-        description="The function, its table and an exchange on this machine. LIVE=1 asks the real exchange.",
+        description="The function, its table and an exchange on this machine. LIVE=1 uses the real exchange.",
     )
     parser.add_argument(
         "command", nargs="?", choices=["run", "env"], default="run", help="env: lines for a shell to eval"

@@ -12,7 +12,7 @@ from handler.record import Record
 
 
 class RecordOutput(io.TextIOBase):
-    """Stands in for stdout while the function runs, as CloudWatch does: tells records and metrics from the rest."""
+    """Replaces stdout while the function runs, and separates records and metrics from the rest, as CloudWatch does."""
 
     def __init__(self, descriptor: int, keep: Callable[[Record], object]) -> None:
         self._descriptor = descriptor

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,14 @@ from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp
 from handler.stores.items import Item, item_from_record, record_from_item
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 from infra.local import state
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
 from infra.local.table_server import table_server
-from infra.template import function_environment, read_template, table_definition
+from infra.template import function_environment, read_template
+from infra.testkit.aws import create_table
+from infra.testkit.lambda_context import LambdaContext
 
 TABLE = "order-book-imbalance"
 TIMEOUT_SECONDS = 75
@@ -31,7 +32,7 @@ MINUTE_SECONDS = 60
 MAX_RESTORED = 5000
 """Records that the table starts with: some seconds of start, and what moto can read within seconds."""
 SLOW_RECORDS = 10_000
-"""More of them in the table, and it is said how slow that is."""
+"""With more of them in the table a message says how slow it is."""
 MAX_BATCH_ITEMS = 25
 """Items that one BatchWriteItem takes (DynamoDB API reference)."""
 SWITCH_SECONDS = 0.0005
@@ -46,28 +47,13 @@ AWS = {
 """Any keys will do: the stand-in checks none."""
 
 QUIET = {"POWERTOOLS_LOG_LEVEL": "CRITICAL"}
-"""What goes wrong is said in a sentence on stderr."""
+"""Errors are printed as one sentence on stderr, without Powertools' log lines."""
 
 OUTSIDE = ("AWS_", "OBI_", "POWERTOOLS_")
 """Variables of the developer's shell that mean another account, or other settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What Lambda hands the function besides the event."""
-
-    deadline: float
-    function_name: str = "local"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:local"
-    aws_request_id: str = "local"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function would be stopped."""
-        return int((self.deadline - time.monotonic()) * 1000)
-
-
-class Keeper:
+class RecordKeeper:
     """Puts every record into the journal, once, whether the function printed it or anyone stored it in the table."""
 
     def __init__(self, journal: Journal) -> None:
@@ -85,12 +71,12 @@ class Keeper:
         for item in items:
             try:
                 records.append(record_from_item(item))
-            except InvalidRecord:  # whoever put it knows what it is
+            except InvalidRecord:  # another program's item
                 continue
         self._append(records)
         before, self._stored = self._stored, self._stored + len(records)
         if before <= SLOW_RECORDS < self._stored:
-            tell(
+            print_message(
                 f"the table holds more than {SLOW_RECORDS} records, and this stand-in for DynamoDB reads only a few "
                 f"hundred a second: ask for short ranges; next time it starts with the newest {MAX_RESTORED}"
             )
@@ -100,40 +86,42 @@ class Keeper:
             self._journal.append(records)
         except OSError as error:
             if not self._fails:
-                tell(f"{state.RECORDS} cannot be written, so that new records will be lost: {error.strerror}")
+                print_message(f"{state.RECORDS} cannot be written, so that new records will be lost: {error.strerror}")
             self._fails = True
         else:
             self._fails = False
 
 
 @contextmanager
-def running(settings: Mapping[str, str], *, live: bool) -> Iterator[Keeper]:
+def running(settings: Mapping[str, str], *, live: bool) -> Iterator[RecordKeeper]:
     """Start everything, with the newest records of earlier runs; nothing needs to be saved on leaving.
 
-    `settings` are OBI_* variables that replace the template's defaults; `live` asks the real exchange.
+    `settings` are OBI_* variables that replace the template's defaults; `live` uses the real exchange.
     """
     template = read_template()
     _clean_environment()
     sys.setswitchinterval(SWITCH_SECONDS)
     journal = Journal(state.RECORDS)
-    keeper = Keeper(journal)
-    with state.locked(), table_server(TABLE, keeper.stored) as url, Exchange() as exchange:
+    keeper = RecordKeeper(journal)
+    with state.locked(), table_server(TABLE, keeper.stored) as url, FakeExchange() as exchange:
         earlier = journal.read_newest(MAX_RESTORED)
         table = {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": TABLE}
         source = {} if live else {"OBI_BASE_URL": exchange.url}
         os.environ.update({**QUIET, **function_environment(template), **source, **settings, **table})
         interval_seconds = Settings.read({}, os.environ).interval_seconds
         client = boto3.client("dynamodb")
-        client.create_table(TableName=TABLE, **table_definition(template))
+        create_table(client, TABLE)
         restored = _restore(client, earlier, interval_seconds)
-        tell(_say_restored(restored, len(journal), interval_seconds))
+        print_message(_restored_message(restored, len(journal), interval_seconds))
         shared = (*table, "OBI_BASE_URL", "OBI_SYMBOLS", "OBI_INTERVAL_SECONDS", "NO_PROXY", "no_proxy")
         state.announce({name: os.environ[name] for name in shared}, Path(sys.executable).parent)
         try:
             yield keeper
         finally:
             state.ENVIRONMENT.unlink(missing_ok=True)
-            tell(f"{len(journal)} records are kept in {state.RECORDS}: make local starts with the newest of them")
+            print_message(
+                f"{len(journal)} records are kept in {state.RECORDS}: make local starts with the newest of them"
+            )
 
 
 def _clean_environment() -> None:
@@ -156,7 +144,7 @@ def _restore(client: Any, records: Sequence[Record], interval_seconds: int) -> i
     return len(requests)
 
 
-def _say_restored(restored: int, kept: int, interval_seconds: int) -> str:
+def _restored_message(restored: int, kept: int, interval_seconds: int) -> str:
     if restored == kept:
         return f"{restored} records of earlier runs are in the table {TABLE}"
     return (
@@ -165,7 +153,7 @@ def _say_restored(restored: int, kept: int, interval_seconds: int) -> str:
     )
 
 
-def run_schedule(keeper: Keeper, interval_seconds: int) -> None:
+def run_schedule(keeper: RecordKeeper, interval_seconds: int) -> None:
     """Invoke the function at once and at the start of every minute, as the schedule does, for ever."""
     from handler.app import lambda_handler  # reads its settings from the environment, which is ready only now
 
@@ -174,16 +162,16 @@ def run_schedule(keeper: Keeper, interval_seconds: int) -> None:
         first = True
         while True:
             now = time.time()
-            # the schedule's event asks for the slots that begin in its minute, and the first record is to come now
+            # an event of the schedule requests the slots that begin in its minute; the first record should come now
             event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_timestamp(now)}
             first = False
             try:
-                lambda_handler(event, Context(time.monotonic() + TIMEOUT_SECONDS))
+                lambda_handler(event, LambdaContext(time.monotonic() + TIMEOUT_SECONDS))
             except HandlerError as error:
-                tell(str(error))
+                print_message(str(error))
             time.sleep(max(now - now % MINUTE_SECONDS + MINUTE_SECONDS - time.time(), 0))
 
 
-def tell(text: str) -> None:
-    """Say something to the person at the terminal, beside the records."""
+def print_message(text: str) -> None:
+    """Print a message on stderr; stdout has the records."""
     print(f"local: {text}", file=sys.stderr)

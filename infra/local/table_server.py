@@ -1,7 +1,7 @@
 """A stand-in for DynamoDB: moto, the one that pip alone installs on any Python from 3.11, and the quickest.
 
-Around it, requests are looked at on their way: what was stored is passed on, whoever stored it, and long reads are
-paged. moto takes about 2 ms for each item that it reads, so a page as long as DynamoDB's would outlast any client.
+A wrapper reads the requests: it reports what any program stored, and pages long reads. moto takes about 2 ms for each
+item that it reads, so a page as long as DynamoDB's would outlast any client's timeout.
 """
 
 import io

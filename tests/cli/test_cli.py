@@ -9,7 +9,7 @@ import pytest
 from support.fakes import StartExchange
 from support.program import run
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "ETHBTC", "这是测试币456")
 KEYS = ["timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels"]
@@ -18,11 +18,11 @@ DETAIL += ["reach_bid_bps", "reach_ask_bps", "last_update_id", "host", "latency_
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange) -> Exchange:
+def exchange(start_exchange: StartExchange) -> FakeExchange:
     return start_exchange(symbols=PAIRS, books={})
 
 
-def sample(exchange: Exchange, *flags: str, **environment: str) -> list[dict[str, Any]]:
+def sample(exchange: FakeExchange, *flags: str, **environment: str) -> list[dict[str, Any]]:
     """The records of one interval, all measured."""
     done = run("--base-url", exchange.url, "--count", "1", *flags, **environment)
     assert (done.returncode, done.stderr) == (0, "")
@@ -34,7 +34,7 @@ def told(records: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(record["symbol"], record["levels"]) for record in records]
 
 
-def test_a_line_is_compact_json_with_six_keys_in_order(exchange: Exchange) -> None:
+def test_a_line_is_compact_json_with_six_keys_in_order(exchange: FakeExchange) -> None:
     done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "1")
     number = r"-?\d+(\.\d{1,6})?"
     assert re.fullmatch(
@@ -44,7 +44,7 @@ def test_a_line_is_compact_json_with_six_keys_in_order(exchange: Exchange) -> No
     )
 
 
-def test_what_is_printed_is_what_the_exchange_answered(exchange: Exchange) -> None:
+def test_what_is_printed_is_what_the_exchange_answered(exchange: FakeExchange) -> None:
     [record] = sample(exchange, "--symbol", "ETH", "--levels", "20", "--interval_seconds", "10")
     book = json.loads(exchange.requests[0].body)
     bid, ask = (sum(float(price) * float(quantity) for price, quantity in book[side]) for side in ("bids", "asks"))
@@ -53,14 +53,14 @@ def test_what_is_printed_is_what_the_exchange_answered(exchange: Exchange) -> No
     assert record["obi"] == pytest.approx((bid - ask) / (bid + ask), abs=1e-6)
 
 
-def test_detail_adds_its_keys_behind_the_six(exchange: Exchange) -> None:
+def test_detail_adds_its_keys_behind_the_six(exchange: FakeExchange) -> None:
     [record] = sample(exchange, "--symbol", "BTC", "--detail")
     assert list(record) == KEYS + DETAIL
     assert record["host"] == f"127.0.0.1:{exchange.port}"
     assert None not in record.values()
 
 
-def test_a_detail_that_cannot_be_computed_is_null(exchange: Exchange) -> None:
+def test_a_detail_that_cannot_be_computed_is_null(exchange: FakeExchange) -> None:
     exchange.script(["bids-only"])
     [record] = sample(exchange, "--symbol", "BTC", "--detail")
     nothing = ["best_ask", "mid", "spread_bps", "reach_bid_bps", "reach_ask_bps"]
@@ -69,16 +69,16 @@ def test_a_detail_that_cannot_be_computed_is_null(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("words", [["btc"], [" BTC "], ["BTCUSDT"], ["btcusdt,Btc"], ["btc", " BTC ", "BTCUSDT"]])
-def test_however_a_pair_is_spelled_it_is_one_pair(exchange: Exchange, words: list[str]) -> None:
+def test_however_a_pair_is_spelled_it_is_one_pair(exchange: FakeExchange, words: list[str]) -> None:
     assert told(sample(exchange, "--symbol", *words)) == [("BTCUSDT", 5)]
 
 
-def test_a_symbol_of_any_letters_is_printed_as_the_exchange_spells_it(exchange: Exchange) -> None:
+def test_a_symbol_of_any_letters_is_printed_as_the_exchange_spells_it(exchange: FakeExchange) -> None:
     done = run("--base-url", exchange.url, "--count", "1", "--symbol", "这是测试币456", "--quote", "456", LC_ALL="C")
     assert '"symbol":"这是测试币456"' in done.stdout
 
 
-def test_all_lines_of_an_interval_come_in_the_order_asked_for(exchange: Exchange) -> None:
+def test_all_lines_of_an_interval_come_in_the_order_asked_for(exchange: FakeExchange) -> None:
     exchange.script(["slow=0.2"], "ETHUSDT")
     found = sample(exchange, "--symbol", "ETH", "BTC", "--levels", "20", "5", "--symbol", "SOL")
     assert told(found) == [(pair, levels) for pair in ("ETHUSDT", "BTCUSDT", "SOLUSDT") for levels in (20, 5)]
@@ -86,24 +86,24 @@ def test_all_lines_of_an_interval_come_in_the_order_asked_for(exchange: Exchange
 
 @pytest.mark.parametrize("spelling", ["--interval_seconds=7", "--interval-seconds=7", "--interval_seconds 7"])
 @pytest.mark.parametrize("url_flag", ["--base-url", "--base_url"])
-def test_flags_may_be_spelled_with_either_dash(exchange: Exchange, spelling: str, url_flag: str) -> None:
+def test_flags_may_be_spelled_with_either_dash(exchange: FakeExchange, spelling: str, url_flag: str) -> None:
     done = run("--symbol", "BTC", "--count", "1", *spelling.split(), url_flag, exchange.url)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
 
 
-def test_the_environment_stands_in_for_flags(exchange: Exchange) -> None:
+def test_the_environment_stands_in_for_flags(exchange: FakeExchange) -> None:
     done = run("--count", "1", OBI_SYMBOLS="eth, eth", OBI_QUOTE="btc", OBI_LEVELS="1,2", OBI_BASE_URL=exchange.url)
     assert told([json.loads(line) for line in done.stdout.splitlines()]) == [("ETHBTC", 1), ("ETHBTC", 2)]
 
 
-def test_flags_beat_the_environment(exchange: Exchange, dead_url: str) -> None:
+def test_flags_beat_the_environment(exchange: FakeExchange, dead_url: str) -> None:
     environment = {"OBI_SYMBOLS": "NOSUCH", "OBI_LEVELS": "0", "OBI_QUOTE": "X", "OBI_BASE_URL": dead_url}
     assert told(sample(exchange, "--symbol", "BTC", "--levels", "3", "--quote", "USDT", **environment)) == [
         ("BTCUSDT", 3)
     ]
 
 
-def test_count_is_the_number_of_intervals(exchange: Exchange) -> None:
+def test_count_is_the_number_of_intervals(exchange: FakeExchange) -> None:
     done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "2", "--interval_seconds", "1")
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
     first, second = (asked.monotonic_seconds for asked in exchange.requests)
@@ -112,7 +112,7 @@ def test_count_is_the_number_of_intervals(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("flags", [["--count", "1"], ["--count", "1", "--detail"]])
 def test_when_nothing_was_measured_there_is_a_line_that_says_so_and_exit_1(
-    exchange: Exchange, flags: list[str]
+    exchange: FakeExchange, flags: list[str]
 ) -> None:
     exchange.script(["empty*"])
     done = run("--base-url", exchange.url, "--symbol", "BTC", *flags)
@@ -123,7 +123,7 @@ def test_when_nothing_was_measured_there_is_a_line_that_says_so_and_exit_1(
     assert "BTCUSDT: the order book is empty" in done.stderr
 
 
-def test_when_something_was_measured_the_exit_code_is_0(exchange: Exchange) -> None:
+def test_when_something_was_measured_the_exit_code_is_0(exchange: FakeExchange) -> None:
     exchange.script(["empty*"], "BTCUSDT")
     done = run("--base-url", exchange.url, "--symbol", "BTC", "ETH", "--count", "1")
     assert done.returncode == 0
@@ -131,14 +131,14 @@ def test_when_something_was_measured_the_exit_code_is_0(exchange: Exchange) -> N
 
 
 @pytest.mark.parametrize("pairs", [["BTC"], ["BTC", "ETH"]])
-def test_a_closed_region_is_one_sentence_and_exit_1(exchange: Exchange, pairs: list[str]) -> None:
+def test_a_closed_region_is_one_sentence_and_exit_1(exchange: FakeExchange, pairs: list[str]) -> None:
     exchange.script(["451*"])
     done = run("--base-url", exchange.url, "--symbol", *pairs)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "https://data-api.binance.vision" in done.stderr
 
 
-def test_without_a_table_nothing_of_aws_is_imported(exchange: Exchange) -> None:
+def test_without_a_table_nothing_of_aws_is_imported(exchange: FakeExchange) -> None:
     done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "1", python=["-X", "importtime"])
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert done.returncode == 0

@@ -10,18 +10,18 @@ import pytest
 from support.fakes import StartExchange
 from support.program import PATIENCE_SECONDS, finished, run, shell, start
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 FULL = Path("/dev/full")
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange) -> Exchange:
+def exchange(start_exchange: StartExchange) -> FakeExchange:
     return start_exchange(symbols=["BTCUSDT", "ETHUSDT"], books={})
 
 
-def wait_for_a_request(exchange: Exchange) -> None:
+def wait_for_a_request(exchange: FakeExchange) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not exchange.requests and time.monotonic() < end:
         time.sleep(0.01)
@@ -29,7 +29,7 @@ def wait_for_a_request(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("stop", STOPS)
-def test_a_signal_ends_the_wait_for_the_next_interval_at_once(exchange: Exchange, stop: signal.Signals) -> None:
+def test_a_signal_ends_the_wait_for_the_next_interval_at_once(exchange: FakeExchange, stop: signal.Signals) -> None:
     with start("--base-url", exchange.url, "--symbol", "BTC") as process:
         assert process.stdout is not None
         line = process.stdout.readline()  # flushed at once: it is here before the program ends
@@ -44,7 +44,7 @@ def test_a_signal_ends_the_wait_for_the_next_interval_at_once(exchange: Exchange
     ("fault", "reason"), [("hang*", ""), ("trickle=0.5*", ""), ("429=50*", "request weight used up (HTTP 429)\n")]
 )
 def test_a_signal_ends_it_at_once_while_the_exchange_keeps_it_waiting(
-    exchange: Exchange, stop: signal.Signals, fault: str, reason: str
+    exchange: FakeExchange, stop: signal.Signals, fault: str, reason: str
 ) -> None:
     exchange.script([fault])
     with start("--base-url", exchange.url, "--symbol", "BTC", "ETH") as process:
@@ -55,7 +55,7 @@ def test_a_signal_ends_it_at_once_while_the_exchange_keeps_it_waiting(
     assert done.stderr.partition(": ")[2] == reason
 
 
-def test_a_hangup_that_nohup_ignores_does_not_end_it(exchange: Exchange) -> None:
+def test_a_hangup_that_nohup_ignores_does_not_end_it(exchange: FakeExchange) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is all that nohup does
     flags = ["--symbol", "BTC", "--interval_seconds", "1", "--count", "2"]
     with start("--base-url", exchange.url, *flags) as process:
@@ -68,7 +68,7 @@ def test_a_hangup_that_nohup_ignores_does_not_end_it(exchange: Exchange) -> None
     assert len([first, *done.stdout.splitlines()]) == 2
 
 
-def test_a_signal_leaves_whole_lines(exchange: Exchange) -> None:
+def test_a_signal_leaves_whole_lines(exchange: FakeExchange) -> None:
     exchange.script(["hang*"], "ETHUSDT")
     with start("--base-url", exchange.url, "--symbol", "BTC", "ETH", "--interval_seconds", "1") as process:
         assert process.stdout is not None
@@ -79,7 +79,7 @@ def test_a_signal_leaves_whole_lines(exchange: Exchange) -> None:
     assert all(json.loads(line) for line in lines + done.stdout.splitlines())
 
 
-def test_a_pipe_that_is_closed_after_a_line_ends_it_quietly(exchange: Exchange) -> None:
+def test_a_pipe_that_is_closed_after_a_line_ends_it_quietly(exchange: FakeExchange) -> None:
     with start("--base-url", exchange.url, "--symbol", "BTC", "--interval_seconds", "1") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["symbol"] == "BTCUSDT"
@@ -91,7 +91,7 @@ def test_a_pipe_that_is_closed_after_a_line_ends_it_quietly(exchange: Exchange) 
 @pytest.mark.parametrize(
     "flags", [["--symbol", "BTC", "ETH", "--levels", "5", "20"], ["--help"], ["load", "-h"], ["--version"]]
 )
-def test_a_pipe_that_is_closed_from_the_start_ends_it_quietly(exchange: Exchange, flags: list[str]) -> None:
+def test_a_pipe_that_is_closed_from_the_start_ends_it_quietly(exchange: FakeExchange, flags: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe, start("--base-url", exchange.url, *flags, stdout=pipe) as process:
@@ -104,7 +104,7 @@ def test_a_pipe_that_is_closed_from_the_start_ends_it_quietly(exchange: Exchange
     "flags",
     [["--symbol", "BTC", "--count", "1"], ["--symbol", "BTC", "ETH", "--levels", "1", "2"], ["--help"], ["--version"]],
 )
-def test_a_full_disk_is_one_sentence_and_exit_1(exchange: Exchange, flags: list[str]) -> None:
+def test_a_full_disk_is_one_sentence_and_exit_1(exchange: FakeExchange, flags: list[str]) -> None:
     with FULL.open("wb") as disk, start("--base-url", exchange.url, *flags, stdout=disk) as process:
         done = finished(process)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -112,13 +112,13 @@ def test_a_full_disk_is_one_sentence_and_exit_1(exchange: Exchange, flags: list[
 
 
 @pytest.mark.parametrize("flags", ["--symbol BTC --count 1", "--help", "--version"])
-def test_a_closed_stdout_is_no_traceback(exchange: Exchange, flags: str) -> None:
+def test_a_closed_stdout_is_no_traceback(exchange: FakeExchange, flags: str) -> None:
     done = shell(f"handler --base-url {exchange.url} {flags} >&-")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-"])
-def test_a_closed_stdout_does_not_send_records_to_the_exchange(exchange: Exchange, closed: str) -> None:
+def test_a_closed_stdout_does_not_send_records_to_the_exchange(exchange: FakeExchange, closed: str) -> None:
     done = shell(f"handler --base-url {exchange.url} --symbol BTC --count 2 --interval_seconds 1 {closed}")
     assert (done.returncode, done.stderr) == (0, "")
     assert [asked.status for asked in exchange.requests] == [200, 200]
@@ -128,7 +128,7 @@ def test_a_closed_stderr_does_not_send_messages_to_stdout() -> None:
     assert shell("handler --symbol BTC --levels 0 2>&-").stdout == ""
 
 
-def test_no_answer_in_a_whole_interval_is_told_with_the_last_reason(exchange: Exchange) -> None:
+def test_no_answer_in_a_whole_interval_is_told_with_the_last_reason(exchange: FakeExchange) -> None:
     exchange.script(["503*"])
     done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "1", "--interval_seconds", "1")
     assert (done.returncode, json.loads(done.stdout)["notional_bid"]) == (1, 0.0)

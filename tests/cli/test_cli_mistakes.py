@@ -6,13 +6,13 @@ import pytest
 from support.fakes import StartExchange
 from support.program import run
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 BTC = ["--symbol", "BTC"]
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange) -> Exchange:
+def exchange(start_exchange: StartExchange) -> FakeExchange:
     return start_exchange(symbols=["BTCUSDT", "ETHUSDT"], books={})
 
 
@@ -25,19 +25,21 @@ def mistake(*flags: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("flags", [[], ["--count", "1"], ["--interval_seconds", "1"]])
-def test_an_unknown_pair_is_told_in_the_exchanges_words_before_any_line(exchange: Exchange, flags: list[str]) -> None:
+def test_an_unknown_pair_is_told_in_the_exchanges_words_before_any_line(
+    exchange: FakeExchange, flags: list[str]
+) -> None:
     text = mistake("--base-url", exchange.url, "--symbol", "BTC", "NOSUCH", "ETH", *flags)
     assert "NOSUCHUSDT" in text
     assert "Invalid symbol. (code -1121)" in text
 
 
-def test_every_unknown_pair_is_named(exchange: Exchange) -> None:
+def test_every_unknown_pair_is_named(exchange: FakeExchange) -> None:
     text = mistake("--base-url", exchange.url, "--symbol", "NOSUCH", "BTC", "NEITHER")
     assert "NOSUCHUSDT" in text
     assert "NEITHERUSDT" in text
 
 
-def test_a_pair_that_is_delisted_later_is_a_line_without_data_and_the_others_go_on(exchange: Exchange) -> None:
+def test_a_pair_that_is_delisted_later_is_a_line_without_data_and_the_others_go_on(exchange: FakeExchange) -> None:
     exchange.script(["ok", "delisted*"], "ETHUSDT")
     flags = ["--symbol", "ETH", "BTC", "--count", "2", "--interval_seconds", "1"]
     done = run("--base-url", exchange.url, *flags)
@@ -63,7 +65,7 @@ def test_more_weight_than_the_exchange_allows_is_refused_with_the_sum(flags: lis
     assert "6000" in text
 
 
-def test_weight_that_just_fits_is_asked_for(exchange: Exchange) -> None:
+def test_weight_that_just_fits_is_asked_for(exchange: FakeExchange) -> None:
     pairs = [f"A{n}" for n in range(20)]
     text = mistake("--base-url", exchange.url, "--symbol", *pairs, "--interval_seconds", "1")
     assert "Invalid symbol" in text

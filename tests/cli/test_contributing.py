@@ -12,7 +12,7 @@ import pytest
 from support.fakes import BOOK
 from support.program import PATIENCE_SECONDS, ROOT, environment
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
@@ -117,7 +117,7 @@ def test_recipe_for_a_detail_key(copy: Path) -> None:
     for path, lines in edits.items():
         for pattern, line in lines:
             insert_after(copy / path, pattern, line)
-    with Exchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
+    with FakeExchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
         flags = ("--symbol", "BTC", "--count", "1", "--detail", "--base-url", exchange.url)
         line = python(copy, "-m", "handler", *flags).rstrip("\n")
     assert json.loads(line)["order_count"] > 0

@@ -22,7 +22,7 @@ from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.items import item_from_record
 from handler.stores.table import Table
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 SYMBOLS, LEVELS, SLOTS = ("BTCUSDT", "ETHUSDT", "SOLUSDT"), (5, 20), 50
 ALL = ["--symbol", "BTC,ETH,SOL", "--levels", "5,20"]
@@ -37,7 +37,7 @@ def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
     """A table that a runner filled, slot by slot, and the records in the order in which they were printed."""
     clock, printed = FakeClock(time=PAST + 1.5), list[Record]()
     archive = new_archive()
-    with Exchange(SYMBOLS, tick_ms=60_000, clock=clock.time) as exchange:
+    with FakeExchange(SYMBOLS, tick_ms=60_000, clock=clock.time) as exchange:
         table = Table(archive.name, client=archive.client)
         delivery = RecordWriter(lambda line: printed.append(Record.from_line(line)), detail=True, store=table)
 
@@ -72,7 +72,7 @@ def test_it_prints_what_the_runner_printed_byte_for_byte(sampled: tuple[Archive,
 
 
 def test_a_real_run_is_printed_again(archive: Archive) -> None:
-    with Exchange(SYMBOLS) as exchange:
+    with FakeExchange(SYMBOLS) as exchange:
         flags = ["--base-url", exchange.url, "--interval_seconds", "1", "--count", "2", "--detail"]
         sampled = archive.run(*ALL, *flags)
     again = archive.run("history", *ALL, "--since", "1h", "--until", "2100-01-01", "--detail")

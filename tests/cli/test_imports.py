@@ -6,7 +6,7 @@ import sys
 import pytest
 from support.program import PATIENCE_SECONDS, ROOT, environment
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 LIBRARIES = {"aws_lambda_powertools", "boto3", "matplotlib", "numpy", "requests", "rich"}
 
@@ -36,7 +36,7 @@ def test_open_table(function: str) -> None:
     assert libraries_after(code) == {"boto3"}
 
 
-def test_sampling_without_a_table(exchange: Exchange) -> None:
+def test_sampling_without_a_table(exchange: FakeExchange) -> None:
     """Without --table boto3, which more than doubles the start-up time, is not imported."""
     code = "from handler.cli.main import main; assert main(sys.argv[1:]) == 0"
     sample = ("--symbol", "BTC", "--count", "1", "--interval_seconds", "1", "--base-url", exchange.url)

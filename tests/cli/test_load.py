@@ -22,23 +22,23 @@ from pathlib import Path
 import pytest
 from support.archive import PAST, Archive, lines, record
 from support.program import PATIENCE_SECONDS, ROOT, environment, finished
-from support.proxy import Proxy, proxy
 
 from handler.cli import progress
 from handler.record import Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.items import item_from_record
+from infra.testkit.table_proxy import TableProxy
 
 
 @pytest.fixture
-def faulty(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+def faulty(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TableProxy]:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("handler.stores.bulk.backoff_seconds", lambda *_: 0)
-    with proxy(moto_url) as found:
+    with TableProxy(moto_url) as found:
         yield found
 
 
-def through(archive: Archive, faulty: Proxy) -> Archive:
+def through(archive: Archive, faulty: TableProxy) -> Archive:
     """The same table, for programs that reach it through the proxy."""
     return replace(archive, environment=archive.environment | {"AWS_ENDPOINT_URL_DYNAMODB": faulty.url})
 
@@ -245,15 +245,15 @@ def test_more_files_than_may_be_open_at_once_are_loaded(archive: Archive, tmp_pa
 
 FAULTS: dict[str, dict[str, list[str]]] = {
     "throttled": {"BatchGetItem": ["throttled"], "BatchWriteItem": ["throttled"] * 2},
-    "failed": {"BatchGetItem": ["failed"], "BatchWriteItem": ["failed"] * 2},
-    "dropped": {"BatchGetItem": ["dropped"], "BatchWriteItem": ["dropped", "unheard", "unheard"]},
+    "500": {"BatchGetItem": ["500"], "BatchWriteItem": ["500"] * 2},
+    "refused": {"BatchGetItem": ["refused"], "BatchWriteItem": ["refused", "lost", "lost"]},
     "unprocessed": {"BatchGetItem": ["unprocessed"] * 3, "BatchWriteItem": ["unprocessed"] * 9},
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
-    archive: Archive, faulty: Proxy, file: Path, load: Load, fault: str
+    archive: Archive, faulty: TableProxy, file: Path, load: Load, fault: str
 ) -> None:
     faulty.faults = {operation: deque(faults) for operation, faults in FAULTS[fault].items()}
     archive.fill([item_from_record(record(7, obi=0.5), 60)])
@@ -263,19 +263,29 @@ def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
     assert archive.records() == [record(7, obi=0.5) if one[:2] == record(7)[:2] else one for one in in_order(RECORDS)]
 
 
-def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, faulty: Proxy, load: Load) -> None:
-    faulty.faults["PutItem"] = deque(["unheard", "throttled", "dropped"])
+def test_a_put_whose_answer_is_lost_is_counted_as_loaded(archive: Archive, faulty: TableProxy, load: Load) -> None:
+    faulty.faults["PutItem"] = deque(["lost", "throttled", "refused"])
     recent = [record(symbol=f"S{number}")._replace(timestamp=format_timestamp(time.time() - 90)) for number in range(9)]
     done = load(lines(recent).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done)) == (0, {"loaded": 9})
     assert archive.records() == recent
 
 
-def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
-    archive: Archive, faulty: Proxy, load: Load, monkeypatch: pytest.MonkeyPatch
+def test_a_record_that_was_there_before_is_not_counted_as_loaded_though_its_put_would_be_retried(
+    archive: Archive, faulty: TableProxy, load: Load
 ) -> None:
-    monkeypatch.setattr("handler.cli.load.BATCH_SIZE", 100)
-    faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["failed"] * (number > 4)))
+    recent = [record(symbol=f"S{number}")._replace(timestamp=format_timestamp(time.time() - 90)) for number in range(3)]
+    archive.fill([item_from_record(recent[0], 60)])
+    faulty.faults["PutItem"] = deque(["refused"] * 2)
+    done = load(lines(recent).encode(), into=through(archive, faulty))
+    assert (done.returncode, counts(done)) == (0, {"loaded": 2, "already there": 1})
+
+
+def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
+    archive: Archive, faulty: TableProxy, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.cli.load.CHUNK", 100)
+    faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["500"] * (number > 4)))
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
     assert "InternalServerError" in done.stderr
@@ -396,7 +406,7 @@ def kill_at(last: int, process: "subprocess.Popen[str]", number: int) -> None:
 
 
 def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
-    archive: Archive, faulty: Proxy, tmp_path: Path
+    archive: Archive, faulty: TableProxy, tmp_path: Path
 ) -> None:
     path, chance = tmp_path / "records", random.Random(4)
     records = [record(minute, symbol) for minute in range(300) for symbol in ("A", "B", "C", "D")]
@@ -416,7 +426,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_at_once_and_it_says_what_is_in(
-    archive: Archive, faulty: Proxy, file: Path, stop: signal.Signals
+    archive: Archive, faulty: TableProxy, file: Path, stop: signal.Signals
 ) -> None:
     asked = threading.Event()
     with through(archive, faulty).start("load", str(file)) as process:

@@ -13,7 +13,7 @@ from support.program import finished, run, start
 
 from handler.record import Record
 from handler.stores.items import item_from_record
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 FULL_SECONDS = 2.0
 """How long a pipe stays full: the program has started by then and written, and one that cannot wait has ended."""
@@ -21,7 +21,7 @@ PAIRS = [f"A{number}USDT" for number in range(30)]
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange) -> Exchange:
+def exchange(start_exchange: StartExchange) -> FakeExchange:
     return start_exchange(symbols=PAIRS, books={})
 
 
@@ -55,7 +55,7 @@ def full_pipe() -> Iterator[FullPipe]:
     os.close(pipe.reading)
 
 
-def test_records_wait_for_a_slow_reader_and_stay_whole(exchange: Exchange, full_pipe: FullPipe) -> None:
+def test_records_wait_for_a_slow_reader_and_stay_whole(exchange: FakeExchange, full_pipe: FullPipe) -> None:
     flags = ["--symbol", *PAIRS, "--detail", "--count", "1", "--base-url", exchange.url]
     with start(*flags, stdout=full_pipe.writing) as process:
         text = full_pipe.read_slowly(process)
@@ -82,7 +82,7 @@ def test_help_waits_for_a_slow_reader(full_pipe: FullPipe) -> None:
     assert (done.returncode, done.stderr, text) == (0, "", run("--help").stdout)
 
 
-def test_a_reader_of_stderr_that_is_slow_is_waited_for_too(exchange: Exchange, full_pipe: FullPipe) -> None:
+def test_a_reader_of_stderr_that_is_slow_is_waited_for_too(exchange: FakeExchange, full_pipe: FullPipe) -> None:
     exchange.script(["empty*"])
     flags = ["--symbol", *PAIRS, "--count", "1", "--base-url", exchange.url]
     with start(*flags, stderr=full_pipe.writing) as process:
@@ -92,7 +92,7 @@ def test_a_reader_of_stderr_that_is_slow_is_waited_for_too(exchange: Exchange, f
     assert [line.split()[2] for line in text.splitlines()] == [f"{pair}:" for pair in PAIRS]
 
 
-def test_a_reader_that_goes_away_while_it_is_waited_for_ends_it_quietly(exchange: Exchange) -> None:
+def test_a_reader_that_goes_away_while_it_is_waited_for_ends_it_quietly(exchange: FakeExchange) -> None:
     pipe = FullPipe()
     with start("--symbol", *PAIRS, "--base-url", exchange.url, stdout=pipe.writing) as process:
         pipe.writing.close()
@@ -104,7 +104,7 @@ def test_a_reader_that_goes_away_while_it_is_waited_for_ends_it_quietly(exchange
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_under_stderr_ends_no_run(exchange: Exchange) -> None:
+def test_a_full_disk_under_stderr_ends_no_run(exchange: FakeExchange) -> None:
     exchange.script(["empty", "ok*"], PAIRS[0])
     flags = ["--symbol", PAIRS[0], "--count", "2", "--interval_seconds", "1", "--base-url", exchange.url]
     with Path("/dev/full").open("wb") as disk, start(*flags, stderr=disk) as process:

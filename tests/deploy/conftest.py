@@ -8,7 +8,7 @@ import pytest
 from support.fakes import BOOK
 
 from deploy.tools import ROOT, build, build_for_this_machine, template, transformed
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 HERE = Path(__file__).parent
 
@@ -57,7 +57,7 @@ def resources() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def live_exchange() -> Iterator[Exchange]:
+def live_exchange() -> Iterator[FakeExchange]:
     """A stand-in exchange that lists BTCUSDT with BOOK and lives by the real clock."""
-    with Exchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
+    with FakeExchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
         yield exchange

@@ -18,7 +18,7 @@ from deploy.scheduler import rendering
 from deploy.tools import MINISTACK, ROOT, SAM, run
 from handler.slots import parse_timestamp
 from handler.stores.items import record_from_item
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 STACK = "proof"
 MAX_WAIT_SECONDS = 150.0
@@ -39,7 +39,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def deploy(
-    aws: str, built: Path, live_exchange: Exchange, tmp_path_factory: pytest.TempPathFactory
+    aws: str, built: Path, live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], str]:
     """Deploy what was built, as a user does; gives what sam printed."""
     home = str(tmp_path_factory.mktemp("home"))
@@ -153,7 +153,7 @@ def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Ca
 
 
 def test_the_schedule_fills_the_table_by_itself(
-    outputs: dict[str, str], clients: Clients, runnable: Path, live_exchange: Exchange, aws: str, tmp_path: Path
+    outputs: dict[str, str], clients: Clients, runnable: Path, live_exchange: FakeExchange, aws: str, tmp_path: Path
 ) -> None:
     """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
     before = _slots(clients, outputs)

@@ -18,7 +18,7 @@ from deploy.tools import RUNTIME
 from handler.record import Record
 from handler.slots import format_timestamp
 from handler.stores.items import record_from_item
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 StartFunction = Callable[..., Emulator]
 
@@ -46,7 +46,7 @@ def start_function(runnable: Path, table: str, url: str, tmp_path: Path) -> Iter
     with ExitStack() as servers:
 
         def start(*script: str, timeout_seconds: int = 75, **variables: str) -> Emulator:
-            exchange = servers.enter_context(Exchange(symbols=(), books={"BTCUSDT": BOOK}, script=script))
+            exchange = servers.enter_context(FakeExchange(symbols=(), books={"BTCUSDT": BOOK}, script=script))
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
             base["AWS_ENDPOINT_URL_DYNAMODB"] = url
             return servers.enter_context(

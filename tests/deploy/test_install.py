@@ -18,7 +18,7 @@ from support.servers import AWS, aws_client, clean_environment, create_table, mo
 
 from deploy.tools import PIP_VARIABLES
 from handler import __version__
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 PATIENCE_SECONDS = 180.0
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -86,7 +86,7 @@ def with_table(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environ
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[str]:
-    with Exchange(symbols=(), books={"BTCUSDT": BOOK}) as server:
+    with FakeExchange(symbols=(), books={"BTCUSDT": BOOK}) as server:
         yield server.url
 
 

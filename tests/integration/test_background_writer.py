@@ -18,7 +18,7 @@ from handler.errors import TableError
 from handler.record import Record
 from handler.sinks import BackgroundWriter, FailedPut, PutResult
 from handler.slots import format_timestamp
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 RECORDS = [Record(format_timestamp(NOON + 60 * number), "BTCUSDT", 0.25, 5.0, 3.0, 5) for number in range(3)]
 
@@ -92,7 +92,7 @@ STORING = ("--symbol", "BTC", "--interval_seconds", "1", "--detail", "--table", 
     "signals", [[signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGTERM], [signal.SIGHUP, signal.SIGHUP]]
 )
 def test_beside_a_table_that_hangs_the_runner_goes_on_and_whenever_it_is_stopped_tells_every_line(
-    exchange: Exchange, hanging_table: dict[str, Any], ticks: int, signals: list[signal.Signals]
+    exchange: FakeExchange, hanging_table: dict[str, Any], ticks: int, signals: list[signal.Signals]
 ) -> None:
     with start(*STORING, "--base-url", exchange.url, **hanging_table) as process:
         assert process.stdout is not None
@@ -104,7 +104,7 @@ def test_beside_a_table_that_hangs_the_runner_goes_on_and_whenever_it_is_stopped
     assert (done.returncode, lines(done.stderr)) == (0, lines(printed + done.stdout))
 
 
-def test_what_was_measured_and_not_stored_is_exit_1(exchange: Exchange, start_raw: StartRaw) -> None:
+def test_what_was_measured_and_not_stored_is_exit_1(exchange: FakeExchange, start_raw: StartRaw) -> None:
     answer = http("400 Bad Request", b'{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}')
     environment = AWS | {"AWS_ENDPOINT_URL_DYNAMODB": start_raw(answer).url}
     done = run(*STORING, "--base-url", exchange.url, "--count", "1", **environment)

@@ -11,9 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from support.archive import Archive
 from support.fakes import NOON, FakeClock
-from support.metadata_service import CONTAINER_PATH, metadata_service
 from support.program import run, start
-from support.proxy import Proxy, proxy
 from support.servers import free_port
 
 from handler.errors import CredentialsError, TableError, TransientTableError
@@ -25,7 +23,9 @@ from handler.stores.credentials import RENEW_SECONDS, RenewingClient
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.items import item_from_record
 from handler.stores.table import Table
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
+from infra.testkit.metadata_service import CONTAINER_PATH, metadata_service
+from infra.testkit.table_proxy import TableProxy
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED")
 RECORD = Record(format_timestamp(NOON), "BTCUSDT", 0.25, 5.0, 3.0, 5)
@@ -48,14 +48,14 @@ def write_keys(environment: dict[str, str], key: str) -> None:
 
 
 @pytest.fixture
-def front(archive: Archive) -> Iterator[Proxy]:
-    with proxy(archive.environment["AWS_ENDPOINT_URL_DYNAMODB"]) as server:
+def front(archive: Archive) -> Iterator[TableProxy]:
+    with TableProxy(archive.environment["AWS_ENDPOINT_URL_DYNAMODB"]) as server:
         yield server
 
 
 @pytest.mark.parametrize(("variable", "path"), [(METADATA, ""), (CONTAINER, CONTAINER_PATH)])
 def test_what_was_measured_before_there_were_credentials_is_stored_when_they_come(
-    archive: Archive, no_keys: dict[str, str], exchange: Exchange, variable: str, path: str
+    archive: Archive, no_keys: dict[str, str], exchange: FakeExchange, variable: str, path: str
 ) -> None:
     port = free_port()
     environment: dict[str, Any] = no_keys | {variable: f"http://127.0.0.1:{port}{path}"}
@@ -73,7 +73,7 @@ def test_what_was_measured_before_there_were_credentials_is_stored_when_they_com
 
 
 def test_keys_that_are_rotated_while_it_runs_cost_no_record(
-    archive: Archive, no_keys: dict[str, str], front: Proxy, exchange: Exchange
+    archive: Archive, no_keys: dict[str, str], front: TableProxy, exchange: FakeExchange
 ) -> None:
     write_keys(no_keys, "OLD")
     environment: dict[str, Any] = no_keys | {"AWS_ENDPOINT_URL_DYNAMODB": front.url}
@@ -85,7 +85,7 @@ def test_keys_that_are_rotated_while_it_runs_cost_no_record(
         reason = process.stderr.readline()
         write_keys(no_keys, "NEW")
         stdout, stderr = process.communicate(timeout=30)
-    assert "ExpiredTokenException: it is over; check that" in reason
+    assert "ExpiredTokenException: from the fault proxy; check that" in reason
     assert (process.returncode, stderr) == (0, "")
     assert [one.to_line(detail=False) for one in archive.records()] == (printed + stdout).splitlines()
 
@@ -111,7 +111,7 @@ def test_a_command_that_ends_by_itself_does_not_wait_for_credentials(
     ids=str,
 )
 def test_aws_that_is_configured_wrongly_is_told_before_anything_is_measured(
-    no_keys: dict[str, str], exchange: Exchange, change: dict[str, str], words: str
+    no_keys: dict[str, str], exchange: FakeExchange, change: dict[str, str], words: str
 ) -> None:
     done = run(*SAMPLE, "--base-url", exchange.url, **(no_keys | change))
     assert (done.returncode, done.stdout) == (1, "")
@@ -256,7 +256,7 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, tmp
     assert "Credential=FILE" in url
 
 
-def test_an_empty_region_leaves_the_default_region_in_force(archive: Archive, exchange: Exchange) -> None:
+def test_an_empty_region_leaves_the_default_region_in_force(archive: Archive, exchange: FakeExchange) -> None:
     environment = archive.environment | {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-1"}
     done = run(*SAMPLE, "--base-url", exchange.url, **environment)
     assert (done.returncode, done.stderr) == (0, "")

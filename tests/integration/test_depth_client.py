@@ -10,7 +10,7 @@ from handler.clock import backoff_seconds
 from handler.errors import BookUnavailable, RegionUnavailable, RequestRejected
 from handler.exchanges.binance_spot import request_weight
 from handler.exchanges.client import DepthClient
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 SLOT = 60.0
 HALVES = [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5]
@@ -29,12 +29,12 @@ def fetch(client: DepthClient, clock: FakeClock, symbol: str = "BTCUSDT", slot: 
     return client.depth(symbol, 5, clock.monotonic() + slot)
 
 
-def faults(exchange: Exchange) -> list[str]:
+def faults(exchange: FakeExchange) -> list[str]:
     return [asked.fault for asked in exchange.requests]
 
 
 def test_a_book_comes_with_its_host_and_the_moment_it_arrived(
-    client: Client, exchange: Exchange, clock: FakeClock
+    client: Client, exchange: FakeExchange, clock: FakeClock
 ) -> None:
     snapshot = fetch(client(exchange.url), clock)
     assert (snapshot.book.bids.levels, snapshot.book.asks.levels) == ([(99.0, 2.0), (98.0, 1.0)], [(101.0, 1.0)])
@@ -68,7 +68,7 @@ def test_a_host_that_fails_for_ever_is_given_up_before_the_slot_is_over_with_the
     assert len(exchange.requests) == 7
 
 
-def test_nothing_is_asked_once_the_slot_is_over(client: Client, exchange: Exchange, clock: FakeClock) -> None:
+def test_nothing_is_asked_once_the_slot_is_over(client: Client, exchange: FakeExchange, clock: FakeClock) -> None:
     with pytest.raises(BookUnavailable, match="no time was left"):
         fetch(client(exchange.url), clock, slot=0.0)
     assert exchange.requests == []
@@ -102,7 +102,7 @@ def test_the_next_host_is_asked_at_once(
 
 
 def test_a_host_that_nobody_listens_on_makes_way_for_the_next(
-    client: Client, exchange: Exchange, clock: FakeClock, dead_url: str
+    client: Client, exchange: FakeExchange, clock: FakeClock, dead_url: str
 ) -> None:
     assert fetch(client(dead_url, exchange.url), clock).host == f"127.0.0.1:{exchange.port}"
     assert clock.slept == []
@@ -142,7 +142,7 @@ def test_a_closed_host_does_not_end_the_turns_of_the_others(
 
 
 def test_a_refusal_is_final_and_in_the_exchanges_own_words(
-    client: Client, exchange: Exchange, clock: FakeClock
+    client: Client, exchange: FakeExchange, clock: FakeClock
 ) -> None:
     with pytest.raises(RequestRejected, match=r"NOSUCH: 127\.0\.0\.1:\d+ rejects it: Invalid symbol\. \(code -1121\)$"):
         fetch(client(exchange.url), clock, "NOSUCH")

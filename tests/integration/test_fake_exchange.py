@@ -1,4 +1,4 @@
-"""The stand-in exchange speaks DepthClient's wire format, bites like it, and fails as it is told to."""
+"""The fake exchange has the real one's API and limits, and the faults of its script."""
 
 import http.client
 import json
@@ -14,11 +14,13 @@ from urllib.parse import quote
 import pytest
 from support.program import ROOT, environment
 
-from infra.fake_exchange import Exchange
-from infra.fake_exchange.books import Book
+from infra.fake_exchange import FakeExchange
+from infra.fake_exchange.books import FakeBook
 from infra.fake_exchange.faults import FAULTS
 
-BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "3.00000000")])
+BOOK = FakeBook(
+    bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "3.00000000")]
+)
 NOON_MS = 1_795_262_400_000
 
 
@@ -45,7 +47,7 @@ class Reply:
 class Client:
     """One kept-alive connection to an exchange."""
 
-    def __init__(self, exchange: Exchange, timeout_seconds: float = 5) -> None:
+    def __init__(self, exchange: FakeExchange, timeout_seconds: float = 5) -> None:
         self.exchange = exchange
         self.connection = http.client.HTTPConnection("127.0.0.1", exchange.port, timeout=timeout_seconds)
 
@@ -68,11 +70,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def serve(clock: Clock) -> Iterator[Serve]:
-    """Start an exchange with these options and connect to it, with this patience."""
+    """Start an exchange with these options and connect to it, with this timeout."""
     clients: list[Client] = []
 
     def start(*symbols: str, timeout_seconds: float = 5, **options: Any) -> Client:
-        exchange = Exchange(symbols, **{"clock": clock, **options})
+        exchange = FakeExchange(symbols, **{"clock": clock, **options})
         exchange.start()
         clients.append(Client(exchange, timeout_seconds))
         return clients[-1]
@@ -89,7 +91,7 @@ def client(serve: Serve) -> Client:
 
 
 @pytest.fixture
-def exchange(client: Client) -> Exchange:
+def exchange(client: Client) -> FakeExchange:
     return client.exchange
 
 
@@ -99,7 +101,7 @@ def faulty(serve: Serve) -> Serve:
     return lambda *script, **options: serve(books={"BTCUSDT": BOOK}, script=script, **options)
 
 
-def test_a_depth_answer_has_the_wire_format_of_the_exchange(client: Client) -> None:
+def test_a_depth_response_has_the_format_of_the_exchange(client: Client) -> None:
     reply = client.depth(limit=20)
     body = reply.json()
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json;charset=UTF-8")
@@ -139,26 +141,24 @@ def test_the_book_changes_with_every_tick_and_its_id_grows(client: Client, clock
 
 
 @pytest.mark.parametrize(("limit", "levels", "weight"), [(1, 1, 5), (100, 100, 5), (101, 101, 25), (500, 500, 25)])
-def test_a_request_gives_as_many_levels_and_weighs_as_much_as_its_limit_says(
-    client: Client, limit: int, levels: int, weight: int
-) -> None:
+def test_the_limit_decides_on_levels_and_weight(client: Client, limit: int, levels: int, weight: int) -> None:
     reply = client.depth(limit=limit)
     assert len(reply.json()["bids"]) == len(reply.json()["asks"]) == levels
     assert reply.headers["x-mbx-used-weight"] == reply.headers["x-mbx-used-weight-1m"] == str(weight)
 
 
-def test_limits_above_the_greatest_are_clamped_and_weigh_like_it(client: Client) -> None:
+def test_limits_above_the_maximum_are_clamped_to_it(client: Client) -> None:
     reply = client.depth(limit=10_000)
     assert len(reply.json()["bids"]) == 5000
     assert reply.headers["x-mbx-used-weight"] == "250"
     assert client.depth(limit=1000).headers["x-mbx-used-weight"] == "300"
 
 
-def test_a_limit_that_is_not_given_is_100(client: Client) -> None:
+def test_the_default_limit_is_100(client: Client) -> None:
     assert len(client.get("/api/v3/depth?symbol=ETHUSDT").json()["bids"]) == 100
 
 
-def test_symbols_in_other_scripts_are_asked_for_as_percent_encoded_utf_8(client: Client) -> None:
+def test_symbols_in_other_scripts_are_percent_encoded_utf_8(client: Client) -> None:
     reply = client.depth("这是测试币456")
     assert (reply.status, len(reply.json()["bids"])) == (200, 5)
 
@@ -179,16 +179,14 @@ def test_symbols_in_other_scripts_are_asked_for_as_percent_encoded_utf_8(client:
         ("symbol=BTCUSDT&symbolStatus=OPEN", -1122, "Invalid symbolStatus."),
     ],
 )
-def test_the_callers_mistakes_are_answered_in_the_exchanges_own_words(
-    client: Client, query: str, code: int, text: str
-) -> None:
+def test_invalid_requests_get_the_error_of_the_exchange(client: Client, query: str, code: int, text: str) -> None:
     reply = client.get(f"/api/v3/depth?{query}")
     assert (reply.status, reply.json()["code"]) == (400, code)
     assert text in reply.json()["msg"]
 
 
-def test_unknown_paths_are_404_and_other_methods_405_and_the_connection_lives_on(
-    exchange: Exchange, client: Client
+def test_unknown_paths_are_404_and_other_methods_405_and_the_connection_is_kept(
+    exchange: FakeExchange, client: Client
 ) -> None:
     client.connection.request("POST", "/api/v3/depth?symbol=BTCUSDT", body=b"ignored")
     response = client.connection.getresponse()
@@ -196,7 +194,7 @@ def test_unknown_paths_are_404_and_other_methods_405_and_the_connection_lives_on
     assert response.status == 405
     assert client.get("/api/v3/nothing").status == 404
     assert client.depth().status == 200
-    assert {asked.connection for asked in exchange.requests} == {1}
+    assert {request.connection for request in exchange.requests} == {1}
 
 
 def test_ping_is_empty_and_time_is_the_servers_clock(client: Client) -> None:
@@ -222,15 +220,15 @@ def _units(number: str) -> int:
 def test_too_much_weight_is_429_until_the_clock_minute_is_over(client: Client, clock: Clock) -> None:
     clock.seconds += 12.5
     assert [client.depth(limit=5000).status for _ in range(24)] == [200] * 24
-    refused = client.depth()
-    assert (refused.status, refused.headers["Retry-After"], refused.json()["code"]) == (429, "48", -1003)
-    assert "current limit is 6000 request weight per 1 MINUTE" in refused.json()["msg"]
+    rejected = client.depth()
+    assert (rejected.status, rejected.headers["Retry-After"], rejected.json()["code"]) == (429, "48", -1003)
+    assert "current limit is 6000 request weight per 1 MINUTE" in rejected.json()["msg"]
     clock.seconds += 47.5
     accepted = client.depth()
     assert (accepted.status, accepted.headers["x-mbx-used-weight"]) == (200, "5")
 
 
-def test_who_goes_on_after_429_is_banned_and_longer_the_next_time(serve: Serve, clock: Clock) -> None:
+def test_requests_after_429_lead_to_a_ban_and_then_to_a_longer_one(serve: Serve, clock: Clock) -> None:
     client = serve("BTCUSDT", weight_limit=5)
     assert [client.depth().status for _ in range(12)] == [200] + [429] * 10 + [418]
     clock.seconds += 20
@@ -242,28 +240,28 @@ def test_who_goes_on_after_429_is_banned_and_longer_the_next_time(serve: Serve, 
     assert client.depth().headers["Retry-After"] == "240"
 
 
-def test_without_a_weight_limit_nothing_is_refused(serve: Serve) -> None:
+def test_without_a_weight_limit_nothing_is_rejected(serve: Serve) -> None:
     client = serve("BTCUSDT", weight_limit=0)
     assert {client.depth(limit=5000).status for _ in range(30)} == {200}
 
 
-def test_what_was_asked_and_answered_is_on_record(exchange: Exchange, client: Client) -> None:
+def test_requests_are_logged_with_their_responses(exchange: FakeExchange, client: Client) -> None:
     reply = client.get("/api/v3/depth?symbol=BTCUSDT&limit=7", **{"X-Who": "me"})
-    [asked] = exchange.requests
-    assert (asked.method, asked.path, asked.symbol, asked.limit) == ("GET", "/api/v3/depth", "BTCUSDT", 7)
-    assert (asked.status, asked.fault, asked.body) == (200, "ok", reply.body)
-    assert (asked.host, asked.headers["x-who"]) == (f"127.0.0.1:{exchange.port}", "me")
-    assert asked.wall_seconds == NOON_MS / 1000
+    [request] = exchange.requests
+    assert (request.method, request.path, request.symbol, request.limit) == ("GET", "/api/v3/depth", "BTCUSDT", 7)
+    assert (request.status, request.fault, request.body) == (200, "ok", reply.body)
+    assert (request.host, request.headers["x-who"]) == (f"127.0.0.1:{exchange.port}", "me")
+    assert request.wall_seconds == NOON_MS / 1000
 
 
-def test_a_given_book_is_sent_as_it_is(client: Client, exchange: Exchange) -> None:
+def test_a_fixed_book_is_sent_unchanged(client: Client, exchange: FakeExchange) -> None:
     exchange.list_book("BTCUSDT", BOOK)
     assert client.depth(limit=1).body == (
         b'{"lastUpdateId":1,"bids":[["99.00000000","2.00000000"]],"asks":[["101.00000000","3.00000000"]]}'
     )
 
 
-def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: Exchange, client: Client) -> None:
+def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: FakeExchange, client: Client) -> None:
     assert client.depth().status == 200
     exchange.delist("BTCUSDT")
     assert client.depth().json() == {"code": -1121, "msg": "Invalid symbol."}
@@ -291,7 +289,7 @@ def test_a_delisted_pair_is_an_invalid_symbol_from_then_on(exchange: Exchange, c
         ("delisted", 400, ("Content-Type", "application/json;charset=UTF-8"), "-1121"),
     ],
 )
-def test_a_scripted_answer_is_given_once_and_then_the_book_again(
+def test_a_scripted_response_is_sent_once_and_then_the_book_again(
     faulty: Serve, fault: str, status: int, header: tuple[str, str | None], text: str
 ) -> None:
     client = faulty(fault)
@@ -330,7 +328,7 @@ def test_odd_books_are_well_formed(faulty: Serve, fault: str, bids: list[Any], a
         ("json-cut", b'{"lastUpdateId":1,"bids":[["99.00000000","2.00000000"],["98.00'),
     ],
 )
-def test_json_that_is_no_book_comes_as_a_whole_answer(faulty: Serve, fault: str, body: bytes) -> None:
+def test_json_that_is_not_a_book_is_a_whole_response(faulty: Serve, fault: str, body: bytes) -> None:
     reply = faulty(fault).depth()
     assert (reply.status, reply.body) == (200, body)
 
@@ -347,7 +345,7 @@ def test_json_that_is_no_book_comes_as_a_whole_answer(faulty: Serve, fault: str,
         ("trickle-body=60", TimeoutError),
     ],
 )
-def test_a_broken_connection_is_broken_in_its_own_way_and_a_new_one_works(
+def test_a_broken_connection_raises_its_error_and_a_new_one_works(
     faulty: Serve, fault: str, error: type[Exception]
 ) -> None:
     client = faulty(fault, timeout_seconds=0.3 if error is TimeoutError else 5)
@@ -358,7 +356,7 @@ def test_a_broken_connection_is_broken_in_its_own_way_and_a_new_one_works(
     assert client.depth().status == 200
 
 
-def test_a_trickle_is_slow_and_right_and_its_head_may_come_at_once(faulty: Serve) -> None:
+def test_a_trickled_response_is_complete_and_its_head_may_come_at_once(faulty: Serve) -> None:
     client = faulty("trickle=0", "trickle-body=0", "trickle-body=60")
     assert [client.depth().json()["bids"][0] for _ in range(2)] == [BID, BID]
     client.connection.request("GET", "/api/v3/depth?symbol=BTCUSDT")
@@ -371,7 +369,7 @@ def test_close_idle_closes_a_connection_that_was_to_be_kept_alive(faulty: Serve)
     assert client.connection.sock.recv(1) == b""
 
 
-def test_close_reuse_fails_the_next_request_of_the_connection_and_spends_no_entry(
+def test_close_reuse_fails_the_next_request_of_the_connection_and_uses_up_no_entry(
     faulty: Serve,
 ) -> None:
     client = faulty("close-reuse", "503")
@@ -382,20 +380,20 @@ def test_close_reuse_fails_the_next_request_of_the_connection_and_spends_no_entr
     assert client.depth().status == 503
 
 
-def test_a_huge_body_goes_on_for_as_long_as_it_was_told(faulty: Serve) -> None:
+def test_a_huge_body_has_the_requested_size(faulty: Serve) -> None:
     reply = faulty("huge=2").depth()
     assert reply.headers["Content-Length"] is None
     assert 1.9 < len(reply.body) / 2**20 < 2.1
     assert len(reply.json()["bids"]) > 70_000
 
 
-def test_every_fault_of_the_table_is_tried() -> None:
+def test_every_fault_has_a_test() -> None:
     files = ("test_fake_exchange.py", "test_fake_exchange_headers.py")
     text = "".join((ROOT / "tests/integration" / name).read_text(encoding="utf-8") for name in files)
     assert [name for name in FAULTS if f'"{name}' not in text] == []
 
 
-def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: Exchange, client: Client) -> None:
+def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: FakeExchange, client: Client) -> None:
     exchange.script(["503*2", "ok", "504*"])
     exchange.script(["502"], symbol="ETHUSDT")
     assert client.depth("ETHUSDT").status == 502
@@ -403,19 +401,19 @@ def test_a_script_repeats_entries_and_a_pair_can_have_its_own(exchange: Exchange
     assert [client.depth(symbol).status for symbol in ("ETHUSDT", "BTCUSDT", "BTCUSDT")] == [504, 504, 504]
 
 
-def test_only_requests_that_would_get_a_book_spend_a_script(exchange: Exchange, client: Client) -> None:
+def test_only_requests_for_a_listed_book_use_up_a_script(exchange: FakeExchange, client: Client) -> None:
     exchange.script(["503"])
     statuses = [client.get("/api/v3/ping").status, client.depth("NOSUCHPAIR").status, client.depth().status]
     assert statuses == [200, 400, 503]
 
 
-def test_random_faults_are_the_same_for_a_seed_and_as_frequent_as_asked(serve: Serve) -> None:
+def test_random_faults_depend_on_the_seed_and_have_the_requested_rate(serve: Serve) -> None:
     def draw(seed: int) -> list[str]:
         faults = ["429=1", "502", "503"]
         client = serve("BTCUSDT", fault_rate=0.3, fault_seed=seed, faults=faults, weight_limit=0)
         for _ in range(200):
             client.depth()
-        return [asked.fault for asked in client.exchange.requests]
+        return [request.fault for request in client.exchange.requests]
 
     first = draw(1)
     assert first == draw(1) != draw(2)
@@ -424,9 +422,9 @@ def test_random_faults_are_the_same_for_a_seed_and_as_frequent_as_asked(serve: S
 
 
 @pytest.mark.parametrize("entry", ["nosuch", "429=soon", "429=-1", "=3", "", "429=nan"])
-def test_a_script_that_cannot_be_read_is_refused(entry: str) -> None:
+def test_an_invalid_script_is_rejected(entry: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
-        Exchange(script=[entry])
+        FakeExchange(script=[entry])
 
 
 def _start(*flags: str) -> "subprocess.Popen[str]":
@@ -436,7 +434,7 @@ def _start(*flags: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_the_program_says_that_its_books_are_made_up_and_ends_quietly_when_told(stop: signal.Signals) -> None:
+def test_the_program_says_that_its_books_are_synthetic_and_a_signal_ends_it(stop: signal.Signals) -> None:
     with _start("--symbols", "BTCUSDT", "--script", "BTCUSDT:hang*") as process:
         assert process.stderr is not None
         lines = [process.stderr.readline() for _ in range(2)]
@@ -453,12 +451,11 @@ def test_the_program_says_that_its_books_are_made_up_and_ends_quietly_when_told(
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        (["--port", "http"], "'http' is no whole number from 0 to 65535"),
+        (["--port", "http"], "'http' is not a whole number from 0 to 65535"),
         (["--symbols", "btcusdt"], "'btcusdt' is not"),
         (["--script", "nosuch"], "no fault 'nosuch'"),
         (["--fault-rate", "2"], "probability"),
-        (["--latency-ms", "-1"], "'-1' is no number from 0 up"),
-        (["--certfile", "nowhere.pem"], "go together"),
+        (["--latency-ms", "-1"], "'-1' is not a number from 0 up"),
     ],
 )
 def test_a_bad_flag_is_one_sentence_and_exit_2(flags: list[str], text: str) -> None:
@@ -468,7 +465,7 @@ def test_a_bad_flag_is_one_sentence_and_exit_2(flags: list[str], text: str) -> N
     assert text in err
 
 
-def test_a_port_in_use_is_one_sentence_and_exit_1(exchange: Exchange) -> None:
+def test_a_port_in_use_is_one_sentence_and_exit_1(exchange: FakeExchange) -> None:
     with _start("--port", str(exchange.port), "--symbols", "BTCUSDT") as process:
         _, err = process.communicate(timeout=10)
     assert (process.returncode, err.count("\n")) == (1, 1)

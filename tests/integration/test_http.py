@@ -14,7 +14,7 @@ import handler
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
 from handler.exchanges.http import MAX_BODY_BYTES
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 GUARD_SECONDS = 20.0
 """Nothing here takes a second; whatever takes this long would have gone on for ever."""
@@ -29,7 +29,7 @@ def test_tests_can_reach_nothing_but_this_machine(clock: FakeClock) -> None:
         fetch("http://192.0.2.1", clock)
 
 
-def test_the_user_agent_names_the_project_and_its_version(exchange: Exchange, clock: FakeClock) -> None:
+def test_the_user_agent_names_the_project_and_its_version(exchange: FakeExchange, clock: FakeClock) -> None:
     fetch(exchange.url, clock)
     assert exchange.requests[0].headers["user-agent"] == f"order-book-imbalance/{handler.__version__}"
 
@@ -40,7 +40,7 @@ def test_a_base_url_may_have_a_path(start_raw: StartRaw, clock: FakeClock) -> No
     assert server.heads[0].startswith("GET /mirror/api/v3/depth?symbol=BTCUSDT&limit=5 HTTP/1.1\r\n")
 
 
-def test_connections_are_kept(exchange: Exchange, clock: FakeClock) -> None:
+def test_connections_are_kept(exchange: FakeExchange, clock: FakeClock) -> None:
     binance = spot_client(exchange.url, clock=clock)
     for _ in range(3):
         binance.depth("BTCUSDT", 5, 1060.0)
@@ -59,7 +59,7 @@ def test_a_kept_connection_that_the_host_closed_is_replaced_at_once_and_not_coun
     assert (other.requests, clock.slept) == ([], [])
 
 
-def test_a_redirect_is_not_followed(exchange: Exchange, start_raw: StartRaw, clock: FakeClock) -> None:
+def test_a_redirect_is_not_followed(exchange: FakeExchange, start_raw: StartRaw, clock: FakeClock) -> None:
     moved = f"{exchange.url}/api/v3/depth?symbol=BTCUSDT&limit=5"
     for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
         with pytest.raises(BookUnavailable, match=f"answered HTTP {status[:3]}"):
@@ -144,7 +144,7 @@ def test_a_name_lookup_that_hangs_is_given_up_at_the_deadline() -> None:
 
 
 @pytest.mark.usefixtures("_hanging_lookup")
-def test_a_name_lookup_that_hangs_leaves_time_for_the_next_host(exchange: Exchange) -> None:
+def test_a_name_lookup_that_hangs_leaves_time_for_the_next_host(exchange: FakeExchange) -> None:
     snapshot = spot_client("http://hung.test", exchange.url).depth("BTCUSDT", 5, time.monotonic() + 1.8)
     assert snapshot.book.last_update_id == 1
 
@@ -169,7 +169,7 @@ def test_the_proxy_of_the_environment_is_asked_for_a_tunnel(
 
 
 def test_no_proxy_of_the_environment_is_respected(
-    exchange: Exchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, dead_url: str
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, dead_url: str
 ) -> None:
     monkeypatch.setenv("http_proxy", dead_url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")

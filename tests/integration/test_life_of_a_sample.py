@@ -12,7 +12,7 @@ from typing import Any
 from support.fakes import StartRaw, http
 from support.servers import AWS, clean_environment
 
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 ROOT = Path(__file__).parents[2]
 MAX_FILES = 11
@@ -25,7 +25,7 @@ def listed_files() -> list[str]:
     return re.findall(r"^\d+\. \[[^\]]+\]\((handler/[\w/]+\.py)\)", section, re.MULTILINE)
 
 
-def test_the_life_of_a_sample_is_what_the_readme_says(exchange: Exchange, start_raw: StartRaw) -> None:
+def test_the_life_of_a_sample_is_what_the_readme_says(exchange: FakeExchange, start_raw: StartRaw) -> None:
     """One warm sample, stored, runs through the listed files, in their order, and no others."""
     table = start_raw(http("200 OK", b"{}"))  # every put succeeds
     environment = AWS | {

@@ -12,8 +12,9 @@ from support.fakes import StartExchange, StartRaw
 from support.listening import assert_only_loopback, is_loopback, parse
 from support.local_system import in_another_terminal, local
 from support.program import PATIENCE_SECONDS
-from support.proxy import proxy
 from support.servers import dynalite
+
+from infra.testkit.table_proxy import TableProxy
 
 TCP = """\
    0: 00000000:22B3 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1 0 100 0 0 10 0
@@ -29,7 +30,7 @@ def test_the_servers_in_this_process_listen_on_loopback_only(
     start_exchange: StartExchange, start_raw: StartRaw, archive: Archive
 ) -> None:
     table = archive.environment["AWS_ENDPOINT_URL_DYNAMODB"]
-    with proxy(table) as before:
+    with TableProxy(table) as before:
         assert_only_loopback(start_exchange().url, start_raw(b"").url, table, before.url)
 
 

@@ -1,6 +1,7 @@
 """Whatever the way to the table does to a request, the item is in once, and the writer knows it."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -14,8 +15,8 @@ from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.table import Table
-from infra.chaos.proxy import TableProxy
-from infra.chaos.table_faults import BAD
+from infra.testkit.table_faults import PUT_FAULTS
+from infra.testkit.table_proxy import TableProxy
 
 RECORD = Record(format_timestamp(NOON), "BTCUSDT", 0.25, 5.0, 3.0, 5, last_update_id=7)
 
@@ -52,15 +53,14 @@ def test_credentials_that_cannot_be_read_are_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("fault", [fault for fault in BAD if fault != "hang"])
+@pytest.mark.parametrize("fault", [fault for fault in PUT_FAULTS if fault != "hang"])
 def test_after_any_fault_the_record_is_stored_once_and_counted_as_stored(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    port = int(dynamodb.meta.endpoint_url.rpartition(":")[2])
-    with TableProxy(port, faults=(fault,)) as proxy:
+    with TableProxy(dynamodb.meta.endpoint_url) as proxy:
         for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url}).items():
             monkeypatch.setenv(variable, value)
-        proxy.script(fault)
+        proxy.faults["PutItem"] = deque([fault])
         with closing(dynamodb_client(attempts=1)) as client:
             table = Table(create_table(dynamodb), client=client)
             assert table.put([RECORD], time.monotonic() + 20.0) == PutResult(1, 0, [])

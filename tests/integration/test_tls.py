@@ -18,7 +18,7 @@ from support.fakes import FakeClock, StartExchange, spot_client
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
-from infra.fake_exchange import Exchange
+from infra.fake_exchange import FakeExchange
 
 NOT_TRUSTED = "certificate verify failed"
 
@@ -43,7 +43,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def exchange(start_exchange: StartExchange, certificate: Path) -> Exchange:
+def exchange(start_exchange: StartExchange, certificate: Path) -> FakeExchange:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return start_exchange(ssl_context=context)
@@ -53,7 +53,7 @@ def fetch(url: str, clock: FakeClock) -> Snapshot:
     return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 1.0)
 
 
-def test_a_host_that_no_known_authority_vouches_for_gets_no_request(exchange: Exchange, clock: FakeClock) -> None:
+def test_a_host_that_no_known_authority_vouches_for_gets_no_request(exchange: FakeExchange, clock: FakeClock) -> None:
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         fetch(exchange.url, clock)
     assert exchange.requests == []
@@ -61,21 +61,21 @@ def test_a_host_that_no_known_authority_vouches_for_gets_no_request(exchange: Ex
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_ca_bundle_of_the_environment_is_trusted(
-    exchange: Exchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, variable: str
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, variable: str
 ) -> None:
     monkeypatch.setenv(variable, str(certificate))
     assert fetch(exchange.url, clock).book.last_update_id == 1
 
 
 def test_the_ca_bundle_of_the_environment_is_trusted_however_https_is_spelled(
-    exchange: Exchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     assert fetch(exchange.url.replace("https", "HTTPS"), clock).book.last_update_id == 1
 
 
 def test_a_ca_bundle_that_cannot_be_read_is_not_replaced_by_another(
-    exchange: Exchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.parent / "nothing.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -122,14 +122,14 @@ def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_the_ca_bundle_of_the_environment_is_trusted_through_its_proxy(
-    exchange: Exchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tunnel: list[str]
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tunnel: list[str]
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     assert fetch(exchange.url, clock).book.last_update_id == 1
     assert [request.rpartition(" ")[0] for request in tunnel] == [f"CONNECT 127.0.0.1:{exchange.port}"]
 
 
-def test_a_proxy_cannot_pass_off_another_host(exchange: Exchange, clock: FakeClock, tunnel: list[str]) -> None:
+def test_a_proxy_cannot_pass_off_another_host(exchange: FakeExchange, clock: FakeClock, tunnel: list[str]) -> None:
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         fetch(exchange.url, clock)
     assert tunnel

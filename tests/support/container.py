@@ -3,14 +3,11 @@
 In the tests' own process it would set up logging, the exception hook and garbage collection for everyone.
 """
 
-import importlib
 import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from support.servers import AWS, clean_environment
@@ -19,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class FunctionError(Exception):
-    """The invocation failed; the words of the error that the function raised."""
+    """The invocation failed; the message is that of the error that the function raised."""
 
 
 class Container:
@@ -27,27 +24,35 @@ class Container:
 
     def __init__(self, log: Path, **environment: str) -> None:
         self._log = log
+        self._invocations = 0
+        results, results_in_child = os.pipe()
+        self._results = os.fdopen(results)
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-u", __file__],  # Lambda's stdout is not buffered either
+                # -u: Lambda's stdout is not buffered either
+                [sys.executable, "-u", "-m", "infra.testkit.lambda_container", f"/dev/fd/{results_in_child}"],
                 cwd=ROOT,
-                env=clean_environment(PYTHONPATH=f"{ROOT}:{ROOT}/tests", **AWS, **environment),
+                env=clean_environment(PYTHONPATH=str(ROOT), **AWS, **environment),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
+                stdout=output,
+                stderr=subprocess.STDOUT,
                 text=True,
+                pass_fds=[results_in_child],
             )
+        os.close(results_in_child)
 
     def invoke(self, event: Any, seconds: float = 60.0) -> dict[str, int]:
-        """Run the function with so many seconds left before its timeout; returns its answer or raises FunctionError."""
+        """Run the function with so many seconds left before its timeout; returns its result or raises FunctionError."""
         assert self._process.stdin
-        assert self._process.stdout
-        print(json.dumps([event, seconds]), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
+        request = {"id": f"request-{self._invocations}", "event": event, "seconds": seconds}
+        self._invocations += 1
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        line = self._results.readline()
         assert line, f"the container ended: {self._log.read_text()}"
-        answer: dict[str, int] | str = json.loads(line)
-        if isinstance(answer, str):
-            raise FunctionError(answer)
+        result = json.loads(line)
+        if "raised" in result:
+            raise FunctionError(result["raised"])
+        answer: dict[str, int] = result["returned"]
         return answer
 
     @property
@@ -65,31 +70,4 @@ class Container:
         """End the process."""
         self._process.kill()
         self._process.communicate()
-
-
-def _serve() -> None:
-    """Answer each event that comes in on stdin. What the function prints goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    lambda_handler = importlib.import_module("handler.app").lambda_handler
-    for number, line in enumerate(sys.stdin):
-        event, seconds = json.loads(line)
-        try:
-            answer = lambda_handler(event, _context(number, time.monotonic() + seconds))
-        except Exception as error:
-            answer = f"{type(error).__name__}: {error}"
-        print(json.dumps(answer), file=answers, flush=True)
-
-
-def _context(number: int, deadline: float) -> SimpleNamespace:
-    return SimpleNamespace(
-        function_name="sampler",
-        memory_limit_in_mb=256,
-        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:sampler",
-        aws_request_id=f"request-{number}",
-        get_remaining_time_in_millis=lambda: int((deadline - time.monotonic()) * 1000),
-    )
-
-
-if __name__ == "__main__":
-    _serve()
+        self._results.close()

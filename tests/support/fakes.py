@@ -1,7 +1,6 @@
 """Fakes that the tests pass in, and a server that sends raw bytes."""
 
 import socketserver
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,16 +9,29 @@ from handler.book import Snapshot
 from handler.exchanges import binance_spot
 from handler.exchanges.binance import parse_depth
 from handler.exchanges.client import DepthClient
-from infra.fake_exchange import Exchange
-from infra.fake_exchange.books import Book
+from infra.fake_exchange import FakeExchange
+from infra.fake_exchange.books import FakeBook
+from infra.testkit.clock import NOON, FakeClock
 
-NOON = 1_795_262_400.0
-"""Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
+__all__ = [
+    "BODY",
+    "BOOK",
+    "NOON",
+    "FakeClock",
+    "RawServer",
+    "StartExchange",
+    "StartRaw",
+    "StubExchange",
+    "http",
+    "spot_client",
+]
 
-BOOK = Book(bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")])
+BOOK = FakeBook(
+    bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
+)
 BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
 
-StartExchange = Callable[..., Exchange]
+StartExchange = Callable[..., FakeExchange]
 
 
 def spot_client(*base_urls: str, **options: Any) -> DepthClient:
@@ -27,38 +39,8 @@ def spot_client(*base_urls: str, **options: Any) -> DepthClient:
     return DepthClient(binance_spot, base_urls, **options)
 
 
-class FakeClock:
-    """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
-
-    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
-        self.slept: list[float] = []
-        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
-        self._lock = threading.Lock()
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def time(self) -> float:
-        return self._time
-
-    def sleep(self, seconds: float, /) -> None:
-        with self._lock:
-            self.slept.append(seconds)
-        self.advance(max(seconds + self._oversleep, seconds / 2))
-
-    def advance(self, seconds: float) -> None:
-        with self._lock:
-            self._monotonic += seconds
-            self._time += seconds
-
-    def set_wall(self, seconds: float) -> None:
-        """Step the wall clock by so much, as an administrator or NTP does."""
-        with self._lock:
-            self._time += seconds
-
-
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:
-    """An answer as it goes over the wire; `Retry_After="3"` is the header Retry-After."""
+    """A response as it goes over the wire; `Retry_After="3"` is the header Retry-After."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
@@ -74,7 +56,7 @@ class RawServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _RawHandler)
         self.answers = list(answers)
         self.heads: list[str] = []
-        """What was asked so far: request line and headers."""
+        """The heads of the requests so far: request line and headers."""
 
     @property
     def port(self) -> int:
@@ -98,22 +80,24 @@ class _RawHandler(socketserver.StreamRequestHandler):
 StartRaw = Callable[..., RawServer]
 
 
-class FakeExchange:
-    """What the sampler needs of an exchange: gives the book of BODY, unless `act`, which is called first, does else.
+class StubExchange:
+    """An exchange for the sampler: gives the book of BODY, unless `act`, which is called first, does otherwise.
 
     `act` takes the pair; it may raise, wait, move the clock, or return another book.
     """
 
     def __init__(self, clock: FakeClock, act: Callable[[str], object] = lambda symbol: None) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.requests: list[tuple[str, int]] = []
         self.moments: list[float] = []
-        """When it was asked, on the monotonic clock."""
+        """When each request came, on the monotonic clock."""
+        self.deadlines: list[float] = []
         self.act = act
         self._clock = clock
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        self.asked.append((symbol, limit))
+        self.requests.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
+        self.deadlines.append(deadline)
         other = self.act(symbol)
         book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
         return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)

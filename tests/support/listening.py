@@ -52,8 +52,8 @@ def parse(lines: list[str]) -> Iterator[Listener]:
         _, local, _, state, _, _, _, _, _, inode, *_ = line.split()
         if state == LISTENING:
             address, port = local.split(":")
-            words = [bytes.fromhex(address[start : start + 8]) for start in range(0, len(address), 8)]
-            in_order = b"".join(word[:: -1 if sys.byteorder == "little" else 1] for word in words)
+            groups = [bytes.fromhex(address[start : start + 8]) for start in range(0, len(address), 8)]
+            in_order = b"".join(group[:: -1 if sys.byteorder == "little" else 1] for group in groups)
             yield Listener(ip_address(in_order), int(port, 16), inode)
 
 

@@ -20,12 +20,12 @@ atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a stranger's shell, with these variables and none that the developer has set."""
+    """A clean environment, with these variables and none that the developer has set."""
     return {"PATH": os.environ["PATH"], "HOME": HOME, "LANG": "C.UTF-8"} | variables
 
 
 def run(*flags: str, python: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end. Whatever it is asked, it answers without a traceback."""
+    """Run it to its end. It never prints a traceback."""
     with start(*flags, python=python, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **variables) as process:
         return finished(process)
 

@@ -25,15 +25,15 @@ def python(path: str, float_ns: float) -> Interpreter:
         ([python("/slow", 170), python("/fast", 50)], "/fast"),
     ],
 )
-def test_the_systems_python_is_taken_unless_it_is_slow(found: list[Interpreter], used: str) -> None:
+def test_the_systems_python_is_used_unless_it_is_slow(found: list[Interpreter], used: str) -> None:
     assert pick(None, found).used.path == used
 
 
-def test_the_one_that_is_named_is_taken() -> None:
+def test_the_named_one_is_used() -> None:
     assert pick(python("/named", 99), [python("/fast", 50)]).used.path == "/named"
 
 
-def test_one_that_takes_twice_as_long_as_the_fastest_is_refused_with_the_name_of_that() -> None:
+def test_one_that_takes_twice_as_long_as_the_fastest_is_rejected() -> None:
     with pytest.raises(SlowInterpreterError, match="BENCH_PYTHON=/fast"):
         pick(python("/named", 100), [python("/fast", 50)])
 
@@ -51,8 +51,8 @@ def test_every_interpreter_is_timed() -> None:
     assert choose(AUTO).used.path
 
 
-def test_what_is_no_python_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_python_is_one_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.bench", "--python", str(tmp_path / "python9")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"bench: {tmp_path / 'python9'} is no Python 3.11 or newer with venv.\n"
+    assert done.stderr == f"bench: {tmp_path / 'python9'} is not a Python 3.11 or newer with venv.\n"

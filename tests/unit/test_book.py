@@ -34,7 +34,8 @@ def imbalance(bid: Decimal, ask: Decimal) -> float | None:
 
 
 @given(sides, sides, depths)
-def test_sums_and_imbalances_are_those_of_exact_decimal_arithmetic(bids, asks, levels):  # type: ignore[no-untyped-def]
+def test_exact_arithmetic(bids, asks, levels):  # type: ignore[no-untyped-def]
+    """Sums and imbalances are those of exact decimal arithmetic, rounded once."""
     found = measure(book(bids, asks), levels)
     with localcontext(Context(prec=200)):
         bid = sum((p * q for p, q in bids[:levels]), Decimal(0))
@@ -46,7 +47,8 @@ def test_sums_and_imbalances_are_those_of_exact_decimal_arithmetic(bids, asks, l
 
 
 @given(sides, sides, depths)
-def test_imbalance_is_within_one_and_swapping_the_sides_flips_its_sign(bids, asks, levels):  # type: ignore[no-untyped-def]
+def test_symmetry(bids, asks, levels):  # type: ignore[no-untyped-def]
+    """An imbalance is within [-1, 1], and swapping the sides flips its sign."""
     found, swapped = measure(book(bids, asks), levels), measure(book(asks, bids), levels)
     assert -1 <= found.obi <= 1
     assert (swapped.obi, swapped.notional_bid, swapped.notional_ask) == (
@@ -57,14 +59,16 @@ def test_imbalance_is_within_one_and_swapping_the_sides_flips_its_sign(bids, ask
 
 
 @given(sides, sides, depths, st.sampled_from([2, 5, 10, 1000]))
-def test_scaling_every_quantity_changes_no_imbalance(bids, asks, levels, factor):  # type: ignore[no-untyped-def]
+def test_scale(bids, asks, levels, factor):  # type: ignore[no-untyped-def]
+    """Scaling every quantity changes no imbalance."""
     scaled = [[(p, q * factor) for p, q in side] for side in (bids, asks)]
     found, after = measure(book(bids, asks), levels), measure(book(scaled[0], scaled[1]), levels)
     assert (after.obi, after.obi_quantity) == (found.obi, found.obi_quantity)
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_any_bytes_give_a_book_or_a_invalid_book(garbage):  # type: ignore[no-untyped-def]
+def test_any_bytes(garbage):  # type: ignore[no-untyped-def]
+    """Any bytes are a book or an InvalidBook."""
     try:
         found = parse_depth(garbage)
     except InvalidBook:
@@ -78,7 +82,8 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values, json_values)
-def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_invalid_book(bids, asks, update_id):  # type: ignore[no-untyped-def]
+def test_any_side(bids, asks, update_id):  # type: ignore[no-untyped-def]
+    """Any JSON in the place of a side gives finite numbers or an InvalidBook."""
     try:
         found = measure(parse_depth(body(bids, asks, update_id)), 5)
     except InvalidBook:
@@ -112,7 +117,8 @@ def test_any_json_in_the_place_of_a_side_gives_finite_numbers_or_a_invalid_book(
         5,
     ],
 )
-def test_a_level_that_is_not_a_pair_of_numbers_makes_the_whole_body_malformed(level):  # type: ignore[no-untyped-def]
+def test_invalid_level(level):  # type: ignore[no-untyped-def]
+    """A level that is not a pair of numbers makes the whole book invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(body([["1", "1"], level], [["2", "1"]]))
 
@@ -120,12 +126,14 @@ def test_a_level_that_is_not_a_pair_of_numbers_makes_the_whole_body_malformed(le
 @pytest.mark.parametrize(
     "garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}']
 )
-def test_a_body_without_both_sides_is_malformed(garbage: bytes) -> None:
+def test_missing_side(garbage: bytes) -> None:
+    """A body without both sides is invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(garbage)
 
 
-def test_a_known_book_gives_known_numbers() -> None:
+def test_known_book() -> None:
+    """A known book gives known numbers."""
     found = measure(parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42)), 2)
     assert found == Measurement(
         obi=0.181637,  # (296 - 205) / 501
@@ -144,26 +152,84 @@ def test_a_known_book_gives_known_numbers() -> None:
     )
 
 
-def test_what_an_empty_side_cannot_tell_is_unknown_and_never_zero() -> None:
+def test_empty_side() -> None:
+    """What cannot be computed of an empty side is None, never 0."""
     found = measure(parse_depth(body([["99", "2"]], [])), 5)
     assert (found.obi, found.notional_ask, found.levels_ask) == (1.0, 0.0, 0)
     assert (found.best_ask, found.mid, found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 5
 
 
-def test_an_empty_book_measures_zero_and_its_quantity_imbalance_is_unknown() -> None:
+def test_empty_book() -> None:
+    """An empty book measures 0, and its quantity imbalance is None."""
     found = measure(parse_depth(body([], [])), 5)
     assert (found.obi, found.notional_bid, found.notional_ask, found.obi_quantity) == (0.0, 0.0, 0.0, None)
 
 
-def test_numbers_with_an_exponent_are_numbers() -> None:
+def test_exponent() -> None:
+    """Numbers with an exponent are numbers."""
     written = measure(parse_depth(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
     assert written == measure(parse_depth(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
 
 
-def test_a_crossed_book_shows_as_a_negative_spread() -> None:
+def test_crossed_book() -> None:
+    """A crossed book has a negative spread."""
     assert measure(parse_depth(body([["101", "1"]], [["99", "1"]])), 1).spread_bps == -200.0
 
 
-def test_numbers_without_quotes_count_like_those_with() -> None:
+def test_numbers_without_quotes() -> None:
+    """Numbers without quotes count like those in quotes."""
     bare = b'{"lastUpdateId":7,"bids":[[0.1,3]],"asks":[[0.3,1]]}'
     assert measure(parse_depth(bare), 5) == measure(parse_depth(body([["0.1", "3"]], [["0.3", "1"]])), 5)
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "notional"),
+    [
+        ("567.713", "0.0095", 5.393274),  # 5.3932735, and 5.393273 by floats
+        ("239.875", "0.6055", 145.244312),  # 145.2443125, and 145.244313 by floats
+    ],
+)
+def test_tie(price: str, quantity: str, notional: float) -> None:
+    """Half a unit in the last place is rounded to even, whatever the sum of floats is."""
+    assert measure(parse_depth(body([[price, quantity]], [["1000", "1"]])), 5).notional_bid == notional
+
+
+@pytest.mark.parametrize(
+    "level", [["1e-18", "1"], ["999999999999999999e-1", "1"], ["1", "0.5"], ["1", "0"], ["1", "9e17"]]
+)
+def test_limits_of_a_level(level: list[str]) -> None:
+    """A price and a quantity may be that small and that large."""
+    assert parse_depth(body([level], [])).bids.levels == [(float(level[0]), float(level[1]))]
+
+
+@pytest.mark.parametrize(
+    "level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"], ["1", "0E-99999999999999999999"]]
+)
+def test_beyond_the_limits_of_a_level(level: list[str]) -> None:
+    with pytest.raises(InvalidBook):
+        parse_depth(body([level], []))
+
+
+def test_no_negative_zero() -> None:
+    """What rounds to zero from below is 0.0."""
+    found = measure(parse_depth(body([["100000.00000001", "1"]], [["100000", "1.0000000000002"]])), 1)
+    assert [str(found.obi), str(found.spread_bps), str(found.obi_quantity)] == ["0.0"] * 3
+
+
+def test_update_id_in_quotes() -> None:
+    assert parse_depth(body([], [], "7")).last_update_id == 7
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_reach(levels: int) -> None:
+    """The reach of a side is that of the last level used."""
+    bids = [["99", "1"], ["98", "1"], ["97", "1"]]
+    asks = [["101", "1"], ["103", "1"], ["105", "1"]]
+    found = measure(parse_depth(body(bids, asks)), levels)
+    assert (found.reach_bid_bps, found.reach_ask_bps) == (100.0 * levels, 100.0 * (2 * levels - 1))
+
+
+def test_balanced_book() -> None:
+    """Equal sides measure 0, which is not the same as nothing on either side."""
+    found = measure(parse_depth(body([["100", "2"]], [["100", "2"]])), 5)
+    assert (found.obi, found.obi_quantity) == (0.0, 0.0)

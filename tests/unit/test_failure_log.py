@@ -18,9 +18,8 @@ def failures(clock: FakeClock) -> FailureLog:
     return FailureLog(logging.getLogger("handler"), clock)
 
 
-def test_a_reason_is_logged_at_the_first_try_and_not_again(
-    failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_logged_once(failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A reason is logged after the first try, and not again."""
     for _ in range(1000):
         failures.failed(HOST, REFUSED)
         assert caplog.messages == [f"{HOST}: {REFUSED}"]
@@ -28,9 +27,8 @@ def test_a_reason_is_logged_at_the_first_try_and_not_again(
     assert caplog.records[0].levelname == "WARNING"
 
 
-def test_another_reason_and_another_source_are_logged_too(
-    failures: FailureLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_other_reason_or_source(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
+    """Another reason and another source are logged too."""
     for _ in range(3):
         failures.failed(HOST, REFUSED)
         failures.failed(HOST, UNKNOWN)
@@ -38,9 +36,8 @@ def test_another_reason_and_another_source_are_logged_too(
     assert caplog.messages == [f"{HOST}: {REFUSED}", f"{HOST}: {UNKNOWN}", f"other: {REFUSED}"]
 
 
-def test_after_a_success_the_reason_is_logged_again(
-    failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_logged_again_after_success(failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """After a success the reason is logged again."""
     failures.failed(HOST, REFUSED)
     clock.advance(REPEAT_SECONDS)
     failures.succeeded(HOST)
@@ -48,7 +45,8 @@ def test_after_a_success_the_reason_is_logged_again(
     assert len(caplog.messages) == 2
 
 
-def test_a_failure_that_a_retry_gets_over_is_not_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_successful_retry(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A failure that a retry overcomes is not logged."""
     failures = FailureLog(logging.getLogger("handler"), clock, patience_seconds=1.0)
     for _ in range(3):
         failures.failed(HOST, REFUSED)
@@ -61,7 +59,8 @@ def test_a_failure_that_a_retry_gets_over_is_not_logged(clock: FakeClock, caplog
     assert caplog.messages == [f"{HOST}: {REFUSED}"]
 
 
-def test_one_try_that_takes_long_is_logged_at_its_end(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_long_try(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """One try that takes long is logged at its end."""
     failures = FailureLog(logging.getLogger("handler"), clock, patience_seconds=1.0)
     began = clock.monotonic()
     clock.advance(10.0)
@@ -69,9 +68,8 @@ def test_one_try_that_takes_long_is_logged_at_its_end(clock: FakeClock, caplog: 
     assert caplog.messages == [f"{HOST}: timed out"]
 
 
-def test_the_success_of_one_source_says_nothing_about_another(
-    failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_sources_are_separate(failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """The success of one source says nothing about another."""
     failures.failed(HOST, REFUSED)
     clock.advance(REPEAT_SECONDS)
     failures.succeeded("other")
@@ -79,9 +77,8 @@ def test_the_success_of_one_source_says_nothing_about_another(
     assert len(caplog.messages) == 1
 
 
-def test_what_fails_and_works_by_turns_is_logged_once_a_minute(
-    failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_flapping(failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """What fails and works alternately is logged once a minute."""
     for second in range(600):
         failures.failed(HOST, REFUSED)
         failures.succeeded(HOST)
@@ -89,9 +86,10 @@ def test_what_fails_and_works_by_turns_is_logged_once_a_minute(
         assert len(caplog.messages) == 1 + second // REPEAT_SECONDS
 
 
-def test_what_fails_for_good_soon_after_it_was_logged_is_logged_within_a_minute(
+def test_lasting_failure_after_flapping(
     failures: FailureLog, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A failure that lasts, soon after it was logged, is logged within a minute."""
     failures.failed(HOST, REFUSED)
     failures.succeeded(HOST)
     for _ in range(600):
@@ -100,15 +98,15 @@ def test_what_fails_for_good_soon_after_it_was_logged_is_logged_within_a_minute(
     assert len(caplog.messages) == 2
 
 
-def test_four_hundred_threads_that_fail_for_one_reason_log_it_once(
-    failures: FailureLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_threads(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
+    """400 threads that fail for the same reason log it once."""
     with ThreadPoolExecutor(32) as threads:
         list(threads.map(lambda _: failures.failed(HOST, REFUSED), range(400)))
     assert len(caplog.messages) == 1
 
 
-def test_reasons_without_end_are_not_logged_without_end(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_endless_reasons(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
+    """An endless number of reasons is not an endless log."""
     numbers = count()
     for _ in range(1000):
         failures.failed(HOST, f"port {next(numbers)} refused")

@@ -26,13 +26,15 @@ def written(name: str, records: list[Record], *, detail: bool = False) -> list[s
 
 
 @given(some_records, st.booleans())
-def test_lines_of_json_read_back_as_the_records(records: list[Record], detail: bool) -> None:
+def test_json_lines(records: list[Record], detail: bool) -> None:
+    """JSON lines read back as the records."""
     again = [Record.from_line(line) for line in written("jsonl", records, detail=detail)]
     assert again == (records if detail else [Record(*one[:6]) for one in records])
 
 
 @given(some_records, st.booleans())
-def test_csv_reads_back_as_the_same_text_under_the_keys(records: list[Record], detail: bool) -> None:
+def test_csv(records: list[Record], detail: bool) -> None:
+    """CSV reads back as the same text under the keys."""
     text = "\n".join(written("csv", records, detail=detail))
     keys = Record._fields if detail else KEYS
     heading, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -41,16 +43,19 @@ def test_csv_reads_back_as_the_same_text_under_the_keys(records: list[Record], d
 
 
 @given(some_records.filter(bool), st.booleans())
-def test_a_table_takes_any_record(records: list[Record], detail: bool) -> None:
+def test_table_of_any_record(records: list[Record], detail: bool) -> None:
+    """A table takes any record."""
     (text,) = written("table", records, detail=detail)
     assert len(text.splitlines()) >= 1 + len(records)
 
 
-def test_an_empty_range_is_an_empty_output_but_for_the_heading_of_csv() -> None:
+def test_empty_range() -> None:
+    """An empty range is an empty output, but for the heading of CSV."""
     assert {name: written(name, []) for name in FORMATS} == {"jsonl": [], "csv": [",".join(KEYS)], "table": []}
 
 
-def test_a_table_has_units_signs_and_a_dash_for_what_is_unknown() -> None:
+def test_table() -> None:
+    """A table has units, signs, and a dash for what is unknown."""
     one = record(obi=-0.5, notional_bid=1234567.891, mid=90123.45, spread_bps=0.0123, host="[fe80::1]:80")
     (text,) = written("table", [one], detail=True)
     heading, row = text.splitlines()
@@ -63,7 +68,8 @@ def test_a_table_has_units_signs_and_a_dash_for_what_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_records_are_taken_as_they_are_written(name: str) -> None:
+def test_streaming(name: str) -> None:
+    """Records are taken one at a time, as they are written."""
     taken: list[int] = []
 
     def endless() -> Iterator[Record]:
@@ -83,12 +89,14 @@ def test_records_are_taken_as_they_are_written(name: str) -> None:
     assert len(taken) <= 2 * ROWS_PER_TABLE
 
 
-def test_a_long_table_is_aligned_in_parts_each_with_its_heading() -> None:
+def test_long_table() -> None:
+    """A long table is aligned in parts, each with its heading."""
     parts = written("table", [record(minute) for minute in range(ROWS_PER_TABLE + 1)])
     assert [len(part.splitlines()) for part in parts] == [ROWS_PER_TABLE + 1, 2]
 
 
-def test_without_rich_a_table_is_refused_with_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rich a table is refused, with the line to install it."""
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with pytest.raises(UsageError, match="pip install rich"):
         written("table", [record()])

@@ -1,4 +1,4 @@
-"""A book that is older than it looks is recorded, and reported once for as long as that lasts."""
+"""A stale book is recorded, and reported once per episode."""
 
 import logging
 
@@ -20,7 +20,8 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return found
 
 
-def test_a_book_from_a_cache_is_reported_once_per_episode(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_cached_book(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
+    """A book from a cache is reported once per episode."""
     for number, age in enumerate(["3600", "3660", "0", "", "12"]):
         log.note("BTCUSDT", "host", {"Age": age} if age else {}, number, 60.0 * number)
     first, second = warnings(caplog)
@@ -28,13 +29,14 @@ def test_a_book_from_a_cache_is_reported_once_per_episode(log: FreshnessLog, cap
 
 
 @pytest.mark.parametrize("age", ["-1", "soon", "1.5", "٣", "9" * 5000])
-def test_an_odd_age_costs_no_book(log: FreshnessLog, age: str) -> None:
+def test_odd_age(log: FreshnessLog, age: str) -> None:
+    """An odd Age header costs no book."""
     log.note("BTCUSDT", "host", {"Age": age}, 1, 0.0)
 
 
-def test_a_book_that_never_changes_is_reported_once_per_episode(
-    log: FreshnessLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unchanged_book(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
+    """A book that never changes is reported once per episode."""
+
     def note(update_id: int, minutes: range) -> list[str]:
         for minute in minutes:
             log.note("BTCUSDT", "host", {}, update_id, 60.0 * minute)
@@ -46,14 +48,16 @@ def test_a_book_that_never_changes_is_reported_once_per_episode(
     assert len(note(2, range(80, 200))) == 1
 
 
-def test_pairs_are_watched_separately(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_pairs_are_separate(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
+    """Pairs are watched separately."""
     for pair in ("BTCUSDT", "ETHUSDT"):
         for seconds in (0, MAX_UNCHANGED_SECONDS):
             log.note(pair, "host", {}, 1, seconds)
     assert [text.partition(":")[0] for text in warnings(caplog)] == ["BTCUSDT", "ETHUSDT"]
 
 
-def test_the_client_reports_both(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_client(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """The client reports both."""
     binance = spot_client(start_raw(http("200 OK", BODY, Age="3600")).url, clock=clock)
     for _ in range(12):
         binance.depth("BTCUSDT", 5, clock.monotonic() + 60.0)

@@ -23,16 +23,16 @@ def missing(gaps: list[Gap], step: int) -> list[int]:
 
 
 @given(ranges, st.sets(st.integers(-100, 20_000)), st.data())
-def test_the_gaps_are_the_expected_slots_that_are_not_present(
-    expected: range, odd: set[int], data: st.DataObject
-) -> None:
+def test_gaps(expected: range, odd: set[int], data: st.DataObject) -> None:
+    """The gaps are the expected slots that are not present."""
     present = sorted(odd | data.draw(st.sets(st.sampled_from(expected))) if expected else odd)
     gaps = list(find_gaps(present, expected))
     assert missing(gaps, expected.step) == [slot for slot in expected if slot not in present]
 
 
 @given(ranges, st.data())
-def test_no_gap_is_empty_and_no_two_touch(expected: range, data: st.DataObject) -> None:
+def test_gaps_are_separate(expected: range, data: st.DataObject) -> None:
+    """No gap is empty, and no two touch."""
     present = sorted(data.draw(st.sets(st.sampled_from(expected)))) if expected else []
     gaps = list(find_gaps(present, expected))
     assert all(gap.since < gap.until for gap in gaps)
@@ -43,7 +43,8 @@ moments = st.integers(0, 4000).map(lambda quarters: quarters / 4)
 
 
 @given(moments, moments, moments, st.integers(1, 100))
-def test_the_slots_of_a_range_start_in_it_and_are_over(since: float, until: float, now: float, step: int) -> None:
+def test_complete_slots(since: float, until: float, now: float, step: int) -> None:
+    """The complete slots of a range start in it and are over."""
     now += SETTLING_SECONDS
     expected = complete_slots(since, until, now, step)
     assert list(expected) == [
@@ -53,22 +54,26 @@ def test_the_slots_of_a_range_start_in_it_and_are_over(since: float, until: floa
 
 
 @pytest.mark.parametrize(("now", "last"), [(479.9, 60), (480.0, 120), (539.9, 120), (10_000.0, 240)])
-def test_a_slot_that_ended_less_than_five_minutes_ago_is_not_expected(now: float, last: int) -> None:
+def test_settling(now: float, last: int) -> None:
+    """A slot that ended less than five minutes ago is not expected."""
     assert complete_slots(0, 300, now, 60)[-1] == last
 
 
 @given(ranges, st.integers(-100, 20_000))
-def test_before_the_first_record_no_slot_is_expected(expected: range, first: int) -> None:
+def test_before_first_record(expected: range, first: int) -> None:
+    """Before the first record no slot is expected."""
     found = measured_slots(expected, first)
     assert list(found) == [slot for slot in expected if slot >= first]
     assert expected.start <= found.start <= found.stop == expected.stop
 
 
-def test_nothing_present_is_one_gap() -> None:
+def test_nothing_present() -> None:
+    """A range without records is one gap."""
     assert list(find_gaps([], range(60, 600, 60))) == [Gap(60, 600)]
 
 
-def test_a_year_of_gaps_in_a_year_of_data_is_found_in_one_pass() -> None:
+def test_one_pass() -> None:
+    """A year of data is read once, and no further than needed."""
     read: list[int] = []
 
     def present() -> Iterator[int]:

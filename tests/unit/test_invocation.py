@@ -1,17 +1,21 @@
 """Several slots in one invocation, and the end of the function's time: real servers, and a clock that only we move."""
 
-import pytest
-from support.fakes import NOON, FakeClock, StartExchange, spot_client
+from collections.abc import Callable, Sequence
 
-from handler.errors import UsageError
+import pytest
+from support.fakes import NOON, FakeClock, StartExchange, StubExchange, spot_client
+
+from handler.errors import TableError, UsageError
+from handler.exchanges.binance import parse_depth
 from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
 from handler.record import Record
 from handler.sampler import Sampler
+from handler.sinks import FailedPut, PutResult
 from handler.slots import format_timestamp, parse_timestamp
 
 
 class Function:
-    """Samples BTCUSDT of a stand-in exchange and prints to a list; it tells the time by the fake clock."""
+    """Samples BTCUSDT of a stand-in exchange and prints to a list; its time is that of the fake clock."""
 
     def __init__(self, exchange_url: str, clock: FakeClock) -> None:
         self.lines: list[str] = []
@@ -41,35 +45,38 @@ def function(start_exchange: StartExchange, clock: FakeClock) -> Function:
     return Function(start_exchange().url, clock)
 
 
-def test_an_interval_under_a_minute_is_several_slots_of_one_invocation(function: Function) -> None:
+def test_several_slots(function: Function) -> None:
+    """An interval under a minute is several slots of one invocation."""
     tally = function.run(interval_seconds=10, seconds=75)
     assert function.seconds == [0, 10, 20, 30, 40, 50]
     assert (tally.sampled, tally.errors) == (6, [])
     assert tally.lags_seconds == [0] * 6
 
 
-def test_slots_that_are_over_are_skipped_and_the_rest_are_sampled(function: Function, clock: FakeClock) -> None:
+def test_slots_that_are_over(function: Function, clock: FakeClock) -> None:
+    """Slots that are over are skipped, and the others are sampled."""
     clock.advance(25)
     tally = function.run(interval_seconds=10, seconds=75)
     assert function.seconds == [25, 30, 40, 50]
     assert (tally.sampled, tally.skipped, tally.errors) == (4, 2, [])
 
 
-def test_a_late_invocation_of_a_minute_takes_what_is_left_of_it(function: Function, clock: FakeClock) -> None:
+def test_late_invocation(function: Function, clock: FakeClock) -> None:
+    """A late invocation samples what is left of its minute."""
     clock.advance(59)
     tally = function.run(interval_seconds=60, seconds=75)
     assert (tally.sampled, tally.lags_seconds) == (1, [59])
 
 
-def test_a_minute_that_has_gone_by_is_not_sampled(function: Function, clock: FakeClock) -> None:
+def test_minute_that_is_over(function: Function, clock: FakeClock) -> None:
+    """A minute that is over is not sampled."""
     clock.advance(60)
     tally = function.run(interval_seconds=60, seconds=75)
     assert (tally.sampled, tally.skipped, function.lines) == (0, 1, [])
 
 
-def test_slots_that_the_time_does_not_reach_are_failures_and_not_waited_for(
-    function: Function, clock: FakeClock
-) -> None:
+def test_slots_after_the_end(function: Function, clock: FakeClock) -> None:
+    """Slots after the function's end are failures, and not waited for."""
     start = clock.monotonic()
     tally = function.run(interval_seconds=10, seconds=36)
     assert function.seconds == [0, 10, 20]
@@ -78,14 +85,16 @@ def test_slots_that_the_time_does_not_reach_are_failures_and_not_waited_for(
     assert clock.monotonic() <= start + 26
 
 
-def test_a_hung_exchange_leaves_time_to_store_and_to_report(start_exchange: StartExchange, clock: FakeClock) -> None:
+def test_failing_exchange(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A failing exchange leaves time to store and to report."""
     start = clock.monotonic()
     tally = Function(start_exchange("503*").url, clock).run(interval_seconds=60, seconds=30)
     assert (tally.sampled, tally.fetch_failures) == (0, 1)
     assert clock.monotonic() <= start + 20
 
 
-def test_a_failed_slot_does_not_cost_the_next_one(start_exchange: StartExchange, clock: FakeClock) -> None:
+def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A failed slot does not cost the next one."""
     function = Function(start_exchange("delisted", "ok*").url, clock)
     tally = function.run(interval_seconds=20, seconds=75)
     assert (function.seconds, tally.sampled, tally.fetch_failures) == ([20, 40], 2, 1)
@@ -104,13 +113,92 @@ def test_a_failed_slot_does_not_cost_the_next_one(start_exchange: StartExchange,
         (None, 60, [0]),
     ],
 )
-def test_an_event_asks_for_the_slots_of_its_minute_or_for_the_running_one(
-    event: object, interval_seconds: int, slots: list[int]
-) -> None:
+def test_slots_for_event(event: object, interval_seconds: int, slots: list[int]) -> None:
+    """An event is the slots of its minute, or the running one."""
     assert [slot - NOON for slot in slots_for_event(event, interval_seconds, NOON + 25)] == slots
 
 
 @pytest.mark.parametrize("event", ["no", [], 7, {"time": {}}, {"scheduled_time": "2026-11-22"}])
-def test_any_other_event_is_refused(event: object) -> None:
+def test_invalid_event(event: object) -> None:
+    """Any other event is rejected."""
     with pytest.raises(UsageError, match="send scheduled_time as YYYY-MM-DDThh:mm:ssZ"):
         slots_for_event(event, 60, NOON)
+
+
+class FakeStore:
+    """Notes the deadlines that it is given; `act` says what becomes of the records."""
+
+    def __init__(self, act: Callable[[Sequence[Record]], PutResult]) -> None:
+        self.deadlines: list[float] = []
+        self._act = act
+
+    def put(self, records: Sequence[Record], deadline: float) -> PutResult:
+        self.deadlines.append(deadline)
+        return self._act(records)
+
+
+def stored(records: Sequence[Record]) -> PutResult:
+    return PutResult(len(records))
+
+
+def one_duplicate_one_failed(records: Sequence[Record]) -> PutResult:
+    return PutResult(0, 1, [FailedPut(records[0], TableError("no such table"))])
+
+
+def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, seconds: float) -> Invocation:
+    """A function that samples a pair at two depths, with so many seconds until its end."""
+    return Invocation(
+        Sampler(exchange, ["BTCUSDT"], [1, 5]),
+        RecordWriter(lambda line: None, detail=False, store=store),
+        interval_seconds=60,
+        deadline=clock.monotonic() + seconds,
+        clock=clock,
+    )
+
+
+def test_tally_starts_at_zero() -> None:
+    assert Tally() == Tally(0, 0, 0, 0, 0, 0, [], [])
+
+
+@pytest.mark.parametrize(("seconds", "fetching", "storing"), [(75, 60, 69.5), (36, 26, 30.5), (6, 1, 2), (3, 0.5, 1)])
+def test_time_kept_for_storing(clock: FakeClock, seconds: float, fetching: float, storing: float) -> None:
+    """Fetching ends with the slot, but some seconds before the function does, or a share where there are few."""
+    exchange, store, start = StubExchange(clock), FakeStore(stored), clock.monotonic()
+    tally = invocation(exchange, clock, store, seconds).run([int(NOON)])
+    assert (tally.sampled, tally.stored) == (2, 2)
+    assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([fetching])
+    assert [deadline - start for deadline in store.deadlines] == pytest.approx([storing])
+
+
+@pytest.mark.parametrize(("late", "requests"), [(0.25, 1), (0.75, 1), (1.0, 0), (1.25, 0)])
+def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> None:
+    """No request is sent once fetching has ended; each sample of the slot is a failure then."""
+    exchange = StubExchange(clock)
+    run = invocation(exchange, clock, FakeStore(stored), 6)
+    clock.advance(late)
+    tally = run.run([int(NOON)])
+    assert len(exchange.requests) == requests
+    assert (tally.sampled, tally.fetch_failures) == ((2, 0) if requests else (0, 2))
+
+
+@pytest.mark.parametrize("early", [0.25, 1.0, 30.0])
+def test_early_event(clock: FakeClock, early: float) -> None:
+    """An event that comes early waits for its slot."""
+    clock.advance(-early)
+    tally = invocation(StubExchange(clock), clock, FakeStore(stored), 75).run([int(NOON)])
+    assert (tally.sampled, tally.lags_seconds, clock.slept) == (2, [0], [early])
+
+
+def test_tally_of_stored(clock: FakeClock) -> None:
+    """Over several slots each sample is counted once: stored, a duplicate, or not stored, with the reason."""
+    store = FakeStore(one_duplicate_one_failed)
+    tally = invocation(StubExchange(clock), clock, store, 200).run([int(NOON), int(NOON) + 60])
+    assert (tally.sampled, tally.stored, tally.duplicates, tally.store_failures) == (4, 0, 2, 2)
+    assert tally.errors == ["no such table"] * 2
+
+
+def test_tally_of_missing(clock: FakeClock) -> None:
+    """An empty book is skipped, a slot that is over too; neither is an error."""
+    empty = StubExchange(clock, lambda symbol: parse_depth(b'{"bids":[],"asks":[]}'))
+    tally = invocation(empty, clock, FakeStore(stored), 200).run([int(NOON) - 60, int(NOON), int(NOON) + 60])
+    assert (tally.sampled, tally.skipped, tally.fetch_failures, tally.errors) == (0, 6, 0, [])

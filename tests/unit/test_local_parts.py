@@ -12,7 +12,6 @@ from handler.stores.items import Item, item_from_record
 from infra.local.journal import Journal
 from infra.local.output import RecordOutput
 from infra.local.table_server import MAX_PAGE_ITEMS, table_server
-from infra.template import read_template, table_definition
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_whatever_is_put_into_the_table_is_passed_on_and_what_is_refused_is_not(
     stored: list[Item] = []
     name, items = _name(), [item_from_record(record(minute), 60) for minute in range(3)]
     with table_server(name, stored.extend) as url, aws_client("dynamodb", url) as client:
-        client.create_table(TableName=name, **table_definition(read_template()))
+        create_table(client, name)
         client.put_item(TableName=name, Item=items[0], ConditionExpression="attribute_not_exists(series)")
         with pytest.raises(client.exceptions.ConditionalCheckFailedException):
             client.put_item(TableName=name, Item=items[0], ConditionExpression="attribute_not_exists(series)")
@@ -97,7 +96,7 @@ def test_whatever_is_put_into_the_table_is_passed_on_and_what_is_refused_is_not(
 def test_a_long_range_is_read_in_pages_that_are_short_enough_for_any_client() -> None:
     name = _name()
     with table_server(name, len) as url, aws_client("dynamodb", url) as client:
-        client.create_table(TableName=name, **table_definition(read_template()))
+        create_table(client, name)
         items = [item_from_record(record(minute), 60) for minute in range(MAX_PAGE_ITEMS + 1)]
         for start in range(0, len(items), 25):
             requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]

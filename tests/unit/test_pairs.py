@@ -1,4 +1,4 @@
-"""A word means one pair, the same one everywhere; a pair that does not exist is refused with what to write instead."""
+"""A word means one pair, the same everywhere; the rejection of a pair says what to write instead."""
 
 import re
 
@@ -25,7 +25,8 @@ from infra.template import read_template
         ("ǆ", "USDT", "ǆUSDT"),
     ],
 )
-def test_a_pair_gets_its_quote_asset_unless_it_ends_in_it(word: str, quote: str, symbol: str) -> None:
+def test_quote_asset_is_appended(word: str, quote: str, symbol: str) -> None:
+    """The quote asset is appended unless the word ends in it."""
     assert read_pair(word, quote).symbol == symbol
 
 
@@ -40,30 +41,35 @@ def test_a_pair_gets_its_quote_asset_unless_it_ends_in_it(word: str, quote: str,
         ("测试/USDT", "测试USDT"),
     ],
 )
-def test_a_slash_names_both_sides_whatever_the_quote_asset(word: str, symbol: str, quote: str) -> None:
+def test_slash(word: str, symbol: str, quote: str) -> None:
+    """A slash names both sides, whatever the quote asset."""
     assert read_pair(word, quote) == Pair(symbol)
 
 
 @pytest.mark.parametrize("word", ["A/B/C", "/BTC", "ETH/", "/", "//", "A//B", " / ", ":", "BTC:USDT", "/BTC:USDT"])
-def test_what_is_no_pair_is_refused_in_one_sentence(word: str) -> None:
+def test_invalid_pair(word: str) -> None:
+    """A word that is not a pair is rejected in one sentence."""
     with pytest.raises(UsageError, match=r"is not a pair: write BTC, BTCUSDT or, with both sides, BTC/USDT$"):
         read_pair(word, "USDT")
 
 
 @pytest.mark.parametrize("word", ["BTC/USDT:USDT", "btc/usdt:usdt", "BTC/USDT:", "BTC/USDT:USDT-261225"])
-def test_a_settlement_asset_is_refused_with_the_right_spelling(word: str) -> None:
+def test_settlement_asset(word: str) -> None:
+    """A settlement asset is rejected, with the right spelling."""
     with pytest.raises(UsageError, match=r"write BTC/USDT$"):
         read_pair(word, "USDT")
 
 
 @pytest.mark.parametrize("word", ["BTC/USDT", "/USDT", "USDT:USDT"])
-def test_a_quote_asset_is_no_pair(word: str) -> None:
+def test_invalid_quote_asset(word: str) -> None:
+    """A pair is not a quote asset."""
     with pytest.raises(UsageError, match="is not an asset"):
         read_quote(word)
 
 
 @given(st.text(st.sampled_from("aB/: ")))
-def test_any_text_is_a_pair_without_a_slash_or_refused(word: str) -> None:
+def test_any_text(word: str) -> None:
+    """Any text is a pair without a slash, or rejected."""
     try:
         assert not set(read_pair(word, "USDT").symbol) & set("/:")
     except UsageError as error:
@@ -71,7 +77,8 @@ def test_any_text_is_a_pair_without_a_slash_or_refused(word: str) -> None:
 
 
 @given(st.text())
-def test_only_a_to_z_change_when_upper_cased(word: str) -> None:
+def test_upper_case(word: str) -> None:
+    """Only a to z change when upper-cased."""
     shouted = upper(word)
     assert len(shouted) == len(word.strip())
     assert all(new == old or "a" <= old <= "z" for old, new in zip(word.strip(), shouted, strict=True))
@@ -90,13 +97,15 @@ def test_only_a_to_z_change_when_upper_cased(word: str) -> None:
         ("BTC/USDC", []),
     ],
 )
-def test_a_pair_that_was_made_by_appending_has_a_hint_to_the_slash(word: str, words: list[str]) -> None:
+def test_hint(word: str, words: list[str]) -> None:
+    """A pair that was made by appending has a hint that shows the slash."""
     hint = read_pair(word, "USDT").hint
     assert [part for part in words if part not in hint] == []
     assert bool(hint) == bool(words)
 
 
-def test_the_rejection_of_an_appended_pair_says_what_to_write(start_exchange: StartExchange, clock: FakeClock) -> None:
+def test_rejection_with_hint(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """The rejection of an appended pair says what to write."""
     pairs = [read_pair(word, "USDT") for word in ("BTC", "ETHBTC", "ETH/BTC")]
     hints = {pair.symbol: pair.hint for pair in pairs if pair.hint}
     client = spot_client(start_exchange(books={}, symbols=["BTCUSDT"]).url, clock=clock, hints=hints)
@@ -107,7 +116,8 @@ def test_the_rejection_of_an_appended_pair_says_what_to_write(start_exchange: St
         client.depth("ETHBTC", 5, 1060.0)
 
 
-def test_pairs_of_several_quote_assets_go_into_one_run(start_exchange: StartExchange) -> None:
+def test_several_quote_assets(start_exchange: StartExchange) -> None:
+    """Pairs of several quote assets go into one run."""
     url = start_exchange(symbols=["BTCUSDT", "ETHBTC", "BTCUSDC"], books={}).url
     for flags, variables in (
         (["--symbol", "BTC", "ETH/BTC", "btc/usdc"], {}),
@@ -118,7 +128,8 @@ def test_pairs_of_several_quote_assets_go_into_one_run(start_exchange: StartExch
         assert re.findall(r'"symbol":"(\w+)"', done.stdout) == ["BTCUSDT", "ETHBTC", "BTCUSDC"]
 
 
-def test_a_pair_that_the_exchange_refuses_is_told_with_its_words_and_the_hint(start_exchange: StartExchange) -> None:
+def test_rejection_by_the_exchange(start_exchange: StartExchange) -> None:
+    """A rejection has the exchange's own message and the hint."""
     url = start_exchange(symbols=["BTCUSDT", "BTCUSDC"], books={}).url
     done = run("--symbol", "BTC", "BTCUSDC", "NOSUCH/BTC", "--base-url", url)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -129,7 +140,8 @@ def test_a_pair_that_the_exchange_refuses_is_told_with_its_words_and_the_hint(st
 
 
 @given(st.text(st.sampled_from("AB1/:,a \"'\\测"), max_size=12))
-def test_the_template_takes_no_pair_that_the_program_refuses(text: str) -> None:
+def test_template_pattern(text: str) -> None:
+    """The template's pattern takes no pair that the program rejects."""
     pattern = read_template()["Parameters"]["Symbols"]["AllowedPattern"]
     if re.fullmatch(pattern, text):
         for word in text.split(","):

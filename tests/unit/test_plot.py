@@ -50,14 +50,14 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Draw:
 def samples(
     minutes: Sequence[int], symbol: str = "BTCUSDT", levels: int = 5, price: float | None = 90_000.0
 ) -> list[Record]:
-    chance = random.Random(symbol)
+    rng = random.Random(symbol)
     return [
         record(
             minute,
             symbol,
             levels,
-            obi=round(chance.uniform(-1, 1), 6),
-            mid=price and price + chance.random(),
+            obi=round(rng.uniform(-1, 1), 6),
+            mid=price and price + rng.random(),
         )
         for minute in minutes
     ]
@@ -79,7 +79,8 @@ def parts(axes: Any) -> list[list[int]]:
     ]
 
 
-def test_price_is_above_and_imbalance_below_on_one_time_axis(drawn: Draw) -> None:
+def test_panels(drawn: Draw) -> None:
+    """Price is above and imbalance below, on one time axis."""
     records = samples(range(60))
     prices, imbalance = drawn(records).axes
     assert prices.get_position().y0 > imbalance.get_position().y0
@@ -91,23 +92,27 @@ def test_price_is_above_and_imbalance_below_on_one_time_axis(drawn: Draw) -> Non
 
 
 @pytest.mark.parametrize("panel", [0, 1])
-def test_a_gap_is_never_bridged(drawn: Draw, panel: int) -> None:
+def test_gap(drawn: Draw, panel: int) -> None:
+    """A gap is never bridged."""
     figure = drawn(samples([0, 1, 2, 4, 5, 9, 30, 31]))
     assert parts(figure.axes[panel]) == [[0, 1, 2], [4, 5], [9], [30, 31]]
 
 
-def test_a_sample_between_two_gaps_is_a_dot(drawn: Draw) -> None:
+def test_sample_between_gaps(drawn: Draw) -> None:
+    """A sample between two gaps is a dot."""
     _, imbalance = drawn(samples([0, 1, 5, 9, 10, 20])).axes
     dots = [one for one in imbalance.lines if one.get_marker() == "."]
     assert [round((day * DAY - PAST) / 60) for one in dots for day in one.get_xdata()] == [5, 20]
 
 
-def test_one_sample_is_a_dot(drawn: Draw) -> None:
+def test_one_sample(drawn: Draw) -> None:
+    """One sample is a dot."""
     _, imbalance = drawn(samples([7])).axes
     assert [len(one.get_xdata()) for one in imbalance.lines if one.get_marker() == "."] == [1]
 
 
-def test_a_price_that_is_unknown_is_a_gap_in_the_price_only(drawn: Draw) -> None:
+def test_unknown_price(drawn: Draw) -> None:
+    """An unknown price is a gap in the price only."""
     records = [*samples(range(3)), *samples([3], price=None), *samples(range(4, 6))]
     prices, imbalance = drawn(records).axes
     assert np.flatnonzero(np.isnan(line(prices)[1])).tolist() == [3]
@@ -115,7 +120,8 @@ def test_a_price_that_is_unknown_is_a_gap_in_the_price_only(drawn: Draw) -> None
 
 
 @pytest.mark.parametrize("days", [30, 120])
-def test_many_samples_are_means_in_a_band_and_gaps_stay_open(drawn: Draw, days: int) -> None:
+def test_many_samples(drawn: Draw, days: int) -> None:
+    """Many samples are means in a band, and gaps stay open."""
     missing = range(days * 700, days * 700 + days * 6)
     records = samples([minute for minute in range(0, days * 1440, 5) if minute not in missing])
     prices, imbalance = drawn(records, 300).axes
@@ -133,12 +139,14 @@ def test_many_samples_are_means_in_a_band_and_gaps_stay_open(drawn: Draw, days: 
     assert not prices.collections
 
 
-def test_a_day_of_minutes_is_drawn_with_three_of_them_to_a_point(drawn: Draw) -> None:
+def test_day_of_minutes(drawn: Draw) -> None:
+    """A day of minutes is drawn with three of them to a point."""
     _, imbalance = drawn(samples(range(1440))).axes
     assert len(line(imbalance)[1]) == MAX_POINTS
 
 
-def test_pairs_and_depths_are_told_apart(drawn: Draw) -> None:
+def test_several_series(drawn: Draw) -> None:
+    """Pairs and depths are distinguished."""
     series = [("BTCUSDT", 5), ("BTCUSDT", 20), ("ETHUSDT", 5), ("ETHUSDT", 20)]
     figure = drawn(
         [one for name in series for one in samples(range(9), *name, price=90_000.0 if "B" in name[0] else 3.0)]
@@ -155,10 +163,10 @@ def test_pairs_and_depths_are_told_apart(drawn: Draw) -> None:
     assert line(prices)[1][0] == 0
 
 
-def test_a_step_is_averaged_whole_whatever_it_holds(drawn: Draw) -> None:
-    """Single missing minutes neither cut a step nor break the line: no mean of a few samples looks like a spike."""
-    chance = random.Random(4)
-    records = samples([minute for minute in range(7 * 1440) if chance.random() > 0.05])
+def test_step_is_averaged_whole(drawn: Draw) -> None:
+    """A step is averaged whole, whatever it holds."""
+    rng = random.Random(4)
+    records = samples([minute for minute in range(7 * 1440) if rng.random() > 0.05])
     prices, imbalance = drawn(records).axes
     steps: dict[int, list[Record]] = {}
     for one in records:
@@ -168,14 +176,16 @@ def test_a_step_is_averaged_whole_whatever_it_holds(drawn: Draw) -> None:
     assert "21-min mean; shaded: 10th to 90th percentile" in imbalance.get_title(loc="left")
 
 
-def test_the_line_breaks_only_where_a_step_is_empty(drawn: Draw) -> None:
+def test_line_break(drawn: Draw) -> None:
+    """The line breaks only where a step is empty."""
     missing = [*range(100, 104), *range(301, 303), *range(600, 603)]  # of steps of 3 min, the last is a whole one
     _, imbalance = drawn(samples([minute for minute in range(1440) if minute not in missing]), until=PAST + DAY).axes
     assert [round(part[0]) for part in parts(imbalance)] == [1, 604]
 
 
 @pytest.mark.parametrize(("interval", "label"), [(1, "15-s"), (10, "20-s"), (60, "60-s"), (300, ""), (7, "21-s")])
-def test_the_length_of_a_step_is_named_in_a_unit_that_fits(drawn: Draw, interval: int, label: str) -> None:
+def test_step_unit(drawn: Draw, interval: int, label: str) -> None:
+    """The length of a step is named in a unit that fits."""
     _, imbalance = drawn(samples(range(3)), interval, until=PAST + 7200).axes
     expected = label.replace("60-s", "")  # one sample a step is no mean
     assert imbalance.get_title(loc="left").partition(": ")[2].removesuffix("; shaded: 10th to 90th percentile") == (
@@ -184,21 +194,24 @@ def test_the_length_of_a_step_is_named_in_a_unit_that_fits(drawn: Draw, interval
 
 
 @pytest.mark.parametrize("minutes", [[20_000 + n for n in range(12)], [0], [43_199], range(0, 43_200, 7)])
-def test_the_axis_is_the_range_requested(drawn: Draw, minutes: Sequence[int]) -> None:
+def test_axis_range(drawn: Draw, minutes: Sequence[int]) -> None:
+    """The axis is the range requested."""
     figure = drawn(samples(minutes), until=PAST + 30 * DAY)
     for axes in figure.axes:
         assert np.array(axes.get_xlim()) * DAY == pytest.approx([PAST, PAST + 30 * DAY])
     assert figure.axes[-1].get_xlabel() == "UTC, from 2024-01-01 00:00 to 2024-01-31 00:00"
 
 
-def test_a_sample_beside_the_range_is_on_the_picture_too(drawn: Draw) -> None:
+def test_sample_beside_the_range(drawn: Draw) -> None:
+    """A sample beside the range is in the picture too."""
     axes = drawn(samples([0, 1]), since=PAST + 10, until=PAST + 65).axes[-1]
     assert np.array(axes.get_xlim()) * DAY == pytest.approx([PAST + 7, PAST + 67])
 
 
 @pytest.mark.parametrize("seconds", [1, 50, 3600, 5 * 3600, DAY, 3 * DAY, 31 * DAY, 366 * DAY, 40 * 365 * DAY])
 @pytest.mark.parametrize("since", [PAST, PAST + 4321])
-def test_ticks_are_few_and_say_their_time_in_utc(drawn: Draw, since: int, seconds: int) -> None:
+def test_time_labels(drawn: Draw, since: int, seconds: int) -> None:
+    """Ticks are few, and labelled in UTC."""
     axes = drawn(samples([0]), since=since, until=since + seconds).axes[-1]
     labels = [text.get_text() for text in axes.get_xticklabels()]
     assert (3 if seconds > 100 else 0) <= len(labels) <= 11
@@ -220,8 +233,8 @@ PRICES: dict[str, list[float]] = {
 
 
 @pytest.mark.parametrize("prices", PRICES.values(), ids=PRICES)
-def test_prices_on_the_axis_are_plain_numbers(drawn: Draw, prices: list[float]) -> None:
-    """No exponent, no offset, and digits enough to tell one tick from the next."""
+def test_price_labels(drawn: Draw, prices: list[float]) -> None:
+    """No exponent, no offset, and enough digits to distinguish neighbouring ticks."""
     figure = drawn([record(minute, mid=mid) for minute, mid in enumerate(prices)])
     figure.draw_without_rendering()
     axis = figure.axes[0].yaxis
@@ -232,26 +245,30 @@ def test_prices_on_the_axis_are_plain_numbers(drawn: Draw, prices: list[float]) 
     assert len(set(labels)) == len(labels) >= 3
 
 
-def test_a_line_without_data_is_a_gap(drawn: Draw) -> None:
+def test_no_data(drawn: Draw) -> None:
+    """A record without data is a gap."""
     absent = no_data(format_timestamp(PAST + 125), "BTCUSDT", 5)
     figure = drawn([*samples(range(2)), absent, *samples(range(3, 5))])
     assert parts(figure.axes[0]) == parts(figure.axes[1]) == [[0, 1], [3, 4]]
 
 
-def test_the_price_of_a_pair_is_drawn_once_from_whichever_depth_has_it(drawn: Draw) -> None:
+def test_price_of_several_depths(drawn: Draw) -> None:
+    """The price of a pair is drawn once, from whichever depth has it."""
     records = samples(range(5)) + samples(range(3, 10), levels=20)
     prices, *panels = drawn(records).axes
     assert len(panels) == 2
     assert parts(prices) == [[*range(10)]]
 
 
-def test_pairs_without_any_price_are_drawn_all_the_same(drawn: Draw) -> None:
+def test_no_price(drawn: Draw) -> None:
+    """Pairs without any price are drawn all the same."""
     prices, *_ = drawn(samples(range(5), price=None) + samples(range(5), "ETHUSDT", price=None)).axes
     assert [text.get_text() for text in prices.texts] == ["no mid price is stored"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 5, 7, MAX_PANELS])
-def test_nothing_overlaps_in_any_number_of_panels(drawn: Draw, count: int) -> None:
+def test_no_overlap(drawn: Draw, count: int) -> None:
+    """Nothing overlaps in any number of panels."""
     names = [f"1000SATS{letter}USDT" for letter in "ABCDEFGHIJKL"[:count]]
     figure = drawn([one for name in names for one in samples(range(1440), name, price=3e-8)])
     figure.draw_without_rendering()
@@ -262,7 +279,9 @@ def test_nothing_overlaps_in_any_number_of_panels(drawn: Draw, count: int) -> No
     assert len({axes.lines[0].get_color() for axes in figure.axes[1:]}) == count
 
 
-def test_more_panels_than_are_readable_are_refused_without_reading_on(drawn: Draw) -> None:
+def test_too_many_panels(drawn: Draw) -> None:
+    """More panels than are readable are refused, without reading on."""
+
     def records() -> Iterator[Record]:
         for levels in range(1, MAX_PANELS + 2):
             yield from samples([0], levels=levels)
@@ -273,14 +292,15 @@ def test_more_panels_than_are_readable_are_refused_without_reading_on(drawn: Dra
     check_panels(MAX_PANELS)
 
 
-def test_a_name_is_drawn_as_it_is_spelled(tmp_path: Path) -> None:
-    """A $ starts no formula, and a letter that the font lacks is no warning."""
+def test_name(tmp_path: Path) -> None:
+    """A name is drawn as it is spelled."""
     for name in ("A$B_$USDT", "$\\frac$USDT", "币安人生USDT"):
         draw(samples(range(3), name), str(tmp_path / "picture.png"), 60, **DAY_RANGE)
 
 
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg"])
-def test_a_picture_is_written(tmp_path: Path, name: str) -> None:
+def test_written_picture(tmp_path: Path, name: str) -> None:
+    """A picture is written."""
     path = tmp_path / name
     draw(samples([*range(300), *range(400, 900)]) + samples(range(900), levels=20), str(path), 60, **DAY_RANGE)
     if path.suffix == ".svg":
@@ -293,12 +313,15 @@ def test_a_picture_is_written(tmp_path: Path, name: str) -> None:
         assert len(np.unique(pixels[::5, ::5].reshape(-1, pixels.shape[2]), axis=0)) > 20
 
 
-def test_the_case_of_the_ending_does_not_matter(tmp_path: Path) -> None:
+def test_case_of_ending(tmp_path: Path) -> None:
+    """The case of the ending does not matter."""
     draw(samples(range(3)), str(tmp_path / "PICTURE.SVG"), 60, **DAY_RANGE)
     assert ElementTree.parse(tmp_path / "PICTURE.SVG").getroot().tag == f"{SVG}svg"
 
 
-def test_in_the_svg_a_line_starts_anew_after_a_gap(tmp_path: Path) -> None:
+def test_gap_in_svg(tmp_path: Path) -> None:
+    """In the SVG a line starts anew after a gap."""
+
     def moves(minutes: list[int]) -> int:
         path = tmp_path / "picture.svg"
         draw(samples(minutes), str(path), 60, since=PAST, until=PAST + 9000)
@@ -309,7 +332,9 @@ def test_in_the_svg_a_line_starts_anew_after_a_gap(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["picture.gif", "picture", "picture.png.txt", ".svg"])
-def test_another_ending_is_refused_before_anything_is_read(tmp_path: Path, name: str) -> None:
+def test_other_ending(tmp_path: Path, name: str) -> None:
+    """Another ending is refused before anything is read."""
+
     def nothing() -> Iterator[Record]:
         raise AssertionError
         yield
@@ -318,7 +343,8 @@ def test_another_ending_is_refused_before_anything_is_read(tmp_path: Path, name:
         draw(nothing(), str(tmp_path / name), 60, **DAY_RANGE)
 
 
-def test_an_empty_range_is_an_error_and_no_file(tmp_path: Path) -> None:
+def test_empty_range(tmp_path: Path) -> None:
+    """An empty range is an error and no file."""
     with pytest.raises(HandlerError, match="nothing to draw"):
         draw([], str(tmp_path / "picture.png"), 60, **DAY_RANGE)
     assert list(tmp_path.iterdir()) == []

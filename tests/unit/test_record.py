@@ -14,14 +14,16 @@ from handler.record import KEYS, Record, no_data, series
 from handler.stores.items import item_from_record, record_from_item
 
 
-def test_a_record_is_six_keys_in_order_on_one_compact_line() -> None:
+def test_line() -> None:
+    """A record is six keys, in order, on one compact line."""
     assert known(host="x").to_line(detail=False) == (
         '{"timestamp":"2026-11-22T10:00:07Z","symbol":"BTCUSDT","obi":0.153847,'
         '"notional_bid":150000.5,"notional_ask":110000.25,"levels":5}'
     )
 
 
-def test_the_detail_keys_follow_the_six_and_unknown_ones_are_null() -> None:
+def test_detail_line() -> None:
+    """The detail keys follow the six, and unknown ones are null."""
     values = json.loads(known(host="x", mid=0.5).to_line(detail=True))
     assert tuple(values)[:6] == KEYS
     assert (values["host"], values["mid"], values["spread_bps"]) == ("x", 0.5, None)
@@ -29,7 +31,8 @@ def test_the_detail_keys_follow_the_six_and_unknown_ones_are_null() -> None:
 
 
 @given(detailed_records, st.booleans())
-def test_a_line_reads_back_as_the_record_and_prints_as_the_same_line(record: Record, detail: bool) -> None:
+def test_line_round_trip(record: Record, detail: bool) -> None:
+    """A line reads back as the record and prints as the same line."""
     line = record.to_line(detail=detail)
     assert "\n" not in line
     assert Record.from_line(line).to_line(detail=detail) == line
@@ -37,19 +40,22 @@ def test_a_line_reads_back_as_the_record_and_prints_as_the_same_line(record: Rec
 
 
 @given(detailed_records, st.integers(1, 86_400), st.integers(0, 3650))
-def test_an_item_reads_back_as_the_record(record: Record, interval_seconds: int, retention_days: int) -> None:
+def test_item_round_trip(record: Record, interval_seconds: int, retention_days: int) -> None:
+    """An item reads back as the record."""
     assert record_from_item(item_from_record(record, interval_seconds, retention_days)) == record
 
 
 @given(detailed_records)
-def test_the_number_stored_is_the_decimal_that_was_printed(record: Record) -> None:
+def test_stored_numbers(record: Record) -> None:
+    """The number stored is the decimal that was printed."""
     item = item_from_record(record, 60)
     printed = json.loads(record.to_line(detail=True), parse_float=Decimal, parse_int=Decimal)
     numbers = {key: Decimal(value["N"]) for key, value in item.items() if "N" in value}
     assert numbers == {key: value for key, value in printed.items() if isinstance(value, Decimal)}
 
 
-def test_an_item_is_keyed_by_series_and_slot_and_expires_by_its_slot() -> None:
+def test_item_keys() -> None:
+    """An item is keyed by series and slot, and expires so many days after its slot."""
     item = item_from_record(known(timestamp="2026-11-22T10:00:59Z"), 60, 30)
     assert (item["series"], item["slot"]) == ({"S": "BTCUSDT#5"}, {"S": "2026-11-22T10:00:00Z"})
     assert item["expires_at"] == {"N": "1797933600"}  # 2026-12-22T10:00:00Z
@@ -75,28 +81,33 @@ def test_an_item_is_keyed_by_series_and_slot_and_expires_by_its_slot() -> None:
         {"mood": "good"},
     ],
 )
-def test_a_line_with_a_value_that_no_record_has_is_invalid(change: dict[str, object]) -> None:
+def test_invalid_value_in_line(change: dict[str, object]) -> None:
+    """A line with a value that no record has is invalid."""
     with pytest.raises(InvalidRecord):
         Record.from_line(json.dumps(known().values(detail=True) | change))
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "null", '{"obi":NaN}', "[" * 100_000, '{"timestamp":"2026-'])
-def test_a_line_that_is_no_record_is_invalid(line: str) -> None:
+def test_invalid_line(line: str) -> None:
+    """A line that is not a record is invalid."""
     with pytest.raises(InvalidRecord):
         Record.from_line(line)
 
 
-def test_whole_amounts_written_without_a_point_are_amounts() -> None:
+def test_whole_amount() -> None:
+    """Whole amounts without a decimal point are amounts."""
     line = known().to_line(detail=False).replace("150000.5", "150000")
     assert Record.from_line(line).to_line(detail=False) == line.replace("150000", "150000.0")
 
 
-def test_both_notionals_zero_means_no_data() -> None:
+def test_has_data() -> None:
+    """Both notionals 0 means no data."""
     assert not no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5).has_data
     assert known(notional_bid=0.0, obi=-1.0).has_data
 
 
-def test_a_series_is_a_pair_at_a_depth() -> None:
+def test_series() -> None:
+    """A series is a pair at a depth."""
     assert series("BTCUSDT", 20) == "BTCUSDT#20"
 
 
@@ -105,7 +116,7 @@ def item_with(**attributes: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", sorted(detail_keys))
-def test_null_in_an_item_is_unknown(key: str) -> None:
+def test_null_attribute(key: str) -> None:
     """As some restore and migration tools write what is unknown."""
     assert getattr(record_from_item(item_with(**{key: {"NULL": True}})), key) is None
 
@@ -146,14 +157,15 @@ NO_NUMBERS = [
 
 @pytest.mark.parametrize("attribute", WRONG_ATTRIBUTES, ids=str)
 @pytest.mark.parametrize("key", ["symbol", "obi", "levels", "host", "mid", "levels_bid"])
-def test_an_attribute_of_another_type_makes_an_item_invalid(key: str, attribute: dict[str, Any]) -> None:
+def test_attribute_type(key: str, attribute: dict[str, Any]) -> None:
     """It is never converted to what it might mean."""
     with pytest.raises(InvalidRecord, match=f"^invalid item: {key} is "):
         record_from_item(item_with(**{key: attribute}))
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_null_or_nothing_for_one_of_the_six_keys_makes_an_item_invalid(key: str) -> None:
+def test_missing_key(key: str) -> None:
+    """Null or nothing for one of the six keys makes an item invalid."""
     item = item_with()
     for invalid in (item | {key: {"NULL": True}}, {name: item[name] for name in item if name != key}):
         with pytest.raises(InvalidRecord, match=f"^invalid item: {key} is "):
@@ -162,7 +174,7 @@ def test_null_or_nothing_for_one_of_the_six_keys_makes_an_item_invalid(key: str)
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
 @pytest.mark.parametrize("key", ["obi", "notional_bid", "levels", "mid", "levels_bid"])
-def test_a_number_that_is_not_written_as_one_makes_an_item_invalid(key: str, text: str) -> None:
+def test_invalid_number(key: str, text: str) -> None:
     """Python's own `float` and `int` take most of these."""
     with pytest.raises(InvalidRecord, match=r"^invalid item: "):
         record_from_item(item_with(**{key: {"N": text}}))
@@ -189,12 +201,14 @@ def test_a_number_that_is_not_written_as_one_makes_an_item_invalid(key: str, tex
     ],
     ids=str,
 )
-def test_a_value_that_no_record_has_makes_an_item_invalid(change: dict[str, Any]) -> None:
+def test_invalid_value_in_item(change: dict[str, Any]) -> None:
+    """A value that no record has makes an item invalid."""
     with pytest.raises(InvalidRecord, match=r"^invalid item: "):
         record_from_item(item_with(**change))
 
 
-def test_numbers_are_read_however_dynamodb_writes_them() -> None:
+def test_dynamodb_numbers() -> None:
+    """Numbers are read however DynamoDB writes them."""
     item = item_with(notional_bid={"N": "1.5E+3"}, mid={"N": "1E-7"}, obi={"N": "-0.10"})
     assert record_from_item(item)[2:4] == (-0.1, 1500.0)
     assert record_from_item(item).mid == 1e-7

@@ -1,4 +1,4 @@
-"""What the sampler printed is found wherever it ended up, what is invalid is told, and everything else is let be."""
+"""Printed records are found in any log, invalid ones are reported, and everything else is ignored."""
 
 import io
 import json
@@ -85,14 +85,16 @@ def found_in(text: str) -> list[Record | InvalidRecord]:
 
 
 @given(detailed_records, st.booleans())
-def test_what_was_printed_is_found_in_every_wrapping(record: Record, detail: bool) -> None:
+def test_every_wrapping(record: Record, detail: bool) -> None:
+    """A printed record is found in every wrapping."""
     line = record.to_line(detail=detail)
     printed = Record.from_line(line)
     assert {name: found_in(wrap(line)) for name, wrap in WRAPPINGS.items()} == {name: [printed] for name in WRAPPINGS}
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
-def test_records_among_other_lines_are_found_in_their_order(wrapping: str) -> None:
+def test_mixed_lines(wrapping: str) -> None:
+    """Records among other lines are found, in their order."""
     records = [known(symbol=symbol) for symbol in ("A", "B", "C")]
     wrap = WRAPPINGS[wrapping]
     lines = [
@@ -107,16 +109,19 @@ def _json(line: str) -> bool:
 
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("wrapping", ["printed", "aws logs filter-log-events", "aws logs tail", "export to S3"])
-def test_other_lines_are_no_records(wrapping: str, other: str) -> None:
+def test_other_lines(wrapping: str, other: str) -> None:
+    """Other lines are not records, nor invalid ones."""
     assert found_in(WRAPPINGS[wrapping](OTHERS[other])) == []
 
 
 @pytest.mark.parametrize("wrapping", ["sam logs", "aws logs tail --format json"])
-def test_other_lines_that_are_indented_are_no_records(wrapping: str) -> None:
+def test_other_indented_lines(wrapping: str) -> None:
+    """Other lines that are indented are not records either."""
     assert [found_in(WRAPPINGS[wrapping](other)) for other in OTHERS.values() if _json(other)].count([]) == 6
 
 
-def test_several_records_on_a_line_are_all_found() -> None:
+def test_several_records_on_a_line() -> None:
+    """Several records on one line are all found."""
     one, other = known(symbol="A"), known(symbol="B", host="x")
     line = f"{one.to_line(detail=False)}\t{other.to_line(detail=True)}{one.to_line(detail=False)}"
     assert found_in(line) == [one, other, one]
@@ -139,12 +144,14 @@ def test_several_records_on_a_line_are_all_found() -> None:
         '{"timestamp":"2026-11-22T10:00:07Z","symbol":"BTCUSDT","levels":' + "9" * 5000 + "}",
     ],
 )
-def test_an_invalid_record_is_told(line: str) -> None:
+def test_invalid_record(line: str) -> None:
+    """An invalid record is found as such."""
     (invalid,) = found_in(line)
     assert isinstance(invalid, InvalidRecord)
 
 
-def test_a_record_with_bytes_that_are_no_text_is_invalid() -> None:
+def test_undecodable_bytes() -> None:
+    """A record with bytes that are not UTF-8 is invalid; such bytes around a record do no harm."""
     line = known(symbol="BTCUSDT").to_line(detail=False).encode()
     (invalid,) = found([line.replace(b"CUSD", b"\xff\xfe")])
     assert isinstance(invalid, InvalidRecord)
@@ -152,7 +159,8 @@ def test_a_record_with_bytes_that_are_no_text_is_invalid() -> None:
 
 
 @given(plain_records, st.data())
-def test_a_record_that_lost_its_end_is_told_and_the_next_one_is_found(record: Record, data: st.DataObject) -> None:
+def test_truncated_record(record: Record, data: st.DataObject) -> None:
+    """A truncated record is invalid, and the next one is found."""
     line = record.to_line(detail=False)
     start = line[: data.draw(st.integers(len('{"timestamp":'), len(line) - 1))]
     invalid, whole = found_in(f"{start}{known().to_line(detail=True)}")
@@ -161,7 +169,8 @@ def test_a_record_that_lost_its_end_is_told_and_the_next_one_is_found(record: Re
 
 
 @pytest.mark.parametrize("lost", range(1, 7))
-def test_an_indented_record_that_lost_its_last_lines_is_told_and_the_next_one_is_found(lost: int) -> None:
+def test_truncated_indented_record(lost: int) -> None:
+    """A truncated indented record is invalid, and the next one is found."""
     whole = WRAPPINGS["sam logs"](known().to_line(detail=False)).splitlines()
     invalid, record = found_in("\n".join([*whole[:-lost], *whole]))
     assert isinstance(invalid, InvalidRecord)
@@ -185,7 +194,8 @@ mixtures = st.lists(pieces | st.text(max_size=5)).map(lambda parts: "".join(part
 
 
 @given(st.lists(st.binary() | mixtures))
-def test_any_bytes_are_records_invalid_ones_or_nothing(lines: list[bytes]) -> None:
+def test_any_bytes(lines: list[bytes]) -> None:
+    """Any bytes are records, invalid ones, or nothing."""
     for one in found(lines):
         assert isinstance(one, InvalidRecord) or Record.from_line(one.to_line(detail=True)) == one
 
@@ -194,12 +204,14 @@ values = st.recursive(st.none() | st.booleans() | st.integers(-(2**2000), 2**200
 
 
 @given(st.sampled_from(["obi", "notional_bid", "last_update_id", "levels", "timestamp", "symbol"]), values)
-def test_any_value_makes_a_record_or_an_invalid_one(key: str, value: object) -> None:
+def test_any_value(key: str, value: object) -> None:
+    """Any value makes a record or an invalid one."""
     (one,) = found_in(json.dumps(known().values(detail=True) | {key: value}))
     assert isinstance(one, Record | InvalidRecord)
 
 
-def test_a_whole_number_beyond_every_float_is_an_invalid_record() -> None:
+def test_huge_whole_number() -> None:
+    """A whole number beyond every float makes a record invalid."""
     line = known().to_line(detail=False).replace("150000.5", "1" + "0" * 400)
     (one,) = found_in(line)
     assert isinstance(one, InvalidRecord)

@@ -46,17 +46,20 @@ def message(text: str, *args: object, error: BaseException | None = None) -> str
         ("这是测试币456: é – 100 %", "这是测试币456: é – 100 %"),
     ],
 )
-def test_what_is_no_visible_character_is_escaped(text: str, printed: str) -> None:
+def test_escape(text: str, printed: str) -> None:
+    """Characters that are not visible are escaped."""
     assert safe(text) == printed
 
 
 @given(text=st.text(st.characters(exclude_categories=())))
-def test_any_text_is_one_printable_line(text: str) -> None:
+def test_one_line(text: str) -> None:
+    """Any text becomes one printable line."""
     assert safe(text).isprintable()
     safe(text).encode()  # raises where a lone surrogate is left
 
 
-def test_a_flood_is_cut() -> None:
+def test_long_text() -> None:
+    """A long text is cut."""
     assert len(safe("x" * 10**7)) < MAX_CHARACTERS + 100
     assert safe("//" * 10**6 + "@")  # in a time that grows with the length only
 
@@ -71,7 +74,8 @@ def spellings(value: str) -> list[str]:
 
 @pytest.mark.parametrize("value", [KEY, "alice:Sup3r s'e\"c\nret", "pässwörd-这是", "back\\slash\x01"])
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
-def test_a_key_is_replaced_by_the_name_of_its_variable_however_it_is_spelled(name: str, value: str) -> None:
+def test_key(name: str, value: str) -> None:
+    """A key is replaced by the name of its variable, however it is spelled."""
     hide_credentials({name: value})
     for spelled in spellings(value):
         assert safe(f"<<{spelled}>>").replace(f"<{name}>", "").count(value[:5]) == 0
@@ -80,7 +84,8 @@ def test_a_key_is_replaced_by_the_name_of_its_variable_however_it_is_spelled(nam
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY", "OBI_BASE_URL", "AWS_ENDPOINT_URL"])
 @pytest.mark.parametrize("password", ["Sup3r/hunter2", "Sup3r#hunter2", "Sup3r?hunter2", "Sup3r@hunter2"])
-def test_no_part_of_a_urls_user_is_left_wherever_a_library_cuts_it(name: str, password: str) -> None:
+def test_user_in_url(name: str, password: str) -> None:
+    """No part of a URL's user is left, wherever a library cuts it."""
     hide_credentials({name: f"http://Alice:{password}@proxy:3128"})
     basic = base64.b64encode(f"Alice:{password}".encode()).decode()
     texts = [f"Failed to parse: http://Alice:{password}@proxy:3128", f"Alice:{password}", quote(password, safe="")]
@@ -90,24 +95,28 @@ def test_no_part_of_a_urls_user_is_left_wherever_a_library_cuts_it(name: str, pa
         assert f"<{name}>" in safe(text)
 
 
-def test_a_password_is_hidden_percent_encoded_and_decoded() -> None:
+def test_encoded_password() -> None:
+    """A password is hidden percent-encoded and decoded."""
     hide_credentials({"HTTPS_PROXY": "http://alice:p%2Fss%40word@proxy"})
     basic = base64.b64encode(b"alice:p/ss@word").decode()
     assert safe(f"p%2Fss%40word p/ss@word {basic}") == "<HTTPS_PROXY> <HTTPS_PROXY> <HTTPS_PROXY>"
 
 
-def test_a_proxy_without_a_scheme_has_a_user_too() -> None:
+def test_proxy_without_scheme() -> None:
+    """The user of a proxy without a scheme is hidden too."""
     hide_credentials({"http_proxy": "alice:hunter2@proxy:3128"})
     assert safe("alice hunter2 proxy:3128") == "<http_proxy> <http_proxy> proxy:3128"
 
 
 @pytest.mark.parametrize("word", ["http://bob:hunter2@host", "bob:hunter2@host", "--x=http://bob:hunter2@host"])
-def test_credentials_on_the_command_line_are_hidden(word: str) -> None:
+def test_command_line(word: str) -> None:
+    """Credentials on the command line are hidden."""
     hide_credentials({}, ["--base-url", word])
     assert "hunter2" not in safe(f"unrecognized arguments: {word}; no port hunter2")
 
 
-def test_the_user_of_any_other_url_is_left_out() -> None:
+def test_other_urls() -> None:
+    """The user of any other URL is left out."""
     assert (
         safe("redirected to https://bob:pa/ss#w?o@rd@host/path, and on")
         == "redirected to https://***@host/path, and on"
@@ -115,30 +124,35 @@ def test_the_user_of_any_other_url_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["obi@eu-west-1", "arn:aws:dynamodb:eu-west-1:1:table/obi@eu", "a@b", "table test-1"])
-def test_names_that_hold_no_credential_stay(text: str) -> None:
+def test_no_credential(text: str) -> None:
+    """Names that hold no credential stay."""
     hide_credentials({"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}, ["--table", text])
     assert safe(text) == text
 
 
-def test_a_short_part_is_only_replaced_as_a_word() -> None:
+def test_short_part() -> None:
+    """A short part is replaced only as a whole word."""
     hide_credentials({"HTTP_PROXY": "http://bob:x@proxy"})
     assert safe("bob, bobsled, x") == "<HTTP_PROXY>, bobsled, x"
 
 
-def test_a_record_at_the_end_of_a_message_stays_what_load_reads() -> None:
+def test_record_in_message() -> None:
+    """A record at the end of a message stays what `load` reads."""
     hide_credentials({"HTTP_PROXY": "http://testnet:binance@proxy"})
     text = message("not stored: %s: %s", 'proxy\n testnet: {"timestamp":1}', LINE)
     assert text == rf'not stored: proxy\n <HTTP_PROXY>: {{"timestamp":1}}: {LINE}'
 
 
-def test_an_error_that_is_logged_is_told_without_its_traceback() -> None:
+def test_logged_error() -> None:
+    """An error is logged without its traceback."""
     hide_credentials({"AWS_SESSION_TOKEN": "EXAMPLETOKEN\n"})
     error = ValueError("Invalid header value b'EXAMPLETOKEN\\n'")
     text = message("refreshing failed", error=error)
     assert text == "refreshing failed: ValueError: Invalid header value b'<AWS_SESSION_TOKEN>'"
 
 
-def test_a_new_token_takes_the_place_of_the_old_one() -> None:
+def test_renewed_token() -> None:
+    """A new token is hidden in place of the old one."""
     for number in range(1000):
         safe_text.hide("AWS session token", f"token-{number}-of-an-instance")
     assert safe("token-999-of-an-instance") == "<AWS session token>"

@@ -1,4 +1,4 @@
-"""One tick: every pair and depth exactly once, in the order asked for, whatever becomes of the others."""
+"""One tick: every pair and depth exactly once, in the order requested, whatever becomes of the others."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from itertools import permutations
 from threading import Event
 
 import pytest
-from support.fakes import NOON, FakeClock, FakeExchange
+from support.fakes import NOON, FakeClock, StubExchange
 
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
 from handler.exchanges.binance import parse_depth
@@ -18,13 +18,13 @@ PAIRS = ("AUSDT", "BUSDT", "CUSDT")
 
 
 def sample(
-    exchange: FakeExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
+    exchange: StubExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
 ) -> list[Sample]:
     sampler = Sampler(exchange, PAIRS, levels)
     return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
 
 
-def told(samples: Sequence[Sample]) -> list[tuple[str, int]]:
+def keys(samples: Sequence[Sample]) -> list[tuple[str, int]]:
     return [(found.symbol, found.levels) for found in samples]
 
 
@@ -43,25 +43,26 @@ def hanging() -> Iterator[Event]:
         never.set()
 
 
-def test_a_sample_is_the_record_of_the_book_as_it_arrived(clock: FakeClock) -> None:
-    [found, *_] = sample(FakeExchange(clock), clock)
+def test_sample(clock: FakeClock) -> None:
+    """A sample is the record of the book as it arrived."""
+    [found, *_] = sample(StubExchange(clock), clock)
     assert isinstance(found, Record)
     assert found[:6] == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
     assert (found.host, found.latency_ms, found.last_update_id) == ("127.0.0.1", 1.5, 1)
 
 
-def test_several_depths_are_one_request_for_the_deepest(clock: FakeClock) -> None:
-    exchange = FakeExchange(clock)
+def test_several_depths(clock: FakeClock) -> None:
+    """Several depths are one request, for the deepest."""
+    exchange = StubExchange(clock)
     found = sample(exchange, clock, levels=(1, 20, 5))
-    assert sorted(exchange.asked) == [(pair, 20) for pair in PAIRS]
-    assert told(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
+    assert sorted(exchange.requests) == [(pair, 20) for pair in PAIRS]
+    assert keys(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
     assert [record.notional_bid for record in found[:3] if isinstance(record, Record)] == [198.0, 296.0, 296.0]
 
 
 @pytest.mark.parametrize("order", list(permutations(PAIRS)))
-def test_samples_come_in_the_order_asked_for_whatever_order_the_books_arrive_in(
-    clock: FakeClock, order: tuple[str, ...]
-) -> None:
+def test_order(clock: FakeClock, order: tuple[str, ...]) -> None:
+    """Samples come in the order requested, whatever order the books arrive in."""
     arrived = {pair: Event() for pair in PAIRS}
 
     def in_this_order(symbol: str) -> None:
@@ -70,55 +71,60 @@ def test_samples_come_in_the_order_asked_for_whatever_order_the_books_arrive_in(
             assert arrived[earlier].wait(10)
         arrived[symbol].set()
 
-    assert told(sample(FakeExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
+    assert keys(sample(StubExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
 
 
-def test_a_book_that_is_ready_is_not_kept_waiting_by_a_later_one(clock: FakeClock) -> None:
+def test_ready_book(clock: FakeClock) -> None:
+    """A book that is ready does not wait for a later one."""
     with hanging() as never:
-        exchange = FakeExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
+        exchange = StubExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
         groups = Sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
-        ready = told(next(groups))
-        ready += told(next(groups)) if len(ready) == 1 else []
+        ready = keys(next(groups))
+        ready += keys(next(groups)) if len(ready) == 1 else []
         assert ready == [("AUSDT", 5), ("BUSDT", 5)]
 
 
 @pytest.mark.parametrize("error", [RequestRejected("no such pair"), BookUnavailable("too late")])
-def test_one_bad_pair_does_not_hurt_the_others(clock: FakeClock, error: ExchangeError) -> None:
+def test_bad_pair(clock: FakeClock, error: ExchangeError) -> None:
+    """One bad pair does not affect the others."""
+
     def refuse(symbol: str) -> None:
         if symbol == "BUSDT":
             raise error
 
-    first, bad, also_bad, last = sample(FakeExchange(clock, refuse), clock, levels=(5, 20))[1:5]
-    assert told([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
+    first, bad, also_bad, last = sample(StubExchange(clock, refuse), clock, levels=(5, 20))[1:5]
+    assert keys([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
     assert error_of(bad) is error_of(also_bad) is error
     assert isinstance(first, Record)
     assert isinstance(last, Record)
 
 
-def test_an_empty_book_is_missing_and_not_an_imbalance_of_zero(clock: FakeClock) -> None:
-    found = sample(FakeExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
+def test_empty_book(clock: FakeClock) -> None:
+    """An empty book is a failed sample and not an imbalance of 0."""
+    found = sample(StubExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
     assert isinstance(error_of(found[1]), EmptyBook)
     assert "BUSDT" in str(error_of(found[1]))
 
 
 @pytest.mark.parametrize(("side", "obi"), [("bids", 1.0), ("asks", -1.0)])
-def test_a_book_with_one_side_is_measured(clock: FakeClock, side: str, obi: float) -> None:
+def test_one_sided_book(clock: FakeClock, side: str, obi: float) -> None:
+    """A book with one side is measured."""
     whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
     half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
-    [found, *_] = sample(FakeExchange(clock, lambda symbol: half), clock)
+    [found, *_] = sample(StubExchange(clock, lambda symbol: half), clock)
     assert isinstance(found, Record)
     assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
 
 
 @pytest.mark.parametrize(("late", "kept"), [(59.999, True), (60.0, False), (75.0, False)])
-def test_a_book_that_arrives_when_its_slot_is_over_belongs_to_no_slot(
-    clock: FakeClock, late: float, kept: bool
-) -> None:
+def test_late_book(clock: FakeClock, late: float, kept: bool) -> None:
+    """A book that arrives when its slot is over is a failed sample."""
+
     def arrive_late(symbol: str) -> None:
         if symbol == "AUSDT":
             clock.advance(late)
 
-    exchange = FakeExchange(clock, arrive_late)
+    exchange = StubExchange(clock, arrive_late)
     [samples] = Sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
     assert isinstance(samples[0], Record) is kept
     if not kept:

@@ -1,4 +1,4 @@
-"""Flags beat environment beats defaults; what cannot be is refused in one sentence that names the culprit."""
+"""Flags beat environment beats defaults; an invalid value is rejected in one sentence that names it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.bootstrap import build_table
+from handler.cli.parser import Parser
 from handler.errors import UsageError
 from handler.exchanges.binance_pairs import Pair
-from handler.options import OPTIONS
-from handler.settings import Settings, check_base_url
+from handler.options import OPTIONS, Options
+from handler.settings import Settings, check_base_url, read_count, read_table
 
 VARIABLES = {option.flag: option.variable for option in OPTIONS.values() if option.variable}
 MINIMAL = {"--symbol": ["BTC"]}
@@ -19,7 +21,8 @@ def read(flags: Mapping[str, Sequence[str] | None] = MINIMAL, **environment: str
     return Settings.read(flags, environment)
 
 
-def test_a_symbol_is_all_that_is_needed() -> None:
+def test_defaults() -> None:
+    """A symbol is all that is needed."""
     settings = read()
     pair = Pair("BTCUSDT", word="BTC", quote="USDT")
     assert settings == Settings((pair,), (5,), 60, ("https://data-api.binance.vision",), None, 0)
@@ -38,19 +41,22 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(("flag", "field", "words", "value"), FLAGS)
-def test_flags_beat_the_environment(flag: str, field: str, words: list[str], value: object) -> None:
+def test_flags_beat_environment(flag: str, field: str, words: list[str], value: object) -> None:
+    """Flags beat the environment."""
     assert getattr(read({**MINIMAL, flag: words}), field) == value
     assert getattr(read({**MINIMAL, flag: words}, **{VARIABLES[flag]: ",nonsense,"}), field) == value
 
 
 @pytest.mark.parametrize(("flag", "field", "words", "value"), FLAGS)
-def test_the_environment_beats_the_defaults(flag: str, field: str, words: list[str], value: object) -> None:
+def test_environment_beats_defaults(flag: str, field: str, words: list[str], value: object) -> None:
+    """The environment beats the defaults."""
     environment = {"OBI_SYMBOLS": "BTC", VARIABLES[flag]: " , ".join(words)}
     assert getattr(read({flag: None}, **environment), field) == value
 
 
 @pytest.mark.parametrize("flag", sorted(VARIABLES.keys() - {"--symbol"}))
-def test_an_empty_variable_is_one_that_is_not_set(flag: str) -> None:
+def test_empty_variable(flag: str) -> None:
+    """An empty variable is one that is not set."""
     assert read(MINIMAL, **{VARIABLES[flag]: ""}) == read()
 
 
@@ -64,16 +70,19 @@ def test_an_empty_variable_is_one_that_is_not_set(flag: str) -> None:
         (["BTC", "ETH/BTC", "btc/usdc", "BTC/USDT"], ("BTCUSDT", "ETHBTC", "BTCUSDC")),
     ],
 )
-def test_symbols_keep_their_order_and_come_once(words: list[str], symbols: tuple[str, ...]) -> None:
+def test_symbols(words: list[str], symbols: tuple[str, ...]) -> None:
+    """Symbols keep their order and come once."""
     assert read({"--symbol": words}).symbols == symbols
 
 
-def test_the_quote_asset_may_be_in_small_letters() -> None:
+def test_quote_in_lower_case() -> None:
+    """The quote asset may be in lower case."""
     assert read({"--symbol": ["eth"], "--quote": ["btc"]}).symbols == ("ETHBTC",)
 
 
 @pytest.mark.parametrize("words", [["BTC", "BTC/USDT"], ["BTC/USDT", "BTC"], ["BTC", "BTCUSDT"]])
-def test_a_pair_that_is_also_given_whole_needs_no_hint(words: list[str]) -> None:
+def test_pair_given_twice(words: list[str]) -> None:
+    """A pair that is also given whole needs no hint."""
     assert [pair.hint for pair in read({"--symbol": words}).pairs] == [""]
 
 
@@ -87,7 +96,8 @@ def test_a_pair_that_is_also_given_whole_needs_no_hint(words: list[str]) -> None
         ("https://user:secret@proxy.example", "https://user:secret@proxy.example"),
     ],
 )
-def test_a_base_url_is_kept_without_the_slash_at_its_end(word: str, url: str) -> None:
+def test_base_url(word: str, url: str) -> None:
+    """A base URL is kept without the slash at its end."""
     assert check_base_url(word) == url
 
 
@@ -100,13 +110,15 @@ NO_BASE_URLS = [
 
 
 @pytest.mark.parametrize("word", NO_BASE_URLS)
-def test_what_is_no_base_url_is_refused(word: str) -> None:
+def test_invalid_base_url(word: str) -> None:
+    """Anything but a base URL is refused."""
     with pytest.raises(UsageError, match=r"is not a base URL: give http:// or https://"):
         check_base_url(word)
 
 
 @given(st.text() | st.text("htps:/[]@?#.0123456789 ").map("http://".__add__))
-def test_any_text_is_a_base_url_or_refused(word: str) -> None:
+def test_any_base_url(word: str) -> None:
+    """Any text is a base URL, or refused in one line."""
     try:
         assert check_base_url(word).lower().startswith(("http://", "https://"))
     except UsageError as error:
@@ -131,7 +143,8 @@ def test_any_text_is_a_base_url_or_refused(word: str) -> None:
         ("--quote", "BTC/USDT", "OBI_QUOTE"),
     ],
 )
-def test_a_bad_value_is_refused_under_the_name_it_was_given_by(flag: str, word: str, variable: str) -> None:
+def test_invalid_value(flag: str, word: str, variable: str) -> None:
+    """An invalid value is refused under the name that the user gave it by."""
     with pytest.raises(UsageError, match=f"^{flag} ") as by_flag:
         read({**MINIMAL, flag: [word]})
     with pytest.raises(UsageError, match=f"^{variable} ") as by_variable:
@@ -143,7 +156,9 @@ def test_a_bad_value_is_refused_under_the_name_it_was_given_by(flag: str, word: 
 @pytest.mark.parametrize(
     ("pairs", "levels", "seconds"), [(20, 5, 1), (4, 101, 1), (2, 501, 1), (24, 5000, 60), (1, 5000, 3)]
 )
-def test_weight_up_to_the_limit_is_allowed_and_one_pair_more_is_not(pairs: int, levels: int, seconds: int) -> None:
+def test_request_weight(pairs: int, levels: int, seconds: int) -> None:
+    """Request weight up to the limit is allowed, and one pair more is not."""
+
     def ask(number: int) -> Settings:
         symbols = [f"A{index}" for index in range(number)]
         return read({"--symbol": symbols, "--levels": ["1", str(levels)], "--interval_seconds": [str(seconds)]})
@@ -151,3 +166,88 @@ def test_weight_up_to_the_limit_is_allowed_and_one_pair_more_is_not(pairs: int, 
     assert len(ask(pairs).symbols) == pairs
     with pytest.raises(UsageError, match=f"^{pairs + 1} symbols x weight .* 6000"):
         ask(pairs + 1)
+
+
+def read_number(flag: str, word: str) -> object:
+    if flag == "--count":
+        return read_count(Options({flag: [word]}, {}))
+    return getattr(read({**MINIMAL, flag: [word]}), flag[2:].replace("-", "_"))
+
+
+BOUNDS = [
+    ("--levels", 1, 5000),
+    ("--interval_seconds", 1, 86_400),
+    ("--retention-days", 0, 36_500),
+    ("--count", 1, 999_999_999),
+]
+
+
+@pytest.mark.parametrize(("flag", "minimum", "maximum"), BOUNDS)
+def test_bounds(flag: str, minimum: int, maximum: int) -> None:
+    """Numbers are taken from the minimum to the maximum, and no others."""
+    for number in (minimum, maximum):
+        assert read_number(flag, str(number)) == ((number,) if flag == "--levels" else number)
+    for number in (minimum - 1, maximum + 1):
+        with pytest.raises(UsageError, match=f"^{flag} "):
+            read_number(flag, str(number))
+
+
+@pytest.mark.parametrize("word", ["0000000060", "6_0", "٦٠", "+60", "60.0", "1e1"])
+def test_number_that_is_not_plain(word: str) -> None:
+    """A number is at most nine digits, and nothing else."""
+    with pytest.raises(UsageError, match=r"^--interval_seconds "):
+        read_number("--interval_seconds", word)
+
+
+def test_count_is_optional() -> None:
+    assert read_count(Options({}, {})) is None
+
+
+def test_required_table() -> None:
+    """A command that needs a table says how to give one."""
+    assert read({**MINIMAL, "--table": ["obi"]}).table == read_table(Options({"--table": ["obi"]}, {})) == "obi"
+    with pytest.raises(UsageError, match="--table"):
+        build_table(read(), None)
+    with pytest.raises(UsageError, match="--table"):
+        read_table(Options({}, {}))
+
+
+def test_symbol_is_required() -> None:
+    with pytest.raises(UsageError):
+        read({"--symbol": []})
+
+
+def test_password_is_not_printed() -> None:
+    """A URL that is refused is named without its user and password."""
+    with pytest.raises(UsageError, match=r"'host'") as error:
+        check_base_url("ftp://user:secret@host")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://user@host/path@more", "http://host/a@b"])
+def test_at_sign_in_path(url: str) -> None:
+    """Where a name ends and the host begins would be a guess."""
+    with pytest.raises(UsageError):
+        check_base_url(url)
+
+
+LISTS = ("--symbol", "--levels", "--base-url")
+
+
+@pytest.mark.parametrize("flag", LISTS)
+def test_flag_with_several_words(flag: str) -> None:
+    assert Parser("", "", (flag,)).read([flag, "a", "b"])[flag] == ["a", "b"]
+
+
+@pytest.mark.parametrize("flag", sorted(VARIABLES.keys() - set(LISTS)))
+def test_flag_with_one_word(flag: str) -> None:
+    assert Parser("", "", (flag,)).read([flag, "a"])[flag] == ["a"]
+    with pytest.raises(UsageError):
+        Parser("", "", (flag,)).read([flag, "a", "b"])
+
+
+@pytest.mark.parametrize("flag", sorted(VARIABLES))
+def test_flag_is_named_though_the_variable_is_set(flag: str) -> None:
+    """The error names what was used: the flag, if both were given."""
+    with pytest.raises(UsageError, match=f"^{flag} "):
+        read({**MINIMAL, flag: [","]}, **{VARIABLES[flag]: "!"})

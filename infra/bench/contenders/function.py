@@ -1,4 +1,4 @@
-"""The Lambda function in a fresh process: one invocation, as the service makes it."""
+"""The Lambda function in a new process: one invocation."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from handler.app import lambda_handler
 
 @dataclass
 class Context:
-    """What Lambda hands the function besides the event."""
+    """The context of a Lambda invocation."""
 
     function_name: str = "bench"
     memory_limit_in_mb: int = 256

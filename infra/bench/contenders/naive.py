@@ -1,4 +1,4 @@
-"""The function as it is often written: everything loaded at the top, requests.get, a resource's table."""
+"""The function as it is often written: everything imported at the top, requests.get, a resource's table."""
 
 import os
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The project itself, by the same parts that its runner puts together."""
+"""The sampler of this project, put together as its runner does."""
 
 import os
 import time
@@ -9,16 +9,15 @@ from typing import Any
 from handler import bootstrap
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
-from handler.invocation import RecordWriter
 from handler.record import Record
 from handler.sampler import Sampler
 from infra.bench.contender import run
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 class Ours:
-    """The sampler, its records printed or not, stored or not."""
+    """The sampler; its records printed and stored on request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -29,13 +28,13 @@ class Ours:
 
     def samples(self, symbol: str, levels: int, count: int) -> list[str]:
         """Ticks of one pair, printed."""
-        return self.obey(levels=levels, symbol=symbol, count=count)
+        return self.run_command(levels=levels, symbol=symbol, count=count)
 
     def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
         """One tick of many pairs, printed."""
-        return self.obey(levels=levels, symbols=symbols)
+        return self.run_command(levels=levels, symbols=symbols)
 
-    def obey(
+    def run_command(
         self,
         *,
         levels: int,
@@ -44,25 +43,24 @@ class Ours:
         count: int = 1,
         printed: bool = True,
         store: bool = False,
-        fresh: bool = False,
     ) -> list[str]:
-        """So many ticks, printed and stored if asked for; `fresh` makes new connections first."""
-        if fresh:
-            self._sampler.cache_clear()
+        """So many ticks, printed and stored on request."""
         sampler = self._sampler(tuple(symbols) or (symbol,), levels)
-        delivery = RecordWriter(self._write, detail=False, store=self._table() if store else None)
+        lines: list[str] = []
         for _ in range(count):
-            records: list[Record] = []
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + TIMEOUT_SECONDS
             for samples in sampler.sample(deadline):
-                measured = [sample for sample in samples if isinstance(sample, Record)]
-                if printed:
-                    delivery.deliver(measured, deadline)
-                records += measured
-        return [record.to_line(detail=False) for record in records]
+                records = [sample for sample in samples if isinstance(sample, Record)]
+                lines += [self._output(record, printed=printed) for record in records]
+                if store:
+                    self._table().put(records, deadline)
+        return lines
 
-    def _write(self, text: str) -> None:
-        os.write(self._sink, f"{text}\n".encode())
+    def _output(self, record: Record, *, printed: bool) -> str:
+        line = record.to_line(detail=False)
+        if printed:
+            os.write(self._sink, f"{line}\n".encode())
+        return line
 
     def _make_sampler(self, symbols: tuple[str, ...], levels: int) -> Sampler:
         return Sampler(DepthClient(binance_spot, (self._url,), connections=len(symbols)), symbols, (levels,))

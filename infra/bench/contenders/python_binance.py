@@ -1,16 +1,15 @@
-"""python-binance's Client; in threads one each, since it keeps the last answer on itself."""
+"""python-binance's Client; one for each thread, since it keeps the last response in an attribute."""
 
 import threading
 from typing import Any
 
 from binance.client import Client  # type: ignore[import-not-found]
 
-from infra.bench.contender import line, run
-from infra.bench.contenders.threaded import Threaded
+from infra.bench.contender import Threaded, line, run
 
 
 class PythonBinance(Threaded):
-    """As its documentation shows it, but for the host."""
+    """As in its documentation, but for the host."""
 
     def __init__(self, url: str) -> None:
         super().__init__()

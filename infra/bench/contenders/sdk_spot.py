@@ -2,12 +2,11 @@
 
 from binance_sdk_spot.spot import ConfigurationRestAPI, Spot  # type: ignore[import-not-found]
 
-from infra.bench.contender import line, run
-from infra.bench.contenders.threaded import Threaded
+from infra.bench.contender import Threaded, line, run
 
 
 class SdkSpot(Threaded):
-    """As its README shows it, but for the host."""
+    """As in its README, but for the host."""
 
     def __init__(self, url: str) -> None:
         super().__init__()

@@ -1,0 +1,105 @@
+"""What the invocations of the function came to, read from what the containers printed. Pure.
+
+An invocation samples its slots one after the other, and each gives one line or one message for each series: the n-th of
+a series belongs to the n-th slot that the event requests.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handler.slots import parse_timestamp
+from infra.chaos.messages import DOWN, EVERY_SYMBOL, parse_message
+from infra.chaos.reconciliation import Outcome
+
+REASONS_WITHOUT_ERROR = ("the event arrived after its slot", "the order book was empty")
+
+BySeries = dict[tuple[str, int], list[Outcome]]
+
+
+@dataclass(slots=True)
+class FunctionOutput:
+    """`requested_slots` and `results` are by invocation; no slots for an event that must be rejected."""
+
+    series: list[tuple[str, int]]
+    requested_slots: Mapping[str, Sequence[int]]
+    results: Mapping[str, dict[str, Any]]
+    outcomes: list[Outcome] = field(default_factory=list)
+    unstored_lines: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    stored: int = 0
+    """What the function's own metrics count as stored."""
+    rejected_events: int = 0
+    uncounted: int = 0
+    """Records that were printed in invocations which were killed before they wrote metrics."""
+
+    def add(self, printed: Sequence[str]) -> None:
+        """Add what one container printed."""
+        name = ""
+        lines: list[str] = []
+        for line in printed:
+            if line.startswith("START RequestId: "):
+                if name:
+                    self._add_invocation(name, lines, ended=False)
+                name, lines = line.split()[2], []
+            elif line.startswith("END RequestId: "):
+                self._add_invocation(name, lines, ended=True)
+                name = ""
+            else:
+                lines.append(line)
+        if name:
+            self._add_invocation(name, lines, ended=False)
+
+    def _add_invocation(self, name: str, lines: list[str], *, ended: bool) -> None:
+        found: BySeries = defaultdict(list)
+        for line in lines:
+            self._add_line(line, found, ended=ended)
+        slots = self.requested_slots[name]
+        for symbol, levels in self.series:
+            series = f"{symbol}#{levels}"
+            outcomes = found[symbol, levels]
+            if len(outcomes) > len(slots) or (ended and len(outcomes) < len(slots)):
+                self.problems.append(f"{name}: {series}: {len(outcomes)} outcomes for {len(slots)} slots")
+                continue
+            for slot, outcome in zip(slots, outcomes, strict=False):
+                if outcome.line and outcome.key[1] != slot:
+                    self.problems.append(f"{name}: {series}: a line of slot {outcome.key[1]} instead of {slot}")
+                self.outcomes.append(outcome if outcome.line else outcome._replace(key=(series, slot)))
+            self.outcomes += [Outcome((series, slot), reason=DOWN) for slot in slots[len(outcomes) :]]
+        all_outcomes = [outcome for outcomes in found.values() for outcome in outcomes]
+        if ended:
+            self._check_result(name, [outcome.reason for outcome in all_outcomes if outcome.reason])
+        else:
+            self.uncounted += sum(bool(outcome.line) for outcome in all_outcomes)
+
+    def _add_line(self, line: str, found: BySeries, *, ended: bool) -> None:
+        values = json.loads(line)
+        if "obi" in values:
+            key = f"{values['symbol']}#{values['levels']}", parse_timestamp(values["timestamp"])
+            found[values["symbol"], values["levels"]].append(Outcome(key, line=line, was_killed=not ended))
+        elif "_aws" in values:
+            self.stored += int(sum(values.get("Stored", [0])))
+        elif (message := parse_message(str(values.get("message")))) is None:
+            self.problems.append(f"unexpected line in the log: {line[:300]}")
+        elif message.unstored_line:
+            self.unstored_lines.add(message.unstored_line)
+        elif message.symbol == EVERY_SYMBOL:
+            for series in self.series:
+                found[series].append(Outcome(("", 0), reason=message.reason))
+        elif message.symbol:
+            of_pair = [series for series in self.series if series[0] == message.symbol]
+            first_missing = min(of_pair, key=lambda series: len(found[series]))
+            found[first_missing].append(Outcome(("", 0), reason=message.reason))
+
+    def _check_result(self, name: str, reasons: list[str]) -> None:
+        result = self.results.get(name, {"traceback": "no result"})
+        if "traceback" in result:
+            self.problems.append(f"{name}: the function crashed: {result['traceback'][-500:]}")
+        if not self.requested_slots[name]:
+            self.rejected_events += 1
+            if not str(result.get("raised", "")).startswith("UsageError"):
+                self.problems.append(f"{name}: an event with an invalid time was not rejected: {result}")
+        if "returned" in result and any(reason not in REASONS_WITHOUT_ERROR for reason in reasons):
+            self.problems.append(f"{name}: it returned although samples failed: {reasons[:3]}")

@@ -1,0 +1,68 @@
+"""Mutations that no test can tell from the original, or that only tune; infra/mutation.py leaves them out."""
+
+TUNING = "a tuning value: any near it keeps every promise"
+MEMORY = "slots save memory, and nothing assigns to a frozen field"
+SLOWER = "the exact decimal is computed more often, with the same result"
+UNUSED = "threads beyond CALLS have nothing to do"
+SAME = "both ways find the same"
+
+BOOK, RECORD, SLOTS = "handler/book.py", "handler/record.py", "handler/slots.py"
+HOSTS, SETTINGS, INVOCATION = "handler/exchanges/hosts.py", "handler/settings.py", "handler/invocation.py"
+BINANCE, SINKS, BULK = "handler/exchanges/binance.py", "handler/sinks.py", "handler/stores/bulk.py"
+
+_PRECISION = "_EXACT = Context(prec=80)  # more digits than any sum or ratio of such amounts has"
+_ERROR = "_RELATIVE_ERROR = 2.0**-50  # the four roundings between an exact sum and its float cost at most 2**-51"
+_IS_LAST = "is_last = index == len(self.levels) - 1"
+_SPLIT = 'before_end = self.json if is_last else self.json.split(b"]", index + 1)[index]'
+_DATE = 'if text.isdecimal() and not (len(text) == 8 and text >= "1970"):'
+_WAIT = "while 0 < (early := slot - self._clock.time()) <= self._last_fetch - self._clock.monotonic():"
+_BODY = 'raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error'
+_POOL = 'self._pool = ThreadPoolExecutor(max_workers=CALLS - 1, thread_name_prefix="load")'
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (BOOK, _PRECISION, "80 → 81"): TUNING,
+    (BOOK, _PRECISION, "80 → 79"): TUNING,
+    (BOOK, _ERROR, "2.0 → 1.0"): SLOWER,
+    (BOOK, _ERROR, "2.0 ** (-50) → 2.0 * -50"): SLOWER,
+    (BOOK, _ERROR, "-50 → 50"): SLOWER,
+    (BOOK, _ERROR, "50 → 49"): SLOWER,
+    (BOOK, _ERROR, "50 → 51"): "the error is no more than that",
+    (BOOK, _IS_LAST, "len(self.levels) - 1 → len(self.levels) + 1"): SAME,
+    (BOOK, _IS_LAST, "1 → 0"): SAME,
+    (BOOK, _SPLIT, "1 → 2"): SAME,
+    **{
+        (
+            BOOK,
+            f"notional_{side}=_round({side}.approx, {side}.approx * _RELATIVE_ERROR, {side}.exact),",
+            f"{side}.approx * _RELATIVE_ERROR → {side}.approx / _RELATIVE_ERROR",
+        ): SLOWER
+        for side in ("bid", "ask")
+    },
+    (RECORD, "for key, value in zip(self._fields, self, strict=True):", "True → False"): SAME,
+    (
+        RECORD,
+        "if kind is float and type(value) is int and abs(value) < MAX_NUMBER:",
+        "abs(value) < MAX_NUMBER → abs(value) <= MAX_NUMBER",
+    ): "no whole number equals that float",
+    (SLOTS, _DATE, "text >= '1970' → text > '1970'"): "eight characters are not four",
+    (HOSTS, "@dataclass(eq=False, slots=True)", "True → False"): MEMORY,
+    (HOSTS, "if until > host.cooldown_until:", "until > host.cooldown_until → until >= host.cooldown_until"): (
+        "of two cooldowns that end at once either reason is true"
+    ),
+    (SETTINGS, "@dataclass(frozen=True, slots=True)", "True → False"): MEMORY,
+    (INVOCATION, "@dataclass(slots=True)", "True → False"): MEMORY,
+    (
+        INVOCATION,
+        _WAIT,
+        "0 < (early := (slot - self._clock.time())) <= self._last_fetch - self._clock.monotonic() → "
+        "0 < (early := (slot - self._clock.time())) < self._last_fetch - self._clock.monotonic()",
+    ): "a slot that begins when fetching ends fails either way",
+    (BINANCE, _BODY, "60 → 61"): TUNING,
+    (BINANCE, _BODY, "60 → 59"): TUNING,
+    (SINKS, "STOP_SECONDS = 1.0", "1.0 → 2.0"): TUNING,
+    (SINKS, "STOP_SECONDS = 1.0", "1.0 → 0.5"): TUNING,
+    (BULK, "CALLS = 4", "4 → 5"): TUNING,
+    (BULK, _POOL, "CALLS - 1 → CALLS + 1"): UNUSED,
+    (BULK, _POOL, "1 → 0"): UNUSED,
+}
+"""(module, line, mutation) → the reason."""

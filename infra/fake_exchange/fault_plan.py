@@ -1,0 +1,79 @@
+"""Which fault comes next: scripted or random. Pure, given a seed.
+
+An entry of a script is `name` or `name=parameter`, followed by `*3` for three times or `*` for ever; `ok` is no fault.
+The script of a pair comes before the common one; when both are used up, faults are random, if a rate is given.
+"""
+
+import math
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from typing import NamedTuple
+
+from infra.fake_exchange.faults import FAULTS
+
+OK = "ok"
+TRANSIENT = tuple(name for name, fault in FAULTS.items() if fault.is_transient)
+"""Faults after which a retry may succeed: the random ones, if none are named."""
+
+_ENTRY = re.compile(r"(?P<name>[^=*\s]+)(=(?P<parameter>[^*\s]+))?(?P<repeat>\*(?P<times>\d*))?")
+
+
+class PlannedFault(NamedTuple):
+    """The fault of one request."""
+
+    name: str
+    parameter: float | None = None
+
+
+class FaultPlan:
+    """Gives each depth request its fault, if any."""
+
+    def __init__(self, rate: float = 0.0, seed: int = 0, names: Sequence[str] = ()) -> None:
+        if not 0 <= rate <= 1:
+            raise ValueError(f"The fault rate is a probability from 0 to 1, not {rate}.")
+        self._rate = rate
+        self._random = random.Random(seed)
+        self._choices = [fault for fault, _ in map(_entry, names or TRANSIENT)]
+        self._scripts: dict[str | None, Iterator[PlannedFault]] = {}
+
+    def script(self, entries: Iterable[str], symbol: str | None = None) -> None:
+        """Replace the common script, or that of one pair."""
+        parsed = [_entry(entry) for entry in entries]
+        self._scripts[symbol] = chain.from_iterable(_repeated(fault, times) for fault, times in parsed)
+
+    def next(self, symbol: str) -> PlannedFault:
+        """The fault of the next depth request, which is for this pair."""
+        for key in (symbol, None):
+            if key in self._scripts and (fault := next(self._scripts[key], None)):
+                return fault
+        if self._rate and self._random.random() < self._rate:
+            return self._random.choice(self._choices)
+        return PlannedFault(OK)
+
+
+def _repeated(fault: PlannedFault, times: int | None) -> Iterator[PlannedFault]:
+    return repeat(fault) if times is None else repeat(fault, times)
+
+
+def _entry(text: str) -> tuple[PlannedFault, int | None]:
+    """One entry of a script and how often it is repeated; None is for ever."""
+    match = _ENTRY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a fault; write name, name=number, name*3 or name*.")
+    name, parameter, times = match["name"], match["parameter"], match["times"]
+    if name != OK and name not in FAULTS:
+        raise ValueError(f"There is no fault {name!r}; use {OK}, {', '.join(FAULTS)}.")
+    return PlannedFault(name, _number(text, parameter)), (int(times) if times else None) if match["repeat"] else 1
+
+
+def _number(text: str, parameter: str | None) -> float | None:
+    try:
+        number = None if parameter is None else float(parameter)
+    except ValueError:
+        number = math.nan
+    if number is not None and not number >= 0:
+        raise ValueError(f"The parameter of a fault is a number from 0 up, not as in {text!r}.")
+    # Arithmetic with infinity fails later; 1e9 seconds or megabytes are as good.
+    return None if number is None else min(number, 1e9)

@@ -1,0 +1,49 @@
+"""Fake AWS: an account that exists on this machine only, clients of fake services, and the template's table."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+
+from infra.template import read_template, table_definition
+
+AWS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""The environment variables of the account."""
+
+
+@contextmanager
+def aws_client(service: str, url: str, **keys: str) -> Iterator[Any]:
+    """A client of a fake service, with these keys or those of the account."""
+    keys = keys or {
+        "aws_access_key_id": AWS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": AWS["AWS_SECRET_ACCESS_KEY"],
+    }
+    client = boto3.Session(region_name=AWS["AWS_REGION"], **keys).client(service, endpoint_url=url)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def create_table(client: Any, name: str = "") -> str:
+    """Create the template's table; returns its name, by default a unique one."""
+    name = name or f"records-{uuid.uuid4()}"
+    client.create_table(TableName=name, **table_definition(read_template()))
+    while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
+        time.sleep(0.01)
+    return name
+
+
+def scan(client: Any, table: str) -> list[dict[str, Any]]:
+    """All items of a table."""
+    pages = client.get_paginator("scan").paginate(TableName=table)
+    return [item for page in pages for item in page["Items"]]

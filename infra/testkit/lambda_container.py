@@ -1,0 +1,45 @@
+"""`python -m infra.testkit.lambda_container RESULTS`: a Lambda container, which invokes the function event by event.
+
+Reads one JSON object per line from stdin: `{"id", "event", "seconds"[, "clock_offset"]}`, where `seconds` is the
+function's timeout and `clock_offset` is how far the wall clock is ahead. Appends each result to the file RESULTS:
+`{"id", "returned": …}`, or `{"id", "raised": "Type: message"}`, with a `traceback` unless it is a HandlerError.
+"""
+
+import json
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from handler.app import lambda_handler
+from handler.errors import HandlerError
+from infra.testkit.lambda_context import LambdaContext
+
+_system_time = time.time
+
+
+def main() -> None:
+    """Serve events until stdin ends."""
+    with Path(sys.argv[1]).open("a") as results:
+        for line in sys.stdin:
+            request = json.loads(line)
+            print(f"START RequestId: {request['id']} Version: $LATEST", flush=True)
+            result = _invoke(request)
+            print(f"END RequestId: {request['id']}", flush=True)
+            print(json.dumps({"id": request["id"], **result}), file=results, flush=True)
+
+
+def _invoke(request: dict[str, Any]) -> dict[str, Any]:
+    time.time = lambda: _system_time() + request.get("clock_offset", 0)
+    context = LambdaContext(time.monotonic() + request["seconds"], request["id"])
+    try:
+        return {"returned": lambda_handler(request["event"], context)}
+    except HandlerError as error:
+        return {"raised": f"{type(error).__name__}: {error}"}
+    except Exception as error:
+        return {"raised": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+
+
+if __name__ == "__main__":
+    main()
