@@ -130,7 +130,7 @@ class LoadRun:
 
     def report(self) -> None:
         """Print what became of the input."""
-        if self.batch:
+        if self.batch and self.interrupts.requested:
             print_message(f"{len(self.batch)} records were read and not, or perhaps not, stored: load the same again")
         closest = self.batch.closest_seconds
         if closest and closest * 2 <= self.interval_seconds:

@@ -284,7 +284,7 @@ def test_a_record_that_was_there_before_is_not_counted_as_loaded_though_its_put_
 def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     archive: Archive, faulty: TableProxy, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.cli.load.CHUNK", 100)
+    monkeypatch.setattr("handler.cli.load.BATCH_SIZE", 100)
     faulty.on_request = lambda number: faulty.faults.update(BatchGetItem=deque(["500"] * (number > 4)))
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
