@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext
+from itertools import starmap
 from math import fsum
+from operator import itemgetter, mul
 from typing import Annotated, NamedTuple, Self
 
 import msgspec
@@ -127,15 +129,15 @@ def measure(book: Book, levels: int) -> Measurement:
 
 def _notional(side: Side, levels: int) -> _Total:
     return _Total(
-        fsum([price * quantity for price, quantity in side.levels[:levels]]),
-        lambda: sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0)),
+        fsum(starmap(mul, side.levels[:levels])),
+        lambda: sum(starmap(mul, side.exact_levels(levels)), Decimal(0)),
     )
 
 
 def _quantity(side: Side, levels: int) -> _Total:
     return _Total(
-        fsum([quantity for _, quantity in side.levels[:levels]]),
-        lambda: sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0)),
+        fsum(map(itemgetter(1), side.levels[:levels])),
+        lambda: sum(map(itemgetter(1), side.exact_levels(levels)), Decimal(0)),
     )
 
 

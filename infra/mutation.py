@@ -2,14 +2,16 @@
 
 Changes one operator, comparison, constant, `not` or `raise` of a module at a time, in a temporary copy of the project,
 and runs the module's own tests there. A mutation that they all pass has survived: either a test is missing, or the
-mutation changes nothing that can be observed, and belongs into equivalent_mutations.py with its reason.
+mutation changes nothing that can be observed, and belongs into mutation_tables.py with its reason.
 """
 
 import argparse
 import ast
+import multiprocessing
+import os
 import random
+import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,33 +20,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from infra.equivalent_mutations import EQUIVALENT
+import pytest
+
+from infra.mutation_tables import EQUIVALENT, OWN_TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSES = 2
-TIMEOUT_SECONDS = 90.0
-LIMITED = ("sh", "-c", 'ulimit -v 4000000; exec "$0" "$@"')  # 4 GB: a mutation may make a loop endless
+MAX_SECONDS, MAX_CPU_SECONDS, MAX_BYTES = 200.0, 25, 4 * 2**30
+"""A mutation may make a loop endless."""
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", "hypothesis", "moto.server"])  # imported once, which halves the time
 
-OWN_TESTS = {
-    "handler/book.py": ["unit/test_book.py"],
-    "handler/record.py": ["unit/test_record.py", "unit/test_record_limits.py"],
-    "handler/slots.py": ["unit/test_ticks.py", "unit/test_timestamps.py", "unit/test_gaps.py"],
-    "handler/exchanges/binance.py": ["unit/test_responses.py", "unit/test_book.py"],
-    "handler/exchanges/responses.py": ["unit/test_responses.py"],
-    "handler/exchanges/hosts.py": ["unit/test_hosts.py", "integration/test_depth_client.py"],
-    "handler/options.py": ["unit/test_settings.py"],
-    "handler/settings.py": ["unit/test_settings.py"],
-    "handler/invocation.py": ["unit/test_invocation.py"],
-    "handler/runner.py": ["unit/test_runner.py"],
-    "handler/sinks.py": ["unit/test_sinks.py"],
-    "handler/stores/bulk.py": ["unit/test_bulk.py"],
-}
-"""Module → its tests, below `tests/`."""
-
-PAIRS: list[tuple[type[ast.AST], type[ast.AST]]] = [
-    *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
-    *((ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div)),
-]
+PAIRS: list[tuple[type[ast.AST], type[ast.AST]]]
+PAIRS = [(ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)]
+PAIRS += [(ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div)]
 SWAPPED = dict(PAIRS) | {two: one for one, two in PAIRS} | dict.fromkeys((ast.FloorDiv, ast.Mod, ast.Pow), ast.Mult)
 
 
@@ -66,11 +56,9 @@ def mutations(module: str) -> Iterator[Mutation]:
         original = container[key]
         shown = parent if type(original) in SWAPPED else original  # an operator shows in its expression only
         for replacement in _replacements(original):
-            before = ast.unparse(shown)
-            container[key] = replacement
-            after = ast.unparse(parent if shown is parent else replacement)
-            line = text.splitlines()[number - 1].strip()
-            yield Mutation(module, number, line, f"{before} → {after}", ast.unparse(tree))
+            before, container[key] = ast.unparse(shown), replacement
+            change = f"{before} → {ast.unparse(parent if shown is parent else replacement)}"
+            yield Mutation(module, number, text.splitlines()[number - 1].strip(), change, ast.unparse(tree))
             container[key] = original
 
 
@@ -100,31 +88,31 @@ def _replacements(node: Any) -> list[ast.AST]:
             return [node.operand]
         case ast.Raise():
             return [ast.Pass()]
-        case _:
-            return [SWAPPED[type(node)]()] if type(node) in SWAPPED else []
-
-
-def _copy(target: Path) -> Path:
-    for name in ("handler", "infra", "tests"):
-        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    for file in filter(Path.is_file, ROOT.iterdir()):
-        shutil.copy(file, target)
-    return target
+    return [SWAPPED[type(node)]()] if type(node) in SWAPPED else []
 
 
 def _outcome(mutation: Mutation, copies: "SimpleQueue[Path]") -> str:
     copy = copies.get()
-    tests = [f"tests/{name}" for name in OWN_TESTS[mutation.module]]
-    command = [*LIMITED, sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     (copy / mutation.module).write_text(mutation.source, encoding="utf-8")
-    try:
-        done = subprocess.run(command, cwd=copy, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
-        return "killed" if done.returncode else "SURVIVED"
-    except subprocess.TimeoutExpired:
-        return "killed by timeout"
-    finally:
-        shutil.copy(ROOT / mutation.module, copy / mutation.module)
-        copies.put(copy)
+    process = FORKS.Process(target=_test, args=(copy, [f"tests/{name}" for name in OWN_TESTS[mutation.module]]))
+    process.start()
+    process.join(MAX_SECONDS)
+    process.kill()
+    process.join()
+    shutil.copy(ROOT / mutation.module, copy / mutation.module)
+    copies.put(copy)
+    return "killed by a limit" if (code := process.exitcode or 0) < 0 else "killed" if code else "SURVIVED"
+
+
+def _test(copy: Path, tests: list[str]) -> None:
+    """Run tests in a copy of the project, and end this process with the exit code of pytest."""
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+    sys.dont_write_bytecode = True
+    os.chdir(copy)
+    for descriptor in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    os._exit(pytest.main([*OPTIONS, *tests]))
 
 
 def main() -> int:
@@ -141,19 +129,20 @@ def main() -> int:
     sample = random.Random(options.seed).sample(known, min(options.count, len(known)))
     print(f"{len(sample)} of {len(known)} mutations, without {len(every) - len(known)} equivalent ones", flush=True)
     copies: SimpleQueue[Path] = SimpleQueue()
-    survivors: list[Mutation] = []
+    survived = 0
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(PROCESSES) as pool:
         for number in range(PROCESSES):
-            copies.put(_copy(Path(directory, str(number))))
+            ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__")
+            copies.put(shutil.copytree(ROOT, Path(directory, str(number)), ignore=ignored))
         outcomes = pool.map(lambda mutation: _outcome(mutation, copies), [*unchanged, *sample])
         for one, outcome in zip([*unchanged, *sample], outcomes, strict=True):
-            if not one.change and outcome != "SURVIVED":
-                sys.exit(f"{one.module}: {outcome} without a mutation")
             if one.change:
-                survivors += [one] if outcome == "SURVIVED" else []
+                survived += outcome == "SURVIVED"
                 print(f"{outcome} {one.module}:{one.number}: {one.change}", flush=True)
-    print(f"{len(sample) - len(survivors)} of {len(sample)} killed: {1 - len(survivors) / len(sample):.1%}")
-    return int(len(survivors) > 0.05 * len(sample))
+            elif outcome != "SURVIVED":
+                sys.exit(f"the tests of {one.module} fail without a mutation")
+    print(f"{len(sample) - survived} of {len(sample)} killed: {1 - survived / len(sample):.1%}")
+    return int(survived > 0.05 * len(sample))
 
 
 if __name__ == "__main__":

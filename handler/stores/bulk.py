@@ -49,8 +49,7 @@ class BulkLoader:
         for record in records:
             item = self._table.to_item(record)
             wanted.setdefault(_key(item), (record, item))
-        # of the last hour, too: a put that is retried takes an equal item for its own
-        existing = self._existing(list(wanted))
+        existing = self._existing(list(wanted))  # recent ones too: a retried put takes an equal item for its own
         missing = [(record, item) for key, (record, item) in wanted.items() if key not in existing]
         past = [item for _, item in missing if item["slot"]["S"] <= recent_since]
         recent = [record for record, item in missing if item["slot"]["S"] > recent_since]

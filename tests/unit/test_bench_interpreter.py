@@ -25,25 +25,30 @@ def python(path: str, float_ns: float) -> Interpreter:
         ([python("/slow", 170), python("/fast", 50)], "/fast"),
     ],
 )
-def test_the_systems_python_is_used_unless_it_is_slow(found: list[Interpreter], used: str) -> None:
+def test_system_python(found: list[Interpreter], used: str) -> None:
+    """The system's Python is chosen unless it is slow."""
     assert pick(None, found).used.path == used
 
 
-def test_the_named_one_is_used() -> None:
+def test_named_python() -> None:
+    """The Python that is named is chosen."""
     assert pick(python("/named", 99), [python("/fast", 50)]).used.path == "/named"
 
 
-def test_one_that_takes_twice_as_long_as_the_fastest_is_rejected() -> None:
+def test_slow_python() -> None:
+    """A Python half as fast as the fastest is rejected, and the fastest named."""
     with pytest.raises(SlowInterpreterError, match="BENCH_PYTHON=/fast"):
         pick(python("/named", 100), [python("/fast", 50)])
 
 
-def test_the_page_says_which_one_and_how_fast_it_is() -> None:
+def test_description() -> None:
+    """The page says which Python it is and how fast."""
     text = str(pick(python("/named", 80), [python("/fast", 50)]))
     assert text == "/named, `float()` of a price in 80 ns (the fastest found here, /fast: 50 ns)"
 
 
-def test_every_interpreter_is_timed() -> None:
+def test_timing() -> None:
+    """Every interpreter is timed."""
     found = probe(sys.executable)
     assert found
     assert found.float_ns > 0
@@ -51,7 +56,8 @@ def test_every_interpreter_is_timed() -> None:
     assert choose(AUTO).used.path
 
 
-def test_a_missing_python_is_one_sentence(tmp_path: Path) -> None:
+def test_not_a_python(tmp_path: Path) -> None:
+    """A file that is not a Python is rejected in one sentence."""
     command = [sys.executable, "-m", "infra.bench", "--python", str(tmp_path / "python9")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")

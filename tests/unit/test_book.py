@@ -205,7 +205,8 @@ def test_limits_of_a_level(level: list[str]) -> None:
 @pytest.mark.parametrize(
     "level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"], ["1", "0E-99999999999999999999"]]
 )
-def test_beyond_the_limits_of_a_level(level: list[str]) -> None:
+def test_level_out_of_range(level: list[str]) -> None:
+    """A level beyond these limits makes the book invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(body([level], []))
 
@@ -217,6 +218,7 @@ def test_no_negative_zero() -> None:
 
 
 def test_update_id_in_quotes() -> None:
+    """The update ID may be in quotes too."""
     assert parse_depth(body([], [], "7")).last_update_id == 7
 
 
@@ -233,3 +235,12 @@ def test_balanced_book() -> None:
     """Equal sides measure 0, which is not the same as nothing on either side."""
     found = measure(parse_depth(body([["100", "2"]], [["100", "2"]])), 5)
     assert (found.obi, found.obi_quantity) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "obi"), [("10000015", "9999985", 2e-6), ("10000025", "9999975", 2e-6), ("9999995", "10000005", 0.0)]
+)
+def test_tie_of_imbalance(bid: str, ask: str, obi: float) -> None:
+    """Half a unit in the last place of an imbalance (1.5, 2.5 and -0.5 millionths) is rounded to even."""
+    found = measure(parse_depth(body([[bid, "1"]], [[ask, "1"]])), 5)
+    assert found.obi == obi

@@ -90,7 +90,7 @@ def test_last_hour_is_put_with_condition(clock: FakeClock, interval_seconds: int
     client = FakeClient()
     assert loader(client, clock, interval_seconds=interval_seconds).load([*records, record(0)]) == (4, 0, (), 0)
     assert sorted(client.put_slots) == [record(ended + interval_seconds).timestamp, record(0).timestamp]
-    assert client.batches == [4, 2]
+    assert client.batches == [4, 2]  # all are looked up, two are written
 
 
 def test_defaults(clock: FakeClock) -> None:
@@ -170,9 +170,8 @@ def test_failed_put(clock: FakeClock, symbols: str) -> None:
     """Of records of the last hour that could not be stored the first one's error is raised."""
 
     def fail(called: str, item: Any) -> None:
-        if called != "put":
-            return
-        raise error(f"Code{item['symbol']['S']}")
+        if called == "put":
+            raise error(f"Code{item['symbol']['S']}")
 
     with pytest.raises(TableError, match="CodeA"):
         loader(FakeClient(fail), clock).load([record(0, symbol) for symbol in symbols])
@@ -182,9 +181,8 @@ def test_put_deadline(clock: FakeClock) -> None:
     """A record of the last hour is retried for a minute."""
 
     def throttle(called: str, item: Any) -> None:
-        if called != "put":
-            return
-        raise error("ThrottlingException")
+        if called == "put":
+            raise error("ThrottlingException")
 
     start = clock.monotonic()
     with pytest.raises(TableError, match="ThrottlingException"):

@@ -156,7 +156,8 @@ def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, secon
     )
 
 
-def test_tally_starts_at_zero() -> None:
+def test_new_tally() -> None:
+    """A tally starts at zero."""
     assert Tally() == Tally(0, 0, 0, 0, 0, 0, [], [])
 
 

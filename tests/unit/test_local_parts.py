@@ -19,7 +19,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "records.jsonl"
 
 
-def test_a_record_is_kept_once_however_often_it_comes(path: Path) -> None:
+def test_record_is_kept_once(path: Path) -> None:
+    """A record is kept once, however often it comes."""
     first = Journal(path)
     first.append([record(1), record(2)])
     first.append([record(2), record(3)])
@@ -30,7 +31,8 @@ def test_a_record_is_kept_once_however_often_it_comes(path: Path) -> None:
     assert len(second) == 4
 
 
-def test_the_newest_records_are_read_and_the_file_keeps_the_others(path: Path) -> None:
+def test_newest_records(path: Path) -> None:
+    """The newest records are read, and the file keeps the others."""
     path.write_text(lines([record(3), record(1), record(4), record(2)], detail=True))
     before = path.read_bytes()
     journal = Journal(path)
@@ -39,7 +41,8 @@ def test_the_newest_records_are_read_and_the_file_keeps_the_others(path: Path) -
 
 
 @pytest.mark.parametrize("end", ["", '{"timestamp":"2024-01-0', '{"timestamp":"2024-01-01T00:00:07Z","sym', "\0\0\0"])
-def test_a_last_line_that_was_cut_is_skipped_and_spoils_no_other(path: Path, end: str) -> None:
+def test_truncated_line(path: Path, end: str) -> None:
+    """A truncated last line is skipped, and spoils no other."""
     path.write_text(lines([record(1)], detail=True) + end)
     journal = Journal(path)
     assert journal.read_newest(10) == [record(1)]
@@ -48,14 +51,16 @@ def test_a_last_line_that_was_cut_is_skipped_and_spoils_no_other(path: Path, end
     assert Journal(path).read_newest(10) == [record(1), record(2)]
 
 
-def test_a_record_that_was_copied_into_the_file_without_detail_is_not_added_again(path: Path) -> None:
+def test_copied_record(path: Path) -> None:
+    """A record that was copied into the file without detail is not added again."""
     path.write_text(lines([record(1)]))
     journal = Journal(path)
     journal.append(journal.read_newest(10))
     assert path.read_text() == lines([record(1)])
 
 
-def test_after_a_line_that_could_not_be_written_the_next_is_whole(tmp_path: Path) -> None:
+def test_failed_write(tmp_path: Path) -> None:
+    """After a line that could not be written the next one is whole."""
     journal = Journal(tmp_path / "folder/records.jsonl")
     with pytest.raises(FileNotFoundError):
         journal.append([record(1)])
@@ -64,9 +69,8 @@ def test_after_a_line_that_could_not_be_written_the_next_is_whole(tmp_path: Path
     assert Journal(tmp_path / "folder/records.jsonl").read_newest(10) == [record(1)]
 
 
-def test_of_what_the_function_prints_only_records_go_to_stdout(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_function_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the function's output only records go to stdout."""
     kept: list[Any] = []
     line = record(1).to_line(detail=True)
     with (tmp_path / "stdout").open("wb") as stdout:
@@ -80,7 +84,8 @@ def test_of_what_the_function_prints_only_records_go_to_stdout(
     assert capsys.readouterr() == ("", "a warning of a library\n")
 
 
-def test_whatever_is_put_into_the_table_is_passed_on_and_what_is_refused_is_not() -> None:
+def test_stored_records() -> None:
+    """What is put into the table is passed on, and what is rejected is not."""
     stored: list[Item] = []
     name, items = _name(), [item_from_record(record(minute), 60) for minute in range(3)]
     with table_server(name, stored.extend) as url, aws_client("dynamodb", url) as client:
@@ -93,7 +98,8 @@ def test_whatever_is_put_into_the_table_is_passed_on_and_what_is_refused_is_not(
     assert stored == items
 
 
-def test_a_long_range_is_read_in_pages_that_are_short_enough_for_any_client() -> None:
+def test_pages() -> None:
+    """A long range is read in pages short enough for any client."""
     name = _name()
     with table_server(name, len) as url, aws_client("dynamodb", url) as client:
         create_table(client, name)

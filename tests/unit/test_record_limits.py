@@ -21,7 +21,8 @@ def read(**values: object) -> Record:
         *(("symbol", "x" * 300), ("host", "x" * 300), ("notional_bid", 0), ("mid", -10)),
     ],
 )
-def test_valid(key: str, value: object) -> None:
+def test_valid_value(key: str, value: object) -> None:
+    """A value within the limits is read as it is."""
     assert getattr(read(**{key: value}), key) == value
 
 
@@ -33,12 +34,14 @@ def test_valid(key: str, value: object) -> None:
         *(("symbol", "x" * 301), ("host", "x" * 301), ("mid", 10**38)),
     ],
 )
-def test_invalid(key: str, value: object) -> None:
+def test_value_out_of_range(key: str, value: object) -> None:
+    """A value beyond the limits makes the record invalid."""
     with pytest.raises(InvalidRecord):
         read(**{key: value})
 
 
 def test_text_is_not_escaped() -> None:
+    """Letters of any script are printed as they are."""
     assert '"symbol":"这是测试币456"' in known(symbol="这是测试币456").to_line(detail=False)
 
 

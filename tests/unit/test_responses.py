@@ -173,6 +173,7 @@ def test_429_minimum(retry_after: str, seconds: float) -> None:
 
 
 def test_418_is_a_ban() -> None:
+    """A 418 is marked as a ban."""
     answer = read(418, Retry_After="5")
     assert isinstance(answer, RetryAfter)
     assert answer.is_banned

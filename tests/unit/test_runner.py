@@ -220,7 +220,8 @@ def test_deadline_is_the_end_of_the_tick(clock: FakeClock, aligned: bool, deadli
     assert [deadline - start for deadline in exchange.deadlines] == pytest.approx(deadlines)
 
 
-def test_ticks_are_not_aligned_by_default(clock: FakeClock) -> None:
+def test_unaligned_by_default(clock: FakeClock) -> None:
+    """Ticks are not aligned by default."""
     clock.advance(17.25)
     exchange = StubExchange(clock)
     Runner(Sampler(exchange, ("AUSDT",), (5,)), lambda records: None, interval_seconds=60, clock=clock).run(2)

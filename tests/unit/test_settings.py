@@ -200,6 +200,7 @@ def test_number_that_is_not_plain(word: str) -> None:
 
 
 def test_count_is_optional() -> None:
+    """Without a count the runner goes on for ever."""
     assert read_count(Options({}, {})) is None
 
 
@@ -213,6 +214,7 @@ def test_required_table() -> None:
 
 
 def test_symbol_is_required() -> None:
+    """Without any symbol nothing can be sampled."""
     with pytest.raises(UsageError):
         read({"--symbol": []})
 
@@ -236,11 +238,13 @@ LISTS = ("--symbol", "--levels", "--base-url")
 
 @pytest.mark.parametrize("flag", LISTS)
 def test_flag_with_several_words(flag: str) -> None:
+    """Symbols, levels and hosts take several words."""
     assert Parser("", "", (flag,)).read([flag, "a", "b"])[flag] == ["a", "b"]
 
 
 @pytest.mark.parametrize("flag", sorted(VARIABLES.keys() - set(LISTS)))
 def test_flag_with_one_word(flag: str) -> None:
+    """All other flags take one word."""
     assert Parser("", "", (flag,)).read([flag, "a"])[flag] == ["a"]
     with pytest.raises(UsageError):
         Parser("", "", (flag,)).read([flag, "a", "b"])

@@ -50,11 +50,13 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
     return [Record.from_line(line[line.index('{"timestamp"') :]) for line in caplog.messages]
 
 
-def test_put_result_of_nothing() -> None:
+def test_empty_put_result() -> None:
+    """A result of nothing counts nothing."""
     assert PutResult() == (0, 0, (), 0)
 
 
 def test_print_without_store() -> None:
+    """Without a store records are printed only."""
     lines: list[str] = []
     assert RecordWriter(lines.append, detail=False).deliver(RECORDS, 60.0) == PutResult()
     assert lines == [record.to_line(detail=False) for record in RECORDS]
@@ -77,6 +79,8 @@ def test_nothing_to_store() -> None:
 
 
 def test_store_though_printing_fails() -> None:
+    """Records that cannot be printed are stored all the same."""
+
     def fail(line: str) -> None:
         raise BrokenPipeError
 
@@ -94,7 +98,8 @@ def test_failed_put_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "no such table" in caplog.text
 
 
-def test_background_failures_are_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_background_failures(caplog: pytest.LogCaptureFixture) -> None:
+    """Failed puts are counted and logged."""
     with BackgroundWriter(ready_store(fail_second)) as writer:
         assert writer.failed == 0
         writer.put(RECORDS, 60.0)
@@ -190,5 +195,6 @@ with suppress(KeyboardInterrupt), sinks.BackgroundWriter(HangingStore()) as writ
 """
 
 
-def test_hanging_store_ends_with_the_process() -> None:
+def test_hanging_store() -> None:
+    """A store that hangs does not keep the process from ending."""
     subprocess.run([sys.executable, "-c", HANGING], cwd=ROOT, check=True, timeout=20)

@@ -1,4 +1,20 @@
-"""Mutations that no test can tell from the original, or that only tune; infra/mutation.py leaves them out."""
+"""What infra/mutation.py needs to know: the tests of each module, and the mutations that it leaves out."""
+
+OWN_TESTS = {
+    "handler/book.py": ["unit/test_book.py"],
+    "handler/record.py": ["unit/test_record.py", "unit/test_record_limits.py"],
+    "handler/slots.py": ["unit/test_ticks.py", "unit/test_timestamps.py", "unit/test_gaps.py"],
+    "handler/exchanges/binance.py": ["unit/test_responses.py", "unit/test_book.py"],
+    "handler/exchanges/responses.py": ["unit/test_responses.py"],
+    "handler/exchanges/hosts.py": ["unit/test_hosts.py", "integration/test_depth_client.py"],
+    "handler/options.py": ["unit/test_settings.py"],
+    "handler/settings.py": ["unit/test_settings.py"],
+    "handler/invocation.py": ["unit/test_invocation.py"],
+    "handler/runner.py": ["unit/test_runner.py"],
+    "handler/sinks.py": ["unit/test_sinks.py"],
+    "handler/stores/bulk.py": ["unit/test_bulk.py"],
+}
+"""Module → its tests, below `tests/`."""
 
 TUNING = "a tuning value: any near it keeps every promise"
 MEMORY = "slots save memory, and nothing assigns to a frozen field"
@@ -7,6 +23,7 @@ UNUSED = "threads beyond CALLS have nothing to do"
 SAME = "both ways find the same"
 
 BOOK, RECORD, SLOTS = "handler/book.py", "handler/record.py", "handler/slots.py"
+OPTIONS = "handler/options.py"
 HOSTS, SETTINGS, INVOCATION = "handler/exchanges/hosts.py", "handler/settings.py", "handler/invocation.py"
 BINANCE, SINKS, BULK = "handler/exchanges/binance.py", "handler/sinks.py", "handler/stores/bulk.py"
 
@@ -49,6 +66,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (HOSTS, "if until > host.cooldown_until:", "until > host.cooldown_until → until >= host.cooldown_until"): (
         "of two cooldowns that end at once either reason is true"
     ),
+    (OPTIONS, "return values[0]", "0 → -1"): "there is one value only",
+    (SETTINGS, 'return options.whole_number("--retention-days", 0, MAX_RETENTION_DAYS)', "0 → -1"): (
+        "a number is digits only, without a sign"
+    ),
     (SETTINGS, "@dataclass(frozen=True, slots=True)", "True → False"): MEMORY,
     (INVOCATION, "@dataclass(slots=True)", "True → False"): MEMORY,
     (
@@ -65,4 +86,4 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (BULK, _POOL, "CALLS - 1 → CALLS + 1"): UNUSED,
     (BULK, _POOL, "1 → 0"): UNUSED,
 }
-"""(module, line, mutation) → the reason."""
+"""(module, line, mutation) → why no test can tell it from the original, or should."""
