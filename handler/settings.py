@@ -35,7 +35,7 @@ class Settings:
 
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
-        """Flags override variables, variables override defaults. Raises UsageError, in one sentence that names the option."""
+        """Flags override variables, variables defaults. Raises UsageError, which names the option."""
         options = Options(flags, environment)
         settings = cls(
             pairs=read_pairs(options),

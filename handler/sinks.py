@@ -26,11 +26,15 @@ class FailedPut(NamedTuple):
 
 
 class PutResult(NamedTuple):
-    """How many records were stored. A duplicate's slot already holds a record, which stays: a success."""
+    """How many records were stored. A duplicate's slot already holds a record, which stays: a success.
+
+    `different`: those of the duplicates whose slot holds another sample.
+    """
 
     stored: int = 0
     duplicates: int = 0
     failed: Sequence[FailedPut] = ()
+    different: int = 0
 
 
 class Store(Protocol):

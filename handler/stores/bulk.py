@@ -13,11 +13,11 @@ from typing import Any
 from handler.clock import backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import TableError
-from handler.record import Record
+from handler.record import KEYS, Record
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import FAILURES, table_error
-from handler.stores.items import Item
+from handler.stores.items import Item, holds_sample
 from handler.stores.table import Table
 
 MAX_GETS, MAX_WRITES = 100, 25
@@ -42,33 +42,29 @@ class BulkLoader:
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_REQUESTS - 1, thread_name_prefix="load")
 
     def load(self, records: Sequence[Record]) -> PutResult:
-        """Store a few thousand records; of several for one slot, the first. Raises TableError; some may be stored."""
+        """Store a few thousand records, each of another slot. Raises TableError; some may be stored."""
         clock = self._table.clock
-        recent: dict[Key, Record] = {}
-        items: dict[Key, Item] = {}
         recent_since = format_timestamp(clock.time() - RECENT_SECONDS - self._table.interval_seconds)
+        wanted: dict[Key, tuple[Record, Item]] = {}
         for record in records:
             item = self._table.to_item(record)
-            key = _key(item)
-            if key[1] > recent_since:
-                recent.setdefault(key, record)
-            else:
-                items.setdefault(key, item)
-        existing = self._existing(
-            [*items, *recent]
-        )  # recent ones too, or a retried put counts an identical item as stored
-        self._write([item for key, item in items.items() if key not in existing])
-        free = [record for key, record in recent.items() if key not in existing]
-        put = self._table.put(free, clock.monotonic() + PUT_SECONDS)
+            wanted.setdefault(_key(item), (record, item))
+        existing = self._existing(list(wanted))  # recent ones too: a retried put takes an equal item for its own
+        missing = [(record, item) for key, (record, item) in wanted.items() if key not in existing]
+        past = [item for _, item in missing if item["slot"]["S"] <= recent_since]
+        recent = [record for record, item in missing if item["slot"]["S"] > recent_since]
+        self._write(past)
+        put = self._table.put(recent, clock.monotonic() + PUT_SECONDS)
         if put.failed:
             raise put.failed[0].error
-        stored = len(items.keys() - existing) + put.stored
-        return PutResult(stored=stored, duplicates=len(records) - stored)
+        different = sum(not holds_sample(item, wanted[key][0]) for key, item in existing.items())
+        stored = len(past) + put.stored
+        return PutResult(stored, duplicates=len(records) - stored, different=different + put.different)
 
-    def _existing(self, keys: Sequence[Key]) -> set[Key]:
-        """Those of the keys that are in the table."""
+    def _existing(self, keys: Sequence[Key]) -> dict[Key, Any]:
+        """Those of the keys that are in the table, with their items."""
         batches = run_concurrently(self._pool, CONCURRENT_REQUESTS, self._get, _chunked(keys, MAX_GETS))
-        return set(map(_key, chain.from_iterable(batches)))
+        return {_key(item): item for item in chain.from_iterable(batches)}
 
     def _get(self, keys: Sequence[Key]) -> list[Any]:
         found: list[Any] = []
@@ -80,7 +76,8 @@ class BulkLoader:
 
         request = {
             "Keys": [{"series": {"S": series}, "slot": {"S": slot}} for series, slot in keys],
-            "ProjectionExpression": "series, slot",
+            "ProjectionExpression": "series, slot, " + ", ".join(f"#{key}" for key in KEYS),
+            "ExpressionAttributeNames": {f"#{key}": key for key in KEYS},  # timestamp is a reserved word
             "ConsistentRead": True,
         }
         self._retry_unprocessed(get, request)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handler.errors import InvalidRecord, InvalidResponse
-from handler.record import TYPE_NAMES, VALUE_TYPES, Record, series
+from handler.record import KEYS, TYPE_NAMES, VALUE_TYPES, Record, series
 from handler.slots import format_timestamp, parse_timestamp, slot_start
 
 Item = dict[str, dict[str, str]]
@@ -44,6 +44,14 @@ def record_from_item(item: Mapping[str, Mapping[str, Any]]) -> Record:
         return Record.from_values(values, max_text_length=None)  # what is stored was not too long to store
     except InvalidRecord as error:
         raise InvalidRecord(f"invalid item: {error}") from error
+
+
+def holds_sample(item: Mapping[str, Mapping[str, Any]], record: Record) -> bool:
+    """Whether an item, or a projection of it with the six keys, is the measurement that a record is."""
+    try:
+        return record_from_item({key: item[key] for key in KEYS if key in item})[: len(KEYS)] == record[: len(KEYS)]
+    except InvalidRecord:
+        return False
 
 
 def _value(key: str, attribute: Mapping[str, Any]) -> Any:

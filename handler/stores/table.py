@@ -15,7 +15,7 @@ from handler.record import KEYS, Record
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
-from handler.stores.items import Item, item_from_record, record_from_item
+from handler.stores.items import Item, holds_sample, item_from_record, record_from_item
 from handler.stores.store import Series
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ CONCURRENT_PUTS = 8
 class _Outcome(Enum):
     STORED = "the item is in the table"
     DUPLICATE = "the slot was taken, and stays as it was"
+    DIFFERENT = "the slot holds another sample, and stays as it was"
 
 
 class Table:
@@ -67,7 +68,8 @@ class Table:
             results = run_concurrently(self._pool, CONCURRENT_PUTS, lambda record: self._put(record, deadline), records)
         return PutResult(
             stored=results.count(_Outcome.STORED),
-            duplicates=results.count(_Outcome.DUPLICATE),
+            duplicates=results.count(_Outcome.DUPLICATE) + results.count(_Outcome.DIFFERENT),
+            different=results.count(_Outcome.DIFFERENT),
             failed=[
                 FailedPut(record, result)
                 for record, result in zip(records, results, strict=True)
@@ -164,7 +166,7 @@ class Table:
             if self.clock.monotonic() >= deadline:
                 break
             try:
-                return self._try_put(item, maybe_written=number > 0)
+                return self._try_put(record, item, maybe_written=number > 0)
             except TransientTableError as error:
                 failure = error
             except TableError as error:
@@ -173,7 +175,7 @@ class Table:
             self.clock.sleep(max(min(pause, deadline - self.clock.monotonic()), 0))
         return failure
 
-    def _try_put(self, item: Item, *, maybe_written: bool) -> _Outcome:
+    def _try_put(self, record: Record, item: Item, *, maybe_written: bool) -> _Outcome:
         """One request. `maybe_written`: an earlier one may have written the item although its response was lost."""
         try:
             self.client.put_item(
@@ -186,6 +188,9 @@ class Table:
             response = getattr(error, "response", None) or {}  # None where there was no response
             if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 maybe_written = maybe_written or response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-                return _Outcome.STORED if maybe_written and response.get("Item") == item else _Outcome.DUPLICATE
+                stored = response.get("Item", {})
+                if maybe_written and stored == item:
+                    return _Outcome.STORED
+                return _Outcome.DUPLICATE if holds_sample(stored, record) else _Outcome.DIFFERENT
             raise table_error(error, self.name) from error
         return _Outcome.STORED

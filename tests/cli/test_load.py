@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.archive import Archive, lines, record
+from support.archive import PAST, Archive, lines, record
 from support.program import PATIENCE_SECONDS, ROOT, environment, finished
 
 from handler.cli import progress
@@ -45,7 +45,7 @@ def through(archive: Archive, faulty: TableProxy) -> Archive:
 
 def counts(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """What it says at the end that it did; zeros are left out."""
-    names = ("loaded", "already there", "no data", "expired", "not records", "invalid")
+    names = ("loaded", "already there", "different", "repeated", "no data", "expired", "not records", "invalid")
     told = re.search(f"^handler: {', '.join(f'{name} ([0-9]+)' for name in names)}$", done.stderr, re.MULTILINE)
     assert told
     return {name: int(number) for name, number in zip(names, told.groups(), strict=True) if int(number)}
@@ -120,11 +120,11 @@ def test_of_several_files_the_first_line_of_a_slot_wins_and_what_a_sampler_store
     done = load_from_stdin(
         archive, lines([record(2, obi=1.0), record(3, obi=1.0)]).encode(), *map(str, (first, second)), "-"
     )
-    assert (done.returncode, counts(done)) == (0, {"loaded": 3, "already there": 4})
+    assert (done.returncode, counts(done)) == (0, {"loaded": 3, "different": 4})
     assert [one.obi for one in archive.records()] == [0.0, 0.5, -0.5, 1.0]
 
 
-def test_of_two_lines_for_a_slot_of_this_hour_the_first_wins(archive: Archive, load: Load) -> None:
+def test_of_two_samples_in_a_slot_of_this_hour_the_earliest_wins(archive: Archive, load: Load) -> None:
     slot = time.time() // 60 * 60 - 600
     recent = [
         record(symbol=f"S{number}", obi=obi)._replace(timestamp=format_timestamp(slot + second))
@@ -132,8 +132,11 @@ def test_of_two_lines_for_a_slot_of_this_hour_the_first_wins(archive: Archive, l
         for obi, second in ((0.5, 9), (-0.5, 1))
     ]
     done = load(lines(recent).encode())
-    assert (done.returncode, counts(done)) == (0, {"loaded": 20, "already there": 20})
-    assert {one.obi for one in archive.records()} == {0.5}
+    assert (done.returncode, counts(done)) == (0, {"loaded": 20, "different": 20})
+    assert {one.obi for one in archive.records()} == {-0.5}
+    again = load(lines(recent).encode())
+    assert counts(again) == {"already there": 20, "different": 20}
+    assert counts(load(lines(recent[::2]).encode())) == {"different": 20}
 
 
 def test_everything_is_counted_and_what_is_invalid_is_told_by_file_and_line_after_the_rest_is_in(
@@ -152,7 +155,7 @@ def test_everything_is_counted_and_what_is_invalid_is_told_by_file_and_line_afte
         f"{last}END RequestId: 0a1b\n{lines([record(0)])}"
     )
     done = load(path)
-    expected = {"loaded": 3, "already there": 1, "no data": 1, "not records": 2, "invalid": 2}
+    expected = {"loaded": 3, "repeated": 1, "no data": 1, "not records": 2, "invalid": 2}
     assert (done.returncode, counts(done)) == (1, expected)
     told = done.stderr.splitlines()[:-1]
     assert [line.split(": invalid: ")[0] for line in told] == [f"handler: {path}:5", f"handler: {path}:14"]
@@ -193,7 +196,8 @@ RECORDS_WITHOUT_DETAIL = [Record(*one[:6]) for one in RECORDS]
 )
 def test_any_input_is_counted(archive: Archive, load: Load, data: bytes) -> None:
     done = load(data)
-    assert done.returncode == counts(done).get("invalid", 0)
+    assert done.returncode == bool(data.strip() and data != gzip.compress(b"", mtime=0))
+    assert (sum(counts(done).values()) > 0) == (done.returncode == 1)
     assert archive.items() == []
 
 
@@ -254,7 +258,7 @@ def test_a_table_that_fails_now_and_then_has_every_item_in_the_end(
     faulty.faults = {operation: deque(faults) for operation, faults in FAULTS[fault].items()}
     archive.fill([item_from_record(record(7, obi=0.5), 60)])
     done = load(file, into=through(archive, faulty))
-    assert (done.returncode, counts(done)) == (0, {"loaded": 119, "already there": 1})
+    assert (done.returncode, counts(done)) == (0, {"loaded": 119, "different": 1})
     assert not any(faulty.faults.values())
     assert archive.records() == [record(7, obi=0.5) if one[:2] == record(7)[:2] else one for one in in_order(RECORDS)]
 
@@ -285,6 +289,115 @@ def test_a_table_that_refuses_for_good_ends_it_with_the_counts_so_far(
     done = load(lines(RECORDS).encode(), into=through(archive, faulty))
     assert (done.returncode, counts(done), len(archive.items())) == (1, {"loaded": 100}, 100)
     assert "InternalServerError" in done.stderr
+
+
+def test_of_one_sample_the_line_with_detail_is_stored_wherever_it_stands(archive: Archive, load: Load) -> None:
+    """A file with both streams of the runner: what was not stored is there twice."""
+    plain = [record(minute, symbol) for minute in range(60) for symbol in ("BTCUSDT", "ETHUSDT")]
+    errors = [
+        f"2024-01-01T01:00:00Z ERROR not stored: it is gone: {one}\n"
+        for one in lines(RECORDS, detail=True).splitlines()
+    ]
+    done = load((lines(plain[:60]) + "".join(errors) + lines(plain[60:])).encode())
+    assert (done.returncode, counts(done)) == (0, {"loaded": 120, "repeated": 120})
+    assert archive.records() == in_order(RECORDS)
+
+
+def test_a_line_with_detail_that_comes_within_a_batch_is_stored(
+    archive: Archive, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.cli.load.BATCH_SIZE", 10)
+    pairs = RECORDS_WITHOUT_DETAIL[:5]
+    for number in range(5, 120):
+        pairs += [RECORDS_WITHOUT_DETAIL[number], RECORDS[number - 5]]
+    done = load(lines([*pairs, *RECORDS[-5:]], detail=True).encode())
+    assert (done.returncode, counts(done)) == (0, {"loaded": 120, "repeated": 120})
+    assert archive.records() == in_order(RECORDS)
+
+
+def test_samples_that_share_a_slot_are_counted_and_the_flag_that_keeps_them_is_named(
+    archive: Archive, load: Load
+) -> None:
+    close = [record()._replace(timestamp=format_timestamp(PAST + 10 * number)) for number in range(60)]
+    done = load(lines(close).encode())
+    assert (done.returncode, counts(done)) == (0, {"loaded": 10, "different": 50})
+    assert "--interval_seconds 10 would keep them" in done.stderr
+    assert archive.records() == close[::6]
+    jittered = [record(levels=7)._replace(timestamp=format_timestamp(PAST + second)) for second in (2, 58, 61)]
+    assert "--interval_seconds" not in load(lines(jittered).encode()).stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"START RequestId: 0a1b\n", "Lambda"),
+        (b'{"bids":[],"asks":[]}\n', "JSON, but nothing in it has the keys"),
+        (b"\x28\xb5\x2f\xfd\x04\x00", "zstd"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"<!DOCTYPE html>", "HTML"),
+        (b"{'timestamp': '2024-01-01T00:00:07Z'}", "Python"),
+        (b"\x7fELF\x00\x01", "binary"),
+        (b"time (UTC)           pair     levels\n", "--format table"),
+        (b'{"timestamp":"2024-01-01T00:00:00Z","symbol":"BTCUSDT","levels":5,"obi_mean":0.1,"n":5}\n', "--every"),
+        (b"timestamp,symbol,obi,notional_bid,notional_ask,levels\n", "CSV without a row"),
+        (b"hello \x1b[2J\n", "it begins with 'hello "),
+    ],
+)
+def test_an_input_without_a_record_fails_with_a_hint(load: Load, data: bytes, hint: str) -> None:
+    done = load(data)
+    assert done.returncode == 1
+    assert hint in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def pipe_into(archive: Archive) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "handler", "load"], cwd=ROOT, env=environment(**archive.environment),
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def until_stored(archive: Archive, count: int, seconds: float) -> float:
+    start = time.monotonic()
+    while len(archive.items()) < count:
+        assert time.monotonic() - start < seconds
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("wrap", [str, lambda line: json.dumps({"log": f"{line}\n"})], ids=["printed", "docker"])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_records_of_a_pipe_are_stored_soon_and_a_signal_loses_none(
+    archive: Archive, stop: signal.Signals, wrap: Callable[[str], str]
+) -> None:
+    with pipe_into(archive) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        for number, one in enumerate(RECORDS[:8]):
+            process.stdin.write(wrap(one.to_line(detail=True)).encode() + b"\n")
+            process.stdin.flush()
+            if number == 4:
+                until_stored(archive, 5, PATIENCE_SECONDS)
+        time.sleep(0.3)  # the last three have been read by then, and not stored
+        process.send_signal(stop)
+        done = Done([], process.wait(PATIENCE_SECONDS), "", process.stderr.read().decode())
+    assert (done.returncode, counts(done)) == (0, {"loaded": 8})
+    assert len(archive.items()) == 8
+
+
+def test_a_signal_while_a_file_is_read_stores_what_was_read(archive: Archive, tmp_path: Path) -> None:
+    path = tmp_path / "many"
+    path.write_text(lines(record(minute, symbol) for minute in range(1000) for symbol in "ABCDEFGHIJKLMNOPQRST"))
+    with archive.start("load", str(path)) as process:
+        until_stored(archive, 1, PATIENCE_SECONDS)
+        process.send_signal(signal.SIGINT)
+        done = finished(process)
+    told = counts(done)
+    left = re.search("([0-9]+) records were read", done.stderr)
+    assert done.returncode == 0
+    assert "invalid" not in told
+    confirmed = told.get("loaded", 0) + told.get("already there", 0)
+    assert confirmed <= len(archive.items()) <= confirmed + int(left[1] if left else 0) < 20_000
 
 
 def kill_at(last: int, process: "subprocess.Popen[str]", number: int) -> None:

@@ -57,7 +57,7 @@ def record(minute: int = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: 
 
 def put(table: Table, *records: Record) -> tuple[int, int, list[TableError]]:
     """Store records; how many were stored, how many were duplicates, and what went wrong."""
-    stored, duplicates, failed = table.put(records, time.monotonic() + SOON)
+    stored, duplicates, failed, _ = table.put(records, time.monotonic() + SOON)
     return stored, duplicates, [failure.error for failure in failed]
 
 
@@ -171,7 +171,7 @@ def test_hundreds_of_records_are_stored_at_once(open_table: OpenTable) -> None:
 
 
 def test_a_wrong_table_is_told_by_name_and_with_every_record_that_it_cost(open_table: OpenTable) -> None:
-    stored, duplicates, failed = open_table(name="missing").put([record(0), record(1)], time.monotonic() + SOON)
+    stored, duplicates, failed, _ = open_table(name="missing").put([record(0), record(1)], time.monotonic() + SOON)
     assert (stored, duplicates) == (0, 0)
     assert [failure.record for failure in failed] == [record(0), record(1)]
     assert "missing" in str(failed[0].error)
@@ -188,7 +188,7 @@ def test_a_table_that_does_not_listen_is_tried_until_the_deadline_and_told(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dead_url)
     with closing(dynamodb_client()) as client:
-        stored, _, failed = open_table(client=client).put([record()], time.monotonic() + 0.5)
+        stored, _, failed, _ = open_table(client=client).put([record()], time.monotonic() + 0.5)
     assert (stored, len(failed)) == (0, 1)
 
 
@@ -199,7 +199,7 @@ def test_a_table_that_gives_no_answer_is_tried_until_the_deadline_and_told(
     server = start_raw(answer)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
     with closing(dynamodb_client()) as client:
-        stored, _, failed = open_table(client=client).put([record()], time.monotonic() + 0.5)
+        stored, _, failed, _ = open_table(client=client).put([record()], time.monotonic() + 0.5)
     assert (stored, [failure.record for failure in failed]) == (0, [record()])
     assert len(server.heads) > 1
 

@@ -1,5 +1,6 @@
 """Every parser of the product: a function that calls it with any bytes, the errors it may raise, valid examples."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from handler.options import OPTIONS, Options
 from handler.record import Record
 from handler.settings import Settings
 from handler.slots import format_timestamp, parse_moment
+from handler.stores.find_records import RecordFinder
 from handler.stores.items import item_from_record, record_from_item
-from handler.stores.log_lines import records_in
 
 VARIABLES = [option.variable for option in OPTIONS.values() if option.variable]
 NOW = 1_795_262_400.0
@@ -65,7 +66,7 @@ def _line(data: bytes) -> None:
 
 
 def _log(data: bytes) -> None:
-    for found in records_in(data):
+    for _, found in RecordFinder().find(io.BytesIO(data)):
         if isinstance(found, Record):
             _check_round_trip(found)
 

@@ -1,5 +1,6 @@
 """Whatever comes from outside gives a result or a clean error: never a traceback, never a wait, never a flood."""
 
+import io
 import json
 import random
 import time
@@ -18,8 +19,8 @@ from handler.exchanges.binance import parse_depth
 from handler.invocation import slots_for_event
 from handler.record import Record
 from handler.slots import parse_timestamp
+from handler.stores.find_records import RecordFinder
 from handler.stores.items import item_from_record
-from handler.stores.log_lines import join_multiline, records_in
 
 GUARD_SECONDS = 20.0
 """Nothing here takes a second; whatever takes this long would go on for ever."""
@@ -124,12 +125,6 @@ def test_a_megabyte_of_anything_takes_no_time(name: str, piece: bytes) -> None:
 
 def test_many_invalid_records_on_a_line() -> None:
     """After a hundred invalid records the remainder of a line is skipped, and logged as such."""
-    found = list(records_in(b'{"timestamp":"' * 10_000))
+    found = [what for _, what in RecordFinder().find(io.BytesIO(b'{"timestamp":"' * 10_000))]
     assert len(found) == 100
     assert "the rest of this line is left out" in str(found[-1])
-
-
-def test_endless_indented_record() -> None:
-    """An indented record that never ends is not kept in memory."""
-    lines = [b"{\n", b'"timestamp":1,\n', *[b'"a":1,\n'] * 1000]
-    assert max(len(joined) for _, joined in join_multiline(lines)) < 500

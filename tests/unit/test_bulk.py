@@ -88,7 +88,7 @@ def test_last_hour_is_put_with_condition(clock: FakeClock, interval_seconds: int
     ended = -HOUR - interval_seconds
     records = [record(ended + offset) for offset in (-interval_seconds, 0, interval_seconds)]
     client = FakeClient()
-    assert loader(client, clock, interval_seconds=interval_seconds).load([*records, record(0)]) == (4, 0, ())
+    assert loader(client, clock, interval_seconds=interval_seconds).load([*records, record(0)]) == (4, 0, (), 0)
     assert sorted(client.put_slots) == [record(ended + interval_seconds).timestamp, record(0).timestamp]
     assert client.batches == [4, 2]  # all are looked up, two are written
 
@@ -112,7 +112,7 @@ def test_counts(clock: FakeClock) -> None:
     """Old and recent records, new ones and duplicates, are counted together."""
     client = FakeClient()
     loader(client, clock).load([*OLD[:3], record(0)])
-    assert loader(client, clock).load([*OLD[:5], record(0), record(-60), record(-60)]) == (3, 5, ())
+    assert loader(client, clock).load([*OLD[:5], record(0), record(-60), record(-60)]) == (3, 5, (), 0)
     assert len(client.items) == 7
 
 
@@ -137,7 +137,7 @@ def test_unprocessed_items_are_sent_again(clock: FakeClock, operation: str) -> N
     client = FakeClient(
         lambda called, request: request if called == operation and next(times, None) is not None else {}
     )
-    assert loader(client, clock).load(OLD[:2]) == (2, 0, ())
+    assert loader(client, clock).load(OLD[:2]) == (2, 0, (), 0)
     assert clock.slept == [0.2, 0.4, 0.8]
     assert len(client.items) == 2
 

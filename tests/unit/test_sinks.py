@@ -52,7 +52,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
 
 def test_empty_put_result() -> None:
     """A result of nothing counts nothing."""
-    assert PutResult() == (0, 0, ())
+    assert PutResult() == (0, 0, (), 0)
 
 
 def test_print_without_store() -> None:

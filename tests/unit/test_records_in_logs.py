@@ -1,5 +1,6 @@
 """Printed records are found in any log, invalid ones are reported, and everything else is ignored."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +12,7 @@ from support.records import detailed_records, known, plain_records
 
 from handler.errors import InvalidRecord
 from handler.record import Record
-from handler.stores.log_lines import join_multiline, records_in
+from handler.stores.find_records import RecordFinder
 
 STREAM = "2026/11/22/[$LATEST]0a1b2c3d4e5f"
 MILLISECONDS = 1_795_341_607_123
@@ -76,7 +77,7 @@ OTHERS = {
 
 
 def found(lines: Iterable[bytes]) -> list[Record | InvalidRecord]:
-    return [one for _, line in join_multiline(lines) for one in records_in(line)]
+    return [what for _, what in RecordFinder().find(io.BytesIO(b"".join(lines)))]
 
 
 def found_in(text: str) -> list[Record | InvalidRecord]:
@@ -174,21 +175,6 @@ def test_truncated_indented_record(lost: int) -> None:
     invalid, record = found_in("\n".join([*whole[:-lost], *whole]))
     assert isinstance(invalid, InvalidRecord)
     assert record == known()
-
-
-def test_line_numbers() -> None:
-    """Lines keep their numbers; an indented record has that of its first line."""
-    record = WRAPPINGS["sam logs"](known().to_line(detail=False))
-    numbers = [number for number, _ in join_multiline(f"one\n{record}\nlast\n".encode().splitlines())]
-    assert numbers == [1, 2, 10]
-
-
-@given(st.lists(st.binary() | st.sampled_from([b"{\n", b' "timestamp": 1\n', b"}\n", b' "a":{\n', b"\n"])))
-def test_join_keeps_bytes(lines: list[bytes]) -> None:
-    """Joining neither loses nor adds a byte."""
-    joined = list(join_multiline(lines))
-    assert b"".join(line for _, line in joined) == b"".join(lines)
-    assert [number for number, _ in joined] == sorted({number for number, _ in joined})
 
 
 pieces = st.sampled_from(

@@ -1,0 +1,57 @@
+"""Records that wait to be stored: of one sample the line with detail, of different samples in a slot the earliest."""
+
+from itertools import islice
+
+from handler.record import KEYS, Record, series
+from handler.slots import parse_timestamp
+
+
+class Batch:
+    """At most one record per series and slot, in the order in which their slots came."""
+
+    def __init__(self) -> None:
+        self._by_slot: dict[tuple[str, int], Record] = {}
+        self.repeated = 0
+        """Records of a sample that is or was in the batch, with the same values."""
+        self.different = 0
+        """Records that were left out for an earlier one in their slot."""
+        self.closest_seconds: int | None = None
+        """The shortest time between two different samples in a slot."""
+
+    def __len__(self) -> int:
+        return len(self._by_slot)
+
+    def add(self, record: Record, slot: int) -> None:
+        """Add a record, whose slot begins at these epoch seconds."""
+        key = series(record.symbol, record.levels), slot
+        other = self._by_slot.setdefault(key, record)
+        if other is record:
+            return
+        if is_same_sample(record, other):
+            self.repeated += 1
+            is_better = _detail(record) > _detail(other)
+        else:
+            self.different += 1
+            seconds = abs(parse_timestamp(record.timestamp) - parse_timestamp(other.timestamp))
+            self.closest_seconds = min(seconds, self.closest_seconds or seconds)
+            is_better = record.timestamp < other.timestamp
+        if is_better:
+            self._by_slot[key] = record
+
+    def first(self, count: int) -> list[Record]:
+        """The records that came first."""
+        return list(islice(self._by_slot.values(), count))
+
+    def remove_first(self, count: int) -> None:
+        """Remove the records that came first: they are stored."""
+        for key in list(islice(self._by_slot, count)):
+            del self._by_slot[key]
+
+
+def is_same_sample(one: Record, other: Record) -> bool:
+    """Whether both are one measurement, whatever detail they have."""
+    return one[: len(KEYS)] == other[: len(KEYS)]
+
+
+def _detail(record: Record) -> int:
+    return sum(value is not None for value in record)

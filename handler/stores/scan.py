@@ -1,0 +1,212 @@
+"""Records in any text that comes in pieces: whatever stands around them, however they are quoted. Pure.
+
+A JSON parser cannot find them: an export may be one line of a gigabyte, cut off, or JSON only in parts. So the scan
+searches for a mark, a key that only records have, and reads the object around it.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from handler.errors import InvalidRecord
+from handler.record import Record
+from handler.stores.objects import MAX_CHARACTERS, CutOff, read_object, record_of
+from handler.stores.quoting import layers_of
+
+MAX_BASE64_CHARACTERS = 2**24
+"""CloudWatch and Firehose make pieces of up to 1.4 million."""
+MAX_ENCLOSING = 20
+"""Objects that are read for one key, from the innermost out: an unknown key may hold objects, and a symbol a brace."""
+MAX_INVALID = 100
+"""Invalid records one after the other; what follows is no log, and each costs time."""
+
+_MARK = re.compile(
+    r"""
+    notional_bid (?P<quote> [\\"]{1,999}+ ) \s{0,9} :
+    | \{ (?: \s | \\{1,999}[nrt] ){0,99} (?P<first_quote> [\\"]{1,999}+ ) timestamp (?P=first_quote) \s{0,9} :
+      (?! \s{0,9} -?[0-9] )  # CloudWatch's own events have their time in milliseconds
+    | (?P<base64> (?: H4sI | eyJ | eyA | ewo | W3s | QlpoO | /Td6WF | UEsDB ) [A-Za-z0-9+/]{60} )
+    """,
+    re.VERBOSE,
+)
+r"""A key of a record; `{"timestamp":`, which may be one that is cut off; gzip, {", [{, bzip2, xz and zip in base64."""
+_MAX_MARK_CHARACTERS = 4000
+_BASE64 = re.compile(r"[A-Za-z0-9+/\\]++")
+
+
+class Found(NamedTuple):
+    """A record, or one that is invalid, and the number of the line in which it starts, from 1."""
+
+    line: int
+    what: Record | InvalidRecord
+
+
+class LineCount:
+    """Counts the lines of a text that is passed in order, and those without a record."""
+
+    def __init__(self) -> None:
+        self.line = 1
+        self.without_record = 0
+        """Blank ones are left out."""
+        self._is_blank = True
+        self._has_record = False
+
+    def text(self, text: str) -> None:
+        """Pass text that holds no record."""
+        first, *others = text.split("\n")
+        self._is_blank &= not first.strip()
+        for line in others:
+            self.end()
+            self.line += 1
+            self._is_blank = not line.strip()
+
+    def record(self, text: str) -> None:
+        """Pass text that is a record, or a part of it."""
+        self.line += text.count("\n")
+        self._has_record = True
+
+    def end(self) -> None:
+        """Pass the end of a line, or of the text."""
+        self.without_record += not self._is_blank and not self._has_record
+        self._is_blank, self._has_record = True, False
+
+
+class Scan:
+    """Takes a text in pieces and gives the records in it. Holds no more than the longest of what it looks for."""
+
+    def __init__(self, lines: LineCount, look_into: Callable[[bytes], Iterator[Record | InvalidRecord]]) -> None:
+        self._lines = lines
+        self._look_into = look_into
+        """Gives the records in data that was written as base64."""
+        self._text = ""
+        """What is held."""
+        self._passed = 0
+        """Up to here the lines are counted."""
+        self._position = 0
+        """From here marks are searched."""
+        self._is_open = False
+        """Whether the object before `_passed` was invalid there, and may go on with more of its keys."""
+        self._invalid = 0
+        self._skips_line = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no text is held."""
+        return not self._text
+
+    def feed(self, text: str, *, final: bool = False) -> Iterator[Found]:
+        """Give the records of the next piece. `final`: nothing follows, so nothing is held for what could."""
+        self._text += text
+        held_from = len(self._text)
+        while mark := self._next_mark():
+            is_open = mark.end() == len(self._text) and not final
+            found = None if is_open else (self._in_base64 if mark["base64"] else self._around)(mark, final)
+            if found is None:
+                held_from = self._position = mark.start()
+                break
+            yield from found
+        else:
+            self._position = max(self._position, len(self._text) - _MAX_MARK_CHARACTERS)
+        if final:
+            self._forget(len(self._text))
+            self._is_open, self._invalid, self._skips_line = False, 0, False
+        elif len(self._text) > 2 * MAX_CHARACTERS:
+            self._forget(min(held_from, len(self._text) - MAX_CHARACTERS))
+
+    def close(self) -> None:
+        """Count the lines that are held."""
+        self._forget(len(self._text))
+
+    def _next_mark(self) -> re.Match[str] | None:
+        if self._skips_line:
+            end = self._text.find("\n", self._position)
+            self._skips_line = end < 0
+            self._position = len(self._text) if end < 0 else end
+        return _MARK.search(self._text, self._position)
+
+    def _around(self, mark: re.Match[str], final: bool) -> list[Found] | None:
+        """What the object is that has this key; None if its end may follow."""
+        starts = [mark.start()] if mark["first_quote"] else self._enclosing(mark.start())
+        reason = "" if mark["first_quote"] or self._is_open else "its start is missing"
+        may_follow = False
+        for start in starts:
+            try:
+                layers = layers_of(mark["first_quote"] or mark["quote"])
+                values, end = read_object(self._text, start, mark.end(), layers)
+            except CutOff:
+                may_follow |= not final and len(self._text) - start < MAX_CHARACTERS
+                reason = "cut off" if len(self._text) - start < MAX_CHARACTERS else ""
+            except (ValueError, RecursionError) as error:
+                reason = f"cut off or not JSON: {error}"
+            else:
+                if mark["first_quote"] or "notional_bid" in values:
+                    return self._object(mark, start, end, values)
+        if may_follow:
+            return None
+        self._position = mark.end()
+        return [self._invalid_record(starts[0] if starts else mark.start(), mark.end(), reason)] if reason else []
+
+    def _enclosing(self, position: int) -> list[int]:
+        """Where the objects begin that may be around a position, the innermost first."""
+        starts: list[int] = []
+        first, start = max(self._passed, position - MAX_CHARACTERS), position
+        while len(starts) < MAX_ENCLOSING and (start := self._text.rfind("{", first, start)) >= 0:
+            starts.append(start)
+        return starts
+
+    def _object(self, mark: re.Match[str], start: int, end: int, values: dict[str, Any]) -> list[Found]:
+        found = record_of(values)
+        if found is None:
+            self._position = mark.end()  # a record may be inside
+            return []
+        if "\N{REPLACEMENT CHARACTER}" in self._text[start:end]:
+            found = InvalidRecord("bytes that are not text")
+        if isinstance(found, InvalidRecord):
+            return [self._invalid_record(start, end, str(found), is_open=False)]
+        self._invalid = 0
+        self._is_open = False
+        return [Found(self._pass(start, end), found)]
+
+    def _invalid_record(self, start: int, end: int, reason: str, *, is_open: bool = True) -> Found:
+        self._is_open = is_open
+        self._invalid += 1
+        if self._invalid == MAX_INVALID:
+            reason += "; the rest of this line is left out"
+            self._invalid, self._skips_line = 0, True
+        return Found(self._pass(start, end), InvalidRecord(reason))
+
+    def _pass(self, start: int, end: int) -> int:
+        """Count the lines up to the end of a record; gives the line in which it starts."""
+        start = max(start, self._passed)
+        self._lines.text(self._text[self._passed : start])
+        line = self._lines.line
+        self._lines.record(self._text[start:end])
+        self._passed = self._position = end
+        return line
+
+    def _in_base64(self, mark: re.Match[str], final: bool) -> Iterator[Found] | None:
+        more = _BASE64.match(self._text, mark.end())
+        start, end = mark.start(), more.end() if more else mark.end()
+        if end < len(self._text) or final:
+            self._position = end
+            return self._decoded(start, end)
+        if end - start < MAX_BASE64_CHARACTERS:
+            return None
+        return iter([self._invalid_record(start, end, "base64 data of more than 16 MiB")])
+
+    def _decoded(self, start: int, end: int) -> Iterator[Found]:
+        text = self._text[start:end].replace("\\", "")
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        line = 0
+        for what in self._look_into(base64.b64decode(text + "=" * (-len(text) % 4))):
+            line = line or self._pass(start, end)
+            yield Found(line, what)
+
+    def _forget(self, end: int) -> None:
+        if end > self._passed:
+            self._lines.text(self._text[self._passed : end])
+            self._passed = end
+        self._text = self._text[end:]
+        self._passed -= end
+        self._position = max(0, self._position - end)
