@@ -1,4 +1,4 @@
-"""Puts the parts together: the only module that chooses an exchange, a sampler and a store for the given settings."""
+"""Puts the parts together: an exchange, a sampler and a store for the given settings."""
 
 import gc
 from typing import TYPE_CHECKING, Any

@@ -53,7 +53,7 @@ def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[i
 class RecordWriter:
     """Prints records, so that they survive a failing table, and then stores those that hold data, if there is a store.
 
-    `write` takes a line and must not hold it back.
+    `write` takes a line and must not buffer it.
     """
 
     def __init__(self, write: Callable[[str], object], *, detail: bool, store: Store | None = None) -> None:

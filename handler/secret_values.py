@@ -81,7 +81,7 @@ def _text(header: str | bytes) -> str:
 
 def _check(name: str, value: str) -> None:
     if not (value.isascii() and value.isprintable() and " " not in value):
-        raise TableError(f"{name} is malformed: it holds a line end, a space or another character that no key has")
+        raise TableError(f"{name} is malformed: it has a line end, a space or another invalid character")
 
 
 def _user_parts(text: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ OWN_TESTS = {
 TUNING = "a tuning value: any near it keeps every promise"
 MEMORY = "slots save memory, and nothing assigns to a frozen field"
 SLOWER = "the exact decimal is computed more often, with the same result"
-UNUSED = "threads beyond CALLS have nothing to do"
+UNUSED = "threads beyond CONCURRENT_REQUESTS have nothing to do"
 SAME = "both ways find the same"
 
 BOOK, RECORD, SLOTS = "handler/book.py", "handler/record.py", "handler/slots.py"
@@ -32,9 +32,9 @@ _ERROR = "_RELATIVE_ERROR = 2.0**-50  # the four roundings between an exact sum 
 _IS_LAST = "is_last = index == len(self.levels) - 1"
 _SPLIT = 'before_end = self.json if is_last else self.json.split(b"]", index + 1)[index]'
 _DATE = 'if text.isdecimal() and not (len(text) == 8 and text >= "1970"):'
-_WAIT = "while 0 < (early := slot - self._clock.time()) <= self._last_fetch - self._clock.monotonic():"
+_WAIT = "while 0 < (early := slot - self._clock.time()) <= self._fetch_deadline - self._clock.monotonic():"
 _BODY = 'raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error'
-_POOL = 'self._pool = ThreadPoolExecutor(max_workers=CALLS - 1, thread_name_prefix="load")'
+_POOL = 'self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_REQUESTS - 1, thread_name_prefix="load")'
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (BOOK, _PRECISION, "80 → 81"): TUNING,
@@ -55,10 +55,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         ): SLOWER
         for side in ("bid", "ask")
     },
-    (RECORD, "for key, value in zip(self._fields, self, strict=True):", "True → False"): SAME,
     (
         RECORD,
-        "if kind is float and type(value) is int and abs(value) < MAX_NUMBER:",
+        "if value_type is float and type(value) is int and abs(value) < MAX_NUMBER:",
         "abs(value) < MAX_NUMBER → abs(value) <= MAX_NUMBER",
     ): "no whole number equals that float",
     (SLOTS, _DATE, "text >= '1970' → text > '1970'"): "eight characters are not four",
@@ -75,15 +74,15 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         INVOCATION,
         _WAIT,
-        "0 < (early := (slot - self._clock.time())) <= self._last_fetch - self._clock.monotonic() → "
-        "0 < (early := (slot - self._clock.time())) < self._last_fetch - self._clock.monotonic()",
+        "0 < (early := (slot - self._clock.time())) <= self._fetch_deadline - self._clock.monotonic() → "
+        "0 < (early := (slot - self._clock.time())) < self._fetch_deadline - self._clock.monotonic()",
     ): "a slot that begins when fetching ends fails either way",
     (BINANCE, _BODY, "60 → 61"): TUNING,
     (BINANCE, _BODY, "60 → 59"): TUNING,
     (SINKS, "STOP_SECONDS = 1.0", "1.0 → 2.0"): TUNING,
     (SINKS, "STOP_SECONDS = 1.0", "1.0 → 0.5"): TUNING,
-    (BULK, "CALLS = 4", "4 → 5"): TUNING,
-    (BULK, _POOL, "CALLS - 1 → CALLS + 1"): UNUSED,
+    (BULK, "CONCURRENT_REQUESTS = 4", "4 → 5"): TUNING,
+    (BULK, _POOL, "CONCURRENT_REQUESTS - 1 → CONCURRENT_REQUESTS + 1"): UNUSED,
     (BULK, _POOL, "1 → 0"): UNUSED,
 }
 """(module, line, mutation) → why no test can tell it from the original, or should."""

@@ -115,7 +115,7 @@ class _Connection:
         try:
             connecting = executor.submit(super().connect)  # type: ignore[misc]
         except RuntimeError as error:
-            raise OSError(f"no thread to connect in: {error}") from None
+            raise OSError(f"cannot start a thread to connect: {error}") from None
         try:
             connecting.result(seconds)
         except TimeoutError:

@@ -29,8 +29,8 @@ SLOT_REASONS = {
 """What the function logs about all samples of a slot → the reason."""
 
 WITHOUT_LOSS = re.compile(
-    r"127\.0\.0\.1:\d+: |not storing yet: |waiting for the table to take |"
-    r"\S+: \S+ sent a book from a cache, |\S+: the book of \S+ is unchanged "
+    r"127\.0\.0\.1:\d+: |not storing yet: |waiting for the table to store |"
+    r"\S+: \S+ sent a book from a cache, |\S+: the book of \S+ has not changed "
 )
 """Warnings about a host, the table or a book, which cost no sample by themselves."""
 

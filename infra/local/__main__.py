@@ -144,7 +144,7 @@ def _exit() -> NoReturn:
             sys.stdout.flush()
     except BrokenPipeError:  # of env
         code = 0
-    except Exception:  # a mistake of ours
+    except Exception:  # a bug
         traceback.print_exc()
         code = 1
     os._exit(code)
