@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
 from handler.book import Snapshot, measure
+from handler.clock import MAX_WAIT_SECONDS
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError
 from handler.record import Record
 from handler.slots import format_timestamp
@@ -60,7 +61,7 @@ class Sampler:
             return
         fetches = deque(self._submit(symbol, deadline, slot_end) for symbol in self._symbols)
         while fetches:
-            ready = fetches.popleft().result()
+            ready = _result(fetches.popleft())
             while fetches and fetches[0].done():
                 ready += fetches.popleft().result()
             yield ready
@@ -84,6 +85,12 @@ class Sampler:
 
     def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
         return [FailedSample(symbol, levels, error) for levels in self._levels]
+
+
+def _result(fetch: "Future[list[Sample]]") -> list[Sample]:
+    while not fetch.done():
+        wait([fetch], MAX_WAIT_SECONDS)
+    return fetch.result()
 
 
 def _sample(symbol: str, levels: int, snapshot: Snapshot) -> Sample:

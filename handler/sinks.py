@@ -8,6 +8,7 @@ from threading import Thread
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from handler.clock import MAX_WAIT_SECONDS
 from handler.errors import TableError
 from handler.record import Record
 from handler.safe_text import RecordLine
@@ -124,6 +125,7 @@ class BackgroundWriter:
                 self._thread.join(STOP_SECONDS)
             if kind is None and self._thread is not None and self._thread.is_alive():
                 log.warning("waiting for the table to store %d record(s)", len(self._pending_records()))
-                self._thread.join()
+                while self._thread.is_alive():
+                    self._thread.join(MAX_WAIT_SECONDS)
         finally:  # an interrupt ends the waiting
             self._log_pending("the program ended before the table responded; `load` stores the line")
