@@ -20,7 +20,10 @@ def first_reasons(count: int, *flags: str, **environment: Any) -> list[str]:
         lines = [process.stderr.readline() for _ in range(count)]
         guard.cancel()
         process.terminate()
-        stdout, more = process.communicate(timeout=30)
+        try:
+            stdout, more = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, stdout) == (0, "")
     return [line for line in lines + more.splitlines() if line]
 
