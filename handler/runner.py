@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from handler.clock import SYSTEM, Clock
+from handler.clock import MAX_WAIT_SECONDS, SYSTEM, Clock
 from handler.errors import ExchangeError, RegionUnavailable, RequestRejected, UsageError
 from handler.record import Record, no_data
 from handler.sampler import FailedSample, Sample, Sampler
@@ -14,9 +14,6 @@ log = logging.getLogger(__name__)
 
 Emit = Callable[[list[Record]], object]
 """What to do with the records of a tick, with or without data: print, store."""
-
-MAX_SLEEP_SECONDS = 1.0
-"""A signal that arrives just before a sleep is handled only after it (CPython runs handlers between instructions)."""
 
 
 class Runner:
@@ -60,7 +57,7 @@ class Runner:
             now = self._now()
             tick = next_tick(now, self._interval_seconds, origin, last)
             if tick.start > now:
-                self._clock.sleep(min(tick.start - now, MAX_SLEEP_SECONDS))
+                self._clock.sleep(min(tick.start - now, MAX_WAIT_SECONDS))
                 continue
             if skipped := skipped_ticks(tick, last):
                 log.warning("skipped %d interval(s): the last one took too long, or the clock was set", skipped)
