@@ -29,7 +29,14 @@ def build_sampler(settings: Settings, exchange: "DepthClient") -> "Sampler":
     """A sampler of every pair at every depth."""
     from handler.sampler import Sampler
 
-    return Sampler(exchange, settings.symbols, settings.levels)
+    return Sampler(
+        exchange,
+        settings.symbols,
+        settings.depths,
+        limit=settings.limit,
+        interval_seconds=settings.interval_seconds,
+        market=settings.market_name,
+    )
 
 
 def build_table(settings: Settings, client: Any) -> "Table":

@@ -7,7 +7,7 @@
     │   ├── RegionUnavailable       every host answered 451: it does not serve this region
     │   ├── BookUnavailable         no usable response before the slot was over
     │   │   └── RateLimited         … because of a cooldown that lasts longer than the slot
-    │   └── EmptyBook               a response, but no orders on either side
+    │   └── EmptyBook               a response, but too few orders to measure
     ├── RequestFailed               one HTTP request brought no complete response
     ├── InvalidData                 malformed bytes or text
     │   ├── InvalidBook
@@ -51,7 +51,7 @@ class RateLimited(BookUnavailable):
 
 
 class EmptyBook(ExchangeError):
-    """The exchange responded, but there are no orders on either side."""
+    """The exchange responded, but there are no orders on either side or, for a distance from mid, on one."""
 
 
 class RequestFailed(HandlerError):

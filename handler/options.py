@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from handler.errors import UsageError
-from handler.exchanges.market import DEFAULT_MARKET, MARKETS
+from handler.record import DEFAULT_MARKET
 
 
 class Option(NamedTuple):
@@ -29,12 +29,33 @@ OPTIONS = {
             is_list=True,
         ),
         Option(
+            "--market",
+            "MARKET",
+            "spot, or usdm for USD-M futures",
+            variable="OBI_MARKET",
+            default=(DEFAULT_MARKET,),
+            is_list=True,
+        ),
+        Option(
             "--levels",
             "N",
-            "levels of each side of the book to measure, 1 to 5000; one record for each number given",
+            "levels of each side of the book to measure, 1 to 5000 (usdm: 1000); one record for each number given;"
+            " 5 unless --bps is given",
             variable="OBI_LEVELS",
-            default=("5",),
             is_list=True,
+        ),
+        Option(
+            "--bps",
+            "N",
+            "distances from mid to measure, in basis points, 1 to 5000; one record for each",
+            variable="OBI_BPS",
+            is_list=True,
+        ),
+        Option(
+            "--limit",
+            "N",
+            "levels to request; by default as many as --levels needs, and at least 1000 with --bps",
+            variable="OBI_LIMIT",
         ),
         Option(
             "--interval_seconds",
@@ -59,9 +80,8 @@ OPTIONS = {
         Option(
             "--base-url",
             "URL",
-            "base URLs of the exchange; if one fails, the next is tried",
+            "base URLs of the exchange instead of the market's own; if one fails, the next is tried",
             variable="OBI_BASE_URL",
-            default=(MARKETS[DEFAULT_MARKET].DEFAULT_BASE_URL,),
             is_list=True,
         ),
         Option(

@@ -84,7 +84,10 @@ class Runner:
             self._emit(measured)
             raise region_error
         self._emit(
-            [sample if isinstance(sample, Record) else no_data(now, sample.symbol, sample.levels) for sample in samples]
+            [
+                sample if isinstance(sample, Record) else no_data(now, sample.symbol, sample.depth, sample.market)
+                for sample in samples
+            ]
         )
         return len(measured)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 from handler.book import Snapshot, measure
 from handler.clock import MAX_WAIT_SECONDS
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError
-from handler.record import Record
-from handler.slots import format_timestamp
+from handler.record import DEFAULT_MARKET, Depth, Record
+from handler.slots import format_milliseconds, format_timestamp, whole_milliseconds
 
 MAX_WORKERS = 32
 """Threads that fetch at a time. More cost handshakes and CPU, and gain little time, since all share one lock."""
@@ -21,15 +21,16 @@ class Exchange(Protocol):
     used_weight: int | None
     """Request weight used this minute, where the exchange counts and reports it; the function's metric UsedWeight."""
 
-    def depth(self, symbol: str, levels: int, deadline: float, /) -> Snapshot:
-        """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
+    def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
+        """Fetch the top levels, so many of each side, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 
 
 class FailedSample(NamedTuple):
     """A sample that could not be taken, and why."""
 
     symbol: str
-    levels: int
+    depth: Depth
+    market: str
     error: ExchangeError
 
 
@@ -37,23 +38,38 @@ Sample = Record | FailedSample
 
 
 class Sampler:
-    """Samples all pairs at all depths. One request serves every depth of a pair."""
+    """Samples all pairs of a market at all depths. One request for the top `limit` levels serves every depth of a pair.
 
-    def __init__(self, exchange: Exchange, symbols: Sequence[str], levels: Sequence[int]) -> None:
+    The records name the market and the interval; both are for readers, and change nothing in the sampling.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        symbols: Sequence[str],
+        depths: Sequence[Depth],
+        *,
+        limit: int,
+        interval_seconds: int,
+        market: str = DEFAULT_MARKET,
+    ) -> None:
         self._exchange = exchange
         self._symbols = symbols
-        self._levels = levels
+        self._depths = depths
+        self._limit = limit
+        self._interval_seconds = interval_seconds
+        self._market = market
         self._pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(symbols)), thread_name_prefix="fetch")
 
     @property
     def size(self) -> int:
         """Samples per tick."""
-        return len(self._symbols) * len(self._levels)
+        return len(self._symbols) * len(self._depths)
 
     def sample(self, deadline: float, slot_end: float = float("inf")) -> Iterator[list[Sample]]:
         """Take every sample before `deadline` (monotonic clock), all requests at once.
 
-        Yields the samples in the order of symbols and levels, as many at a time as are ready; every pair and depth
+        Yields the samples in the order of symbols and depths, as many at a time as are ready; every pair and depth
         exactly once. A book that arrives at or after `slot_end` (wall clock) belongs to another slot and is a failure.
         """
         if len(self._symbols) == 1:  # in this thread: waking another one costs more than sampling
@@ -76,30 +92,39 @@ class Sampler:
 
     def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
         try:
-            snapshot = self._exchange.depth(symbol, max(self._levels), deadline)
+            snapshot = self._exchange.depth(symbol, self._limit, deadline)
             if snapshot.received_at >= slot_end:
                 raise BookUnavailable(f"{symbol}: the book arrived after its slot was over")
-            return [_sample(symbol, levels, snapshot) for levels in self._levels]
+            return [self._sample(symbol, depth, snapshot) for depth in self._depths]
         except ExchangeError as error:
             return self._failed(symbol, error)
 
     def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
-        return [FailedSample(symbol, levels, error) for levels in self._levels]
+        return [FailedSample(symbol, depth, self._market, error) for depth in self._depths]
+
+    def _sample(self, symbol: str, depth: Depth, snapshot: Snapshot) -> Sample:
+        book = snapshot.book
+        received_at = format_milliseconds(whole_milliseconds(snapshot.received_at))
+        record = Record(
+            timestamp=format_timestamp(snapshot.received_at),
+            symbol=symbol,
+            levels=depth.levels,
+            bps=depth.bps,
+            market=self._market,
+            host=snapshot.host,
+            received_at=received_at,
+            exchange_time=None if book.exchange_time_ms is None else format_milliseconds(book.exchange_time_ms),
+            interval_seconds=self._interval_seconds,
+            latency_ms=round(snapshot.latency_ms, 3),
+            **measure(book, depth.levels, depth.bps)._asdict(),
+        )
+        if record.has_data:
+            return record
+        reason = "the order book is empty" if depth.bps is None else "the order book has no mid: a side is empty"
+        return FailedSample(symbol, depth, self._market, EmptyBook(f"{symbol}: {reason}"))
 
 
 def _result(fetch: "Future[list[Sample]]") -> list[Sample]:
     while not fetch.done():
         wait([fetch], MAX_WAIT_SECONDS)
     return fetch.result()
-
-
-def _sample(symbol: str, levels: int, snapshot: Snapshot) -> Sample:
-    record = Record(
-        timestamp=format_timestamp(snapshot.received_at),
-        symbol=symbol,
-        levels=levels,
-        host=snapshot.host,
-        latency_ms=round(snapshot.latency_ms, 3),
-        **measure(snapshot.book, levels)._asdict(),
-    )
-    return record if record.has_data else FailedSample(symbol, levels, EmptyBook(f"{symbol}: the order book is empty"))

@@ -7,10 +7,14 @@ from urllib.parse import urlsplit
 
 from handler.errors import UsageError
 from handler.exchanges.binance_pairs import Pair
-from handler.exchanges.market import DEFAULT_MARKET, MARKETS, Market
+from handler.exchanges.market import MARKETS, Market
 from handler.options import Flags, Options
+from handler.record import MAX_BPS, Depth
+from handler.slots import MAX_INTERVAL_SECONDS
 
-MAX_INTERVAL_SECONDS = 86_400
+DEFAULT_LEVELS = 5
+MIN_LIMIT_WITH_BPS = 1000
+"""Levels that are requested by default to measure a distance: a hundred often reach no further than a few bps."""
 MAX_RETENTION_DAYS = 36_500
 MAX_COUNT = 999_999_999
 NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
@@ -20,13 +24,20 @@ NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
 class Settings:
     """What to sample, how often, from where and into which table; 0 days keeps records for ever."""
 
+    market_name: str
     pairs: tuple[Pair, ...]
-    levels: tuple[int, ...]
+    depths: tuple[Depth, ...]
+    limit: int
+    """Levels that each request asks for."""
     interval_seconds: int
     base_urls: tuple[str, ...]
     table: str | None
     retention_days: int
-    market: Market = MARKETS[DEFAULT_MARKET]
+
+    @property
+    def market(self) -> Market:
+        """The facts of the market."""
+        return MARKETS[self.market_name]
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -37,11 +48,16 @@ class Settings:
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
         """Flags override variables, variables defaults. Raises UsageError, which names the option."""
         options = Options(flags, environment)
+        market_name = read_market(options)
+        market = MARKETS[market_name]
+        limit = read_limit(options, market)
         settings = cls(
-            pairs=read_pairs(options),
-            levels=read_levels(options),
+            market_name=market_name,
+            pairs=read_pairs(options, market),
+            depths=read_depths(options, market, limit),
+            limit=limit,
             interval_seconds=read_interval_seconds(options),
-            base_urls=read_base_urls(options),
+            base_urls=read_base_urls(options, market),
             table=options.value("--table") if options.is_given("--table") else None,
             retention_days=read_retention_days(options),
         )
@@ -50,19 +66,36 @@ class Settings:
 
     def check_weight(self) -> None:
         """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
-        weight = self.market.request_weight(max(self.levels))
+        weight = self.market.request_weight(self.limit)
         per_minute = len(self.pairs) * weight * 60 / self.interval_seconds
         if per_minute > self.market.WEIGHT_PER_MINUTE:
             raise UsageError(
-                f"{len(self.pairs)} symbols x weight {weight} (for {max(self.levels)} levels) every"
+                f"{len(self.pairs)} symbols x weight {weight} (for a limit of {self.limit} levels) every"
                 f" {self.interval_seconds} s are {per_minute:.0f} of request weight a minute, and the exchange allows"
-                f" {self.market.WEIGHT_PER_MINUTE}: give fewer symbols or levels, or a longer interval"
+                f" {self.market.WEIGHT_PER_MINUTE}: give fewer symbols, fewer levels (--limit, --levels), or a longer"
+                " interval"
             )
 
 
-def read_pairs(options: Options) -> tuple[Pair, ...]:
+def read_markets(options: Options) -> tuple[str, ...]:
+    """The names of markets, each once. Raises UsageError."""
+    names = tuple(dict.fromkeys(options.values("--market")))
+    for name in names:
+        if name not in MARKETS:
+            raise UsageError(f"{options.name('--market')} {name} is not a market: give one of {', '.join(MARKETS)}")
+    return names
+
+
+def read_market(options: Options) -> str:
+    """The name of the one market that is sampled. Raises UsageError."""
+    names = read_markets(options)
+    if len(names) > 1:
+        raise UsageError(f"{options.name('--market')} takes one market here, not {', '.join(names)}: run one for each")
+    return names[0]
+
+
+def read_pairs(options: Options, market: Market) -> tuple[Pair, ...]:
     """The pairs, each once. Raises UsageError if there is none."""
-    market = MARKETS[DEFAULT_MARKET]
     quote = market.read_quote(options.value("--quote"), options.name("--quote"))
     pairs: dict[str, Pair] = {}
     for word in options.values("--symbol"):
@@ -74,9 +107,36 @@ def read_pairs(options: Options) -> tuple[Pair, ...]:
     return tuple(pairs.values())
 
 
-def read_levels(options: Options) -> tuple[int, ...]:
-    """The depths, each once. Raises UsageError."""
-    return tuple(dict.fromkeys(options.whole_numbers("--levels", 1, MARKETS[DEFAULT_MARKET].MAX_LEVELS)))
+def read_levels(options: Options, max_levels: int) -> tuple[int, ...]:
+    """The numbers of levels, each once; none if only distances are requested. Raises UsageError."""
+    if not options.is_given("--levels"):
+        return () if options.is_given("--bps") else (DEFAULT_LEVELS,)
+    return tuple(dict.fromkeys(options.whole_numbers("--levels", 1, max_levels)))
+
+
+def read_distances(options: Options) -> tuple[int, ...]:
+    """The distances from mid in basis points, each once. Raises UsageError."""
+    return tuple(dict.fromkeys(options.whole_numbers("--bps", 1, MAX_BPS))) if options.is_given("--bps") else ()
+
+
+def read_depths(options: Options, market: Market, limit: int) -> tuple[Depth, ...]:
+    """What to measure of each book: the top levels, then the distances, which use all of the levels that are requested.
+
+    Raises UsageError.
+    """
+    levels = [Depth(number) for number in read_levels(options, market.MAX_LEVELS)]
+    return (*levels, *(Depth(limit, bps) for bps in read_distances(options)))
+
+
+def read_limit(options: Options, market: Market) -> int:
+    """How many levels to request. Raises UsageError if they are fewer than --levels needs."""
+    needed = max(read_levels(options, market.MAX_LEVELS), default=1)
+    if options.is_given("--limit"):
+        limit = options.whole_number("--limit", 1, market.MAX_LEVELS)
+        if limit < needed:
+            raise UsageError(f"{options.name('--limit')} {limit} is less than --levels {needed} needs: leave it out")
+        return market.request_limit(limit)
+    return market.request_limit(max(needed, MIN_LIMIT_WITH_BPS) if options.is_given("--bps") else needed)
 
 
 def read_interval_seconds(options: Options) -> int:
@@ -89,8 +149,10 @@ def read_count(options: Options) -> int | None:
     return options.whole_number("--count", 1, MAX_COUNT) if options.is_given("--count") else None
 
 
-def read_base_urls(options: Options) -> tuple[str, ...]:
+def read_base_urls(options: Options, market: Market) -> tuple[str, ...]:
     """The hosts to request from, each once. Raises UsageError."""
+    if not options.is_given("--base-url"):
+        return (market.DEFAULT_BASE_URL,)
     name = options.name("--base-url")
     return tuple(dict.fromkeys(check_base_url(url, name) for url in options.values("--base-url")))
 

@@ -11,17 +11,40 @@ from handler.errors import InvalidTimestamp
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
 """The accepted forms of ISO 8601. `fromisoformat` alone accepts any character between date and time, even a digit."""
+_WITH_MILLISECONDS = re.compile(r"[^.]{19}\.[0-9]{3}Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
 SETTLING_SECONDS = 300
 """How long after its end a slot may still be stored: storing is retried, and a late event is sampled late."""
 MAX_EPOCH_SECONDS = 253_402_300_799
 """The last second of the year 9999."""
+MAX_INTERVAL_SECONDS = 86_400
+"""The longest time from one sample to the next."""
 
 
 def format_timestamp(epoch_seconds: float) -> str:
     """A time as in records: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
     return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_milliseconds(epoch_ms: int) -> str:
+    """A time in milliseconds, as in records: `2026-11-22T10:00:00.123Z`."""
+    seconds, ms = divmod(epoch_ms, 1000)
+    return f"{format_timestamp(seconds)[:-1]}.{ms:03}Z"
+
+
+def whole_milliseconds(epoch_seconds: float) -> int:
+    """A time in milliseconds, rounded down. A float of this size is exact to a microsecond, but seldom a whole one."""
+    seconds = int(epoch_seconds // 1)
+    microseconds = round((epoch_seconds - seconds) * 1_000_000)
+    return seconds * 1000 + min(microseconds, 999_999) // 1000
+
+
+def parse_milliseconds(text: str) -> int:
+    """Read what `format_milliseconds` wrote, into epoch milliseconds. Raises InvalidTimestamp for any other format."""
+    if not _WITH_MILLISECONDS.fullmatch(text):
+        raise InvalidTimestamp(f"{text!r:.100} is not written as YYYY-MM-DDThh:mm:ss.mmmZ")
+    return parse_timestamp(f"{text[:-5]}Z") * 1000 + int(text[-4:-1])
 
 
 def parse_timestamp(text: str) -> int:

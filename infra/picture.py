@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from handler.cli.plot import draw
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
-from handler.record import Record
+from handler.record import Depth, Record
 from handler.sampler import Sampler
 from handler.slots import parse_timestamp
 from infra.fake_exchange import FakeExchange
@@ -42,7 +42,9 @@ def sample_day(symbols: tuple[str, ...], levels: tuple[int, ...]) -> Iterator[Re
     """A record per minute, pair and depth, except for the outage."""
     clock = SimulatedClock()
     with FakeExchange(symbols, tick_ms=60_000, seed=7, weight_limit=0, clock=clock.time) as exchange:
-        sampler = Sampler(DepthClient(binance_spot, (exchange.url,), clock=clock), symbols, levels)
+        client = DepthClient(binance_spot, (exchange.url,), clock=clock)
+        depths = [Depth(number) for number in levels]
+        sampler = Sampler(client, symbols, depths, limit=max(levels), interval_seconds=60)
         for minute in range(MINUTES):
             clock.now = DAY_START + minute * 60 + 1.0
             if minute not in OUTAGE:

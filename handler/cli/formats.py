@@ -1,35 +1,59 @@
 """The output formats of records. To add one: a function here and its name in FORMATS."""
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any, Literal, NamedTuple, Protocol
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from handler.cli import Write
 from handler.errors import UsageError
-from handler.record import KEYS, Record
+from handler.record import DETAIL_KEYS, KEYS, Record, compact_json
 
 ROWS_PER_TABLE = 500
 """Rows that are aligned with each other, under one heading; a longer table is written as several."""
 
 
+class Columns(NamedTuple):
+    """The keys that some of the records have, in their order; `detail`: with the detail keys."""
+
+    keys: Sequence[str]
+    detail: bool
+
+    @classmethod
+    def of_records(cls, *, distances: bool, other_markets: bool, detail: bool) -> Self:
+        """The columns of records that may have a distance from mid, or another market than spot."""
+        keys = set(KEYS)
+        if distances:
+            keys |= {"bps", "covered"}
+        if other_markets:
+            keys |= {"market"}
+        if detail:
+            keys |= set(DETAIL_KEYS)
+        return cls([key for key in Record._fields if key in keys], detail)
+
+
 class Format(Protocol):
     """Writes records, each as soon as it comes: a range may not fit into memory."""
 
-    def __call__(self, records: Iterable[Record], write: Write, /, *, detail: bool) -> None:
-        """Write all records, with or without the detail keys."""
+    def __call__(self, records: Iterable[Record], write: Write, columns: Columns, /) -> None:
+        """Write the columns of all records."""
 
 
-def write_jsonl(records: Iterable[Record], write: Write, *, detail: bool) -> None:
+def write_jsonl(records: Iterable[Record], write: Write, columns: Columns) -> None:
     """One JSON object per line, as the sampler prints them."""
     for record in records:
-        write(record.to_line(detail=detail))
+        write(record.to_line(detail=columns.detail))
 
 
-def write_csv(records: Iterable[Record], write: Write, *, detail: bool) -> None:
+def write_csv(records: Iterable[Record], write: Write, columns: Columns) -> None:
     """A heading, then one line per record with the same numbers; what is unknown is empty."""
-    names = Record._fields if detail else KEYS
-    write_csv_rows(chain([names], (record[: len(names)] for record in records)), write)
+    values = attrgetter(*columns.keys)
+    write_csv_rows(chain([columns.keys], (map(_csv_value, values(record)) for record in records)), write)
+
+
+def _csv_value(value: Any) -> Any:
+    return compact_json(value) if isinstance(value, bool) else value
 
 
 def write_csv_rows(rows: Iterable[Iterable[Any]], write: Write) -> None:
@@ -43,9 +67,10 @@ class _LineFile(NamedTuple):
     write: Write
 
 
-def write_table(records: Iterable[Record], write: Write, *, detail: bool) -> None:
+def write_table(records: Iterable[Record], write: Write, columns: Columns) -> None:
     """Aligned columns with units, for people; in colour on a terminal. Raises UsageError if rich is not installed."""
-    write_aligned(records, COLUMNS | DETAIL_COLUMNS if detail else COLUMNS, write, unknown="–")
+    shown = {key: column for key, column in COLUMNS.items() if key in columns.keys}
+    write_aligned(records, shown, write, unknown="–")
 
 
 class Column(NamedTuple):
@@ -97,12 +122,13 @@ def _colored_imbalance(obi: float) -> str:
 COLUMNS = {
     "timestamp": Column("time (UTC)", utc, "left"),
     "symbol": Column("pair", plain, "left"),
+    "market": Column("market", plain, "left"),
     "levels": Column("levels", str),
+    "bps": Column("within (bps)", str),
+    "covered": Column("covered", {True: "yes", False: "no"}.__getitem__),
     "obi": Column("OBI", _colored_imbalance),
     "notional_bid": Column("bids (quote)", "{:,.2f}".format),
     "notional_ask": Column("asks (quote)", "{:,.2f}".format),
-}
-DETAIL_COLUMNS = {
     "mid": Column("mid (quote)", "{:,}".format),
     "spread_bps": Column("spread (bps)", "{:.3f}".format),
     "reach_bid_bps": Column("bid reach (bps)", "{:.2f}".format),

@@ -9,21 +9,31 @@ from typing import Self, TypeVar
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
-from handler.cli.formats import FORMATS
+from handler.cli.formats import FORMATS, Columns
 from handler.cli.gap_report import GAP_FORMATS, GapFormat, GapLine, gap_lines
 from handler.cli.parser import Parser
 from handler.cli.streams import print_message
 from handler.errors import HandlerError, InvalidTimestamp, UsageError
 from handler.exchanges.binance_pairs import Pair
+from handler.exchanges.market import MARKETS
 from handler.options import Options
-from handler.record import Record
-from handler.settings import read_interval_seconds, read_levels, read_pairs, read_table
+from handler.record import DEFAULT_MARKET, Record, Series
+from handler.settings import (
+    read_distances,
+    read_interval_seconds,
+    read_levels,
+    read_markets,
+    read_pairs,
+    read_table,
+)
 from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
-from handler.stores.store import RecordSource, Series
+from handler.stores.store import RecordSource
 
 FLAGS = (
     "--symbol",
+    "--market",
     "--levels",
+    "--bps",
     "--since",
     "--until",
     "--format",
@@ -43,8 +53,10 @@ AnyFormat = TypeVar("AnyFormat")
 class Query:
     """Which series, and which slots of them: those in [since, until), in epoch seconds."""
 
-    pairs: tuple[Pair, ...]
+    pairs: Mapping[str, tuple[Pair, ...]]
+    """Those of each market."""
     levels: tuple[int, ...]
+    distances_bps: tuple[int, ...]
     since: float
     until: float
     interval_seconds: int
@@ -56,12 +68,31 @@ class Query:
         until = _read_moment(options, "--until", now) if options.is_given("--until") else now
         if since >= until:
             raise UsageError("--since is not before --until: no slot lies between them")
-        return cls(read_pairs(options), read_levels(options), since, until, read_interval_seconds(options))
+        markets = {name: MARKETS[name] for name in read_markets(options)}
+        return cls(
+            pairs={name: read_pairs(options, market) for name, market in markets.items()},
+            levels=read_levels(options, max(market.MAX_LEVELS for market in markets.values())),
+            distances_bps=read_distances(options),
+            since=since,
+            until=until,
+            interval_seconds=read_interval_seconds(options),
+        )
 
     @property
     def series(self) -> list[Series]:
-        """Each pair at each depth, in the order requested."""
-        return [Series(pair.symbol, levels) for pair in self.pairs for levels in self.levels]
+        """Each pair of each market at each depth, in the order requested: levels, then distances."""
+        depths = [(levels, None) for levels in self.levels] + [(None, bps) for bps in self.distances_bps]
+        return [
+            Series(pair.symbol, levels, bps, market)
+            for market, pairs in self.pairs.items()
+            for pair in pairs
+            for levels, bps in depths
+        ]
+
+    def columns(self, *, detail: bool) -> Columns:
+        """The keys that some of its records have."""
+        other_markets = any(market != DEFAULT_MARKET for market in self.pairs)
+        return Columns.of_records(distances=bool(self.distances_bps), other_markets=other_markets, detail=detail)
 
 
 class History:
@@ -70,7 +101,7 @@ class History:
     def __init__(self, source: RecordSource, query: Query) -> None:
         self._source = source
         self._query = query
-        self._hints = {pair.symbol: pair.hint for pair in query.pairs}
+        self._hints = {pair.symbol: pair.hint for pairs in query.pairs.values() for pair in pairs}
 
     def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[Record]:
         """The records of every series, slot by slot, within a slot in the order requested: as the sampler printed them.
@@ -124,10 +155,10 @@ class History:
 
     def _describe_unknown(self, series: Series) -> str:
         hint = f" ({self._hints[series.symbol]})" if self._hints[series.symbol] else ""
-        return f"{self._no_record(series)} at any time: check --symbol, --levels and --table{hint}"
+        return f"{self._no_record(series)} at any time: check --symbol, --market, --levels, --bps and --table{hint}"
 
     def _no_record(self, series: Series) -> str:
-        return f"{self._source.description} holds no record of {series.symbol} with --levels {series.levels}"
+        return f"{self._source.description} holds no record of {series.key}"
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
@@ -148,7 +179,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         return ExitCode.OK
     write_records = _read_format(options, FORMATS)
     detail = flags["--detail"] is not None
-    write_records(history.records(detail=detail, on_empty=history.print_empty), write, detail=detail)
+    records = history.records(detail=detail, on_empty=history.print_empty)
+    write_records(records, write, query.columns(detail=detail))
     return ExitCode.OK
 
 

@@ -22,7 +22,6 @@ from handler.options import Options
 from handler.record import Record
 from handler.settings import read_interval_seconds, read_retention_days, read_table
 from handler.sinks import PutResult
-from handler.slots import parse_timestamp, slot_start
 from handler.stores.batch import Batch
 from handler.stores.files import STDIN, file_size, open_file
 from handler.stores.find_records import RecordFinder
@@ -82,7 +81,7 @@ class LoadRun:
             self.invalid += 1
             print_message(f"{place}: invalid: {what}")
             return
-        slot = slot_start(parse_timestamp(what.timestamp), self.interval_seconds)
+        slot = what.slot(self.interval_seconds)
         if not what.has_data:
             self.no_data += 1
         elif slot <= self.expired_before:

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 from handler.cli.axis_labels import format_duration, plain_numbers, time_ticks
 from handler.errors import HandlerError, UsageError
-from handler.record import Record
+from handler.record import Record, Series
 from handler.slots import format_timestamp, parse_timestamp
-from handler.stores.store import Series
 
 IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
 """matplotlib reads these while it is imported, and fails if they name an invalid backend or file."""
@@ -124,12 +123,13 @@ def _samples(records: Iterable[Record]) -> Samples:
         if not record.has_data:
             continue
         time = parse_timestamp(record.timestamp)
-        imbalances[Series(record.symbol, record.levels)].extend((time, record.obi))
+        imbalances[record.series].extend((time, record.obi))
         check_panels(len(imbalances))
         if record.mid:  # the same at every depth of a book
-            mids[record.symbol][time] = record.mid
+            mids[record.series.pair][time] = record.mid
+    pairs = dict.fromkeys(series.pair for series in imbalances)
     return Samples(
-        {symbol: np.array(list(mids[symbol].items()), dtype=float).reshape(-1, 2) for symbol, _ in imbalances},
+        {pair: np.array(list(mids[pair].items()), dtype=float).reshape(-1, 2) for pair in pairs},
         {series: np.array(points).reshape(-1, 2) for series, points in imbalances.items()},
     )
 
@@ -148,9 +148,8 @@ def _figure(samples: Samples, time_axis: TimeAxis) -> Any:
     prices, *panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     colors = dict(zip(samples.mids, COLORS, strict=False))
     _draw_prices(prices, samples.mids, colors, time_axis)
-    for axes, ((symbol, levels), points) in zip(panels, samples.imbalances.items(), strict=True):
-        name = f"{symbol}, {levels} level{'s' if levels > 1 else ''}"
-        _draw_imbalance(axes, points, name, colors[symbol], time_axis)
+    for axes, (series, points) in zip(panels, samples.imbalances.items(), strict=True):
+        _draw_imbalance(axes, points, f"{series.pair}, {series.depth}", colors[series.pair], time_axis)
     _mark_times(panels[-1], time_axis)
     return figure
 

@@ -18,7 +18,10 @@ STORE_SECONDS = 30.0
 
 FLAGS = (
     "--symbol",
+    "--market",
     "--levels",
+    "--bps",
+    "--limit",
     "--interval_seconds",
     "--count",
     "--quote",

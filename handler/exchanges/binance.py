@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from math import isfinite
+from typing import Annotated
 
 import msgspec
 
 from handler.book import Book, Side
 from handler.errors import InvalidBook
 from handler.exchanges.responses import NoBook, RegionBlocked, Rejected, Retry, RetryAfter
+from handler.slots import MAX_EPOCH_SECONDS
 
 MIN_BAN_SECONDS = 120.0
 """Bans last from 2 minutes to 3 days (rest-api.md, "IP Limits")."""
@@ -31,16 +33,21 @@ class _Body(msgspec.Struct):
     bids: msgspec.Raw
     asks: msgspec.Raw
     lastUpdateId: int | None = None  # noqa: N815 - the exchange's name
+    T: Annotated[int, msgspec.Meta(ge=0, le=MAX_EPOCH_SECONDS * 1000)] | None = None
 
 
 _body = msgspec.json.Decoder(_Body, strict=False)  # numbers may be quoted
 
 
 def parse_depth(body: bytes) -> Book:
-    """Read `{"lastUpdateId":…,"bids":[["price","quantity"],…],"asks":[…]}`. Raises InvalidBook."""
+    """Read `{"lastUpdateId":…,"bids":[["price","quantity"],…],"asks":[…]}`. Raises InvalidBook.
+
+    Futures add `"T"`, when the matching engine had this book, in epoch milliseconds.
+    """
     try:
         fields = _body.decode(body)
-        return Book(Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks)), fields.lastUpdateId)
+        bids, asks = Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks))
+        return Book(bids, asks, fields.lastUpdateId, exchange_time_ms=fields.T)
     except (ValueError, RecursionError) as error:
         raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error
 

@@ -22,11 +22,16 @@ WEIGHT_PER_MINUTE = 6000
 REGION_ADVICE = f"use --base-url {DEFAULT_BASE_URL}, which serves public data to all regions, or run in another region"
 
 
-def request_weight(levels: int) -> int:
-    """What a depth request of so many levels counts against WEIGHT_PER_MINUTE."""
-    return next(weight for top, weight in ((100, 5), (500, 25), (1000, 50), (MAX_LEVELS, 250)) if levels <= top)
+def request_limit(levels: int) -> int:
+    """The smallest limit of a request that brings so many levels: any number is valid."""
+    return levels
 
 
-def depth_url(base_url: str, symbol: str, levels: int) -> str:
+def request_weight(limit: int) -> int:
+    """What a depth request with this limit counts against WEIGHT_PER_MINUTE."""
+    return next(weight for top, weight in ((100, 5), (500, 25), (1000, 50), (MAX_LEVELS, 250)) if limit <= top)
+
+
+def depth_url(base_url: str, symbol: str, limit: int) -> str:
     """The URL of the top levels of a pair's book."""
-    return f"{base_url}/api/v3/depth?symbol={quote(symbol, safe='')}&limit={levels}"
+    return f"{base_url}/api/v3/depth?symbol={quote(symbol, safe='')}&limit={limit}"

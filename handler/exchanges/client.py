@@ -60,8 +60,8 @@ class DepthClient:
         self._clock = clock
         self._random = random
 
-    def depth(self, symbol: str, levels: int, deadline: float) -> Snapshot:
-        """Fetch the top levels of a pair's book before `deadline` (monotonic clock).
+    def depth(self, symbol: str, limit: int, deadline: float) -> Snapshot:
+        """Fetch the top levels of a pair's book, so many of each side, before `deadline` (monotonic clock).
 
         Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last failure.
         """
@@ -82,7 +82,7 @@ class DepthClient:
                 failures.clear()
                 retries += 1
             else:
-                response = self._request(host, symbol, levels, deadline)
+                response = self._request(host, symbol, limit, deadline)
                 if isinstance(response, Snapshot):
                     return response
                 if isinstance(response, Retry):
@@ -113,9 +113,9 @@ class DepthClient:
             self._failures.failed(host.name, host.cooldown_reason, began=float("-inf"))
         self._clock.sleep(seconds)
 
-    def _request(self, host: Host, symbol: str, levels: int, deadline: float) -> Snapshot | NoBook:
+    def _request(self, host: Host, symbol: str, limit: int, deadline: float) -> Snapshot | NoBook:
         """One request, which ends by the deadline; sent again at once if the host had closed a kept connection."""
-        url = self._depth_url(host.base_url, symbol, levels)
+        url = self._depth_url(host.base_url, symbol, limit)
         while (remaining := deadline - (sent := self._clock.monotonic())) > 0:
             seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
             try:

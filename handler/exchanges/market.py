@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from handler.book import Book
-from handler.exchanges import binance_spot
+from handler.exchanges import binance_spot, binance_usdm
 from handler.exchanges.binance_pairs import Pair
 from handler.exchanges.responses import NoBook
 
@@ -18,10 +18,13 @@ class Market(Protocol):
     REGION_ADVICE: str
     """What to do if every host responds 451."""
 
-    def request_weight(self, levels: int, /) -> int:
-        """What a request of so many levels counts against WEIGHT_PER_MINUTE."""
+    def request_limit(self, levels: int, /) -> int:
+        """The smallest limit of a request that brings so many levels, which are at most MAX_LEVELS."""
 
-    def depth_url(self, base_url: str, symbol: str, levels: int, /) -> str:
+    def request_weight(self, limit: int, /) -> int:
+        """What a request with this limit counts against WEIGHT_PER_MINUTE."""
+
+    def depth_url(self, base_url: str, symbol: str, limit: int, /) -> str:
         """The URL of the top levels of a pair's book."""
 
     def classify_response(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Book | NoBook:
@@ -37,5 +40,5 @@ class Market(Protocol):
         """The pair that a word means. Raises UsageError with the name of the flag."""
 
 
-MARKETS: dict[str, Market] = {"spot": binance_spot}
-DEFAULT_MARKET = "spot"
+MARKETS: dict[str, Market] = {"spot": binance_spot, "usdm": binance_usdm}
+"""The values of --market."""

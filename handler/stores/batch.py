@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from handler.record import KEYS, Record, series
+from handler.record import Record, Series
 from handler.slots import parse_timestamp
 
 
@@ -10,7 +10,7 @@ class Batch:
     """At most one record per series and slot, in the order in which their slots came."""
 
     def __init__(self) -> None:
-        self._by_slot: dict[tuple[str, int], Record] = {}
+        self._by_slot: dict[tuple[Series, int], Record] = {}
         self.repeated = 0
         """Records of a sample that is or was in the batch, with the same values."""
         self.different = 0
@@ -23,11 +23,11 @@ class Batch:
 
     def add(self, record: Record, slot: int) -> None:
         """Add a record, whose slot begins at these epoch seconds."""
-        key = series(record.symbol, record.levels), slot
+        key = record.series, slot
         other = self._by_slot.setdefault(key, record)
         if other is record:
             return
-        if is_same_sample(record, other):
+        if record.sample == other.sample:
             self.repeated += 1
             is_better = _detail(record) > _detail(other)
         else:
@@ -46,11 +46,6 @@ class Batch:
         """Remove the records that came first: they are stored."""
         for key in list(islice(self._by_slot, count)):
             del self._by_slot[key]
-
-
-def is_same_sample(one: Record, other: Record) -> bool:
-    """Whether both are one measurement, whatever detail they have."""
-    return one[: len(KEYS)] == other[: len(KEYS)]
 
 
 def _detail(record: Record) -> int:

@@ -13,11 +13,11 @@ from typing import Any
 from handler.clock import backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import TableError
-from handler.record import KEYS, Record
+from handler.record import SAMPLE_KEYS, Record
 from handler.sinks import PutResult
-from handler.slots import format_timestamp
+from handler.slots import parse_timestamp
 from handler.stores.dynamodb import FAILURES, table_error
-from handler.stores.items import Item, holds_sample
+from handler.stores.items import Item, holds_sample, projection
 from handler.stores.table import Table
 
 MAX_GETS, MAX_WRITES = 100, 25
@@ -44,15 +44,15 @@ class BulkLoader:
     def load(self, records: Sequence[Record]) -> PutResult:
         """Store a few thousand records, each of another slot. Raises TableError; some may be stored."""
         clock = self._table.clock
-        recent_since = format_timestamp(clock.time() - RECENT_SECONDS - self._table.interval_seconds)
+        now = clock.time()
         wanted: dict[Key, tuple[Record, Item]] = {}
         for record in records:
             item = self._table.to_item(record)
             wanted.setdefault(_key(item), (record, item))
         existing = self._existing(list(wanted))  # recent ones too: a retried put takes an equal item for its own
         missing = [(record, item) for key, (record, item) in wanted.items() if key not in existing]
-        past = [item for _, item in missing if item["slot"]["S"] <= recent_since]
-        recent = [record for record, item in missing if item["slot"]["S"] > recent_since]
+        recent = [record for record, _ in missing if self._is_recent(record, now)]
+        past = [item for record, item in missing if not self._is_recent(record, now)]
         self._write(past)
         put = self._table.put(recent, clock.monotonic() + PUT_SECONDS)
         if put.failed:
@@ -60,6 +60,11 @@ class BulkLoader:
         different = sum(not holds_sample(item, wanted[key][0]) for key, item in existing.items())
         stored = len(past) + put.stored
         return PutResult(stored, duplicates=len(records) - stored, different=different + put.different)
+
+    def _is_recent(self, record: Record, now: float) -> bool:
+        """Whether a sampler may be storing into its slot."""
+        interval_seconds = record.interval_seconds or self._table.interval_seconds
+        return parse_timestamp(record.timestamp) > now - RECENT_SECONDS - interval_seconds
 
     def _existing(self, keys: Sequence[Key]) -> dict[Key, Any]:
         """Those of the keys that are in the table, with their items."""
@@ -76,10 +81,8 @@ class BulkLoader:
 
         request = {
             "Keys": [{"series": {"S": series}, "slot": {"S": slot}} for series, slot in keys],
-            "ProjectionExpression": "series, slot, " + ", ".join(f"#{key}" for key in KEYS),
-            "ExpressionAttributeNames": {f"#{key}": key for key in KEYS},  # timestamp is a reserved word
             "ConsistentRead": True,
-        }
+        } | projection(["series", "slot", *SAMPLE_KEYS])
         self._retry_unprocessed(get, request)
         return found
 

@@ -1,22 +1,27 @@
-"""What every place that records are read from or stored in offers. Pure: no AWS."""
+"""What every place that records are read from or stored in offers. No AWS."""
 
+import logging
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from handler.record import Record, series
+from handler.record import Record, Series
 from handler.sinks import Store
 
+log = logging.getLogger(__name__)
 
-class Series(NamedTuple):
-    """The records of one pair, as the exchange spells it, at one depth."""
 
-    symbol: str
-    levels: int
+class UnknownKeyWarning:
+    """Logs one warning for all keys that a newer version of this program added to records."""
 
-    @property
-    def key(self) -> str:
-        """The table's partition key, and what `--gaps` prints."""
-        return series(self.symbol, self.levels)
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._is_given = False
+
+    def warn_once(self, key: str) -> None:
+        """Log the first key."""
+        if not self._is_given:
+            self._is_given = True
+            log.warning("%s: %s is not a key that this version knows: such keys are left out", self._source, key)
 
 
 class RecordSource(Protocol):
@@ -29,7 +34,7 @@ class RecordSource(Protocol):
     def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
         """The records of the slots in [since, until), each with its slot (`2026-11-22T10:00:00Z`), in time order.
 
-        They are read as they are consumed. Without `detail` only the six keys need to be set.
+        They are read as they are consumed. Without `detail` only the keys of `SAMPLE_KEYS` need to be set.
         """
 
     def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:

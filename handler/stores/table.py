@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import InvalidRecord, InvalidTimestamp, TableError, TransientTableError
-from handler.record import KEYS, Record
+from handler.record import DEFAULT_MARKET, SAMPLE_KEYS, Record, Series
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
-from handler.stores.items import Item, holds_sample, item_from_record, record_from_item
-from handler.stores.store import Series
+from handler.stores.items import Item, holds_sample, item_from_record, projection, record_from_item
+from handler.stores.store import UnknownKeyWarning
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -32,7 +32,9 @@ class _Outcome(Enum):
 
 
 class Table:
-    """The table that keeps records. A record's slot is its timestamp, rounded down to the interval.
+    """The table that keeps records. A record's slot is its timestamp, rounded down to its interval.
+
+    `interval_seconds` is for records that do not have their own.
 
     In a notebook: `pandas.DataFrame(Table("obi").query("BTCUSDT", since=time.time() - 86400, until=time.time()))`.
     """
@@ -54,6 +56,7 @@ class Table:
         self.clock = clock
         self.random = random
         self._retention_days = retention_days
+        self._unknown_keys = UnknownKeyWarning(self.description)
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_PUTS - 1, thread_name_prefix="put")
 
     def to_item(self, record: Record) -> Item:
@@ -78,21 +81,31 @@ class Table:
         )
 
     def query(
-        self, symbol: str, levels: int = 5, *, since: float, until: float, detail: bool = True
+        self,
+        symbol: str,
+        levels: int | None = 5,
+        *,
+        bps: int | None = None,
+        market: str = DEFAULT_MARKET,
+        since: float,
+        until: float,
+        detail: bool = True,
     ) -> Iterator[Record]:
         """Read the records of one series, in time order, page by page: those of the slots in [since, until).
 
-        Moments are epoch seconds. Without `detail` only the six keys are fetched. What has expired is left out, whether
-        DynamoDB has removed it yet or not. Raises TableError.
+        With `bps`, the series is that of the distance, whatever `levels` is. Moments are epoch seconds. Without
+        `detail` only the keys of a sample are fetched. What has expired is left out, whether DynamoDB has removed it
+        yet or not. Raises TableError.
         """
-        return (record for _, record in self.read(Series(symbol, levels), since, until, detail=detail))
+        series = Series(symbol, levels if bps is None else None, bps, market)
+        return (record for _, record in self.read(series, since, until, detail=detail))
 
     def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
-        """What `query` reads, each record with its slot."""
-        for item in self._items(series, since, until, ["slot", *(Record._fields if detail else KEYS)]):
+        """What `query` reads, each record with its slot. Logs a warning if a newer version stored keys unknown here."""
+        for item in self._items(series, since, until, None if detail else ["slot", *SAMPLE_KEYS]):
             slot = item["slot"]["S"]
             try:
-                yield slot, record_from_item(item)
+                yield slot, record_from_item(item, self._unknown_keys.warn_once)
             except InvalidRecord as error:
                 raise self._invalid_item(series, slot, error) from error
 
@@ -132,7 +145,7 @@ class Table:
         return TableError(f"{self.description}: {where}: {reason}; correct or delete this item")
 
     def _items(
-        self, series: Series, since: float, until: float, keys: Sequence[str], **options: bool
+        self, series: Series, since: float, until: float, keys: Sequence[str] | None, **options: bool
     ) -> Iterator[Mapping[str, Any]]:
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
         if first > last:
@@ -144,13 +157,12 @@ class Table:
         except FAILURES as error:
             raise table_error(error, self.name) from error
 
-    def _request(self, series: Series, first: int, last: int, keys: Sequence[str]) -> dict[str, Any]:
-        return {
+    def _request(self, series: Series, first: int, last: int, keys: Sequence[str] | None) -> dict[str, Any]:
+        """The query for some keys of the items, None for all of them."""
+        request = {
             "TableName": self.name,
             "KeyConditionExpression": "series = :series AND slot BETWEEN :first AND :last",
             "FilterExpression": "attribute_not_exists(expires_at) OR expires_at > :now",
-            "ProjectionExpression": ", ".join(f"#{key}" for key in keys),
-            "ExpressionAttributeNames": {f"#{key}": key for key in keys},  # timestamp is a reserved word
             "ExpressionAttributeValues": {
                 ":series": {"S": series.key},
                 ":first": {"S": format_timestamp(first)},
@@ -158,6 +170,7 @@ class Table:
                 ":now": {"N": str(int(self.clock.time()))},
             },
         }
+        return request | (projection(keys) if keys else {})
 
     def _put(self, record: Record, deadline: float) -> _Outcome | TableError:
         item = self.to_item(record)

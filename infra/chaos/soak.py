@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
 from handler.invocation import RecordWriter
-from handler.record import Record
+from handler.record import Depth, Record
 from handler.runner import Runner
 from handler.sampler import Sampler
 from handler.stores.dynamodb import dynamodb_client
@@ -100,7 +100,7 @@ class Soak:
         table = Table("soak", client=dynamodb_client(attempts=1), clock=clock)
         self._writer = RecordWriter(record, detail=True, store=table)
         exchange = DepthClient(binance_spot, (exchange_url,), connections=len(SYMBOLS), clock=clock)
-        sampler = Sampler(exchange, SYMBOLS, (5, 20))
+        sampler = Sampler(exchange, SYMBOLS, (Depth(5), Depth(20)), limit=20, interval_seconds=60)
         self.runner = Runner(sampler, self._emit, interval_seconds=60, aligned=True, clock=clock)
 
     def _emit(self, records: list[Record]) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from support.archive import PAST, Archive, lines, record
-from support.fakes import FakeClock, spot_client
+from support.fakes import FakeClock, level_sampler, spot_client
 from support.program import PATIENCE_SECONDS, run
 
 from handler.invocation import RecordWriter
 from handler.record import KEYS, Record
 from handler.runner import Runner
-from handler.sampler import Sampler
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
 from handler.stores.items import item_from_record
@@ -45,7 +44,7 @@ def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
         def deliver(records: list[Record]) -> PutResult:
             return delivery.deliver(records, time.monotonic() + PATIENCE_SECONDS)
 
-        sampler = Sampler(spot_client(exchange.url, clock=clock), SYMBOLS, LEVELS)
+        sampler = level_sampler(spot_client(exchange.url, clock=clock), SYMBOLS, LEVELS)
         runner = Runner(sampler, deliver, interval_seconds=60, aligned=True, clock=clock)
         assert runner.run(SLOTS) == len(SYMBOLS) * len(LEVELS) * SLOTS
     return archive, printed

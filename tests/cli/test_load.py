@@ -24,7 +24,7 @@ from support.archive import PAST, Archive, lines, record
 from support.program import PATIENCE_SECONDS, ROOT, environment, finished
 
 from handler.cli import progress
-from handler.record import Record, no_data
+from handler.record import Depth, Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.items import item_from_record
 from infra.testkit.table_proxy import TableProxy
@@ -148,7 +148,7 @@ def test_everything_is_counted_and_what_is_invalid_is_told_by_file_and_line_afte
     path.write_text(
         "START RequestId: 0a1b\n"
         f"{first}\n"
-        f"{lines([no_data(record(5).timestamp, 'BTCUSDT', 5)])}"
+        f"{lines([no_data(record(5).timestamp, 'BTCUSDT', Depth(5))])}"
         '{"timestamp":"2024-01-01T00:03:07Z","symbol":"BTCUSDT","obi":0.1\n'
         f"2026/11/22/[$LATEST]0a 2026-11-22T10:00:07 {pretty}\n"
         f"{lines([record(4)]).replace('0.25', '25')}"

@@ -13,7 +13,7 @@ import pytest
 from support.local_system import in_another_terminal, local
 from support.program import PATIENCE_SECONDS, ROOT
 
-from handler.record import Record, no_data
+from handler.record import Depth, Record, no_data
 from infra.local import state
 from infra.template import function_environment, read_template, table_definition
 
@@ -57,7 +57,7 @@ def test_what_it_prints_is_what_its_table_tells_another_terminal(tmp_path: Path)
 
 
 def test_records_survive_a_restart_also_those_that_were_loaded(tmp_path: Path) -> None:
-    old = no_data("2026-01-01T00:00:00Z", "BTCUSDT", 5)._replace(obi=0.5, notional_bid=3.0, notional_ask=1.0)
+    old = no_data("2026-01-01T00:00:00Z", "BTCUSDT", Depth(5))._replace(obi=0.5, notional_bid=3.0, notional_ask=1.0)
     with running(tmp_path) as first:
         (tmp_path / "old.jsonl").write_text(old.to_line(detail=False))
         in_another_terminal(tmp_path, "python -m handler load old.jsonl 2>/dev/null")

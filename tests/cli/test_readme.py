@@ -16,7 +16,7 @@ from support.servers import aws_client, moto
 
 from handler import __version__
 from handler.options import OPTIONS
-from handler.record import Record, no_data
+from handler.record import Depth, Record, no_data
 from infra import cost
 
 PAGES = {
@@ -135,7 +135,7 @@ def test_pandas_recipe_from_table_with_and_without_records(folder: Path, pair: s
 def test_pandas_recipe_from_lines_leaves_out_no_data(
     folder: Path, imbalances: list[float | None], mean: str | None
 ) -> None:
-    empty = no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5)
+    empty = no_data("2026-11-22T10:00:00Z", "BTCUSDT", Depth(5))
     records = [empty if obi is None else empty._replace(obi=obi, notional_bid=5.0) for obi in imbalances]
     (folder / "records.jsonl").write_text("".join(f"{record.to_line(detail=False)}\n" for record in records))
     (folder / "recipe.py").write_text(FROM_LINES)

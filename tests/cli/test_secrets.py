@@ -4,14 +4,13 @@ import logging
 import time
 
 import pytest
-from support.fakes import FakeClock, StartRaw, http, spot_client
+from support.fakes import FakeClock, StartRaw, http, level_sampler, spot_client
 from support.program import run
 from support.servers import AWS
 
 from handler.errors import BookUnavailable, UsageError
 from handler.invocation import RecordWriter
 from handler.record import Record
-from handler.sampler import Sampler
 from handler.settings import check_base_url
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.table import Table
@@ -63,7 +62,7 @@ def test_a_proxy_that_fails_is_told_without_its_credentials(
 def test_the_record_names_the_host_without_its_credentials(start_raw: StartRaw, clock: FakeClock) -> None:
     server = start_raw(http("200 OK", b'{"lastUpdateId":1,"bids":[["1","1"]],"asks":[["2","1"]]}'))
     binance = spot_client(server.url.replace("//", f"//user:{SECRET}@"), clock=clock)
-    (samples,) = Sampler(binance, ("BTCUSDT",), (5,)).sample(clock.monotonic() + 5.0)
+    (samples,) = level_sampler(binance, ("BTCUSDT",), (5,)).sample(clock.monotonic() + 5.0)
     assert isinstance(samples[0], Record)
     assert samples[0].host == f"127.0.0.1:{server.port}"
 

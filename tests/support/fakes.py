@@ -1,7 +1,7 @@
 """Fakes that the tests pass in, and a server that sends raw bytes."""
 
 import socketserver
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from handler.book import Book as ParsedBook
@@ -9,6 +9,8 @@ from handler.book import Snapshot
 from handler.exchanges import binance_spot
 from handler.exchanges.binance import parse_depth
 from handler.exchanges.client import DepthClient
+from handler.record import Depth
+from handler.sampler import Exchange, Sampler
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
 from infra.testkit.clock import NOON, FakeClock
@@ -23,6 +25,7 @@ __all__ = [
     "StartRaw",
     "StubExchange",
     "http",
+    "level_sampler",
     "spot_client",
 ]
 
@@ -37,6 +40,14 @@ StartExchange = Callable[..., FakeExchange]
 def spot_client(*base_urls: str, **options: Any) -> DepthClient:
     """A client of the spot market on these hosts."""
     return DepthClient(binance_spot, base_urls, **options)
+
+
+def level_sampler(
+    exchange: Exchange, symbols: Sequence[str], levels: Sequence[int], interval_seconds: int = 60
+) -> Sampler:
+    """A sampler of the top levels of spot pairs."""
+    depths = [Depth(number) for number in levels]
+    return Sampler(exchange, symbols, depths, limit=max(levels), interval_seconds=interval_seconds)
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:

@@ -12,16 +12,24 @@ from hypothesis import strategies as st
 from support.archive import record
 from support.records import detailed_records
 
-from handler.cli.formats import COLUMNS, DETAIL_COLUMNS, FORMATS, ROWS_PER_TABLE
+from handler.cli.formats import COLUMNS, FORMATS, ROWS_PER_TABLE, Columns
 from handler.errors import UsageError
-from handler.record import KEYS, Record
+from handler.record import DEFAULT_MARKET, DETAIL_KEYS, KEYS, SAMPLE_KEYS, Record
 
 some_records = st.lists(detailed_records, max_size=4)
 
 
+def columns(records: list[Record], *, detail: bool) -> Columns:
+    return Columns.of_records(
+        distances=any(record.bps for record in records),
+        other_markets=any(record.market != DEFAULT_MARKET for record in records),
+        detail=detail,
+    )
+
+
 def written(name: str, records: list[Record], *, detail: bool = False) -> list[str]:
     lines: list[str] = []
-    FORMATS[name](records, lines.append, detail=detail)
+    FORMATS[name](records, lines.append, columns(records, detail=detail))
     return lines
 
 
@@ -29,17 +37,21 @@ def written(name: str, records: list[Record], *, detail: bool = False) -> list[s
 def test_json_lines(records: list[Record], detail: bool) -> None:
     """JSON lines read back as the records."""
     again = [Record.from_line(line) for line in written("jsonl", records, detail=detail)]
-    assert again == (records if detail else [Record(*one[:6]) for one in records])
+    assert again == (records if detail else [Record(*one.sample) for one in records])
 
 
 @given(some_records, st.booleans())
 def test_csv(records: list[Record], detail: bool) -> None:
     """CSV reads back as the same text under the keys."""
     text = "\n".join(written("csv", records, detail=detail))
-    keys = Record._fields if detail else KEYS
     heading, *rows = csv.reader(io.StringIO(text, newline=""))
-    assert heading == list(keys)
-    assert rows == [["" if value is None else str(value) for value in one[: len(keys)]] for one in records]
+    assert set(KEYS) <= set(heading) <= set(Record._fields if detail else SAMPLE_KEYS)
+    assert set(heading) >= set(DETAIL_KEYS if detail else ())
+    texts = {None: "", True: "true", False: "false"}
+    assert rows == [
+        [texts[value] if isinstance(value, bool | None) else str(value) for value in map(one._asdict().get, heading)]
+        for one in records
+    ]
 
 
 @given(some_records.filter(bool), st.booleans())
@@ -59,10 +71,10 @@ def test_table() -> None:
     one = record(obi=-0.5, notional_bid=1234567.891, mid=90123.45, spread_bps=0.0123, host="[fe80::1]:80")
     (text,) = written("table", [one], detail=True)
     heading, row = text.splitlines()
-    units = [*COLUMNS.values(), *DETAIL_COLUMNS.values()]
-    assert [title for title, *_ in units if title not in heading] == []
+    titles = {title for key, (title, *_) in COLUMNS.items() if key not in ("bps", "covered")}
+    assert [title for title in titles if title not in heading] == []
     assert row.split() == [
-        *("2024-01-01", "00:00:07", "BTCUSDT", "5", "-0.5000", "1,234,567.89", "3.00"),
+        *("2024-01-01", "00:00:07", "BTCUSDT", "spot", "5", "-0.5000", "1,234,567.89", "3.00"),
         *("90,123.45", "0.012", "–", "–", "–", "–", "[fe80::1]:80"),
     ]
 
@@ -85,7 +97,7 @@ def test_streaming(name: str) -> None:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        FORMATS[name](endless(), write, detail=False)
+        FORMATS[name](endless(), write, columns([], detail=False))
     assert len(taken) <= 2 * ROWS_PER_TABLE
 
 

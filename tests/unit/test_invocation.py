@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from support.fakes import NOON, FakeClock, StartExchange, StubExchange, spot_client
+from support.fakes import NOON, FakeClock, StartExchange, StubExchange, level_sampler, spot_client
 
 from handler.errors import TableError, UsageError
 from handler.exchanges.binance import parse_depth
 from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
 from handler.record import Record
-from handler.sampler import Sampler
 from handler.sinks import FailedPut, PutResult
 from handler.slots import format_timestamp, parse_timestamp
 
@@ -20,7 +19,7 @@ class Function:
     def __init__(self, exchange_url: str, clock: FakeClock) -> None:
         self.lines: list[str] = []
         self._clock = clock
-        self._sampler = Sampler(spot_client(exchange_url, clock=clock), ["BTCUSDT"], [5])
+        self._sampler = level_sampler(spot_client(exchange_url, clock=clock), ["BTCUSDT"], [5])
 
     def run(self, *, interval_seconds: int, seconds: float, event: object = None) -> Tally:
         invocation = Invocation(
@@ -148,7 +147,7 @@ def one_duplicate_one_failed(records: Sequence[Record]) -> PutResult:
 def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, seconds: float) -> Invocation:
     """A function that samples a pair at two depths, with so many seconds until its end."""
     return Invocation(
-        Sampler(exchange, ["BTCUSDT"], [1, 5]),
+        level_sampler(exchange, ["BTCUSDT"], [1, 5]),
         RecordWriter(lambda line: None, detail=False, store=store),
         interval_seconds=60,
         deadline=clock.monotonic() + seconds,

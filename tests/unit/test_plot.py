@@ -16,7 +16,7 @@ from support.archive import PAST, record
 from handler.cli import plot
 from handler.cli.plot import MAX_PANELS, MAX_POINTS, check_panels, draw
 from handler.errors import HandlerError, UsageError
-from handler.record import Record, no_data
+from handler.record import Depth, Record, no_data
 from handler.slots import format_timestamp, parse_timestamp
 
 DAY = 86_400
@@ -247,7 +247,7 @@ def test_price_labels(drawn: Draw, prices: list[float]) -> None:
 
 def test_no_data(drawn: Draw) -> None:
     """A record without data is a gap."""
-    absent = no_data(format_timestamp(PAST + 125), "BTCUSDT", 5)
+    absent = no_data(format_timestamp(PAST + 125), "BTCUSDT", Depth(5))
     figure = drawn([*samples(range(2)), absent, *samples(range(3, 5))])
     assert parts(figure.axes[0]) == parts(figure.axes[1]) == [[0, 1], [3, 4]]
 

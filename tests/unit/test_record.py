@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.records import detail_keys, detailed_records, known, six_keys
 
 from handler.errors import InvalidRecord
-from handler.record import KEYS, Record, no_data, series
+from handler.record import KEYS, Depth, Record, Series, no_data
 from handler.stores.items import item_from_record, record_from_item
 
 
@@ -102,13 +102,13 @@ def test_whole_amount() -> None:
 
 def test_has_data() -> None:
     """Both notionals 0 means no data."""
-    assert not no_data("2026-11-22T10:00:00Z", "BTCUSDT", 5).has_data
+    assert not no_data("2026-11-22T10:00:00Z", "BTCUSDT", Depth(5)).has_data
     assert known(notional_bid=0.0, obi=-1.0).has_data
 
 
 def test_series() -> None:
     """A series is a pair at a depth."""
-    assert series("BTCUSDT", 20) == "BTCUSDT#20"
+    assert Series("BTCUSDT", 20).key == "BTCUSDT#20"
 
 
 def item_with(**attributes: object) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
-from support.fakes import FakeClock, StubExchange
+from support.fakes import FakeClock, StubExchange, level_sampler
 
 from handler.errors import BookUnavailable, RegionUnavailable, RequestRejected, UsageError
 from handler.exchanges.binance import parse_depth
 from handler.record import Record
 from handler.runner import Runner
-from handler.sampler import Sampler
 
 START = 1000.0
 EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
@@ -24,7 +23,7 @@ class Run:
         self.records: list[Record] = []
         self.then: Callable[[str], object] = lambda symbol: None
         """Called after each line."""
-        sampler = Sampler(exchange, pairs or ("AUSDT",), (5,))
+        sampler = level_sampler(exchange, pairs or ("AUSDT",), (5,))
         self.runner = Runner(sampler, self.emit, interval_seconds=60, aligned=aligned, clock=clock)
 
     def emit(self, records: Sequence[Record]) -> None:
@@ -188,7 +187,7 @@ def test_empty_book(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
 def test_empty_book_at_several_depths(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """An empty book is logged once for all depths."""
     records: list[Record] = []
-    sampler = Sampler(StubExchange(clock, lambda symbol: EMPTY), ("AUSDT",), (5, 20))
+    sampler = level_sampler(StubExchange(clock, lambda symbol: EMPTY), ("AUSDT",), (5, 20))
     Runner(sampler, records.extend, interval_seconds=60, clock=clock).run(1)
     assert [record.levels for record in records] == [5, 20]
     assert [record.getMessage() for record in caplog.records] == ["AUSDT: the order book is empty"]
@@ -224,5 +223,5 @@ def test_unaligned_by_default(clock: FakeClock) -> None:
     """Ticks are not aligned by default."""
     clock.advance(17.25)
     exchange = StubExchange(clock)
-    Runner(Sampler(exchange, ("AUSDT",), (5,)), lambda records: None, interval_seconds=60, clock=clock).run(2)
+    Runner(level_sampler(exchange, ("AUSDT",), (5,)), lambda records: None, interval_seconds=60, clock=clock).run(2)
     assert ticks(exchange) == [17.25, 77.25]

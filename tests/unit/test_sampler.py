@@ -6,12 +6,12 @@ from itertools import permutations
 from threading import Event
 
 import pytest
-from support.fakes import NOON, FakeClock, StubExchange
+from support.fakes import NOON, FakeClock, StubExchange, level_sampler
 
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
 from handler.exchanges.binance import parse_depth
 from handler.record import Record
-from handler.sampler import FailedSample, Sample, Sampler
+from handler.sampler import FailedSample, Sample
 
 EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
 PAIRS = ("AUSDT", "BUSDT", "CUSDT")
@@ -20,7 +20,7 @@ PAIRS = ("AUSDT", "BUSDT", "CUSDT")
 def sample(
     exchange: StubExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
 ) -> list[Sample]:
-    sampler = Sampler(exchange, PAIRS, levels)
+    sampler = level_sampler(exchange, PAIRS, levels)
     return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
 
 
@@ -78,7 +78,7 @@ def test_ready_book(clock: FakeClock) -> None:
     """A book that is ready does not wait for a later one."""
     with hanging() as never:
         exchange = StubExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
-        groups = Sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
+        groups = level_sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
         ready = keys(next(groups))
         ready += keys(next(groups)) if len(ready) == 1 else []
         assert ready == [("AUSDT", 5), ("BUSDT", 5)]
@@ -125,7 +125,7 @@ def test_late_book(clock: FakeClock, late: float, kept: bool) -> None:
             clock.advance(late)
 
     exchange = StubExchange(clock, arrive_late)
-    [samples] = Sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
+    [samples] = level_sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
     assert isinstance(samples[0], Record) is kept
     if not kept:
         assert "after its slot was over" in str(error_of(samples[0]))

@@ -13,11 +13,11 @@ from support.records import known
 from handler import sinks
 from handler.errors import TableError
 from handler.invocation import RecordWriter
-from handler.record import Record, no_data
+from handler.record import Depth, Record, no_data
 from handler.sinks import BackgroundWriter, FailedPut, PutResult
 
 RECORDS = [known(symbol=symbol, host="x") for symbol in "ABCD"]
-NO_DATA = no_data("2026-11-22T10:00:07Z", "E", 5)
+NO_DATA = no_data("2026-11-22T10:00:07Z", "E", Depth(5))
 
 
 class FakeStore:

@@ -9,7 +9,7 @@ from typing import Any
 from handler import bootstrap
 from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
-from handler.record import Record
+from handler.record import Depth, Record
 from handler.sampler import Sampler
 from infra.bench.contender import run
 
@@ -63,7 +63,8 @@ class Ours:
         return line
 
     def _make_sampler(self, symbols: tuple[str, ...], levels: int) -> Sampler:
-        return Sampler(DepthClient(binance_spot, (self._url,), connections=len(symbols)), symbols, (levels,))
+        exchange = DepthClient(binance_spot, (self._url,), connections=len(symbols))
+        return Sampler(exchange, symbols, (Depth(levels),), limit=levels, interval_seconds=60)
 
     def _make_table(self) -> Any:
         from handler.stores.dynamodb import dynamodb_client
