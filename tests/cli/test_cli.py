@@ -13,8 +13,9 @@ from infra.fake_exchange import FakeExchange
 
 PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "ETHBTC", "这是测试币456")
 KEYS = ["timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels"]
-DETAIL = ["obi_quantity", "best_bid", "best_ask", "mid", "spread_bps", "levels_bid", "levels_ask"]
-DETAIL += ["reach_bid_bps", "reach_ask_bps", "last_update_id", "host", "latency_ms"]
+DETAIL = ["market", "obi_quantity", "best_bid", "best_bid_quantity", "best_ask", "best_ask_quantity", "mid"]
+DETAIL += ["microprice", "spread_bps", "levels_bid", "levels_ask", "reach_bid_bps", "reach_ask_bps", "last_update_id"]
+DETAIL += ["host", "received_at", "exchange_time", "interval_seconds", "latency_ms"]
 
 
 @pytest.fixture
@@ -57,13 +58,16 @@ def test_detail_adds_its_keys_behind_the_six(exchange: FakeExchange) -> None:
     [record] = sample(exchange, "--symbol", "BTC", "--detail")
     assert list(record) == KEYS + DETAIL
     assert record["host"] == f"127.0.0.1:{exchange.port}"
-    assert None not in record.values()
+    assert [key for key, value in record.items() if value is None] == ["exchange_time"]  # spot has none
+    assert (record["market"], record["interval_seconds"]) == ("spot", 60)
+    assert re.fullmatch(record["timestamp"][:-1] + r"\.\d{3}Z", record["received_at"])
 
 
 def test_a_detail_that_cannot_be_computed_is_null(exchange: FakeExchange) -> None:
     exchange.script(["bids-only"])
     [record] = sample(exchange, "--symbol", "BTC", "--detail")
-    nothing = ["best_ask", "mid", "spread_bps", "reach_bid_bps", "reach_ask_bps"]
+    nothing = ["best_ask", "best_ask_quantity", "mid", "microprice", "spread_bps", "reach_bid_bps", "reach_ask_bps"]
+    nothing += ["exchange_time"]
     assert [key for key, value in record.items() if value is None] == nothing
     assert (record["obi"], record["notional_ask"], record["levels_ask"]) == (1.0, 0.0, 0)
 
@@ -119,7 +123,7 @@ def test_when_nothing_was_measured_there_is_a_line_that_says_so_and_exit_1(
     record = json.loads(done.stdout)
     assert (done.returncode, list(record.values())[2:6]) == (1, [0.0, 0.0, 0.0, 5])
     assert list(record) == (KEYS + DETAIL if "--detail" in flags else KEYS)
-    assert {record[key] for key in record.keys() & set(DETAIL)} <= {None}
+    assert {record[key] for key in record.keys() & set(DETAIL[1:])} <= {None}
     assert "BTCUSDT: the order book is empty" in done.stderr
 
 

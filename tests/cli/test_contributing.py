@@ -123,12 +123,13 @@ def test_recipe_for_a_detail_key(copy: Path) -> None:
     assert json.loads(line)["order_count"] > 0
     (copy / "record.jsonl").write_text(f"{line}\n", encoding="utf-8")
     script = (
-        "from handler.record import Record; from handler.cli.formats import FORMATS\n"
+        "from handler.record import Record; from handler.cli.formats import FORMATS, Columns\n"
         "from handler.stores.items import item_from_record, record_from_item\n"
         "record = Record.from_line(open('record.jsonl').read())\n"
         "assert record_from_item(item_from_record(record, 60)) == record\n"
         "print(record.to_line(detail=True))\n"
-        "FORMATS['csv']([record], print, detail=True)"
+        "columns = Columns.of_records(distances=False, other_markets=False, detail=True)\n"
+        "FORMATS['csv']([record], print, columns)"
     )
     again, heading, _ = python(copy, "-c", script).splitlines()
     assert again == line

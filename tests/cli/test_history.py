@@ -16,7 +16,7 @@ from support.fakes import FakeClock, level_sampler, spot_client
 from support.program import PATIENCE_SECONDS, run
 
 from handler.invocation import RecordWriter
-from handler.record import KEYS, Record
+from handler.record import DETAIL_KEYS, KEYS, Record
 from handler.runner import Runner
 from handler.sinks import PutResult
 from handler.slots import format_timestamp
@@ -144,9 +144,9 @@ def test_csv_has_a_heading_and_the_same_numbers(
     archive, printed = sampled
     assert archive.run_here("history", *ALL, *DAY, "--format", "csv", *(["--detail"] if detail else [])) == 0
     heading, *rows = csv.reader(io.StringIO(capfd.readouterr().out, newline=""))
-    keys = Record._fields if detail else KEYS
-    assert heading == list(keys)
-    assert rows == [["" if value is None else str(value) for value in one[: len(keys)]] for one in printed]
+    assert heading == [*KEYS, *(DETAIL_KEYS if detail else ())]
+    texts = [one._asdict() for one in printed]
+    assert rows == [["" if values[key] is None else str(values[key]) for key in heading] for values in texts]
 
 
 def test_a_table_for_people_is_aligned_and_without_colour_in_a_pipe(filled: Archive) -> None:

@@ -29,9 +29,9 @@ def filled(archive: Archive) -> Archive:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--symbol", "BTC", *NEXT_DAY], ["BTCUSDT with --levels 5", HELD]),
-        (["--symbol", "BTC"], ["BTCUSDT with --levels 5", HELD]),
-        (["--symbol", "BTC", *DAY, "--levels", "20"], ["BTCUSDT with --levels 20", "at any time", "--levels"]),
+        (["--symbol", "BTC", *NEXT_DAY], ["BTCUSDT#5", HELD]),
+        (["--symbol", "BTC"], ["BTCUSDT#5", HELD]),
+        (["--symbol", "BTC", *DAY, "--levels", "20"], ["BTCUSDT#20", "at any time", "--levels"]),
         (["--symbol", "XRP", *DAY], ["XRPUSDT", "at any time", "--symbol", "--table", "XRP"]),
         (["--symbol", "ETHBTC", *DAY], ["ETHBTCUSDT", "at any time", "USDT was appended", "write ETH/BTC"]),
         (["--symbol", "XRP/BTC", *DAY], ["XRPBTC", "at any time", "--symbol"]),
@@ -53,9 +53,9 @@ def test_each_empty_series_has_its_sentence_and_the_others_are_printed(filled: A
     out, err = capfd.readouterr()
     assert out == lines(record(minute) for minute in range(10))
     assert [sentence.split(" at any time")[0].split("record of ")[1] for sentence in err.splitlines()] == [
-        "BTCUSDT with --levels 20",
-        "XRPUSDT with --levels 5",
-        "XRPUSDT with --levels 20",
+        "BTCUSDT#20",
+        "XRPUSDT#5",
+        "XRPUSDT#20",
     ]
 
 

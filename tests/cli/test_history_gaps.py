@@ -87,7 +87,7 @@ def test_the_time_before_the_first_record_is_not_missing_and_said_to_be_left_out
     assert (gap["since"], gap["missing"]) == ("2024-01-01T00:03:00Z", 2)
     assert (total["since"], total["slots"], total["covered"]) == ("2024-01-01T00:00:00Z", 5, 0.6)
     assert err.count("\n") == 1
-    assert "no record of BTCUSDT with --levels 5 before 2024-01-01T00:00:00Z" in err
+    assert "no record of BTCUSDT#5 before 2024-01-01T00:00:00Z" in err
     assert "not counted as missing" in err
 
 

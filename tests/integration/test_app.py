@@ -12,7 +12,7 @@ from support.container import ROOT, Container, FunctionError
 from support.fakes import StartExchange
 from support.servers import aws_client, create_table, moto
 
-from handler.record import Record
+from handler.record import DETAIL_KEYS, KEYS, Record
 from handler.slots import format_timestamp
 from handler.stores.items import record_from_item
 
@@ -89,7 +89,7 @@ def test_the_record_is_printed_bare_with_every_detail_and_is_what_the_table_hold
     container = start_container()
     container.invoke(this_minute())
     assert container.record_lines == [record.to_line(detail=True) for record in stored(dynamodb, table)]
-    assert list(json.loads(container.record_lines[0])) == list(Record._fields)
+    assert list(json.loads(container.record_lines[0])) == [*KEYS, *DETAIL_KEYS]
 
 
 def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(start_container: StartContainer) -> None:

@@ -89,6 +89,7 @@ def test_a_record_is_one_item_under_its_series_and_the_start_of_its_slot(
             "notional_bid": Decimal(5),
             "notional_ask": Decimal(3),
             "levels": Decimal(5),
+            "market": "spot",
         }
     ]
 

@@ -130,6 +130,8 @@ TARGETS: dict[str, Target] = {
         (b"--symbol\nBTC\nETH\n--levels\n5\n--base-url\nhttp://u:p@[::1]:80/a\n--retention-days=7\n--detail",),
     ),
     "environment": Target(
-        _environment, (UsageError,), (b"BTC,ETH\n5,20\n60\nUSDT\nhttps://a,http://b:8080/x\nmine\n365",)
+        _environment,
+        (UsageError,),
+        (b"BTC,ETH\nspot\n5,20\n10,50\n1000\n60\nUSDT\nhttps://a,http://b:8080/x\nmine\n365",),
     ),
 }

@@ -41,7 +41,7 @@ markets = st.just(DEFAULT_MARKET) | st.sampled_from(["usdm", "coinm"])
 def records(draw: st.DrawFn, *, detail: bool) -> Record:
     """A record of any kind; without detail it has the keys of a sample."""
     values = draw(st.fixed_dictionaries(six_keys | {"market": markets} | (detail_keys if detail else {})))
-    return Record(**(values | draw(depths)))
+    return Record(**(values | draw(depths)))  # type: ignore[arg-type]
 
 
 plain_records = records(detail=False)

@@ -139,10 +139,14 @@ def test_known_book() -> None:
         obi=0.181637,  # (296 - 205) / 501
         notional_bid=296.0,
         notional_ask=205.0,
+        covered=None,
         obi_quantity=0.2,
         best_bid=99.0,
+        best_bid_quantity=2.0,
         best_ask=101.0,
+        best_ask_quantity=1.0,
         mid=100.0,
+        microprice=100.333333333333333,  # (101 * 2 + 99 * 1) / 3
         spread_bps=200.0,
         levels_bid=2,
         levels_ask=2,
@@ -156,7 +160,8 @@ def test_empty_side() -> None:
     """What cannot be computed of an empty side is None, never 0."""
     found = measure(parse_depth(body([["99", "2"]], [])), 5)
     assert (found.obi, found.notional_ask, found.levels_ask) == (1.0, 0.0, 0)
-    assert (found.best_ask, found.mid, found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 5
+    assert (found.best_ask, found.best_ask_quantity, found.mid, found.microprice) == (None,) * 4
+    assert (found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 3
 
 
 def test_empty_book() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from handler.cli.formats import write_csv
+from handler.cli.formats import Columns, write_csv
 from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.slots import format_timestamp
@@ -214,6 +214,6 @@ def test_other_lines_alone_are_no_records(name: str) -> None:
 def test_what_history_writes_as_csv_is_read(compress: Callable[[bytes], bytes]) -> None:
     for records, detail in ((RECORDS, True), ([Record(*record[:6]) for record in RECORDS], False)):
         lines: list[str] = []
-        write_csv(records, lines.append, detail=detail)
+        write_csv(records, lines.append, Columns.of_records(distances=False, other_markets=False, detail=detail))
         text = "\n".join(lines)
         assert found(compress(f"{text}\n{text}\n".encode())) == records * 2

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,12 @@ from hypothesis import strategies as st
 from support.records import detail_keys, detailed_records, known, six_keys
 
 from handler.errors import InvalidRecord
-from handler.record import KEYS, Depth, Record, Series, no_data
+from handler.record import DEFAULT_MARKET, KEYS, Depth, Record, Series, no_data
+from handler.slots import parse_timestamp
 from handler.stores.items import item_from_record, record_from_item
+
+PREVIOUS_VERSION = Path(__file__).parents[1] / "fixtures" / "version_0_1_0.jsonl"
+"""What version 0.1.0 printed, with and without detail."""
 
 
 def test_line() -> None:
@@ -27,7 +32,7 @@ def test_detail_line() -> None:
     values = json.loads(known(host="x", mid=0.5).to_line(detail=True))
     assert tuple(values)[:6] == KEYS
     assert (values["host"], values["mid"], values["spread_bps"]) == ("x", 0.5, None)
-    assert set(values) == {*six_keys, *detail_keys}
+    assert set(values) == {*six_keys, "market", *detail_keys}
 
 
 @given(detailed_records, st.booleans())
@@ -36,7 +41,7 @@ def test_line_round_trip(record: Record, detail: bool) -> None:
     line = record.to_line(detail=detail)
     assert "\n" not in line
     assert Record.from_line(line).to_line(detail=detail) == line
-    assert Record.from_line(line) == (record if detail else Record(*record[:6]))
+    assert Record.from_line(line) == (record if detail else Record(*record.sample))
 
 
 @given(detailed_records, st.integers(1, 86_400), st.integers(0, 3650))
@@ -78,7 +83,19 @@ def test_item_keys() -> None:
         {"levels": 0},
         {"levels": 5.5},
         {"host": 5},
-        {"mood": "good"},
+        {"bps": 0},
+        {"bps": 5001},
+        {"bps": 10.0},
+        {"covered": True},
+        {"bps": 10, "covered": 1},
+        {"bps": 10, "covered": "true"},
+        {"market": ""},
+        {"market": 5},
+        {"received_at": "2026-11-22T10:00:00Z"},
+        {"received_at": "2026-11-22T10:00:00.1234Z"},
+        {"exchange_time": 1795341600123},
+        {"interval_seconds": 0},
+        {"interval_seconds": 86_401},
     ],
 )
 def test_invalid_value_in_line(change: dict[str, object]) -> None:
@@ -106,9 +123,61 @@ def test_has_data() -> None:
     assert known(notional_bid=0.0, obi=-1.0).has_data
 
 
-def test_series() -> None:
-    """A series is a pair at a depth."""
-    assert Series("BTCUSDT", 20).key == "BTCUSDT#20"
+@pytest.mark.parametrize(
+    ("covered", "has_data"),
+    [(True, True), (False, True), (None, False)],
+)
+def test_has_data_within_a_distance(covered: bool | None, has_data: bool) -> None:
+    """Within a distance, nothing is a measurement, and `covered` tells it from no data."""
+    assert known(obi=0.0, notional_bid=0.0, notional_ask=0.0, bps=10, covered=covered).has_data is has_data
+
+
+def test_no_data_within_a_distance() -> None:
+    """A line without data within a distance has `covered` null."""
+    line = no_data("2026-11-22T10:00:00Z", "BTCUSDT", Depth(1000, 10), "usdm").to_line(detail=False)
+    assert line.endswith('"notional_ask":0.0,"levels":1000,"bps":10,"covered":null,"market":"usdm"}')
+
+
+@pytest.mark.parametrize(
+    ("series", "key"),
+    [
+        (Series("BTCUSDT", 20), "BTCUSDT#20"),
+        (Series("BTCUSDT", None, 10), "BTCUSDT@10bps"),
+        (Series("BTCUSDT", 5, market="usdm"), "usdm:BTCUSDT#5"),
+        (Series("BTCUSDT_261225", None, 50, "usdm"), "usdm:BTCUSDT_261225@50bps"),
+    ],
+)
+def test_series(series: Series, key: str) -> None:
+    """A series is a pair of a market at a depth."""
+    assert series.key == key
+
+
+def test_series_within_a_distance() -> None:
+    """All records within a distance are one series, whatever limit was requested."""
+    records = [known(levels=levels, bps=10, covered=True) for levels in (500, 1000)]
+    assert {record.series for record in records} == {Series("BTCUSDT", None, 10)}
+
+
+def test_own_interval() -> None:
+    """The slot of a record is that of its own interval; the default is for one without."""
+    assert known(interval_seconds=5).slot(60) == known().slot(5) == parse_timestamp("2026-11-22T10:00:05Z")
+    assert known().slot(60) == parse_timestamp("2026-11-22T10:00:00Z")
+
+
+def test_newer_version() -> None:
+    """A key of a newer version is left out and reported, and the record is read."""
+    unknown: list[str] = []
+    line = json.dumps(known().values(detail=True) | {"mood": "good"})
+    assert Record.from_line(line, unknown.append) == known()
+    assert unknown == ["mood"]
+
+
+def test_older_version() -> None:
+    """A line of the version without market, distance and interval is read, and printed with them as unknown."""
+    for line in PREVIOUS_VERSION.read_text(encoding="utf-8").splitlines():
+        record = Record.from_line(line)
+        assert (record.market, record.bps, record.interval_seconds) == (DEFAULT_MARKET, None, None)
+        assert record.values(detail=True).items() >= json.loads(line).items()
 
 
 def item_with(**attributes: object) -> dict[str, Any]:

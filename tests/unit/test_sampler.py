@@ -25,7 +25,7 @@ def sample(
 
 
 def keys(samples: Sequence[Sample]) -> list[tuple[str, int]]:
-    return [(found.symbol, found.levels) for found in samples]
+    return [(found.symbol, found.levels if isinstance(found, Record) else found.depth.levels) for found in samples]
 
 
 def error_of(found: Sample) -> ExchangeError:

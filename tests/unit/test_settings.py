@@ -11,6 +11,7 @@ from handler.cli.parser import Parser
 from handler.errors import UsageError
 from handler.exchanges.binance_pairs import Pair
 from handler.options import OPTIONS, Options
+from handler.record import Depth
 from handler.settings import Settings, check_base_url, read_count, read_table
 
 VARIABLES = {option.flag: option.variable for option in OPTIONS.values() if option.variable}
@@ -25,13 +26,25 @@ def test_defaults() -> None:
     """A symbol is all that is needed."""
     settings = read()
     pair = Pair("BTCUSDT", word="BTC", quote="USDT")
-    assert settings == Settings((pair,), (5,), 60, ("https://data-api.binance.vision",), None, 0)
+    assert settings == Settings(
+        market_name="spot",
+        pairs=(pair,),
+        depths=(Depth(5),),
+        limit=5,
+        interval_seconds=60,
+        base_urls=("https://data-api.binance.vision",),
+        table=None,
+        retention_days=0,
+    )
     assert settings.symbols == ("BTCUSDT",)
 
 
 FLAGS = [
     ("--symbol", "symbols", ["btc", "eth,sol"], ("BTCUSDT", "ETHUSDT", "SOLUSDT")),
-    ("--levels", "levels", ["20", "5"], (20, 5)),
+    ("--levels", "depths", ["20", "5"], (Depth(20), Depth(5))),
+    ("--bps", "depths", ["10", "50"], (Depth(1000, 10), Depth(1000, 50))),
+    ("--limit", "limit", ["100"], 100),
+    ("--market", "market_name", ["usdm"], "usdm"),
     ("--interval_seconds", "interval_seconds", ["10"], 10),
     ("--quote", "symbols", ["eur"], ("BTCEUR",)),
     ("--base-url", "base_urls", ["http://a", "http://b"], ("http://a", "http://b")),
@@ -130,6 +143,13 @@ def test_any_base_url(word: str) -> None:
     [
         ("--levels", "0", "OBI_LEVELS"),
         ("--levels", "5001", "OBI_LEVELS"),
+        ("--bps", "0", "OBI_BPS"),
+        ("--bps", "5001", "OBI_BPS"),
+        ("--bps", "2.5", "OBI_BPS"),
+        ("--limit", "4", "OBI_LIMIT"),
+        ("--limit", "5001", "OBI_LIMIT"),
+        ("--market", "coinm", "OBI_MARKET"),
+        ("--market", "spot,usdm", "OBI_MARKET"),
         ("--interval_seconds", "0", "OBI_INTERVAL_SECONDS"),
         ("--interval_seconds", "86401", "OBI_INTERVAL_SECONDS"),
         ("--retention-days", "-1", "OBI_RETENTION_DAYS"),
@@ -168,14 +188,70 @@ def test_request_weight(pairs: int, levels: int, seconds: int) -> None:
         ask(pairs + 1)
 
 
+@pytest.mark.parametrize(("pairs", "limit", "seconds"), [(20, 5, 1), (8, 100, 1), (4, 500, 1), (120, 501, 60)])
+def test_request_weight_of_futures(pairs: int, limit: int, seconds: int) -> None:
+    """Futures have their own weights and a limit of 2400; a limit in between costs what the next one costs."""
+
+    def ask(number: int) -> Settings:
+        symbols = [f"A{index}" for index in range(number)]
+        flags = {"--symbol": symbols, "--limit": [str(limit)], "--interval_seconds": [str(seconds)]}
+        return read({**flags, "--market": ["usdm"]})
+
+    assert len(ask(pairs).symbols) == pairs or seconds == 1
+    with pytest.raises(UsageError, match=r"symbols x weight .* 2400"):
+        ask(2400 * seconds // 60 // {5: 2, 100: 5, 500: 10, 501: 20}[limit] + 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "depths", "limit"),
+    [
+        ({}, (Depth(5),), 5),
+        ({"--bps": ["10"]}, (Depth(1000, 10),), 1000),
+        ({"--bps": ["10"], "--levels": ["5"]}, (Depth(5), Depth(1000, 10)), 1000),
+        ({"--bps": ["10"], "--levels": ["5000"]}, (Depth(5000), Depth(5000, 10)), 5000),
+        ({"--bps": ["50", "10", "50"], "--limit": ["100"]}, (Depth(100, 50), Depth(100, 10)), 100),
+        ({"--levels": ["7"], "--limit": ["300"]}, (Depth(7),), 300),
+        ({"--levels": ["7"], "--market": ["usdm"]}, (Depth(7),), 10),
+        ({"--bps": ["10"], "--limit": ["300"], "--market": ["usdm"]}, (Depth(500, 10),), 500),
+    ],
+)
+def test_limit(flags: dict[str, list[str]], depths: tuple[Depth, ...], limit: int) -> None:
+    """A request brings what the levels need, with a distance at least 1000, or what --limit says; levels come first."""
+    settings = read({**MINIMAL, **flags})
+    assert (settings.depths, settings.limit) == (depths, limit)
+
+
+def test_limit_below_levels() -> None:
+    """A limit that does not bring the levels is refused."""
+    with pytest.raises(UsageError, match=r"^--limit 10 is less than --levels 20 needs"):
+        read({**MINIMAL, "--levels": ["5", "20"], "--limit": ["10"]})
+
+
+def test_host_of_futures() -> None:
+    """Each market has its own default host."""
+    assert read({**MINIMAL, "--market": ["usdm"]}).base_urls == ("https://fapi.binance.com",)
+
+
+def test_levels_of_futures() -> None:
+    """Futures have at most 1000 levels."""
+    with pytest.raises(UsageError, match=r"^--levels 1001 is not a whole number from 1 to 1000"):
+        read({**MINIMAL, "--market": ["usdm"], "--levels": ["1001"]})
+
+
 def read_number(flag: str, word: str) -> object:
     if flag == "--count":
         return read_count(Options({flag: [word]}, {}))
+    if flag == "--levels":
+        return max(depth.levels for depth in read({**MINIMAL, flag: [word]}).depths)
+    if flag == "--bps":
+        return max(depth.bps or 0 for depth in read({**MINIMAL, flag: [word]}).depths)
     return getattr(read({**MINIMAL, flag: [word]}), flag[2:].replace("-", "_"))
 
 
 BOUNDS = [
     ("--levels", 1, 5000),
+    ("--bps", 1, 5000),
+    ("--limit", 5, 5000),
     ("--interval_seconds", 1, 86_400),
     ("--retention-days", 0, 36_500),
     ("--count", 1, 999_999_999),
@@ -186,7 +262,7 @@ BOUNDS = [
 def test_bounds(flag: str, minimum: int, maximum: int) -> None:
     """Numbers are taken from the minimum to the maximum, and no others."""
     for number in (minimum, maximum):
-        assert read_number(flag, str(number)) == ((number,) if flag == "--levels" else number)
+        assert read_number(flag, str(number)) == number
     for number in (minimum - 1, maximum + 1):
         with pytest.raises(UsageError, match=f"^{flag} "):
             read_number(flag, str(number))
@@ -233,7 +309,7 @@ def test_at_sign_in_path(url: str) -> None:
         check_base_url(url)
 
 
-LISTS = ("--symbol", "--levels", "--base-url")
+LISTS = ("--symbol", "--market", "--levels", "--bps", "--base-url")
 
 
 @pytest.mark.parametrize("flag", LISTS)
