@@ -2,12 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from functools import cached_property
-from itertools import starmap
 from math import fsum
-from operator import itemgetter, mul
 from typing import Annotated, NamedTuple, Self
 
 import msgspec
@@ -38,6 +36,9 @@ class Side:
 
     levels: list[tuple[float, float]]
     json: bytes
+    _notionals: list[float] = field(default_factory=list, init=False, compare=False)
+    _quantities: list[float] = field(default_factory=list, init=False, compare=False)
+    _exact_levels: list[tuple[Decimal, Decimal]] = field(default_factory=list, init=False, compare=False)
 
     @classmethod
     def from_json(cls, json: bytes) -> Self:
@@ -46,20 +47,22 @@ class Side:
             _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
         return cls(_levels_decoder.decode(json), json)
 
-    @cached_property
-    def notionals(self) -> list[float]:
-        """Price × quantity of each level."""
-        return list(starmap(mul, self.levels))
+    def notionals(self, count: int) -> list[float]:
+        """Price × quantity of the first levels; computed once, whatever depths are measured."""
+        self._notionals.extend(price * quantity for price, quantity in self.levels[len(self._notionals) : count])
+        return self._notionals[:count]
 
-    @cached_property
-    def quantities(self) -> list[float]:
-        """The quantity of each level."""
-        return list(map(itemgetter(1), self.levels))
+    def quantities(self, count: int) -> list[float]:
+        """The quantities of the first levels."""
+        self._quantities.extend(quantity for _, quantity in self.levels[len(self._quantities) : count])
+        return self._quantities[:count]
 
-    @cached_property
-    def exact_levels(self) -> list[tuple[Decimal, Decimal]]:
-        """The levels as the exchange wrote them."""
-        return _exact_levels_decoder.decode(self.json)
+    def exact_levels(self, count: int) -> list[tuple[Decimal, Decimal]]:
+        """The first levels as the exchange wrote them; read once, whatever depths are measured."""
+        if len(self._exact_levels) < count:
+            first = self.json if count == len(self.levels) else b"]".join(self.json.split(b"]", count)[:count]) + b"]]"
+            self._exact_levels[:] = _exact_levels_decoder.decode(first)
+        return self._exact_levels[:count]
 
     def exact_level(self, index: int) -> tuple[Decimal, Decimal]:
         """One level as the exchange wrote it, without reading the others: each level ends with a bracket."""
@@ -69,7 +72,20 @@ class Side:
         return _exact_level_decoder.decode(level + b"]")
 
 
-class Book(NamedTuple):
+class Quotes(NamedTuple):
+    """The best prices of a book and what follows from them; None where an empty side leaves it unknown."""
+
+    best_bid: float | None
+    best_bid_quantity: float | None
+    best_ask: float | None
+    best_ask_quantity: float | None
+    mid: float | None
+    microprice: float | None
+    spread_bps: float | None
+
+
+@dataclass(frozen=True)
+class Book:
     """Both sides of one order book; either may be empty or have fewer levels than requested."""
 
     bids: Side
@@ -77,6 +93,29 @@ class Book(NamedTuple):
     last_update_id: int | None
     exchange_time_ms: int | None = None
     """The exchange's own time of the book, in epoch milliseconds, if the response has it."""
+
+    @cached_property
+    def exact_mid(self) -> Decimal | None:
+        """The mean of the best prices; None if a side is empty."""
+        if not (self.bids.levels and self.asks.levels):
+            return None
+        with localcontext(_EXACT):
+            return (self.bids.exact_level(0)[0] + self.asks.exact_level(0)[0]) / 2
+
+    @cached_property
+    def quotes(self) -> Quotes:
+        """The best prices and what follows from them, the same at every depth."""
+        bid, bid_quantity = self.bids.levels[0] if self.bids.levels else (None, None)
+        ask, ask_quantity = self.asks.levels[0] if self.asks.levels else (None, None)
+        return Quotes(
+            best_bid=bid,
+            best_bid_quantity=_without_sign_of_zero(bid_quantity),
+            best_ask=ask,
+            best_ask_quantity=_without_sign_of_zero(ask_quantity),
+            mid=None if self.exact_mid is None else float(self.exact_mid),
+            microprice=_microprice(self),
+            spread_bps=_spread_bps(self),
+        )
 
 
 class Snapshot(NamedTuple):
@@ -133,38 +172,27 @@ def measure(book: Book, levels: int, bps: int | None = None) -> Measurement:
     levels_bid, levels_ask = min(levels, len(bids.levels)), min(levels, len(asks.levels))
     covered = None
     with localcontext(_EXACT):
-        best_bid, best_ask = _exact_level(bids, 1), _exact_level(asks, 1)
-        mid = (best_bid[0] + best_ask[0]) / 2 if best_bid and best_ask else None
         if bps is not None:
-            covered, levels_bid, levels_ask = _within_distance(book, levels, bps, mid)
+            covered, levels_bid, levels_ask = _within_distance(book, levels, bps)
         bid, ask = _notional(bids, levels_bid), _notional(asks, levels_ask)
-        last_bid, last_ask = _exact_level(bids, levels_bid), _exact_level(asks, levels_ask)
         return Measurement(
             obi=_imbalance(bid, ask) or 0.0,
             notional_bid=_round(bid.approx, bid.approx * _RELATIVE_ERROR, bid.exact),
             notional_ask=_round(ask.approx, ask.approx * _RELATIVE_ERROR, ask.exact),
             covered=covered,
             obi_quantity=_imbalance(_quantity(bids, levels_bid), _quantity(asks, levels_ask)),
-            best_bid=_float(_price(best_bid)),
-            best_bid_quantity=_float(_amount(best_bid)),
-            best_ask=_float(_price(best_ask)),
-            best_ask_quantity=_float(_amount(best_ask)),
-            mid=_float(mid),
-            microprice=_microprice(best_bid, best_ask),
-            spread_bps=_bps(_price(best_bid), _price(best_ask), mid),
             levels_bid=levels_bid,
             levels_ask=levels_ask,
-            reach_bid_bps=_bps(_price(last_bid), mid, mid),
-            reach_ask_bps=_bps(mid, _price(last_ask), mid),
+            reach_bid_bps=_reach_bps(bids, levels_bid, book.exact_mid, direction=-1),
+            reach_ask_bps=_reach_bps(asks, levels_ask, book.exact_mid, direction=1),
             last_update_id=book.last_update_id,
+            **book.quotes._asdict(),
         )
 
 
-_ExactLevel = tuple[Decimal, Decimal]
-
-
-def _within_distance(book: Book, levels: int, bps: int, mid: Decimal | None) -> tuple[bool | None, int, int]:
+def _within_distance(book: Book, levels: int, bps: int) -> tuple[bool | None, int, int]:
     """Whether both sides reach the distance, and how many levels of each are within it."""
+    mid = book.exact_mid
     if mid is None:
         return None, 0, 0
     distance = mid * bps / 10_000
@@ -198,15 +226,15 @@ def _levels_within(side: Side, levels: int, edge: Decimal, *, direction: int) ->
 
 def _notional(side: Side, levels: int) -> _Total:
     return _Total(
-        fsum(side.notionals[:levels]),
-        lambda: sum(starmap(mul, side.exact_levels[:levels]), Decimal(0)),
+        fsum(side.notionals(levels)),
+        lambda: sum((price * quantity for price, quantity in side.exact_levels(levels)), Decimal(0)),
     )
 
 
 def _quantity(side: Side, levels: int) -> _Total:
     return _Total(
-        fsum(side.quantities[:levels]),
-        lambda: sum(map(itemgetter(1), side.exact_levels[:levels]), Decimal(0)),
+        fsum(side.quantities(levels)),
+        lambda: sum((quantity for _, quantity in side.exact_levels(levels)), Decimal(0)),
     )
 
 
@@ -222,13 +250,18 @@ def _imbalance(bid: _Total, ask: _Total) -> float | None:
     return _round((bid.approx - ask.approx) / (bid.approx + ask.approx), _RELATIVE_ERROR, exact)
 
 
-def _microprice(best_bid: _ExactLevel | None, best_ask: _ExactLevel | None) -> float | None:
+def _microprice(book: Book) -> float | None:
     """Mid, shifted towards the side with the smaller quantity at its best price."""
-    if best_bid is None or best_ask is None:
+    if book.exact_mid is None:
         return None
-    (bid, bid_quantity), (ask, ask_quantity) = best_bid, best_ask
-    quantity = bid_quantity + ask_quantity
-    return float((ask * bid_quantity + bid * ask_quantity) / quantity) if quantity else None
+    (bid, bid_quantity), (ask, ask_quantity) = book.bids.exact_level(0), book.asks.exact_level(0)
+    with localcontext(_EXACT):
+        quantity = bid_quantity + ask_quantity
+        return float((ask * bid_quantity + bid * ask_quantity) / quantity) if quantity else None
+
+
+def _without_sign_of_zero(number: float | None) -> float | None:
+    return number and number + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _round(approx: float, error: float, exact: Callable[[], Decimal]) -> float:
@@ -237,25 +270,23 @@ def _round(approx: float, error: float, exact: Callable[[], Decimal]) -> float:
     return (low if low == high else float(round(exact(), PLACES))) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def _exact_level(side: Side, number: int) -> _ExactLevel | None:
-    """A level by its number, from 1; None for number 0 or an empty side."""
-    return side.exact_level(number - 1) if side.levels and number else None
-
-
-def _price(level: _ExactLevel | None) -> Decimal | None:
-    return level[0] if level else None
-
-
-def _amount(level: _ExactLevel | None) -> Decimal | None:
-    return level[1] if level else None
-
-
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-def _bps(low: Decimal | None, high: Decimal | None, mid: Decimal | None) -> float | None:
-    """The distance from low to high in hundredths of a percent of mid."""
-    if low is None or high is None or mid is None:
+def _spread_bps(book: Book) -> float | None:
+    """The distance between the best prices in basis points of mid."""
+    if book.exact_mid is None:
         return None
-    return float(round((high - low) / mid * 10_000, PLACES)) + 0.0
+    (bid, _), (ask, _) = book.bids.exact_level(0), book.asks.exact_level(0)
+    with localcontext(_EXACT):
+        return float(round((ask - bid) / book.exact_mid * 10_000, PLACES)) + 0.0
+
+
+def _reach_bps(side: Side, levels: int, mid: Decimal | None, *, direction: int) -> float | None:
+    """The distance from mid to the last of the levels in basis points of mid; None if there is no such level."""
+    if not levels or mid is None:
+        return None
+    ratio = side.levels[levels - 1][0] / float(mid)
+
+    def exact() -> Decimal:
+        price, _ = side.exact_level(levels - 1)
+        return direction * (price - mid) / mid * 10_000
+
+    return _round(direction * (ratio - 1) * 10_000, (ratio + 1) * 10_000 * _RELATIVE_ERROR, exact)

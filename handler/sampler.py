@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from handler.book import Snapshot, measure
@@ -95,33 +96,39 @@ class Sampler:
             snapshot = self._exchange.depth(symbol, self._limit, deadline)
             if snapshot.received_at >= slot_end:
                 raise BookUnavailable(f"{symbol}: the book arrived after its slot was over")
-            return [self._sample(symbol, depth, snapshot) for depth in self._depths]
+            return self._measure(symbol, snapshot)
         except ExchangeError as error:
             return self._failed(symbol, error)
 
     def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
         return [FailedSample(symbol, depth, self._market, error) for depth in self._depths]
 
-    def _sample(self, symbol: str, depth: Depth, snapshot: Snapshot) -> Sample:
+    def _measure(self, symbol: str, snapshot: Snapshot) -> list[Sample]:
         book = snapshot.book
-        received_at = format_milliseconds(whole_milliseconds(snapshot.received_at))
-        record = Record(
+        record = partial(
+            Record,
             timestamp=format_timestamp(snapshot.received_at),
             symbol=symbol,
-            levels=depth.levels,
-            bps=depth.bps,
             market=self._market,
             host=snapshot.host,
-            received_at=received_at,
+            received_at=format_milliseconds(whole_milliseconds(snapshot.received_at)),
             exchange_time=None if book.exchange_time_ms is None else format_milliseconds(book.exchange_time_ms),
             interval_seconds=self._interval_seconds,
             latency_ms=round(snapshot.latency_ms, 3),
-            **measure(book, depth.levels, depth.bps)._asdict(),
         )
-        if record.has_data:
-            return record
-        reason = "the order book is empty" if depth.bps is None else "the order book has no mid: a side is empty"
-        return FailedSample(symbol, depth, self._market, EmptyBook(f"{symbol}: {reason}"))
+        records = [
+            record(levels=depth.levels, bps=depth.bps, **measure(book, depth.levels, depth.bps)._asdict())
+            for depth in self._depths
+        ]
+        return [
+            record if record.has_data else FailedSample(symbol, depth, self._market, _empty_book(symbol, depth))
+            for record, depth in zip(records, self._depths, strict=True)
+        ]
+
+
+def _empty_book(symbol: str, depth: Depth) -> EmptyBook:
+    reason = "the order book is empty" if depth.bps is None else "the order book has no mid: a side is empty"
+    return EmptyBook(f"{symbol}: {reason}")
 
 
 def _result(fetch: "Future[list[Sample]]") -> list[Sample]:

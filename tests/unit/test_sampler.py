@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import permutations
 from threading import Event
 
@@ -110,7 +111,7 @@ def test_empty_book(clock: FakeClock) -> None:
 def test_one_sided_book(clock: FakeClock, side: str, obi: float) -> None:
     """A book with one side is measured."""
     whole = parse_depth(b'{"bids":[["1","1"]],"asks":[["2","1"]]}')
-    half = whole._replace(asks=EMPTY.asks) if side == "bids" else whole._replace(bids=EMPTY.bids)
+    half = replace(whole, asks=EMPTY.asks) if side == "bids" else replace(whole, bids=EMPTY.bids)
     [found, *_] = sample(StubExchange(clock, lambda symbol: half), clock)
     assert isinstance(found, Record)
     assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
