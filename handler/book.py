@@ -130,26 +130,26 @@ class Snapshot(NamedTuple):
 class Measurement(NamedTuple):
     """The numbers of one book at one depth, named as in the record.
 
-    What cannot be computed, such as the best price of an empty side, is None, never 0.
+    What cannot be computed, such as the best price of an empty side, is None, never 0; so is detail that is left out.
     """
 
     obi: float
     notional_bid: float
     notional_ask: float
     covered: bool | None
-    obi_quantity: float | None
-    best_bid: float | None
-    best_bid_quantity: float | None
-    best_ask: float | None
-    best_ask_quantity: float | None
-    mid: float | None
-    microprice: float | None
-    spread_bps: float | None
-    levels_bid: int
-    levels_ask: int
-    reach_bid_bps: float | None
-    reach_ask_bps: float | None
-    last_update_id: int | None
+    obi_quantity: float | None = None
+    best_bid: float | None = None
+    best_bid_quantity: float | None = None
+    best_ask: float | None = None
+    best_ask_quantity: float | None = None
+    mid: float | None = None
+    microprice: float | None = None
+    spread_bps: float | None = None
+    levels_bid: int | None = None
+    levels_ask: int | None = None
+    reach_bid_bps: float | None = None
+    reach_ask_bps: float | None = None
+    last_update_id: int | None = None
 
 
 class _Total(NamedTuple):
@@ -159,14 +159,15 @@ class _Total(NamedTuple):
     exact: Callable[[], Decimal]
 
 
-def measure(book: Book, levels: int, bps: int | None = None) -> Measurement:
+def measure(book: Book, levels: int, bps: int | None = None, *, detail: bool = True) -> Measurement:
     """Measure the imbalance over the top `levels` of each side; a side with fewer levels counts those it has.
 
     With `bps`, of the top `levels`, which are those that were requested, only the bids from mid × (1 - bps / 10,000) up
     and the asks up to mid × (1 + bps / 10,000). `covered` is then whether the book was sent at least that far on both
     sides; it is None without `bps`, and for a book without mid, where nothing can be measured.
 
-    Every sum and ratio is the exact decimal result, rounded once, half to even.
+    Every sum and ratio is the exact decimal result, rounded once, half to even. Without `detail` only the first four
+    numbers are computed.
     """
     bids, asks = book.bids, book.asks
     levels_bid, levels_ask = min(levels, len(bids.levels)), min(levels, len(asks.levels))
@@ -175,11 +176,15 @@ def measure(book: Book, levels: int, bps: int | None = None) -> Measurement:
         if bps is not None:
             covered, levels_bid, levels_ask = _within_distance(book, levels, bps)
         bid, ask = _notional(bids, levels_bid), _notional(asks, levels_ask)
-        return Measurement(
+        amounts = Measurement(
             obi=_imbalance(bid, ask) or 0.0,
             notional_bid=_round(bid.approx, bid.approx * _RELATIVE_ERROR, bid.exact),
             notional_ask=_round(ask.approx, ask.approx * _RELATIVE_ERROR, ask.exact),
             covered=covered,
+        )
+        if not detail:
+            return amounts
+        return amounts._replace(
             obi_quantity=_imbalance(_quantity(bids, levels_bid), _quantity(asks, levels_ask)),
             levels_bid=levels_bid,
             levels_ask=levels_ask,

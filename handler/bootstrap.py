@@ -25,8 +25,8 @@ def build_exchange(settings: Settings) -> "DepthClient":
     return DepthClient(settings.market, settings.base_urls, connections=len(settings.pairs), hints=hints)
 
 
-def build_sampler(settings: Settings, exchange: "DepthClient") -> "Sampler":
-    """A sampler of every pair at every depth."""
+def build_sampler(settings: Settings, exchange: "DepthClient", *, detail: bool = True) -> "Sampler":
+    """A sampler of every pair at every depth, of records with or without detail."""
     from handler.sampler import Sampler
 
     return Sampler(
@@ -36,6 +36,7 @@ def build_sampler(settings: Settings, exchange: "DepthClient") -> "Sampler":
         limit=settings.limit,
         interval_seconds=settings.interval_seconds,
         market=settings.market_name,
+        detail=detail,
     )
 
 

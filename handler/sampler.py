@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from handler.book import Snapshot, measure
+from handler.book import Book, Snapshot, measure
 from handler.clock import MAX_WAIT_SECONDS
 from handler.errors import BookUnavailable, EmptyBook, ExchangeError
 from handler.record import DEFAULT_MARKET, Depth, Record
@@ -41,7 +41,8 @@ Sample = Record | FailedSample
 class Sampler:
     """Samples all pairs of a market at all depths. One request for the top `limit` levels serves every depth of a pair.
 
-    The records name the market and the interval; both are for readers, and change nothing in the sampling.
+    The records name the market and the interval; both are for readers, and change nothing in the sampling. Without
+    `detail` the numbers that only a detailed record has are not computed.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Sampler:
         limit: int,
         interval_seconds: int,
         market: str = DEFAULT_MARKET,
+        detail: bool = True,
     ) -> None:
         self._exchange = exchange
         self._symbols = symbols
@@ -60,6 +62,7 @@ class Sampler:
         self._limit = limit
         self._interval_seconds = interval_seconds
         self._market = market
+        self._detail = detail
         self._pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(symbols)), thread_name_prefix="fetch")
 
     @property
@@ -103,6 +106,9 @@ class Sampler:
     def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
         return [FailedSample(symbol, depth, self._market, error) for depth in self._depths]
 
+    def _numbers(self, book: Book, depth: Depth) -> dict[str, Any]:
+        return measure(book, depth.levels, depth.bps, detail=self._detail)._asdict()
+
     def _measure(self, symbol: str, snapshot: Snapshot) -> list[Sample]:
         book = snapshot.book
         record = partial(
@@ -116,10 +122,7 @@ class Sampler:
             interval_seconds=self._interval_seconds,
             latency_ms=round(snapshot.latency_ms, 3),
         )
-        records = [
-            record(levels=depth.levels, bps=depth.bps, **measure(book, depth.levels, depth.bps)._asdict())
-            for depth in self._depths
-        ]
+        records = [record(levels=depth.levels, bps=depth.bps, **self._numbers(book, depth)) for depth in self._depths]
         return [
             record if record.has_data else FailedSample(symbol, depth, self._market, _empty_book(symbol, depth))
             for record, depth in zip(records, self._depths, strict=True)

@@ -43,8 +43,9 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHER_COMMANDS).read(argv)
     settings = Settings.read(flags, environment)
     max_ticks = read_count(Options(flags, environment))
-    sampler = bootstrap.build_sampler(settings, bootstrap.build_exchange(settings))
     detail = flags["--detail"] is not None
+    exchange = bootstrap.build_exchange(settings)
+    sampler = bootstrap.build_sampler(settings, exchange, detail=detail or settings.table is not None)
     with _background_writer(settings) as background:
 
         def emit(records: list[Record]) -> None:

@@ -156,6 +156,15 @@ def test_known_book() -> None:
     )
 
 
+def test_without_detail() -> None:
+    """Without detail only the amounts are computed, and they are the same."""
+    known = parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42))
+    for bps in (None, 100):
+        plain, detailed = measure(known, 2, bps, detail=False), measure(known, 2, bps)
+        assert plain[:4] == detailed[:4]
+        assert set(plain[4:]) == {None}
+
+
 def test_empty_side() -> None:
     """What cannot be computed of an empty side is None, never 0."""
     found = measure(parse_depth(body([["99", "2"]], [])), 5)

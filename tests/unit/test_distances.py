@@ -89,7 +89,7 @@ def test_agreement_with_levels(bids: Levels, asks: Levels, bps: int) -> None:
     """A distance measures what as many levels do, where both sides have as many."""
     sent = book(bids, asks)
     within = measure(sent, 1000, bps)
-    if within.levels_bid == within.levels_ask > 0:
+    if within.levels_bid and within.levels_bid == within.levels_ask:
         same = measure(sent, within.levels_bid)
         assert same._replace(covered=within.covered) == within
 
