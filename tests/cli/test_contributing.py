@@ -108,7 +108,7 @@ def test_recipe_for_a_detail_key(copy: Path) -> None:
     edits = {
         "handler/record.py": [(r"    latency_ms: .*", "    order_count: int | None = None")],
         "handler/book.py": [
-            (r"    last_update_id: .*", "    order_count: int"),
+            (r"    last_update_id: .*", "    order_count: int | None = None"),
             (r"            last_update_id=.*", "            order_count=levels_bid + levels_ask,"),
         ],
     }

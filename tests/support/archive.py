@@ -72,7 +72,7 @@ def archives(url: str) -> Iterator[Callable[[], Archive]]:
         yield new
 
 
-def record(minute: int = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: Any) -> Record:
+def record(minute: float = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: Any) -> Record:
     """A record of so many minutes into 2024."""
     values = {"obi": 0.25, "notional_bid": 5.0, "notional_ask": 3.0, **values}
     return Record(timestamp=format_timestamp(PAST + 60 * minute + 7), symbol=symbol, levels=levels, **values)
