@@ -12,7 +12,6 @@ from typing import NoReturn
 from infra.fake_exchange.exchange import FakeExchange
 from infra.fake_exchange.faults import FAULTS
 from infra.fake_exchange.pairs import DEFAULT_SYMBOLS
-from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 _PROGRAM = "python -m infra.fake_exchange"
 
@@ -65,7 +64,7 @@ def _parser() -> _Parser:
     parser = _Parser(
         prog=_PROGRAM,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="A fake Binance spot exchange on loopback: the real HTTP API, synthetic books, faults on demand.",
+        description="A fake Binance on loopback, spot and USD-M futures: the real HTTP API, synthetic books, faults.",
         epilog="faults, by name or, where a number is in brackets, as name=number:\n" + "\n".join(rows),
     )
     add = parser.add_argument
@@ -77,8 +76,8 @@ def _parser() -> _Parser:
     add(
         "--weight-limit",
         type=_integer(0),
-        default=WEIGHT_LIMIT,
-        help="per UTC minute; 0: no limit (default %(default)s)",
+        default=None,
+        help="per UTC minute; 0: no limit (default: that of each market)",
     )
     add("--no-gzip", dest="gzip", action="store_false", help="never compress")
     add("--script", action="append", default=[], metavar="[SYMBOL:]FAULT,…", help="e.g. 429=3,ok*2,hang*; repeatable")

@@ -1,15 +1,16 @@
-"""Synthetic order books: (seed, symbol, step) → book, always the same one. Pure.
+"""Synthetic order books: (market, symbol, seed, step) → book, always the same one. Pure.
 
-A market is a list of prices with orders, and a random walk: the index at which bids end and asks begin moves a little
-with every step. Near it quantities change with every step, further away more slowly.
+The books of a pair are a list of prices with orders, and a random walk: the index at which bids end and asks begin
+moves a little with every step. Near it quantities change with every step, further away more slowly.
 """
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 
+from infra.fake_exchange.markets import SPOT, FakeMarket
 from infra.fake_exchange.pairs import UNIT, Pair, pair_of
 
 Level = Sequence[str]
@@ -34,17 +35,22 @@ class FakeBook:
         return FakeBook(self.bids[:limit], self.asks[:limit], self.last_update_id)
 
 
-class Market:
+class PairBooks:
     """The book of one pair at any step."""
 
-    def __init__(self, symbol: str, seed: int) -> None:
-        draw = random.Random(f"{seed}/{symbol}")
+    def __init__(self, market: FakeMarket, symbol: str, seed: int) -> None:
+        draw = random.Random(f"{seed}/{symbol}" if market is SPOT else f"{seed}/{market.name}/{symbol}")
         pair = pair_of(symbol)
+        price_ticks = pair.price_units * (10_000 + market.premium_bps) // 10_000 // pair.tick_units
+        pair = replace(pair, price_units=price_ticks * pair.tick_units)
+        price_decimals, quantity_decimals = (
+            (pair.price_decimals, pair.quantity_decimals) if market.has_own_decimals else (8, 8)
+        )
         bids = [price for price in accumulate(_gaps(draw, pair, pair.bid_levels, -1)) if price > 0]
         asks = list(accumulate(_gaps(draw, pair, pair.ask_levels, 1)))
-        self._prices = [decimal(price) for price in (*reversed(bids), *asks)]
+        self._prices = [decimal(price, price_decimals) for price in (*reversed(bids), *asks)]
         self._middles = _walk(draw, len(bids), min(len(bids), len(asks)) // 2)
-        self._quantities = _quantities(draw, pair, len(self._prices))
+        self._quantities = _quantities(draw, pair, len(self._prices), quantity_decimals)
         self._first_update_id, self._updates_per_step = draw.randrange(10**9, 10**11), draw.randint(1, 400)
 
     def book(self, step: int, limit: int) -> FakeBook:
@@ -63,19 +69,20 @@ class Market:
 
 
 @lru_cache(maxsize=1024)
-def market(symbol: str, seed: int) -> Market:
-    """The market of a pair, built once: it takes some milliseconds."""
-    return Market(symbol, seed)
+def pair_books(market: FakeMarket, symbol: str, seed: int) -> PairBooks:
+    """The books of a pair, built once: it takes some milliseconds."""
+    return PairBooks(market, symbol, seed)
 
 
-def decimal(units: int) -> str:
-    """Units of 1e-8 as the exchange writes them, with eight decimals."""
-    return f"{units // UNIT}.{units % UNIT:08d}"
+def decimal(units: int, decimals: int = 8) -> str:
+    """Units of 1e-8 as the exchange writes them: on spot with eight decimals."""
+    text = f"{units // UNIT}.{units % UNIT:08d}"
+    return text[: len(text) - 8 + decimals].rstrip(".")
 
 
 def render(book: FakeBook) -> bytes:
-    """The body of `GET /api/v3/depth` (rest-api.md, "Order book")."""
-    return f'{{"lastUpdateId":{book.last_update_id},"bids":{_side(book.bids)},"asks":{_side(book.asks)}}}'.encode()
+    """The sides and the update ID of a depth response (rest-api.md, "Order book")."""
+    return f'"lastUpdateId":{book.last_update_id},"bids":{_side(book.bids)},"asks":{_side(book.asks)}}}'.encode()
 
 
 def _side(levels: Sequence[Level]) -> str:
@@ -102,9 +109,9 @@ def _walk(draw: random.Random, start: int, reach: int) -> list[int]:
     return [start + (index * reach // widest if widest > reach else index) for index in closed]
 
 
-def _quantities(draw: random.Random, pair: Pair, levels: int) -> list[str]:
+def _quantities(draw: random.Random, pair: Pair, levels: int, decimals: int) -> list[str]:
     """Log-normal quantities around some hundred dollars, in whole lots: one list to take slices from."""
     median_lots = 400 / pair.base_usd * UNIT / pair.lot_units
     lots = (max(1, round(median_lots * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
-    pool = [decimal(lot * pair.lot_units) for lot in lots]
+    pool = [decimal(lot * pair.lot_units, decimals) for lot in lots]
     return pool * (2 + levels // _POOL)

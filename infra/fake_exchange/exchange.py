@@ -21,15 +21,15 @@ from infra.fake_exchange.queries import parse_query
 from infra.fake_exchange.request_log import LoggedRequest, logged_request
 from infra.fake_exchange.responses import Response
 from infra.fake_exchange.server import Connection
-from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 
 class FakeExchange:
-    """A synthetic Binance spot exchange on 127.0.0.1, from `with` (or `start`) to its end (or `stop`).
+    """A synthetic Binance on 127.0.0.1, spot and USD-M futures, from `with` (or `start`) to its end (or `stop`).
 
-    `books` lists pairs whose book does not change. `tick_ms` is the time between changes of the others (0: none),
-    `weight_limit` the weight per minute (0: no limit), `keep_requests` how many of the latest requests are logged.
-    `gzip` compresses for clients that accept it. `clock` gives epoch seconds. For `script`, see `fault_plan`.
+    `books` lists pairs whose book does not change, on both markets. `tick_ms` is the time between changes of the others
+    (0: none), `weight_limit` the weight per minute (0: no limit; None: that of each market), `keep_requests` how many
+    of the latest requests are logged. `gzip` compresses for clients that accept it. `clock` gives epoch seconds. For
+    `script`, see `fault_plan`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FakeExchange:
         seed: int = 0,
         tick_ms: float = 100,
         latency_ms: float = 0,
-        weight_limit: int = WEIGHT_LIMIT,
+        weight_limit: int | None = None,
         gzip: bool = True,
         script: Iterable[str] = (),
         fault_rate: float = 0,

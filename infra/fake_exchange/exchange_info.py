@@ -1,27 +1,47 @@
-"""The body of `GET /api/v3/exchangeInfo`: rest-api.md, "Exchange information". Pure."""
+"""The body of `GET …/exchangeInfo`: rest-api.md, "Exchange information"; futures: "Exchange Information". Pure."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
 from infra.fake_exchange.books import decimal
+from infra.fake_exchange.markets import USDM, FakeMarket
 from infra.fake_exchange.pairs import UNIT, Pair, pair_of
-from infra.fake_exchange.weight_limit import WEIGHT_LIMIT
 
 _PRECISIONS = ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision")
 
 
-def exchange_info(symbols: Iterable[str], weight_limit: int, now_seconds: float) -> bytes:
+def exchange_info(market: FakeMarket, symbols: Iterable[str], weight_limit: int, now_seconds: float) -> bytes:
     """The weight limit, and what clients read of every listed pair: its assets, precisions and main filters."""
-    limit = {"interval": "MINUTE", "intervalNum": 1, "limit": weight_limit or WEIGHT_LIMIT}
+    limit = {"interval": "MINUTE", "intervalNum": 1, "limit": weight_limit or market.weight_limit}
     info = {
         "timezone": "UTC",
         "serverTime": int(now_seconds * 1000),
         "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", **limit}],
         "exchangeFilters": [],
-        "symbols": [_pair_info(pair_of(symbol)) for symbol in symbols],
+        "symbols": [_symbol_info(market, symbol) for symbol in symbols],
     }
     return json.dumps(info, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _symbol_info(market: FakeMarket, symbol: str) -> dict[str, Any]:
+    pair = pair_of(symbol)
+    return _pair_info(pair) | (_contract_info(pair) if market is USDM else {})
+
+
+def _contract_info(pair: Pair) -> dict[str, Any]:
+    """What a futures contract has besides."""
+    return {
+        "pair": pair.symbol.partition("_")[0],
+        "contractType": "CURRENT_QUARTER" if "_" in pair.symbol else "PERPETUAL",
+        "deliveryDate": 4_133_404_800_000,
+        "onboardDate": 1_569_398_400_000,
+        "marginAsset": pair.quote,
+        "pricePrecision": pair.price_decimals,
+        "quantityPrecision": pair.quantity_decimals,
+        "underlyingType": "COIN",
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
 
 
 def _pair_info(pair: Pair) -> dict[str, Any]:

@@ -10,18 +10,23 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from infra.fake_exchange import deliveries
-from infra.fake_exchange.books import FakeBook, Level, render
+from infra.fake_exchange.books import FakeBook, Level
 from infra.fake_exchange.deliveries import Delivery
 from infra.fake_exchange.responses import HTML, Response, api_error, nginx_error
-from infra.fake_exchange.weight_limit import WEIGHT_LIMIT, banned_text, too_much_weight_text
+from infra.fake_exchange.weight_limit import banned_text, too_much_weight_text
 
 
 class FaultContext(NamedTuple):
-    """What a fault can use: the response without it, its book, the pair's first book, the time, the parameter."""
+    """What a fault can use: the response without it, its book, the pair's first book, and how a book is written.
+
+    Also the market's weight limit, the time, and the fault's parameter.
+    """
 
     response: Response
     book: FakeBook
     first_book: FakeBook
+    render: Callable[[FakeBook], bytes]
+    weight_limit: int
     now_seconds: float
     parameter: float | None
 
@@ -31,7 +36,7 @@ class FaultContext(NamedTuple):
 
     def with_book(self, book: FakeBook) -> Response:
         """The response, with this book."""
-        return self.response._replace(body=render(book))
+        return self.response._replace(body=self.render(book))
 
 
 Behaviour = Callable[[FaultContext], Response]
@@ -99,7 +104,7 @@ def _three_elements(context: FaultContext) -> Response:
 
 
 def _too_many_requests(context: FaultContext) -> Response:
-    return api_error(429, -1003, too_much_weight_text(WEIGHT_LIMIT), *_retry_after(context))
+    return api_error(429, -1003, too_much_weight_text(context.weight_limit), *_retry_after(context))
 
 
 def _banned(context: FaultContext) -> Response:

@@ -14,9 +14,9 @@ UNIT = 10**8
 
 DEFAULT_SYMBOLS = (
     *("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "TRXUSDT", "AVAXUSDT"),
-    *("LINKUSDT", "LTCUSDT", "SHIBUSDT", "ETHBTC", "BNBBTC", "SOLBTC", "这是测试币456"),
+    *("LINKUSDT", "LTCUSDT", "SHIBUSDT", "ETHBTC", "BNBBTC", "SOLBTC", "这是测试币456", "BTCUSDT_261225"),
 )
-"""Well-known pairs, and the non-ASCII one of the exchange's testnet (CHANGELOG 2025-12-02)."""
+"""Well-known pairs, the non-ASCII one of the exchange's testnet (CHANGELOG 2025-12-02), and a dated contract."""
 
 _USD = {
     "USDT": 1.0,
@@ -52,6 +52,16 @@ class Pair:
     bid_levels: int
     ask_levels: int
 
+    @property
+    def price_decimals(self) -> int:
+        """Decimals of a price that is a multiple of the tick."""
+        return 8 - min(len(str(self.tick_units)) - 1, 8)
+
+    @property
+    def quantity_decimals(self) -> int:
+        """Decimals of a quantity that is a multiple of the lot."""
+        return 8 - min(len(str(self.lot_units)) - 1, 8)
+
 
 def is_valid_symbol(symbol: str) -> bool:
     """Whether the exchange accepts these characters: letters of any script but a-z, digits, -, _ and `.`."""
@@ -81,6 +91,7 @@ def pair_of(symbol: str) -> Pair:
 
 
 def _assets(symbol: str) -> tuple[str, str]:
+    symbol = symbol.partition("_")[0]  # a dated contract
     length = next((len(quote) for quote in _QUOTES if symbol.endswith(quote) and symbol != quote), 3)
     return symbol[:-length] or symbol, symbol[-length:]
 

@@ -8,21 +8,19 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from infra.fake_exchange.markets import MARKETS, SPOT, FakeMarket
 from infra.fake_exchange.pairs import is_valid_symbol
 from infra.fake_exchange.responses import Response, api_error, nginx_error
-from infra.fake_exchange.weight_limit import depth_weight
 
-DEPTH, EXCHANGE_INFO, PING, TIME = "/api/v3/depth", "/api/v3/exchangeInfo", "/api/v3/ping", "/api/v3/time"
-MAX_LEVELS = 5000
+DEPTH, EXCHANGE_INFO, PING, TIME = "depth", "exchangeInfo", "ping", "time"
 
-_DEFAULT_LEVELS = 100
 _PARAMETERS = {
     DEPTH: ("symbol", "limit", "symbolStatus"),
     EXCHANGE_INFO: ("showPermissionSets",),
     PING: (),
     TIME: (),
 }
-_WEIGHTS = {DEPTH: 5, EXCHANGE_INFO: 20}
+_ENDPOINTS = {market.path(name): (market, name) for market in MARKETS for name in _PARAMETERS}
 _SYMBOL_RANGE = r"^[\w\-._&&[^a-z]]{1,50}$"
 _LIMIT_RANGE = "^[0-9]{1,20}$"
 
@@ -31,6 +29,8 @@ class Query(NamedTuple):
     """One parsed request. An `error` is the response to it; the other fields are what could be parsed."""
 
     path: str
+    endpoint: str = ""
+    market: FakeMarket = SPOT
     weight: int = 1
     symbol: str | None = None
     limit: int | None = None
@@ -48,23 +48,26 @@ def parse_query(method: str, target: str) -> Query:
     """Parse the method and target of a request line."""
     path, _, text = target.partition("?")
     path = unquote(path)
-    if path not in _PARAMETERS:
+    if path not in _ENDPOINTS:
         return Query(path, error=nginx_error(404, "404 Not Found"))
+    market, endpoint = _ENDPOINTS[path]
     if method != "GET":
         return Query(path, error=nginx_error(405, "405 Not Allowed"))
     pairs = parse_qsl(text, keep_blank_values=True)
     parameters = dict(pairs)
-    query = Query(path, _WEIGHTS.get(path, 1), parameters.get("symbol"))
+    weight = {DEPTH: market.depth_weight(1), EXCHANGE_INFO: market.info_weight}.get(endpoint, 1)
+    query = Query(path, endpoint, market, weight, parameters.get("symbol"))
     try:
-        _check_names(path, pairs)
-        return _depth(query, parameters) if path == DEPTH else query
+        _check_names(query, pairs)
+        return _depth(query, parameters) if endpoint == DEPTH else query
     except _InvalidRequest as invalid:
         return query._replace(error=invalid.response)
 
 
-def _check_names(path: str, pairs: list[tuple[str, str]]) -> None:
+def _check_names(query: Query, pairs: list[tuple[str, str]]) -> None:
     names = [name for name, _ in pairs]
-    known = [name for name in names if name in _PARAMETERS[path]]
+    has_status = query.market.has_status_parameter
+    known = [name for name in names if name in _PARAMETERS[query.endpoint] and (has_status or name != "symbolStatus")]
     if len(set(known)) < len(known):
         raise _InvalidRequest(-1101, "Duplicate values for a parameter detected.")
     if len(known) < len(names):
@@ -80,23 +83,25 @@ def _depth(query: Query, parameters: dict[str, str]) -> Query:
         raise _missing("symbol")
     if not is_valid_symbol(query.symbol):
         raise _illegal("symbol", _SYMBOL_RANGE)
-    limit = _limit(parameters.get("limit"))
+    limit = _limit(query.market, parameters.get("limit"))
     status = parameters.get("symbolStatus", "TRADING")
     if status not in ("TRADING", "HALT", "BREAK"):
         raise _InvalidRequest(-1122, "Invalid symbolStatus.")
     if status != "TRADING":
         raise _InvalidRequest(-1220, "The symbol's status does not match the requested symbolStatus.")
-    return query._replace(limit=limit, weight=depth_weight(limit))
+    return query._replace(limit=limit, weight=query.market.depth_weight(limit))
 
 
-def _limit(text: str | None) -> int:
+def _limit(market: FakeMarket, text: str | None) -> int:
     if text is None:
-        return _DEFAULT_LEVELS
+        return market.default_limit
     if not re.fullmatch("[0-9]{1,20}", text):
         raise _illegal("limit", _LIMIT_RANGE)
     if int(text) == 0:
         raise _missing("limit")
-    return min(int(text), MAX_LEVELS)
+    if market.limits and int(text) not in market.limits:
+        raise _InvalidRequest(-4021, f"{text} is not valid depth limit.")
+    return min(int(text), market.max_limit)
 
 
 def _illegal(name: str, legal_range: str) -> _InvalidRequest:

@@ -49,6 +49,6 @@ def logged_request(connection: int, request: Request, outcome: Outcome, now_seco
         headers=request.headers,
         status=response.status if is_sent else 0,
         fault=outcome.fault,
-        body=response.body if is_sent and query.path == DEPTH else b"",
+        body=response.body if is_sent and query.endpoint == DEPTH else b"",
         retry_after=dict(response.headers).get("Retry-After"),
     )

@@ -6,9 +6,6 @@ Sources: binance-spot-api-docs rest-api.md, "LIMITS" and "Order book"; errors.md
 import math
 from typing import NamedTuple
 
-WEIGHT_LIMIT = 6000
-"""Request weight a UTC clock minute, per IP (since 2023-08-25)."""
-
 _MAX_REJECTED = 10
 """Requests rejected with 429 in a minute before the address is banned."""
 _FIRST_BAN_SECONDS, _MAX_BAN_SECONDS = 120, 3 * 86_400
@@ -23,15 +20,10 @@ class WeightUse(NamedTuple):
     banned_until_ms: int = 0
 
 
-def depth_weight(limit: int) -> int:
-    """Weight of one depth request (since 2023-10-19)."""
-    return next(weight for top, weight in ((100, 5), (500, 25), (1000, 50), (math.inf, 250)) if limit <= top)
-
-
 class WeightLimiter:
     """Counts the weight of one IP. `limit` 0 is no limit; rejected requests cost weight, too."""
 
-    def __init__(self, limit: int = WEIGHT_LIMIT) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._minute = 0
         self._used = 0
