@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from infra.fake_exchange.books import decimal
 from infra.fake_exchange.markets import USDM, FakeMarket
 from infra.fake_exchange.pairs import UNIT, Pair, pair_of
 
+NEVER_MS = 4_133_404_800_000
+"""The delivery date of a perpetual contract."""
 _PRECISIONS = ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision")
 
 
@@ -24,6 +27,11 @@ def exchange_info(market: FakeMarket, symbols: Iterable[str], weight_limit: int,
     return json.dumps(info, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def _delivery_ms(date: str) -> int:
+    """When a contract of this date, such as 261225, is delivered: at 8:00 UTC."""
+    return int(datetime.strptime(f"{date}08+0000", "%y%m%d%H%z").timestamp() * 1000)
+
+
 def _symbol_info(market: FakeMarket, symbol: str) -> dict[str, Any]:
     pair = pair_of(symbol)
     return _pair_info(pair) | (_contract_info(pair) if market is USDM else {})
@@ -31,10 +39,11 @@ def _symbol_info(market: FakeMarket, symbol: str) -> dict[str, Any]:
 
 def _contract_info(pair: Pair) -> dict[str, Any]:
     """What a futures contract has besides."""
+    base, _, date = pair.symbol.partition("_")
     return {
-        "pair": pair.symbol.partition("_")[0],
-        "contractType": "CURRENT_QUARTER" if "_" in pair.symbol else "PERPETUAL",
-        "deliveryDate": 4_133_404_800_000,
+        "pair": base,
+        "contractType": "CURRENT_QUARTER" if date else "PERPETUAL",
+        "deliveryDate": _delivery_ms(date) if date else NEVER_MS,
         "onboardDate": 1_569_398_400_000,
         "marginAsset": pair.quote,
         "pricePrecision": pair.price_decimals,
