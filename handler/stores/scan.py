@@ -4,7 +4,6 @@ A JSON parser cannot find them: an export may be one line of a gigabyte, cut off
 searches for a mark, a key that only records have, and reads the object around it.
 """
 
-import base64
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.stores.objects import MAX_CHARACTERS, CutOff, read_object, record_of
-from handler.stores.quoting import layers_of
+from handler.stores.quoting import from_base64, from_numbers, layers_of
 
 MAX_DATA_CHARACTERS = 2**24
 """CloudWatch and Firehose make pieces of up to 1.4 million."""
@@ -31,8 +30,7 @@ _MARK = re.compile(
     """,
     re.VERBOSE,
 )
-r"""A key of a record; `{"timestamp":`, which may be one that is cut off; gzip, {", [{, bzip2, xz and zip in base64;
-bytes as numbers, as journald has them."""
+r"""A key of a record; `{"timestamp":`, perhaps cut off; base64 of gzip, {", [{, bzip2, xz or zip; bytes as numbers."""
 _MAX_MARK_CHARACTERS = 4000
 _BASE64 = re.compile(r"[A-Za-z0-9+/\\]++")
 _BYTES = re.compile(r"[0-9,\s]++")
@@ -191,11 +189,12 @@ class Scan:
         return line
 
     def _in_data(self, mark: re.Match[str], final: bool) -> Iterator[Found] | None:
-        more = (_BASE64 if mark["base64"] else _BYTES).match(self._text, mark.end())
+        characters, decode = (_BASE64, from_base64) if mark["base64"] else (_BYTES, from_numbers)
+        more = characters.match(self._text, mark.end())
         start, end = mark.start(), more.end() if more else mark.end()
         if end < len(self._text) or final:
             self._position = end
-            return self._decoded(start, end, _from_base64 if mark["base64"] else _from_numbers)
+            return self._decoded(start, end, decode)
         if end - start < MAX_DATA_CHARACTERS:
             return None
         return iter([self._invalid_record(start, end, "encoded data of more than 16 MiB")])
@@ -213,14 +212,3 @@ class Scan:
         self._text = self._text[end:]
         self._passed -= end
         self._position = max(0, self._position - end)
-
-
-def _from_base64(text: str) -> bytes:
-    text = text.replace("\\", "")
-    text = text[: len(text) - (len(text) % 4 == 1)]
-    return base64.b64decode(text + "=" * (-len(text) % 4))
-
-
-def _from_numbers(text: str) -> bytes:
-    numbers = [int(number) for number in re.findall("[0-9]{1,4}", text)]
-    return bytes(numbers) if max(numbers) < 256 else b""
