@@ -32,8 +32,7 @@ _MARK = re.compile(
 )
 r"""A key of a record; `{"timestamp":`, perhaps cut off; base64 of gzip, {", [{, bzip2, xz or zip; bytes as numbers."""
 _MAX_MARK_CHARACTERS = 4000
-_BASE64 = re.compile(r"[A-Za-z0-9+/\\]++")
-_BYTES = re.compile(r"[0-9,\s]++")
+_BASE64, _BYTES = re.compile(r"[A-Za-z0-9+/\\]++"), re.compile(r"[0-9,\s]++")
 
 
 class Found(NamedTuple):
@@ -88,8 +87,7 @@ class Scan:
         """From here marks are searched."""
         self._is_open = False
         """Whether the object before `_passed` was invalid there, and may go on with more of its keys."""
-        self._invalid = 0
-        self._skips_line = False
+        self._invalid, self._skips_line = 0, False
 
     @property
     def is_empty(self) -> bool:
