@@ -48,7 +48,6 @@ class LoadRun:
     interval_seconds: int
     expired_before: float
     interrupts: Interrupts = field(default_factory=Interrupts)
-    finder: RecordFinder = field(default_factory=RecordFinder)
     batch: Batch = field(default_factory=Batch)
     waiting_since: float = float("inf")
     loaded: int = 0
@@ -56,14 +55,24 @@ class LoadRun:
     different: int = 0
     no_data: int = 0
     expired: int = 0
+    not_records: int = 0
     invalid: int = 0
+    files_without_record: int = 0
 
     def load_file(self, name: str, progress: Progress) -> None:
         """Store the records of a file, but for the last ones. Raises OSError if it can't be opened, TableError."""
         place = "standard input" if name == STDIN else name
-        with open_file(name) as file:
-            for where, what in progress.watch(file, self.finder.find(file, partial(self.wait_for, file))):
-                self.add(what, f"{place}{where}")
+        finder, has_record = RecordFinder(), False
+        try:
+            with open_file(name) as file:
+                for where, what in progress.watch(file, finder.find(file, partial(self.wait_for, file))):
+                    has_record = True
+                    self.add(what, f"{place}{where}")
+        finally:
+            self.not_records += finder.not_records
+        if finder.sample and not has_record:
+            self.files_without_record += 1
+            print_message(f"{place}: no record was found: {input_hint(finder.sample)}")
 
     def wait_for(self, file: FileIO) -> None:
         """Wait until there is something to read, and store what waits too long. Raises KeyboardInterrupt."""
@@ -140,15 +149,9 @@ class LoadRun:
         print_message(
             f"loaded {self.loaded}, already there {self.already_there},"
             f" different {self.different + self.batch.different}, repeated {self.batch.repeated},"
-            f" no data {self.no_data}, expired {self.expired}, not records {self.finder.not_records},"
+            f" no data {self.no_data}, expired {self.expired}, not records {self.not_records},"
             f" invalid {self.invalid}"
         )
-
-    @property
-    def found_any(self) -> bool:
-        """Whether there was anything like a record."""
-        found = self.loaded + self.already_there + self.different + self.no_data + self.expired + self.invalid
-        return found + len(self.batch) > 0
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> int:
@@ -172,7 +175,4 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
             load_run.report()
     if load_run.interrupts.requested:
         return ExitCode.OK
-    if not load_run.found_any and load_run.finder.sample:
-        print_message(f"no record was found: {input_hint(load_run.finder.sample)}")
-        return ExitCode.FAILURE
-    return ExitCode.FAILURE if load_run.invalid else ExitCode.OK
+    return ExitCode.FAILURE if load_run.invalid or load_run.files_without_record else ExitCode.OK

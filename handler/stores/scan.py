@@ -4,7 +4,6 @@ A JSON parser cannot find them: an export may be one line of a gigabyte, cut off
 searches for a mark, a key that only records have, and reads the object around it.
 """
 
-import base64
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -12,9 +11,9 @@ from typing import Any, NamedTuple
 from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.stores.objects import MAX_CHARACTERS, CutOff, read_object, record_of
-from handler.stores.quoting import layers_of
+from handler.stores.quoting import from_base64, from_numbers, layers_of
 
-MAX_BASE64_CHARACTERS = 2**24
+MAX_DATA_CHARACTERS = 2**24
 """CloudWatch and Firehose make pieces of up to 1.4 million."""
 MAX_ENCLOSING = 20
 """Objects that are read for one key, from the innermost out: an unknown key may hold objects, and a symbol a brace."""
@@ -27,12 +26,13 @@ _MARK = re.compile(
     | \{ (?: \s | \\{1,999}[nrt] ){0,99} (?P<first_quote> [\\"]{1,999}+ ) timestamp (?P=first_quote) \s{0,9} :
       (?! \s{0,9} -?[0-9] )  # CloudWatch's own events have their time in milliseconds
     | (?P<base64> (?: H4sI | eyJ | eyA | ewo | W3s | QlpoO | /Td6WF | UEsDB ) [A-Za-z0-9+/]{60} )
+    | \[ (?P<bytes> (?: \s{0,20} [0-9]{1,3} \s{0,20} , ){60} )
     """,
     re.VERBOSE,
 )
-r"""A key of a record; `{"timestamp":`, which may be one that is cut off; gzip, {", [{, bzip2, xz and zip in base64."""
+r"""A key of a record; `{"timestamp":`, perhaps cut off; base64 of gzip, {", [{, bzip2, xz or zip; bytes as numbers."""
 _MAX_MARK_CHARACTERS = 4000
-_BASE64 = re.compile(r"[A-Za-z0-9+/\\]++")
+_BASE64, _BYTES = re.compile(r"[A-Za-z0-9+/\\]++"), re.compile(r"[0-9,\s]++")
 
 
 class Found(NamedTuple):
@@ -78,7 +78,7 @@ class Scan:
     def __init__(self, lines: LineCount, look_into: Callable[[bytes], Iterator[Record | InvalidRecord]]) -> None:
         self._lines = lines
         self._look_into = look_into
-        """Gives the records in data that was written as base64."""
+        """Gives the records in data that was written as base64 or numbers."""
         self._text = ""
         """What is held."""
         self._passed = 0
@@ -87,8 +87,7 @@ class Scan:
         """From here marks are searched."""
         self._is_open = False
         """Whether the object before `_passed` was invalid there, and may go on with more of its keys."""
-        self._invalid = 0
-        self._skips_line = False
+        self._invalid, self._skips_line = 0, False
 
     @property
     def is_empty(self) -> bool:
@@ -101,7 +100,9 @@ class Scan:
         held_from = len(self._text)
         while mark := self._next_mark():
             is_open = mark.end() == len(self._text) and not final
-            found = None if is_open else (self._in_base64 if mark["base64"] else self._around)(mark, final)
+            found = (
+                None if is_open else (self._in_data if mark["base64"] or mark["bytes"] else self._around)(mark, final)
+            )
             if found is None:
                 held_from = self._position = mark.start()
                 break
@@ -185,21 +186,20 @@ class Scan:
         self._passed = self._position = end
         return line
 
-    def _in_base64(self, mark: re.Match[str], final: bool) -> Iterator[Found] | None:
-        more = _BASE64.match(self._text, mark.end())
+    def _in_data(self, mark: re.Match[str], final: bool) -> Iterator[Found] | None:
+        characters, decode = (_BASE64, from_base64) if mark["base64"] else (_BYTES, from_numbers)
+        more = characters.match(self._text, mark.end())
         start, end = mark.start(), more.end() if more else mark.end()
         if end < len(self._text) or final:
             self._position = end
-            return self._decoded(start, end)
-        if end - start < MAX_BASE64_CHARACTERS:
+            return self._decoded(start, end, decode)
+        if end - start < MAX_DATA_CHARACTERS:
             return None
-        return iter([self._invalid_record(start, end, "base64 data of more than 16 MiB")])
+        return iter([self._invalid_record(start, end, "encoded data of more than 16 MiB")])
 
-    def _decoded(self, start: int, end: int) -> Iterator[Found]:
-        text = self._text[start:end].replace("\\", "")
-        text = text[: len(text) - (len(text) % 4 == 1)]
+    def _decoded(self, start: int, end: int, decode: Callable[[str], bytes]) -> Iterator[Found]:
         line = 0
-        for what in self._look_into(base64.b64decode(text + "=" * (-len(text) % 4))):
+        for what in self._look_into(decode(self._text[start:end])):
             line = line or self._pass(start, end)
             yield Found(line, what)
 

@@ -350,6 +350,17 @@ def test_an_input_without_a_record_fails_with_a_hint(load: Load, data: bytes, hi
     assert "\x1b" not in done.stderr
 
 
+def test_a_file_without_a_record_is_named_and_the_others_are_loaded(archive: Archive, file: Path) -> None:
+    page, empty = file.with_name("page.html"), file.with_name("empty.log")
+    page.write_text("<!DOCTYPE html>")
+    empty.touch()
+    done = archive.run("load", str(file), str(page), str(empty))
+    assert done.returncode == 1
+    assert f"{page}: no record was found: it looks like a page of HTML" in done.stderr
+    assert done.stderr.count("no record was found") == 1
+    assert counts(done)["loaded"] == len(archive.records()) > 0
+
+
 def pipe_into(archive: Archive) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "handler", "load"], cwd=ROOT, env=environment(**archive.environment),

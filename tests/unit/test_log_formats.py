@@ -108,12 +108,17 @@ FORMATS: dict[str, Write] = {
     "\\r": "\r".join,
     "PowerShell's >": lambda lines: "\r\n".join(lines).encode("utf-16"),
     "UTF-16 without a byte order mark": lambda lines: "\r\n".join(lines).encode("utf-16-le"),
+    "UTF-16, big-endian": lambda lines: "\n".join(lines).encode("utf-16-be"),
+    "UTF-32": lambda lines: "\r\n".join(lines).encode("utf-32"),
+    "UTF-32, big-endian": lambda lines: "\n".join(lines).encode("utf-32-be"),
     "UTF-8 with a byte order mark": lambda lines: "\n".join(lines).encode("utf-8-sig"),
     "gzip": lambda lines: gzip.compress("\n".join(lines).encode()),
     "bzip2": lambda lines: bz2.compress("\n".join(lines).encode()),
     "xz": lambda lines: lzma.compress("\n".join(lines).encode()),
     "zip": zipped,
     "gzip inside gzip": lambda lines: gzip.compress(gzip.compress("\n".join(lines).encode())),
+    "xz inside bzip2": lambda lines: bz2.compress(lzma.compress("\n".join(lines).encode())),
+    "zip inside gzip": lambda lines: gzip.compress(zipped(lines)),
     "indented, as by sam logs": each(lambda line: f"{STREAM} 2026-11-22T10:00:07 {json.dumps(parsed(line), indent=2)}"),
     "filter-log-events, compact": lambda lines: json.dumps({"events": events(lines)}, separators=(",", ":")),
     "filter-log-events, indented": lambda lines: json.dumps({"events": events(lines)}, indent=4),
@@ -153,6 +158,9 @@ FORMATS: dict[str, Write] = {
     "Kinesis, not compressed": lambda lines: json.dumps(
         {"Records": [{"Data": base64.b64encode(f"{line}\n".encode()).decode()} for line in lines]}
     ),
+    "subscription in base64, CSV": lambda lines: as_csv(
+        ["id", "data"], (["1", packed(subscription(piece))] for piece in pieces(lines))
+    ),
     "Firehose object": lambda lines: "".join(map(subscription, pieces(lines))),
     "Firehose object, gzip": lambda lines: b"".join(gzip.compress(subscription(one).encode()) for one in pieces(lines)),
     "Firehose object, gzip twice": lambda lines: gzip.compress(
@@ -164,6 +172,9 @@ FORMATS: dict[str, Write] = {
     "containerd": each(lambda line: f"2026-11-22T10:00:07.123456789Z stdout F {line}"),
     "journald -o json": each(
         lambda line: {"__CURSOR": "s=0a;i=1", "PRIORITY": "6", "MESSAGE": line, "_SYSTEMD_UNIT": "obi.service"}
+    ),
+    "journald -o json, as bytes": each(
+        lambda line: {"__CURSOR": "s=0a;i=1", "MESSAGE": list(f"\x1b[32m{line}\x1b[0m".encode()), "PRIORITY": "6"}
     ),
     "journald -o short": each(lambda line: f"Nov 22 10:00:07 host python[812]: {line}"),
     "Fluent Bit": each(lambda line: {"date": 1_795_341_607.123, "log": line}),
