@@ -17,6 +17,7 @@ from infra.chaos.patched_program import NONE
 from infra.chaos.processes import PASSWORD, Program, read_lines
 from infra.chaos.reconciliation import Observations, Totals, reconcile, response_bodies, unloaded_lines
 from infra.chaos.runner_output import ProgramRun, RunnerOutput
+from infra.chaos.series import SPOT, Depths, all_series
 from infra.fake_exchange import FakeExchange
 from infra.testkit.aws import aws_client, create_table, scan
 from infra.testkit.table_proxy import TableProxy
@@ -107,10 +108,10 @@ class RunnerHarness:
     """Starts all that a scenario of the runner needs, ends it with the block, and then reconciles."""
 
     def __init__(
-        self, run: ChaosRun, name: str, symbols: Sequence[str], levels: Sequence[int] = (5, 20), interval: int = 1
+        self, run: ChaosRun, name: str, symbols: Sequence[str], interval: int = 1, *, market: str = SPOT
     ) -> None:
-        self.run, self.name, self.symbols, self.levels = run, name, list(symbols), list(levels)
-        self.interval = interval
+        self.run, self.name, self.symbols = run, name, list(symbols)
+        self.interval, self.market, self.depths = interval, market, Depths()
         self.random = run.random(name)
         self.exchanges: list[FakeExchange] = []
         self.stdout_lost = False
@@ -149,7 +150,8 @@ class RunnerHarness:
         module = ("infra.chaos.patched_program", clock_steps, no_threads) if is_patched else ("handler",)
         program = Program(
             self.run.folder / f"{self.name}-{len(self._runs)}",
-            *(*module, "--symbol", *self.symbols, "--levels", *map(str, self.levels)),
+            *(*module, "--symbol", *self.symbols, "--market", self.market, "--levels", *map(str, self.depths.levels)),
+            *("--bps", *map(str, self.depths.bps), "--limit", str(self.depths.limit)),
             *("--interval_seconds", str(self.interval), "--detail", "--table", self.name),
             *("--base-url", *(url_with_password(exchange.url) for exchange in self.exchanges)),
             stdout=stdout,
@@ -172,7 +174,7 @@ class RunnerHarness:
 
     def reconcile(self) -> Totals:
         """Load what was logged as not stored, then what was printed, and compare everything."""
-        output = RunnerOutput([(symbol, levels) for symbol in self.symbols for levels in self.levels], self.interval)
+        output = RunnerOutput(all_series(self.symbols, self.depths, self.market), self.interval)
         kills = 0
         for program, clock_was_set in self._runs:
             was_killed = program.process.returncode == -signal.SIGKILL
