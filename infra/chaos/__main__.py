@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from infra.chaos import exchange_scenarios, shortage_scenarios, stream_scenarios
-from infra.chaos.function_scenario import function
+from infra.chaos.function_scenario import function, futures_function
 from infra.chaos.harness import ChaosRun
 from infra.chaos.oversized import oversized_inputs
 from infra.chaos.processes import ROOT, SECRETS, Program
@@ -26,7 +26,8 @@ Scenario = Callable[[ChaosRun], Totals]
 
 GROUPS: Sequence[Sequence[Scenario]] = (
     *([exchange_scenarios.storm], [exchange_scenarios.table], [exchange_scenarios.limits], [exchange_scenarios.ban]),
-    *([exchange_scenarios.clock], [exchange_scenarios.region, stream_scenarios.full_disk], [function]),
+    *([exchange_scenarios.clock], [exchange_scenarios.region, stream_scenarios.full_disk]),
+    *([function], [futures_function]),
     [stream_scenarios.slow_reader, stream_scenarios.nonblocking_stdout],
     [exchange_scenarios.wire, stream_scenarios.hangup],
     [shortage_scenarios.no_threads, shortage_scenarios.no_descriptors],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from infra.chaos.harness import SYMBOLS, ChaosRun, RunnerHarness, expect, wait_until
 from infra.chaos.reconciliation import Totals
+from infra.chaos.series import FUTURES
 from infra.fake_exchange.fault_plan import TRANSIENT
 
 ANY_FAULT = (
@@ -36,8 +37,8 @@ def storm(run: ChaosRun) -> Totals:
 
 
 def table(run: ChaosRun) -> Totals:
-    """A table that throttles, fails, hangs, loses responses, stops and restarts; a pair is delisted during the run."""
-    with RunnerHarness(run, "table", SYMBOLS) as harness:
+    """Futures, and a table that throttles, fails, hangs, loses responses, stops; a pair is delisted during the run."""
+    with RunnerHarness(run, "table", SYMBOLS, market=FUTURES) as harness:
         exchange, start = harness.exchange(), time.monotonic()
         harness.proxy.rate = 0.15
         program = harness.start()
@@ -94,7 +95,7 @@ def _with_cooldowns(run: ChaosRun, harness: RunnerHarness, faults: Sequence[str]
 
 def region(run: ChaosRun) -> Totals:
     """A host that blocks the region, then the other one too: the program says so, and ends."""
-    with RunnerHarness(run, "region", SYMBOLS[:1], (5,), COOLDOWN_INTERVAL_SECONDS) as harness:
+    with RunnerHarness(run, "region", SYMBOLS[:1], COOLDOWN_INTERVAL_SECONDS) as harness:
         first, second = harness.exchange(), harness.exchange()
         first.script(["451*"])
         program = harness.start()

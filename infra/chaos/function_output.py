@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handler.slots import parse_timestamp
-from infra.chaos.messages import DOWN, EVERY_SYMBOL, parse_message
+from infra.chaos.messages import DOWN, EMPTY_BOOK, EVERY_SYMBOL, NO_MID, Message, parse_message
 from infra.chaos.reconciliation import Outcome
+from infra.chaos.series import Series, series_key
 
-REASONS_WITHOUT_ERROR = ("the event arrived after its slot", "the order book was empty")
+REASONS_WITHOUT_ERROR = ("the event arrived after its slot", EMPTY_BOOK, NO_MID)
 
-BySeries = dict[tuple[str, int], list[Outcome]]
+BySeries = dict[str, list[Outcome]]
+"""Key of a series → the outcomes of its slots."""
 
 
 @dataclass(slots=True)
 class FunctionOutput:
     """`requested_slots` and `results` are by invocation; no slots for an event that must be rejected."""
 
-    series: list[tuple[str, int]]
+    series: list[Series]
     requested_slots: Mapping[str, Sequence[int]]
     results: Mapping[str, dict[str, Any]]
     outcomes: list[Outcome] = field(default_factory=list)
@@ -57,9 +59,8 @@ class FunctionOutput:
         for line in lines:
             self._add_line(line, found, ended=ended)
         slots = self.requested_slots[name]
-        for symbol, levels in self.series:
-            series = f"{symbol}#{levels}"
-            outcomes = found[symbol, levels]
+        for _, series, _ in self.series:
+            outcomes = found[series]
             if len(outcomes) > len(slots) or (ended and len(outcomes) < len(slots)):
                 self.problems.append(f"{name}: {series}: {len(outcomes)} outcomes for {len(slots)} slots")
                 continue
@@ -77,8 +78,9 @@ class FunctionOutput:
     def _add_line(self, line: str, found: BySeries, *, ended: bool) -> None:
         values = json.loads(line)
         if "obi" in values:
-            key = f"{values['symbol']}#{values['levels']}", parse_timestamp(values["timestamp"])
-            found[values["symbol"], values["levels"]].append(Outcome(key, line=line, was_killed=not ended))
+            series = series_key(values)
+            key = series, parse_timestamp(values["timestamp"])
+            found[series].append(Outcome(key, line=line, was_killed=not ended))
         elif "_aws" in values:
             self.stored += int(sum(values.get("Stored", [0])))
         elif (message := parse_message(str(values.get("message")))) is None:
@@ -86,12 +88,18 @@ class FunctionOutput:
         elif message.unstored_line:
             self.unstored_lines.add(message.unstored_line)
         elif message.symbol == EVERY_SYMBOL:
-            for series in self.series:
+            for _, series, _ in self.series:
                 found[series].append(Outcome(("", 0), reason=message.reason))
         elif message.symbol:
-            of_pair = [series for series in self.series if series[0] == message.symbol]
-            first_missing = min(of_pair, key=lambda series: len(found[series]))
+            first_missing = min(self._possible_series(message), key=lambda key: len(found[key]))
             found[first_missing].append(Outcome(("", 0), reason=message.reason))
+
+    def _possible_series(self, message: Message) -> list[str]:
+        """The series that lack the sample: an empty side is reported of distances, an empty book of levels."""
+        of_pair = [series for series in self.series if series.symbol == message.symbol]
+        if message.reason in (EMPTY_BOOK, NO_MID):
+            of_pair = [series for series in of_pair if series.is_distance == (message.reason == NO_MID)]
+        return [series.key for series in of_pair]
 
     def _check_result(self, name: str, reasons: list[str]) -> None:
         result = self.results.get(name, {"traceback": "no result"})

@@ -17,10 +17,11 @@ from infra.chaos.function_output import FunctionOutput
 from infra.chaos.harness import ChaosRun, count_faults, load, url_with_password, wait_until
 from infra.chaos.processes import Program, read_lines
 from infra.chaos.reconciliation import Observations, Totals, reconcile, response_bodies
+from infra.chaos.series import FUTURES, SPOT, Depths, all_series
 from infra.fake_exchange import FakeExchange
 from infra.testkit.table_proxy import TableProxy
 
-SYMBOLS, LEVELS = harness.SYMBOLS[:4], 5
+SYMBOLS, DEPTHS = harness.SYMBOLS[:4], Depths()
 ROUND_SECONDS = 8
 """Each round is the end of another minute: its event requests so many slots of a second each."""
 INVALID_EVENTS: Sequence[Any] = (
@@ -75,18 +76,31 @@ class Deliveries:
 
 def function(run: ChaosRun) -> Totals:
     """Two containers get every event, one of them late and killed at times; a third gets old and invalid events."""
-    draw, deliveries = run.random("function"), Deliveries()
-    run.create_table("function")
+    return _function(run, "function", SPOT)
+
+
+def futures_function(run: ChaosRun) -> Totals:
+    """The same with USD-M futures."""
+    return _function(run, "futures-function", FUTURES)
+
+
+def _function(run: ChaosRun, name: str, market: str) -> Totals:
+    draw, deliveries = run.random(name), Deliveries()
+    run.create_table(name)
     exchange = run.exchange(SYMBOLS, run.seed, rate=0.25, faults=ANY_FAULT)
     with exchange, TableProxy(run.dynamodb_url, rate=0.08, seed=run.seed) as proxy:
         environment = {
             "OBI_SYMBOLS": ",".join(SYMBOLS),
+            "OBI_MARKET": market,
+            "OBI_LEVELS": ",".join(map(str, DEPTHS.levels)),
+            "OBI_BPS": ",".join(map(str, DEPTHS.bps)),
+            "OBI_LIMIT": str(DEPTHS.limit),
             "OBI_INTERVAL_SECONDS": "1",
             "OBI_BASE_URL": url_with_password(exchange.url),
-            "OBI_TABLE": "function",
+            "OBI_TABLE": name,
             "AWS_ENDPOINT_URL_DYNAMODB": proxy.url,
         }
-        containers = [Container(run.folder, f"function-{name}", environment) for name in "abc"]
+        containers = [Container(run.folder, f"{name}-{letter}", environment) for letter in "abc"]
         kills, end = 0, time.monotonic() + run.seconds
         past: list[tuple[str, list[int]]] = []
         while time.monotonic() < end - ROUND_SECONDS - 3:
@@ -94,7 +108,7 @@ def function(run: ChaosRun) -> Totals:
         for container in containers:
             container.finish()
         proxy.drain()
-    totals = _reconcile(run, deliveries, containers, exchange)
+    totals = _reconcile(run, name, market, deliveries, containers, exchange)
     totals.kills, totals.faults = kills, count_faults(exchange.requests, proxy)
     return totals
 
@@ -127,13 +141,20 @@ def _round(
     return int(killed)
 
 
-def _reconcile(run: ChaosRun, deliveries: Deliveries, containers: list[Container], exchange: FakeExchange) -> Totals:
+def _reconcile(
+    run: ChaosRun,
+    name: str,
+    market: str,
+    deliveries: Deliveries,
+    containers: list[Container],
+    exchange: FakeExchange,
+) -> Totals:
     results = [json.loads(line) for container in containers for line in read_lines(container.results)]
-    series = [(symbol, LEVELS) for symbol in SYMBOLS]
+    series = all_series(SYMBOLS, DEPTHS, market)
     output = FunctionOutput(series, deliveries.slots, {result["id"]: result for result in results})
     for container in containers:
         output.add(read_lines(container.program.stdout))
-    (before, *_, after), problems = load(run, "function", [container.program.stdout for container in containers])
+    (before, *_, after), problems = load(run, name, [container.program.stdout for container in containers])
     bodies = response_bodies(exchange.requests)
     totals = reconcile(Observations(output.outcomes, output.unstored_lines, before, after, bodies))
     totals.cooldowns, violations = check_cooldowns(exchange.requests)
@@ -142,5 +163,5 @@ def _reconcile(run: ChaosRun, deliveries: Deliveries, containers: list[Container
     if not output.stored <= len(before) <= maximum:
         problems.append(f"it counted {output.stored} as stored, at most {maximum}; the table holds {len(before)}")
     all_problems = (*output.problems, *problems, *totals.problems, *violations)
-    totals.problems = [f"function: {problem}" for problem in all_problems]
+    totals.problems = [f"{name}: {problem}" for problem in all_problems]
     return totals

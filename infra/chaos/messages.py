@@ -6,6 +6,8 @@ from typing import NamedTuple
 DOWN = "the process was killed, or down"
 SLOW_READER = "skipped: a slow reader of stdout blocked the runner"
 CLOCK_STEP = "skipped: the clock was set past it"
+EMPTY_BOOK = "the order book was empty"
+NO_MID = "a side of the order book was empty: no distance from mid"
 NO_DESCRIPTOR = "no file descriptor was free"
 REGION_BLOCKED = "blocked in this region (451)"
 EVERY_SYMBOL = "*"
@@ -18,7 +20,8 @@ SAMPLE_REASONS = {
     r".*, no request for another \d+ s$": "the exchange demanded a cooldown (429, 418)",
     r".* rejects it: ": "delisted during the run",
     r"the book arrived after its slot was over$": "the book arrived after its slot",
-    r"the order book is empty$": "the order book was empty",
+    r"the order book is empty$": EMPTY_BOOK,
+    r"the order book has no mid: a side is empty$": NO_MID,
 }
 """What follows the pair in a message → the reason."""
 

@@ -5,19 +5,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from handler.slots import parse_timestamp
 from handler.stores.items import Item
 from infra.chaos.messages import DOWN
 from infra.chaos.oracle import agrees, plain, same
+from infra.chaos.series import series_key
 
 Key = tuple[str, int]
-"""A series, such as `BTCUSDT#5`, and the slot's start in epoch seconds."""
+"""A series, such as `BTCUSDT#5` or `usdm:BTCUSDT@10bps`, and the slot's start in epoch seconds."""
 Bodies = Mapping[tuple[str, int], set[bytes]]
 """Pair and lastUpdateId → the response bodies of the exchange."""
 
-_UPDATE_ID = re.compile(rb'\{"lastUpdateId":(\d+),')
+_UPDATE_ID = re.compile(rb'\{("E":\d+,"T":\d+,)?"lastUpdateId":(\d+),')
 
 
 class Outcome(NamedTuple):
@@ -73,7 +75,7 @@ def response_bodies(requests: Iterable[Any]) -> Bodies:
     found: dict[tuple[str, int], set[bytes]] = defaultdict(set)
     for request in requests:
         if request.body and (match := _UPDATE_ID.match(request.body)):
-            found[request.symbol, int(match[1])].add(request.body)
+            found[request.symbol, int(match[2])].add(request.body)
     return found
 
 
@@ -137,7 +139,7 @@ def _check_item(
     if records and not any(same(record, item) for record in records):
         totals.problems.append(f"{key} is stored with other values than were printed")
     if not records:
-        numbers = {name: value if isinstance(value, str) else float(value) for name, value in item.items()}
+        numbers = {name: float(value) if isinstance(value, Decimal) else value for name, value in item.items()}
         _verify(numbers, seen.bodies, totals)
         if not may_lack_line:
             totals.problems.append(f"{key} is stored, but was never printed")
@@ -160,4 +162,4 @@ def _by_key(items: list[Item], seen: Observations, totals: Totals) -> dict[Key, 
 
 
 def _key(record: Mapping[str, Any], interval: int) -> Key:
-    return f"{record['symbol']}#{record['levels']}", parse_timestamp(record["timestamp"]) // interval * interval
+    return series_key(record), parse_timestamp(record["timestamp"]) // interval * interval

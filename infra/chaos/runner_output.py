@@ -7,13 +7,25 @@ line without data has its reason on stderr: the n-th reason of a pair belongs to
 import json
 import re
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from typing import Any
 
 from handler.slots import parse_timestamp
-from infra.chaos.messages import CLOCK_STEP, DOWN, EVERY_SYMBOL, REGION_BLOCKED, SLOW_READER, Message, parse_message
+from infra.chaos.messages import (
+    CLOCK_STEP,
+    DOWN,
+    EMPTY_BOOK,
+    EVERY_SYMBOL,
+    NO_MID,
+    REGION_BLOCKED,
+    SLOW_READER,
+    Message,
+    parse_message,
+)
 from infra.chaos.reconciliation import Outcome
+from infra.chaos.series import Series, has_data, series_key
 
 PUT_SECONDS = 5
 """What was printed so long before a kill may still have been on its way to the table."""
@@ -39,7 +51,7 @@ class ProgramRun:
 class RunnerOutput:
     """The outcomes of successive runs of one runner."""
 
-    series: list[tuple[str, int]]
+    series: list[Series]
     interval: int = 1
     outcomes: list[Outcome] = field(default_factory=list)
     unstored_lines: set[str] = field(default_factory=set)
@@ -49,9 +61,7 @@ class RunnerOutput:
     def add(self, run: ProgramRun) -> None:
         """Add the next run."""
         messages = self._messages(run)
-        reasons: Reasons = defaultdict(deque)
-        for message in messages:
-            reasons[message.symbol].append(message.reason)
+        reasons = _reasons(messages)
         ticks = self._ticks(run)
         slots = self._slots(ticks)
         reason_for_missing = REGION_BLOCKED if EVERY_SYMBOL in reasons else DOWN
@@ -91,7 +101,7 @@ class RunnerOutput:
             except ValueError:
                 self.problems.append(f"stdout holds a line that is not a record: {line[:200]!r}")
                 return [tick for tick in ticks if tick]
-            if (record["symbol"], record["levels"]) != self.series[index]:
+            if series_key(record) != self.series[index].key:
                 self.problems.append(f"a line is out of order: {line[:200]}")
             ticks[-1].append({**record, "line": line})
         return ticks
@@ -101,7 +111,7 @@ class RunnerOutput:
         slots: list[int] = []
         for tick, next_tick in zip_longest(ticks, ticks[1:]):
             slot = self._apparent_slot(tick)
-            if not any(map(_has_data, tick)):
+            if not any(map(has_data, tick)):
                 leaves_gap = bool(slots) and slot - self.interval > slots[-1]
                 is_taken = not slots and next_tick is not None and slot == self._apparent_slot(next_tick)
                 slot -= self.interval * (leaves_gap or is_taken)
@@ -109,7 +119,7 @@ class RunnerOutput:
         return slots
 
     def _apparent_slot(self, tick: list[dict[str, Any]]) -> int:
-        measured = [self._slot(record) for record in tick if _has_data(record)]
+        measured = [self._slot(record) for record in tick if has_data(record)]
         return measured[-1] if measured else min(map(self._slot, tick))
 
     def _slot(self, record: dict[str, Any]) -> int:
@@ -120,8 +130,8 @@ class RunnerOutput:
     ) -> None:
         reason_by_symbol: dict[str, str] = {}
         for record in tick:
-            key = f"{record['symbol']}#{record['levels']}", slot
-            if _has_data(record):
+            key = series_key(record), slot
+            if has_data(record):
                 own_slot = self._slot(record)
                 self.outcomes.append(Outcome((key[0], own_slot), line=record["line"], was_killed=was_killed))
                 if own_slot != slot:
@@ -131,9 +141,8 @@ class RunnerOutput:
             if symbol not in reason_by_symbol:
                 reason_by_symbol[symbol] = reasons[symbol].popleft() if reasons[symbol] else ""
             self.outcomes.append(Outcome(key, reason=reason_by_symbol[symbol]))
-        for symbol, levels in self.series[len(tick) :]:
-            key = f"{symbol}#{levels}", slot
-            self.outcomes.append(Outcome(key, reason=reason_for_missing))
+        for series in self.series[len(tick) :]:
+            self.outcomes.append(Outcome((series.key, slot), reason=reason_for_missing))
 
     def _add_gaps(self, slots: list[int], skipped_intervals: int, clock_was_set: bool) -> None:
         gaps = 0
@@ -148,8 +157,15 @@ class RunnerOutput:
 
     def _add_missing(self, last: int, slot: int, reason: str) -> None:
         for missing in range(last + self.interval, slot, self.interval):
-            self.outcomes += [Outcome((f"{symbol}#{levels}", missing), reason=reason) for symbol, levels in self.series]
+            self.outcomes += [Outcome((series.key, missing), reason=reason) for series in self.series]
 
 
-def _has_data(record: dict[str, Any]) -> bool:
-    return bool(record["notional_bid"] or record["notional_ask"])
+def _reasons(messages: Iterable[Message]) -> Reasons:
+    """One reason for each pair and tick: an empty book is logged of the levels, and then of the distances too."""
+    reasons: Reasons = defaultdict(deque)
+    last_reason: dict[str, str] = {}
+    for symbol, reason, *_ in messages:
+        if (last_reason.get(symbol), reason) != (EMPTY_BOOK, NO_MID):
+            reasons[symbol].append(reason)
+        last_reason[symbol] = reason
+    return reasons

@@ -100,7 +100,7 @@ class Soak:
         table = Table("soak", client=dynamodb_client(attempts=1), clock=clock)
         self._writer = RecordWriter(record, detail=True, store=table)
         exchange = DepthClient(binance_spot, (exchange_url,), connections=len(SYMBOLS), clock=clock)
-        sampler = Sampler(exchange, SYMBOLS, (Depth(5), Depth(20)), limit=20, interval_seconds=60)
+        sampler = Sampler(exchange, SYMBOLS, (Depth(5), Depth(20, bps=10)), limit=20, interval_seconds=60)
         self.runner = Runner(sampler, self._emit, interval_seconds=60, aligned=True, clock=clock)
 
     def _emit(self, records: list[Record]) -> None:

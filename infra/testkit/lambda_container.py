@@ -12,11 +12,19 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from handler.app import lambda_handler
-from handler.errors import HandlerError
-from infra.testkit.lambda_context import LambdaContext
-
 _system_time = time.time
+_clock_offset = 0.0
+
+
+def _time() -> float:
+    return _system_time() + _clock_offset
+
+
+time.time = _time  # before the function is imported: its clock keeps a reference
+
+from handler.app import lambda_handler  # noqa: E402
+from handler.errors import HandlerError  # noqa: E402
+from infra.testkit.lambda_context import LambdaContext  # noqa: E402
 
 
 def main() -> None:
@@ -31,7 +39,8 @@ def main() -> None:
 
 
 def _invoke(request: dict[str, Any]) -> dict[str, Any]:
-    time.time = lambda: _system_time() + request.get("clock_offset", 0)
+    global _clock_offset
+    _clock_offset = request.get("clock_offset", 0.0)
     context = LambdaContext(time.monotonic() + request["seconds"], request["id"])
     try:
         return {"returned": lambda_handler(request["event"], context)}

@@ -1,6 +1,7 @@
 """The reconciliation of the chaos tests finds every slot that is neither stored nor explained."""
 
 import json
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,16 @@ from handler.record import Record
 from handler.stores.items import item_from_record
 from infra.chaos.cooldown_check import check_cooldowns
 from infra.chaos.function_output import FunctionOutput
-from infra.chaos.messages import DOWN, SLOW_READER
+from infra.chaos.messages import DOWN, EMPTY_BOOK, NO_MID, SLOW_READER
+from infra.chaos.oracle import agrees, expected
 from infra.chaos.reconciliation import Observations, Outcome, Totals, reconcile, response_bodies, unloaded_lines
 from infra.chaos.runner_output import ProgramRun, RunnerOutput
+from infra.chaos.series import Depths, all_series
 
 BODY = b'{"lastUpdateId":7,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
 SLOT = 1_795_262_400
 KEY = "AUSDT#5", SLOT
+SERIES = all_series(["AUSDT"], Depths(bps=()), "spot")
 
 
 def record(second: int = 0, **changes: Any) -> Record:
@@ -103,7 +107,7 @@ def test_a_discrepancy_is_a_problem(
 
 
 def output(printed: list[str], logged: list[str]) -> RunnerOutput:
-    found = RunnerOutput([("AUSDT", 5)])
+    found = RunnerOutput(SERIES)
     found.add(ProgramRun(printed, logged))
     return found
 
@@ -151,7 +155,7 @@ def test_a_line_without_data_and_without_a_reason_is_lost_without_a_recorded_rea
 
 
 def invoked(*printed: str, result: dict[str, Any], slots: list[int]) -> FunctionOutput:
-    found = FunctionOutput([("AUSDT", 5)], {"a": slots}, {"a": result})
+    found = FunctionOutput(SERIES, {"a": slots}, {"a": result})
     found.add(["START RequestId: a Version: $LATEST", *printed, "END RequestId: a"])
     return found
 
@@ -203,3 +207,87 @@ def test_a_cooldown_without_requests_is_counted() -> None:
 )
 def test_a_request_during_a_cooldown_is_a_problem(requests: list[Any]) -> None:
     assert "before a cooldown was over" in check_cooldowns(requests)[1][0]
+
+
+DISTANCES = all_series(["AUSDT"], Depths(), "usdm")
+ONE_SIDED = b'{"E":1795262400101,"T":1795262400099,"lastUpdateId":7,"bids":[],"asks":[["101.0","1.0"]]}'
+"""A book without a mid: only its levels are measured."""
+NO_MID_LOGGED = "2026-11-21T12:00:00Z WARNING AUSDT: the order book has no mid: a side is empty"
+EMPTY_LOGGED = "2026-11-21T12:00:00Z WARNING AUSDT: the order book is empty"
+
+
+def futures_line(second: int = 0, body: bytes = BODY, **changes: Any) -> str:
+    depth = {"levels": 5, **changes}
+    numbers = measure(parse_depth(body), depth["levels"], depth.get("bps"))._asdict()
+    found = Record(f"2026-11-21T12:00:{second:02}Z", "AUSDT", market="usdm", **{**numbers, **depth})
+    return found.to_line(detail=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "logged", "reasons"),
+    [
+        (ONE_SIDED, [NO_MID_LOGGED], ["", NO_MID]),
+        (b'{"bids":[],"asks":[]}', [EMPTY_LOGGED, NO_MID_LOGGED], [EMPTY_BOOK] * 2),
+    ],
+)
+def test_a_book_without_a_mid_is_a_reason_for_distances(body: bytes, logged: list[str], reasons: list[str]) -> None:
+    """The runner logs an empty book of the levels and of the distances; an empty side only of the distances."""
+    printed = [futures_line(second, sent, **depth)
+               for second, sent in enumerate((body, BODY)) for depth in ({}, {"levels": 100, "bps": 10})]  # fmt: skip
+    found = RunnerOutput(DISTANCES)
+    found.add(ProgramRun(printed, logged))
+    assert [outcome.reason for outcome in found.outcomes] == [*reasons, "", ""]
+    assert {outcome.key[0] for outcome in found.outcomes} == {"usdm:AUSDT#5", "usdm:AUSDT@10bps"}
+    assert found.problems == []
+
+
+def test_an_invocation_gives_distances_without_a_mid_their_reason() -> None:
+    """The function logs the distance's failure before it prints the level's line."""
+    logged = json.dumps({"level": "WARNING", "message": "AUSDT: the order book has no mid: a side is empty"})
+    found = FunctionOutput(DISTANCES, {"a": [SLOT]}, {"a": {"returned": {}}})
+    found.add(["START RequestId: a Version: $LATEST", logged, futures_line(body=ONE_SIDED), "END RequestId: a"])
+    assert {outcome.key[0]: outcome.reason for outcome in found.outcomes} == {
+        "usdm:AUSDT#5": "",
+        "usdm:AUSDT@10bps": NO_MID,
+    }
+    assert found.problems == []
+
+
+FUTURES_BODY = BODY.replace(b"{", b'{"E":1795262400101,"T":1795262400099,', 1)
+DISTANCE = {
+    "levels": 2, "bps": 100, "covered": True, "market": "usdm", "obi": 0.324415,
+    "exchange_time": "2026-11-21T12:00:00.099Z",
+    "notional_bid": 198.0, "notional_ask": 101.0, "obi_quantity": 0.333333, "best_bid": 99.0, "best_bid_quantity": 2.0,
+    "best_ask": 101.0, "best_ask_quantity": 1.0, "mid": 100.0, "spread_bps": 200.0,
+    "levels_bid": 1, "levels_ask": 1, "reach_bid_bps": 100.0, "reach_ask_bps": 100.0, "last_update_id": 7,
+}  # fmt: skip
+"""Worked out by hand: bids from 99 up, asks to 101, the edges included."""
+
+
+def test_the_oracle_knows_distances_futures_and_the_microprice() -> None:
+    """It is told from a record worked out by hand, and each other value is wrong."""
+    right = DISTANCE | {"microprice": float(Fraction(101 * 2 + 99, 3))}
+    assert agrees(right, FUTURES_BODY)
+    for key in set(right) - {"levels"}:
+        assert not agrees(right | {key: None}, FUTURES_BODY), key
+    assert not agrees(right, BODY)
+
+
+@pytest.mark.parametrize(
+    ("levels", "bps", "covered"), [(2, 200, True), (2, 201, False), (1, 100, True), (1, 101, False), (1, 99, True)]
+)
+def test_the_oracle_knows_how_far_a_book_was_sent(levels: int, bps: int, covered: bool) -> None:
+    """A side is covered that has fewer levels than requested, or one at the edge or beyond."""
+    assert expected(BODY, levels, bps)["covered"] is covered
+
+
+def test_a_distance_within_which_nothing_rests_is_compared_too() -> None:
+    """Sums are 0, and what depends on a level is null."""
+    found = expected(FUTURES_BODY, 5, 10)
+    assert (found["obi"], found["notional_bid"], found["obi_quantity"], found["reach_bid_bps"]) == (
+        0.0,
+        0.0,
+        None,
+        None,
+    )
+    assert (found["covered"], found["levels_ask"], found["mid"]) == (True, 0, 100.0)
