@@ -1,16 +1,19 @@
 """Puts the parts together: an exchange, a sampler and a store for the given settings."""
 
 import gc
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from handler.errors import UsageError
-from handler.settings import NO_TABLE, Settings
+from handler.record import Series
+from handler.settings import NO_TABLE, Settings, read_table_address
 
 if TYPE_CHECKING:
     from handler.exchanges.client import DepthClient
     from handler.sampler import Sampler
     from handler.stores.bulk import BulkLoader
-    from handler.stores.store import RecordStore
+    from handler.stores.record_files import RecordFiles
+    from handler.stores.store import RecordSource
     from handler.stores.table import Table
 
 BOOK_OBJECTS = 20_000
@@ -54,11 +57,35 @@ def build_table(settings: Settings, client: Any) -> "Table":
     )
 
 
-def open_table(name: str) -> "RecordStore":
-    """The table of this name, to read from. Raises TableError if AWS is configured wrongly."""
+def open_tables(addresses: Sequence[str]) -> "RecordSource":
+    """The tables NAME or NAME@REGION, read as one. Raises UsageError, or TableError if AWS is configured wrongly."""
+    from handler.stores.merged import MergedSources
     from handler.stores.table import Table
 
-    return Table(name)
+    tables = [Table(name, region=region) for name, region in map(read_table_address, addresses)]
+    return tables[0] if len(tables) == 1 else MergedSources(tables)
+
+
+def open_files(
+    names: Sequence[str],
+    *,
+    wanted: Collection[Series] | None,
+    since: float,
+    until: float,
+    default_interval_seconds: int,
+    hint: Callable[[str], str],
+) -> "RecordFiles":
+    """The records of files, as `RecordFiles` describes them."""
+    from handler.stores.record_files import RecordFiles
+
+    return RecordFiles(
+        names,
+        wanted=wanted,
+        since=since,
+        until=until,
+        default_interval_seconds=default_interval_seconds,
+        hint=hint,
+    )
 
 
 def open_bulk_loader(name: str, *, interval_seconds: int, retention_days: int) -> "BulkLoader":

@@ -87,8 +87,14 @@ OPTIONS = {
         Option(
             "--table",
             "NAME",
-            "DynamoDB table of the records; AWS is configured as for the AWS CLI",
+            "DynamoDB table of the records, or NAME@REGION; AWS is configured as for the AWS CLI",
             variable="OBI_TABLE",
+        ),
+        Option(
+            "--from",
+            "FILE",
+            "read these files instead of a table: printed lines, logs, Parquet, a folder of it; - for standard input",
+            is_list=True,
         ),
         Option(
             "--retention-days",
@@ -144,6 +150,14 @@ class Options:
             if not value.isprintable():
                 raise UsageError(f"{self.name(flag)} {value!r} has characters that cannot be printed")
         return values
+
+    def is_flag_given(self, flag: str) -> bool:
+        """Whether the flag itself was given: what its variable says does not count."""
+        return self._flags.get(flag) is not None
+
+    def arguments(self, flag: str) -> list[str]:
+        """The arguments of a flag without a variable, as they were given."""
+        return list(self._flags.get(flag) or ())
 
     def value(self, flag: str) -> str:
         """The value of an option that takes one. Raises UsageError."""

@@ -1,5 +1,6 @@
 """Settings, read from flags or variables and validated at start."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +18,7 @@ MIN_LIMIT_WITH_BPS = 1000
 """Levels that are requested by default to measure a distance: a hundred often reach no further than a few bps."""
 MAX_RETENTION_DAYS = 36_500
 MAX_COUNT = 999_999_999
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
 
 
@@ -167,6 +169,29 @@ def read_table(options: Options) -> str:
     if not options.is_given("--table"):
         raise UsageError(NO_TABLE)
     return options.value("--table")
+
+
+def read_files(options: Options) -> list[str]:
+    """The names of the files to read, as they are: a name may hold a comma. Raises UsageError."""
+    names = options.arguments("--from")
+    if not all(names):
+        raise UsageError("--from has an empty value: leave it out or fill it in")
+    return list(dict.fromkeys(names))
+
+
+def read_tables(options: Options) -> list[str]:
+    """The names of the tables to read as one. Raises UsageError."""
+    if not options.is_given("--table"):
+        raise UsageError(NO_TABLE)
+    return list(dict.fromkeys(options.values("--table")))
+
+
+def read_table_address(address: str) -> tuple[str, str | None]:
+    """The name and region of NAME or NAME@REGION. Raises UsageError."""
+    name, at, region = address.partition("@")
+    if not name or (at and not _REGION.fullmatch(region)):
+        raise UsageError(f"--table {address} is not a table: give NAME or NAME@REGION, such as obi@eu-west-1")
+    return name, region or None
 
 
 def check_base_url(text: str, name: str = "--base-url") -> str:

@@ -55,6 +55,11 @@ def parse_timestamp(text: str) -> int:
     return int(moment)
 
 
+def epoch_seconds(timestamp: str) -> int:
+    """The time of a valid timestamp in epoch seconds: faster than `parse_timestamp`, which checks it."""
+    return int(datetime.fromisoformat(timestamp).timestamp())
+
+
 def parse_iso_time(text: str) -> float:
     """Read an ISO 8601 time with its zone, into epoch seconds. Raises InvalidTimestamp."""
     try:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Self, TypeVar
 
-from handler import bootstrap
 from handler.cli import ExitCode, Write
 from handler.cli.formats import FORMATS, Columns
 from handler.cli.gap_report import GAP_FORMATS, GapFormat, GapLine, gap_lines
 from handler.cli.parser import Parser
+from handler.cli.sources import TABLES, open_source
 from handler.cli.streams import print_message
 from handler.errors import HandlerError, InvalidTimestamp, UsageError
 from handler.exchanges.binance_pairs import Pair
@@ -24,7 +24,6 @@ from handler.settings import (
     read_levels,
     read_markets,
     read_pairs,
-    read_table,
 )
 from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
 from handler.stores.store import RecordSource
@@ -43,6 +42,7 @@ FLAGS = (
     "--interval_seconds",
     "--quote",
     "--table",
+    "--from",
 )
 NOT_WITH_PLOT = ("--format", "--gaps")
 
@@ -155,7 +155,8 @@ class History:
 
     def _describe_unknown(self, series: Series) -> str:
         hint = f" ({self._hints[series.symbol]})" if self._hints[series.symbol] else ""
-        return f"{self._no_record(series)} at any time: check --symbol, --market, --levels, --bps and --table{hint}"
+        checks = "check --symbol, --market, --levels, --bps, and --table or --from"
+        return f"{self._no_record(series)} at any time: {checks}{hint}"
 
     def _no_record(self, series: Series) -> str:
         return f"{self._source.description} holds no record of {series.key}"
@@ -163,22 +164,27 @@ class History:
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
-    flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
+    flags = Parser(" history", run.__doc__ or "", FLAGS, lists=TABLES).read(argv)
     for flag in NOT_WITH_PLOT:
         if flags["--plot"] is not None and flags[flag] is not None:
             raise UsageError(f"{flag} and --plot are mutually exclusive: give one of them")
     options = Options(flags, environment)
     now = time.time()
     query = Query.read(options, now)
-    history = History(bootstrap.open_table(read_table(options)), query)
-    bootstrap.resume_garbage_collection()
-    if flags["--gaps"] is not None:
+    with open_source(
+        options, query.series, query.since, query.until, default_interval_seconds=query.interval_seconds
+    ) as source:
+        return _write_history(History(source, query), query, options, now, write)
+
+
+def _write_history(history: History, query: Query, options: Options, now: float, write: Write) -> int:
+    if options.is_given("--gaps"):
         return _report_gaps(history.gap_lines(now), _read_format(options, GAP_FORMATS), write)
     if options.is_given("--plot"):
         _plot(history, query, options.value("--plot"))
         return ExitCode.OK
     write_records = _read_format(options, FORMATS)
-    detail = flags["--detail"] is not None
+    detail = options.is_given("--detail")
     records = history.records(detail=detail, on_empty=history.print_empty)
     write_records(records, write, query.columns(detail=detail))
     return ExitCode.OK

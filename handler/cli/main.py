@@ -10,7 +10,7 @@ from handler.cli.streams import log_to_stderr, print_message, write_line
 from handler.errors import HandlerError, UsageError
 from handler.secret_values import hide_credentials
 
-COMMANDS = ("history", "load")
+COMMANDS = ("history", "load", "series")
 """The first argument if it is one of these; otherwise the command is `sample`."""
 
 

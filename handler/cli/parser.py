@@ -20,9 +20,14 @@ class HelpRequested(SystemExit):
 
 
 class Parser(ArgumentParser):
-    """Reads flags; settings.py validates their values. Raises UsageError or HelpRequested instead of exiting."""
+    """Reads flags; settings.py validates their values. Raises UsageError or HelpRequested instead of exiting.
 
-    def __init__(self, command: str, description: str, flags: Sequence[str], epilog: str = "") -> None:
+    `lists`: flags that take several values in this command, although not in every one.
+    """
+
+    def __init__(
+        self, command: str, description: str, flags: Sequence[str], epilog: str = "", lists: Sequence[str] = ()
+    ) -> None:
         super().__init__(
             prog=f"python -m handler{command}",
             description=description,
@@ -32,7 +37,8 @@ class Parser(ArgumentParser):
         )
         self._spellings = {flag.replace("_", "-"): flag for flag in flags}
         for flag in flags:
-            self._add(OPTIONS[flag])
+            option = OPTIONS[flag]
+            self._add(option._replace(is_list=option.is_list or flag in lists))
         self.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
 
     def read(self, argv: Sequence[str]) -> Flags:

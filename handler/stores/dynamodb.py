@@ -91,8 +91,8 @@ for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
 
 
-def dynamodb_client(attempts: int = 6) -> "DynamoDBClient":
-    """A low-level client, configured as boto3 users expect. Raises TableError, or CredentialsError.
+def dynamodb_client(attempts: int = 6, region: str | None = None) -> "DynamoDBClient":
+    """A low-level client, configured as boto3 users expect, but for a region. Raises TableError, or CredentialsError.
 
     Each client has its own session, because a boto3 session keeps the credentials that it first read from files. A
     low-level client costs 0.85 of what a resource costs per item, and takes numbers as the text that was printed.
@@ -109,7 +109,7 @@ def dynamodb_client(attempts: int = 6) -> "DynamoDBClient":
     try:
         session = boto3.Session()
         # boto3 itself reads only AWS_DEFAULT_REGION
-        region = os.environ.get("AWS_REGION")
+        region = region or os.environ.get("AWS_REGION")
         client: DynamoDBClient = session.client("dynamodb", region_name=region, config=config)
     except FAILURES as error:
         kind = CredentialsError if isinstance(error, CREDENTIAL_ERRORS) else TableError

@@ -8,6 +8,7 @@ from pathlib import Path
 from handler.errors import UsageError
 
 STDIN = "-"
+PARQUET_MAGIC = b"PAR1"
 
 
 def open_file(name: str) -> FileIO:
@@ -28,3 +29,24 @@ def file_size(name: str) -> int:
             return os.fstat(file.fileno()).st_size
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
+
+
+def parquet_files(name: str) -> list[str]:
+    """The Parquet files of a folder and the folders in it, in their order; the name itself if it is no folder.
+
+    Raises UsageError if it cannot be read or holds no Parquet file.
+    """
+    if name == STDIN or not Path(name).is_dir():
+        file_size(name)
+        return [name]
+    if files := sorted(str(path) for path in Path(name).rglob("*.parquet") if path.is_file()):
+        return files
+    raise UsageError(f"{name} is a folder without a Parquet file: give the files in it")
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a file is Parquet by its first bytes. Not asked of a pipe, which can be read only once."""
+    if name == STDIN or not Path(name).is_file():
+        return False
+    with open_file(name) as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from handler.errors import InvalidData, InvalidRecord
 from handler.record import Record
 from handler.stores.csv_rows import heading_of, record_of
+from handler.stores.lines import record_from_line
 from handler.stores.scan import Found, LineCount, Scan
 from handler.stores.unwrap import HEAD_BYTES, UNREADABLE, Source, streams, text_decoder
 
@@ -128,7 +129,7 @@ class _Text:
     def _record_of(self, line: str) -> Record | InvalidRecord | None:
         if line.startswith('{"timestamp"') and "\N{REPLACEMENT CHARACTER}" not in line:
             try:
-                return Record.from_line(line)  # as it was printed: most of all lines by far
+                return record_from_line(line)  # as it was printed: most of all lines by far
             except InvalidRecord:
                 return None
         if heading := heading_of(line):

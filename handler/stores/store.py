@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from handler.record import Record, Series
-from handler.sinks import Store
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +23,14 @@ class UnknownKeyWarning:
             log.warning("%s: %s is not a key that this version knows: such keys are left out", self._source, key)
 
 
+class Extent(NamedTuple):
+    """The first and the last slot of a series, in epoch seconds; the interval of its newest record, if known."""
+
+    first: int
+    last: int
+    interval_seconds: int | None
+
+
 class RecordSource(Protocol):
     """Where records can be read. Moments are epoch seconds; methods raise HandlerError if reading fails."""
 
@@ -31,21 +38,20 @@ class RecordSource(Protocol):
     def description(self) -> str:
         """What messages call it, such as `table obi`."""
 
-    def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
+    def read(
+        self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
+    ) -> Iterator[tuple[str, Record]]:
         """The records of the slots in [since, until), each with its slot (`2026-11-22T10:00:00Z`), in time order.
 
         They are read as they are consumed. Without `detail` only the keys of `SAMPLE_KEYS` need to be set.
+        `consistent`: including everything that was stored before the call, even if that costs more.
         """
 
     def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:
-        """The slots in [since, until) that hold a record, in time order, in epoch seconds.
-
-        `consistent`: including everything that was stored before the call, even if that costs more.
-        """
+        """The slots in [since, until) that hold a record, in time order, in epoch seconds; `consistent` as above."""
 
     def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
         """The first and the last slot that hold a record, in epoch seconds; None if none does."""
 
-
-class RecordStore(RecordSource, Store, Protocol):
-    """Where records can be read and stored."""
+    def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
+        """What `slot_range` tells, with the interval of the newest record."""

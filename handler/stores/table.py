@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from handler.clock import SYSTEM, Clock, backoff_seconds
 from handler.concurrency import run_concurrently
 from handler.errors import InvalidRecord, InvalidTimestamp, TableError, TransientTableError
-from handler.record import DEFAULT_MARKET, SAMPLE_KEYS, Record, Series
+from handler.record import DEFAULT_MARKET, KEYS, SAMPLE_KEYS, Record, Series
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
 from handler.stores.items import Item, holds_sample, item_from_record, projection, record_from_item
-from handler.stores.store import UnknownKeyWarning
+from handler.stores.store import Extent, UnknownKeyWarning
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -34,7 +34,7 @@ class _Outcome(Enum):
 class Table:
     """The table that keeps records. A record's slot is its timestamp, rounded down to its interval.
 
-    `interval_seconds` is for records that do not have their own.
+    `interval_seconds` is for records that do not have their own. Without `region`, AWS's own configuration names it.
 
     In a notebook: `pandas.DataFrame(Table("obi").query("BTCUSDT", since=time.time() - 86400, until=time.time()))`.
     """
@@ -43,6 +43,7 @@ class Table:
         self,
         name: str,
         *,
+        region: str | None = None,
         interval_seconds: int = 60,
         retention_days: int = 0,
         client: "DynamoDBClient | None" = None,
@@ -50,9 +51,10 @@ class Table:
         random: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.description = f"table {name}"
+        self.address = f"{name}@{region}" if region else name
+        self.description = f"table {self.address}"
         self.interval_seconds = interval_seconds
-        self.client = client or dynamodb_client()
+        self.client = client or dynamodb_client(region=region)
         self.clock = clock
         self.random = random
         self._retention_days = retention_days
@@ -100,9 +102,12 @@ class Table:
         series = Series(symbol, levels if bps is None else None, bps, market)
         return (record for _, record in self.read(series, since, until, detail=detail))
 
-    def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
+    def read(
+        self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
+    ) -> Iterator[tuple[str, Record]]:
         """What `query` reads, each record with its slot. Logs a warning if a newer version stored keys unknown here."""
-        for item in self._items(series, since, until, None if detail else ["slot", *SAMPLE_KEYS]):
+        keys = None if detail else ["slot", *SAMPLE_KEYS]
+        for item in self._items(series, since, until, keys, ConsistentRead=consistent):
             slot = item["slot"]["S"]
             try:
                 yield slot, record_from_item(item, self._unknown_keys.warn_once)
@@ -119,19 +124,34 @@ class Table:
 
     def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
         """The first and the last slot that hold a record, in epoch seconds; None if none does. Raises TableError."""
-        first = self._first(series, ScanIndexForward=True, ConsistentRead=consistent)
-        last = self._first(series, ScanIndexForward=False, ConsistentRead=consistent)
-        return None if first is None or last is None else (first, last)
+        extent = self.extent(series, consistent=consistent)
+        return (extent.first, extent.last) if extent else None
 
-    def _first(self, series: Series, **options: bool) -> int | None:
-        request = self._request(series, 0, MAX_EPOCH_SECONDS, ["slot"]) | options
+    def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
+        """What `slot_range` tells, with the interval of the newest record: two one-item queries. Raises TableError."""
+        first = self._first(series, ["slot"], ScanIndexForward=True, ConsistentRead=consistent)
+        if first is None:
+            return None
+        last = self._first(
+            series, ["slot", *KEYS, "interval_seconds"], ScanIndexForward=False, ConsistentRead=consistent
+        )
+        if last is None:  # it has expired in between
+            return None
+        try:
+            newest = record_from_item(last, lambda _: None)
+        except InvalidRecord as error:
+            raise self._invalid_item(series, last["slot"]["S"], error) from error
+        return Extent(self._slot_of(first, series), self._slot_of(last, series), newest.interval_seconds)
+
+    def _first(self, series: Series, keys: Sequence[str], **options: bool) -> Mapping[str, Any] | None:
+        request = self._request(series, 0, MAX_EPOCH_SECONDS, keys) | options
         try:
             page = self.client.query(**request, Limit=1)
             while not page["Items"] and (key := page.get("LastEvaluatedKey")):
                 page = self.client.query(**request, ExclusiveStartKey=key)  # whole pages: many may have expired
         except FAILURES as error:
-            raise table_error(error, self.name) from error
-        return self._slot_of(page["Items"][0], series) if page["Items"] else None
+            raise table_error(error, self.address) from error
+        return page["Items"][0] if page["Items"] else None
 
     def _slot_of(self, item: Mapping[str, Any], series: Series) -> int:
         slot = item["slot"]["S"]
@@ -155,7 +175,7 @@ class Table:
             for page in self.client.get_paginator("query").paginate(**request):
                 yield from page["Items"]
         except FAILURES as error:
-            raise table_error(error, self.name) from error
+            raise table_error(error, self.address) from error
 
     def _request(self, series: Series, first: int, last: int, keys: Sequence[str] | None) -> dict[str, Any]:
         """The query for some keys of the items, None for all of them."""
@@ -205,5 +225,5 @@ class Table:
                 if maybe_written and stored == item:
                     return _Outcome.STORED
                 return _Outcome.DUPLICATE if holds_sample(stored, record) else _Outcome.DIFFERENT
-            raise table_error(error, self.name) from error
+            raise table_error(error, self.address) from error
         return _Outcome.STORED

@@ -21,13 +21,13 @@ AWS = {
 
 
 @contextmanager
-def aws_client(service: str, url: str, **keys: str) -> Iterator[Any]:
+def aws_client(service: str, url: str, *, region: str = AWS["AWS_REGION"], **keys: str) -> Iterator[Any]:
     """A client of a fake service, with these keys or those of the account."""
     keys = keys or {
         "aws_access_key_id": AWS["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": AWS["AWS_SECRET_ACCESS_KEY"],
     }
-    client = boto3.Session(region_name=AWS["AWS_REGION"], **keys).client(service, endpoint_url=url)
+    client = boto3.Session(region_name=region, **keys).client(service, endpoint_url=url)
     try:
         yield client
     finally:
