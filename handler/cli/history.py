@@ -1,17 +1,21 @@
 """`python -m handler history`: stored records, as the sampler printed them and in the same order."""
 
-import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from operator import itemgetter
-from typing import Self, TypeVar
+from typing import Self
 
 from handler import bootstrap
 from handler.cli import ExitCode, Write
-from handler.cli.formats import FORMATS, Columns
-from handler.cli.gap_report import GAP_FORMATS, GapFormat, GapLine, gap_lines
+from handler.cli.every import check_step, in_time_order, read_step_seconds, step_formats
+from handler.cli.formats import Columns, record_formats
+from handler.cli.gap_report import GAP_FORMATS, GapLine, gap_lines
+from handler.cli.intervals import Intervals
+from handler.cli.output import PARQUET, check_format
 from handler.cli.parser import Parser
+from handler.cli.plot_samples import check_panels
 from handler.cli.streams import print_message
 from handler.errors import HandlerError, InvalidTimestamp, UsageError
 from handler.exchanges.binance_pairs import Pair
@@ -27,6 +31,7 @@ from handler.settings import (
     read_table,
 )
 from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
+from handler.steps import Step, Steps
 from handler.stores.store import RecordSource
 
 FLAGS = (
@@ -36,7 +41,9 @@ FLAGS = (
     "--bps",
     "--since",
     "--until",
+    "--every",
     "--format",
+    "--output",
     "--detail",
     "--gaps",
     "--plot",
@@ -44,9 +51,12 @@ FLAGS = (
     "--quote",
     "--table",
 )
-NOT_WITH_PLOT = ("--format", "--gaps")
-
-AnyFormat = TypeVar("AnyFormat")
+EXCLUSIVE = {
+    "--plot": ("--format", "--gaps", "--output"),
+    "--gaps": ("--every",),
+    "--every": ("--detail",),
+}
+"""Flags that cannot be given together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,10 @@ class Query:
     distances_bps: tuple[int, ...]
     since: float
     until: float
-    interval_seconds: int
+    default_interval_seconds: int
+    """Of series whose records do not have their own."""
+    given_interval_seconds: int | None
+    """Of every series, whatever its records have."""
 
     @classmethod
     def read(cls, options: Options, now: float) -> Self:
@@ -68,6 +81,7 @@ class Query:
         until = _read_moment(options, "--until", now) if options.is_given("--until") else now
         if since >= until:
             raise UsageError("--since is not before --until: no slot lies between them")
+        interval_seconds = read_interval_seconds(options)
         markets = {name: MARKETS[name] for name in read_markets(options)}
         return cls(
             pairs={name: read_pairs(options, market) for name, market in markets.items()},
@@ -75,7 +89,8 @@ class Query:
             distances_bps=read_distances(options),
             since=since,
             until=until,
-            interval_seconds=read_interval_seconds(options),
+            default_interval_seconds=interval_seconds,
+            given_interval_seconds=interval_seconds if options.is_given("--interval_seconds") else None,
         )
 
     @property
@@ -101,36 +116,51 @@ class History:
     def __init__(self, source: RecordSource, query: Query) -> None:
         self._source = source
         self._query = query
+        self._intervals = Intervals(source, query.given_interval_seconds, query.default_interval_seconds)
         self._hints = {pair.symbol: pair.hint for pairs in query.pairs.values() for pair in pairs}
 
-    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[Record]:
+    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[tuple[str, Record]]:
         """The records of every series, slot by slot, within a slot in the order requested: as the sampler printed them.
 
-        They are read as they are consumed, however long the range is. `on_empty` is called with each series that has no
-        record in the range.
+        Each comes with its slot. They are read as they are consumed, however long the range is. `on_empty` is called
+        with each series that has no record in the range.
         """
+        return merge(*(self._read(series, on_empty, detail=detail) for series in self._query.series), key=itemgetter(0))
 
-        def read(series: Series) -> Iterator[tuple[str, Record]]:
-            is_empty = True
-            for slot_and_record in self._source.read(series, self._query.since, self._query.until, detail=detail):
-                is_empty = False
-                yield slot_and_record
-            if is_empty:
-                on_empty(series)
+    def steps(self, step_seconds: int, *, on_empty: Callable[[Series], object]) -> Iterator[Step]:
+        """The records summed up in steps, in the same order. Raises UsageError if they are not of whole intervals."""
+        query = self._query
 
-        return (record for _, record in heapq.merge(*map(read, self._query.series), key=itemgetter(0)))
+        def read(series: Series) -> Iterator[Step]:
+            held = self._source.slot_range(series)
+            interval_seconds = self._intervals.expected_seconds(series, held and held[1])
+            check_step(series.key, step_seconds, interval_seconds)
+            rows = self._intervals.watch_records(series, self._read(series, on_empty, detail=True))
+            return Steps(step_seconds, interval_seconds, query.since, query.until).of(rows)
+
+        return in_time_order([read(series) for series in query.series])
+
+    def _read(
+        self, series: Series, on_empty: Callable[[Series], object], *, detail: bool
+    ) -> Iterator[tuple[str, Record]]:
+        is_empty = True
+        for slot_and_record in self._source.read(series, self._query.since, self._query.until, detail=detail):
+            is_empty = False
+            yield slot_and_record
+        if is_empty:
+            on_empty(series)
 
     def gap_lines(self, now: float) -> Iterator[GapLine]:
         """For each series its gaps, then its total. Prints a message if the series begins within the range."""
-        query = self._query
-        expected = complete_slots(query.since, query.until, now, query.interval_seconds)
-        for series in query.series:
-            measured = self._measured_slots(series, expected)
-            present = self._source.slots(series, measured.start, measured.stop, consistent=True)
-            yield from gap_lines(series.key, present, measured)
+        for series in self._query.series:
+            expected = self._expected_slots(series, now)
+            present = self._source.slots(series, expected.start, expected.stop, consistent=True)
+            yield from gap_lines(series.key, self._intervals.watch_slots(series, present, expected.step), expected)
 
-    def _measured_slots(self, series: Series, expected: range) -> range:
+    def _expected_slots(self, series: Series, now: float) -> range:
         held = self._source.slot_range(series, consistent=True)
+        interval_seconds = self._intervals.expected_seconds(series, held and held[1])
+        expected = complete_slots(self._query.since, self._query.until, now, interval_seconds)
         if held is None:
             print_message(self._describe_unknown(series))
             return expected
@@ -164,35 +194,48 @@ class History:
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
     flags = Parser(" history", run.__doc__ or "", FLAGS).read(argv)
-    for flag in NOT_WITH_PLOT:
-        if flags["--plot"] is not None and flags[flag] is not None:
-            raise UsageError(f"{flag} and --plot are mutually exclusive: give one of them")
+    for flag, others in EXCLUSIVE.items():
+        for other in others:
+            if flags[flag] is not None and flags[other] is not None:
+                raise UsageError(f"{other} and {flag} are mutually exclusive: give one of them")
     options = Options(flags, environment)
     now = time.time()
     query = Query.read(options, now)
+    step_seconds = read_step_seconds(options) if options.is_given("--every") else None
+    path = options.value("--output") if options.is_given("--output") else None
+    detail = flags["--detail"] is not None
+    name = options.value("--format")
+    columns = query.columns(detail=detail)
+    check_format(name, path)
     history = History(bootstrap.open_table(read_table(options)), query)
     bootstrap.resume_garbage_collection()
     if flags["--gaps"] is not None:
-        return _report_gaps(history.gap_lines(now), _read_format(options, GAP_FORMATS), write)
+        return _report_gaps(history.gap_lines(now), name, path, write)
     if options.is_given("--plot"):
-        _plot(history, query, options.value("--plot"))
-        return ExitCode.OK
-    write_records = _read_format(options, FORMATS)
-    detail = flags["--detail"] is not None
-    records = history.records(detail=detail, on_empty=history.print_empty)
-    write_records(records, write, query.columns(detail=detail))
+        _plot(history, query, options.value("--plot"), step_seconds)
+    elif step_seconds is not None:
+        steps = history.steps(step_seconds, on_empty=history.print_empty)
+        step_formats(columns).write(name, steps, path, write)
+    else:
+        records = history.records(detail=detail or name == PARQUET, on_empty=history.print_empty)
+        record_formats(columns).write(name, records, path, write)
     return ExitCode.OK
 
 
-def _plot(history: History, query: Query, path: str) -> None:
+def _plot(history: History, query: Query, path: str, step_seconds: int | None) -> None:
     """Draw the picture. Raises HandlerError, with the range of each series, if there is no record to draw."""
-    from handler.cli.plot import check_panels, draw  # matplotlib is optional, and slow to load
+    from handler.cli.plot import draw, draw_steps  # matplotlib is optional, and slow to load
 
     check_panels(len(query.series))
     empty: list[Series] = []
-    records = history.records(detail=True, on_empty=empty.append)
     try:
-        draw(records, path, query.interval_seconds, since=query.since, until=query.until)
+        if step_seconds is None:
+            rows = history.records(detail=True, on_empty=empty.append)
+            records = (record for _, record in rows)
+            draw(records, path, query.given_interval_seconds, since=query.since, until=query.until)
+        else:
+            steps = history.steps(step_seconds, on_empty=empty.append)
+            draw_steps(steps, path, step_seconds, since=query.since, until=query.until)
     except HandlerError as error:
         if len(empty) < len(query.series):
             raise
@@ -202,7 +245,7 @@ def _plot(history: History, query: Query, path: str) -> None:
         history.print_empty(series)
 
 
-def _report_gaps(lines: Iterator[GapLine], write_gaps: GapFormat, write: Write) -> int:
+def _report_gaps(lines: Iterator[GapLine], format_name: str, path: str | None, write: Write) -> int:
     """Write the lines; returns ExitCode.GAPS if any slot is missing, else OK."""
     has_gaps = False
 
@@ -212,15 +255,8 @@ def _report_gaps(lines: Iterator[GapLine], write_gaps: GapFormat, write: Write) 
             has_gaps = has_gaps or line.missing > 0
             yield line
 
-    write_gaps(watched(), write)
+    GAP_FORMATS.write(format_name, watched(), path, write)
     return ExitCode.GAPS if has_gaps else ExitCode.OK
-
-
-def _read_format(options: Options, formats: Mapping[str, AnyFormat]) -> AnyFormat:
-    name = options.value("--format")
-    if name not in formats:
-        raise UsageError(f"--format {name} is invalid: give one of {', '.join(formats)}")
-    return formats[name]
 
 
 def _read_moment(options: Options, flag: str, now: float) -> float:

@@ -26,7 +26,7 @@ ROWS_PER_ROW_GROUP = 20_000
 ROWS_PER_BATCH = 5_000
 """Rows of Python objects at a time, within a row group; as Arrow's columns they take a tenth of the memory."""
 
-TIME_KEYS = ("slot", "timestamp", "received_at", "exchange_time")
+TIME_KEYS = ("slot", "timestamp", "received_at", "exchange_time", "since", "until")
 TIME = pa.timestamp("ms", tz="UTC")
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _DICTIONARY_KEYS = (

@@ -31,17 +31,17 @@ class RecordSource(Protocol):
     def description(self) -> str:
         """What messages call it, such as `table obi`."""
 
-    def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
+    def read(
+        self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
+    ) -> Iterator[tuple[str, Record]]:
         """The records of the slots in [since, until), each with its slot (`2026-11-22T10:00:00Z`), in time order.
 
         They are read as they are consumed. Without `detail` only the keys of `SAMPLE_KEYS` need to be set.
+        `consistent`: including everything that was stored before the call, even if that costs more.
         """
 
     def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:
-        """The slots in [since, until) that hold a record, in time order, in epoch seconds.
-
-        `consistent`: including everything that was stored before the call, even if that costs more.
-        """
+        """The slots in [since, until) that hold a record, in time order, in epoch seconds; `consistent` as above."""
 
     def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
         """The first and the last slot that hold a record, in epoch seconds; None if none does."""

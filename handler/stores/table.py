@@ -100,9 +100,12 @@ class Table:
         series = Series(symbol, levels if bps is None else None, bps, market)
         return (record for _, record in self.read(series, since, until, detail=detail))
 
-    def read(self, series: Series, since: float, until: float, *, detail: bool = True) -> Iterator[tuple[str, Record]]:
+    def read(
+        self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
+    ) -> Iterator[tuple[str, Record]]:
         """What `query` reads, each record with its slot. Logs a warning if a newer version stored keys unknown here."""
-        for item in self._items(series, since, until, None if detail else ["slot", *SAMPLE_KEYS]):
+        keys = None if detail else ["slot", *SAMPLE_KEYS]
+        for item in self._items(series, since, until, keys, ConsistentRead=consistent):
             slot = item["slot"]["S"]
             try:
                 yield slot, record_from_item(item, self._unknown_keys.warn_once)
