@@ -110,7 +110,14 @@ OPTIONS = {
             default=("24h",),
         ),
         Option("--until", "TIME", "end, not included, in the same forms (without it: now)"),
-        Option("--format", "FORMAT", "jsonl, csv, or table (aligned columns)", default=("jsonl",)),
+        Option("--every", "DURATION", "print mean, minimum, maximum and last imbalance of steps such as 5m, 1h or 1d"),
+        Option(
+            "--format",
+            "FORMAT",
+            "jsonl, csv, table (aligned columns), or parquet, which needs --output",
+            default=("jsonl",),
+        ),
+        Option("--output", "FILE", "write into FILE, which is complete or not there, instead of standard output"),
         Option(
             "--gaps",
             None,

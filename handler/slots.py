@@ -12,7 +12,8 @@ _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
 """The accepted forms of ISO 8601. `fromisoformat` alone accepts any character between date and time, even a digit."""
 _WITH_MILLISECONDS = re.compile(r"[^.]{19}\.[0-9]{3}Z")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Unit of a duration, such as the m of 5m → seconds."""
 _EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
 SETTLING_SECONDS = 300
 """How long after its end a slot may still be stored: storing is retried, and a late event is sampled late."""
@@ -84,7 +85,7 @@ def parse_moment(text: str, now: float) -> float:
 
 def _parse_moment(text: str, now: float) -> float:
     if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _SECONDS[ago[2]]
+        return now - int(ago[1]) * SECONDS_OF_UNIT[ago[2]]
     if text.isdecimal() and not (len(text) == 8 and text >= "1970"):
         raise InvalidTimestamp(f"{text!r:.100} is a bare number: {_EXAMPLES}")
     try:

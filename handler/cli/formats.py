@@ -7,8 +7,9 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from handler.cli import Write
+from handler.cli.output import Formats, TextFormat
 from handler.errors import UsageError
-from handler.record import DETAIL_KEYS, KEYS, Record, compact_json
+from handler.record import DETAIL_KEYS, KEYS, VALUE_TYPES, Record, compact_json
 
 ROWS_PER_TABLE = 500
 """Rows that are aligned with each other, under one heading; a longer table is written as several."""
@@ -114,7 +115,8 @@ def plain(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _colored_imbalance(obi: float) -> str:
+def colored_imbalance(obi: float) -> str:
+    """An imbalance with its sign, as markup of rich."""
     color = "green" if obi > 0 else "red" if obi < 0 else "default"
     return f"[{color}]{obi:+.4f}[/]"
 
@@ -126,7 +128,7 @@ COLUMNS = {
     "levels": Column("levels", str),
     "bps": Column("within (bps)", str),
     "covered": Column("covered", {True: "yes", False: "no"}.__getitem__),
-    "obi": Column("OBI", _colored_imbalance),
+    "obi": Column("OBI", colored_imbalance),
     "notional_bid": Column("bids (quote)", "{:,.2f}".format),
     "notional_ask": Column("asks (quote)", "{:,.2f}".format),
     "mid": Column("mid (quote)", "{:,}".format),
@@ -139,4 +141,19 @@ COLUMNS = {
 }
 
 FORMATS: dict[str, Format] = {"jsonl": write_jsonl, "csv": write_csv, "table": write_table}
-"""The values of --format."""
+"""The values of --format that are text."""
+PARQUET_TYPES = [("series", str), ("slot", str), *VALUE_TYPES.items()]
+"""The columns of Parquet: those of detail too, whatever the other formats have."""
+
+
+def record_formats(columns: Columns) -> Formats[tuple[str, Record]]:
+    """The formats of records, each with its slot."""
+
+    def text_format(write_records: Format) -> TextFormat[tuple[str, Record]]:
+        return lambda rows, write: write_records((record for _, record in rows), write, columns)
+
+    return Formats(
+        {name: text_format(write_records) for name, write_records in FORMATS.items()},
+        PARQUET_TYPES,
+        lambda row: (row[1].series.key, row[0], *row[1]),
+    )

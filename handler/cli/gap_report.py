@@ -1,11 +1,12 @@
 """What `history --gaps` writes: a line for each gap, then one for the series with its slots and the share covered."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
 from handler.cli import Write
 from handler.cli.formats import Column, plain, utc, write_aligned, write_csv_rows
+from handler.cli.output import Formats
 from handler.record import compact_json
 from handler.slots import find_gaps, format_timestamp
 
@@ -64,7 +65,9 @@ COLUMNS = {
     "covered": Column("covered", "{:.2%}".format),
 }
 
-GapFormat = Callable[[Iterable[GapLine], Write], None]
-
-GAP_FORMATS: dict[str, GapFormat] = {"jsonl": _write_jsonl, "csv": _write_csv, "table": _write_table}
+GAP_FORMATS: Formats[GapLine] = Formats(
+    {"jsonl": _write_jsonl, "csv": _write_csv, "table": _write_table},
+    [("series", str), ("since", str), ("until", str), ("missing", int), ("slots", int), ("covered", float)],
+    lambda line: line,
+)
 """The values of --format with --gaps."""

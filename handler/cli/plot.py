@@ -6,8 +6,6 @@ It looks the same on every machine: the user's matplotlib configuration is ignor
 import logging
 import os
 import warnings
-from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -15,9 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from handler.cli.axis_labels import format_duration, plain_numbers, time_ticks
-from handler.errors import HandlerError, UsageError
+from handler.cli.plot_samples import Samples, samples_of_records, samples_of_steps
+from handler.errors import UsageError
 from handler.record import Record, Series
-from handler.slots import format_timestamp, parse_timestamp
+from handler.slots import format_timestamp
+from handler.steps import Step
 
 IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
 """matplotlib reads these while it is imported, and fails if they name an invalid backend or file."""
@@ -44,8 +44,6 @@ finally:
     os.environ.update({name: value for name, value in _environment.items() if value is not None})
 
 SUFFIXES = (".png", ".svg")
-MAX_PANELS = 12
-"""Panels of imbalance, one per series; more are not readable."""
 MAX_POINTS = 480
 """Points of a line; more are not readable. More samples are drawn as means over longer steps, with a band."""
 BAND_PERCENTILES = (10, 90)
@@ -60,49 +58,55 @@ DAY = 86_400
 """Seconds; the time axis counts days since the epoch, as matplotlib's dates do."""
 
 
-class Samples(NamedTuple):
-    """What is drawn: arrays of rows (epoch seconds, value), the mid prices by pair and the imbalances by series."""
-
-    mids: dict[str, Any]
-    imbalances: dict[Series, Any]
-
-
 class TimeAxis(NamedTuple):
-    """The range in epoch seconds, the interval of the samples, and how many seconds one point of a line stands for."""
+    """The range in epoch seconds, how many seconds one point of a line stands for, and what the point and band are."""
 
     since: float
     until: float
-    interval_seconds: int
     step_seconds: int
-
-    @property
-    def label(self) -> str:
-        """What one point is; empty if it is a single sample."""
-        return f"{format_duration(self.step_seconds)} mean" if self.step_seconds > self.interval_seconds else ""
+    label: str  # empty if a point is a single sample
+    band: str
 
 
-def check_panels(count: int) -> None:
-    """Raise UsageError if so many series, each in its own panel, do not fit into one picture."""
-    if count > MAX_PANELS:
-        raise UsageError(
-            f"--plot draws at most {MAX_PANELS} panels, one for each pair and depth, and {count} are requested:"
-            " give fewer --symbol or --levels, and draw several pictures"
-        )
-
-
-def draw(records: Iterable[Record], path: str, interval_seconds: int, *, since: float, until: float) -> None:
+def draw(records: Iterable[Record], path: str, interval_seconds: int | None, *, since: float, until: float) -> None:
     """Write the picture of [since, until), as .png or .svg: prices above, a panel of imbalance for each series below.
 
-    Lines break at gaps. Raises UsageError for another suffix or too many series, HandlerError if there is nothing to
-    draw, OSError if the file cannot be written.
+    Lines break at gaps, which are longer than the interval: without one, that of the newest records. Raises UsageError
+    for another suffix or too many series, HandlerError if there is nothing to draw, OSError if the file cannot be
+    written.
     """
+    _check_suffix(path)
+    samples = samples_of_records(records, interval_seconds)
+    interval_seconds = samples.interval_seconds
+    step_seconds = interval_seconds * max(ceil((until - since) / interval_seconds / MAX_POINTS), 1)
+    label = f"{format_duration(step_seconds)} mean" if step_seconds > interval_seconds else ""
+    band = f"{BAND_PERCENTILES[0]}th to {BAND_PERCENTILES[1]}th percentile"
+    _save(samples, path, TimeAxis(since, until, step_seconds, label, band))
+
+
+def draw_steps(steps: Iterable[Step], path: str, step_seconds: int, *, since: float, until: float) -> None:
+    """Write the picture of steps: a line of their means, with a band from minimum to maximum. Otherwise as `draw`."""
+    _check_suffix(path)
+    samples = samples_of_steps(steps, step_seconds)
+    label = f"{format_duration(step_seconds)} mean"
+    _save(samples, path, TimeAxis(since, until, step_seconds, label, "minimum to maximum"))
+
+
+def _check_suffix(path: str) -> None:
     if Path(path).suffix.lower() not in SUFFIXES:
         raise UsageError(f"--plot {path}: the name must end in {' or '.join(SUFFIXES)}")
-    samples = _samples(records)
-    if not samples.imbalances:
-        raise HandlerError("there is no record of these series in this range: nothing to draw")
+
+
+def _save(samples: Samples, path: str, requested: TimeAxis) -> None:
+    imbalances = {
+        series: np.array(values).reshape(-1, samples.values_per_point) for series, values in samples.imbalances.items()
+    }
+    mids = {pair: np.array(list(prices.items()), dtype=float).reshape(-1, 2) for pair, prices in samples.mids.items()}
+    times = np.concatenate([points[:, 0] for points in imbalances.values()])
+    # the last slot starts before `until`, but its sample may come later
+    time_axis = requested._replace(since=min(requested.since, times.min()), until=max(requested.until, times.max()))
     with _default_style():
-        _figure(samples, _time_axis(samples, interval_seconds, since, until)).savefig(path)
+        _figure(mids, imbalances, time_axis).savefig(path)
 
 
 @contextmanager
@@ -116,39 +120,14 @@ def _default_style() -> Iterator[None]:
             yield
 
 
-def _samples(records: Iterable[Record]) -> Samples:
-    mids: dict[str, dict[int, float]] = defaultdict(dict)
-    imbalances: dict[Series, array[float]] = defaultdict(lambda: array("d"))
-    for record in records:
-        if not record.has_data:
-            continue
-        time = parse_timestamp(record.timestamp)
-        imbalances[record.series].extend((time, record.obi))
-        check_panels(len(imbalances))
-        if record.mid:  # the same at every depth of a book
-            mids[record.series.pair][time] = record.mid
-    pairs = dict.fromkeys(series.pair for series in imbalances)
-    return Samples(
-        {pair: np.array(list(mids[pair].items()), dtype=float).reshape(-1, 2) for pair in pairs},
-        {series: np.array(points).reshape(-1, 2) for series, points in imbalances.items()},
-    )
-
-
-def _time_axis(samples: Samples, interval_seconds: int, since: float, until: float) -> TimeAxis:
-    step_seconds = interval_seconds * max(ceil((until - since) / interval_seconds / MAX_POINTS), 1)
-    times = np.concatenate([points[:, 0] for points in samples.imbalances.values()])
-    # the last slot starts before `until`, but its sample may come later
-    return TimeAxis(min(since, times.min()), max(until, times.max()), interval_seconds, step_seconds)
-
-
-def _figure(samples: Samples, time_axis: TimeAxis) -> Any:
-    count = len(samples.imbalances)
+def _figure(mids: dict[str, Any], imbalances: dict[Series, Any], time_axis: TimeAxis) -> Any:
+    count = len(imbalances)
     heights = [3.0] + [2.5 if count <= 4 else 1.8] * count  # inches; the label beside a panel needs 1.8
     figure = Figure(figsize=(12, sum(heights)), dpi=120, layout="constrained")
     prices, *panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    colors = dict(zip(samples.mids, COLORS, strict=False))
-    _draw_prices(prices, samples.mids, colors, time_axis)
-    for axes, (series, points) in zip(panels, samples.imbalances.items(), strict=True):
+    colors = dict(zip(mids, COLORS, strict=False))
+    _draw_prices(prices, mids, colors, time_axis)
+    for axes, (series, points) in zip(panels, imbalances.items(), strict=True):
         _draw_imbalance(axes, points, f"{series.pair}, {series.depth}", colors[series.pair], time_axis)
     _mark_times(panels[-1], time_axis)
     return figure
@@ -156,13 +135,13 @@ def _figure(samples: Samples, time_axis: TimeAxis) -> Any:
 
 def _draw_prices(axes: Any, mids: dict[str, Any], colors: dict[str, str], time_axis: TimeAxis) -> None:
     is_relative = len(mids) > 1  # two pairs have no common scale of prices, but one of changes
-    for symbol, points in mids.items():
+    for pair, points in mids.items():
         if not len(points):
             continue
         times, values = points.T
         if is_relative:
             values = (values / values[np.argmin(times)] - 1) * 100
-        _line(axes, times, values, time_axis, color=colors[symbol], label=symbol)
+        _line(axes, np.column_stack([times, values]), time_axis, color=colors[pair], label=pair)
     axes.yaxis.set_major_formatter(_PlainNumbers())
     axes.grid(alpha=0.3)
     axes.set_ylabel("mid price, % since the start" if is_relative else "mid price, in the quote asset")
@@ -188,10 +167,9 @@ def _draw_prices(axes: Any, mids: dict[str, Any], colors: dict[str, str], time_a
 
 
 def _draw_imbalance(axes: Any, points: Any, name: str, color: str, time_axis: TimeAxis) -> None:
-    times, imbalances = points.T
-    _line(axes, times, imbalances, time_axis, color=color, label=name, band=True)
+    _line(axes, points, time_axis, color=color, label=name, has_band=True)
     if time_axis.label:
-        name += f": {time_axis.label}; shaded: {BAND_PERCENTILES[0]}th to {BAND_PERCENTILES[1]}th percentile"
+        name += f": {time_axis.label}; shaded: {time_axis.band}"
     axes.set_title(name, loc="left", fontsize="medium")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylim(-1.05, 1.05)
@@ -199,27 +177,34 @@ def _draw_imbalance(axes: Any, points: Any, name: str, color: str, time_axis: Ti
     axes.grid(alpha=0.3)
 
 
-def _line(
-    axes: Any, times: Any, values: Any, time_axis: TimeAxis, *, color: str, label: str, band: bool = False
-) -> None:
-    """One line of the mean of each step, broken where a step has no sample; `band`: with the percentiles around it."""
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    steps = times // time_axis.step_seconds  # numbered from the epoch, so that a gap does not shift them
+def _line(axes: Any, points: Any, time_axis: TimeAxis, *, color: str, label: str, has_band: bool = False) -> None:
+    """One line of the mean of each step, broken where a step has no sample; `has_band`: with a band around it."""
+    points = points[np.argsort(points[:, 0], kind="stable")]
+    steps = points[:, 0] // time_axis.step_seconds  # numbered from the epoch, so that a gap does not shift them
     starts = np.flatnonzero(np.diff(steps, prepend=-1))
     breaks = np.flatnonzero(np.diff(steps[starts]) > 1) + 1
-    groups = np.split(values, starts[1:])
-    x = _with_breaks(map(np.mean, np.split(times / DAY, starts[1:])), breaks)
-    means = _with_breaks((np.clip(np.mean(group), min(group), max(group)) for group in groups), breaks)
+    groups = np.split(points, starts[1:])
+    x = _with_breaks((float(np.mean(group[:, 0] / DAY)) for group in groups), breaks)
+    means = _with_breaks(
+        (np.clip(np.mean(group[:, 1]), group[:, 1].min(), group[:, 1].max()) for group in groups), breaks
+    )
     axes.plot(x, means, color=color, label=label, linewidth=1.2)
     isolated = np.isnan(np.r_[np.nan, means[:-1]]) & np.isnan(np.r_[means[1:], np.nan])
     # a dot at the edge of the panel is not cut off
     (dots,) = axes.plot(x[isolated], means[isolated], ".", color=color, clip_on=False)
     dots.set_in_layout(False)
-    if band and time_axis.label:
-        low, high = (_with_breaks((np.percentile(group, q) for group in groups), breaks) for q in BAND_PERCENTILES)
+    if has_band and time_axis.label:
+        low, high = (_with_breaks(edge, breaks) for edge in zip(*map(_band, groups), strict=True))
         axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
         axes.vlines(x[isolated], low[isolated], high[isolated], color=color, alpha=0.2, linewidth=5)
+
+
+def _band(group: Any) -> tuple[float, float]:
+    """The edges of the band at one step: those that its points have, or percentiles of them."""
+    if group.shape[1] == 4:
+        return group[:, 2].min(), group[:, 3].max()
+    low, high = np.percentile(group[:, 1], BAND_PERCENTILES)
+    return low, high
 
 
 def _with_breaks(numbers: Iterable[float], breaks: Any) -> Any:

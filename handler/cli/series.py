@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handler.cli import ExitCode, Write
-from handler.cli.history import Query
 from handler.cli.parser import Parser
+from handler.cli.query import Query
 from handler.cli.sources import TABLES, open_files, open_tables
 from handler.cli.streams import print_message
 from handler.exchanges.market import MARKETS

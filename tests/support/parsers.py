@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from handler.book import Book, measure
 from handler.cli.history import FLAGS as HISTORY_FLAGS
-from handler.cli.history import Query
 from handler.cli.parser import Parser
+from handler.cli.query import Query
 from handler.cli.sample import FLAGS as SAMPLE_FLAGS
 from handler.errors import InvalidBook, InvalidRecord, InvalidTimestamp, UsageError
 from handler.exchanges.binance import classify_response, parse_depth

@@ -11,7 +11,7 @@ from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.stores.lines import record_from_line
 
-VALUES = (
+VALUES: tuple[object, ...] = (
     None, True, "", "x", "x\n", "é" * 301, "\ud800", 0, 1, -1, 5001, 86_401, 2**63, 10**39, 0.5, 1.0, 1e-19, 1e38,
     -0.0, 1.5, float("nan"), [], {}, "2026-11-22T10:00:07Z", "2026-11-22T10:00:07Z\n", "2026-02-30T10:00:07Z",
     "1969-12-31T23:59:59Z",

@@ -14,7 +14,8 @@ from matplotlib.image import imread
 from support.archive import PAST, record
 
 from handler.cli import plot
-from handler.cli.plot import MAX_PANELS, MAX_POINTS, check_panels, draw
+from handler.cli.plot import MAX_POINTS, draw
+from handler.cli.plot_samples import MAX_PANELS, check_panels
 from handler.errors import HandlerError, UsageError
 from handler.record import Depth, Record, no_data
 from handler.slots import format_timestamp, parse_timestamp
