@@ -27,7 +27,7 @@ Scenario = Callable[[ChaosRun], Totals]
 GROUPS: Sequence[Sequence[Scenario]] = (
     *([exchange_scenarios.storm], [exchange_scenarios.table], [exchange_scenarios.limits], [exchange_scenarios.ban]),
     *([exchange_scenarios.clock], [exchange_scenarios.region, stream_scenarios.full_disk]),
-    *([function], [futures_function]),
+    [function, futures_function],
     [stream_scenarios.slow_reader, stream_scenarios.nonblocking_stdout],
     [exchange_scenarios.wire, stream_scenarios.hangup],
     [shortage_scenarios.no_threads, shortage_scenarios.no_descriptors],
