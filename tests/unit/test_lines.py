@@ -1,6 +1,7 @@
 """Lines are read fast, and to the same record or the same reason as otherwise."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.stores.lines import record_from_line
 
-VALUES = (
+VALUES: tuple[object, ...] = (
     None, True, "", "x", "x\n", "é" * 301, "\ud800", 0, 1, -1, 5001, 86_401, 2**63, 10**39, 0.5, 1.0, 1e-19, 1e38,
     -0.0, 1.5, float("nan"), [], {}, "2026-11-22T10:00:07Z", "2026-11-22T10:00:07Z\n", "2026-02-30T10:00:07Z",
     "1969-12-31T23:59:59Z",
@@ -19,9 +20,8 @@ VALUES = (
 )  # fmt: skip
 
 
-def outcome(read: object, line: str) -> object:
+def outcome(read: Callable[[str], Record], line: str) -> str:
     """The record, or the reason why there is none."""
-    assert callable(read)
     try:
         return repr(read(line))
     except InvalidRecord as error:
