@@ -122,13 +122,15 @@ def test_an_empty_range_is_told_with_the_range_that_the_files_hold(files: list[s
     assert "BTCUSDT#5 in this range, but from 2024-01-01T00:00:00Z to 2024-01-01T00:59:00Z" in err
 
 
-def test_what_is_invalid_is_told_and_left_out_and_all_else_is_printed(tmp_path: Path, capfd: Capture) -> None:
+def test_what_is_invalid_is_told_and_left_out_and_all_else_is_printed(
+    tmp_path: Path, capfd: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
     text = lines(RECORDS, detail=True)
     (tmp_path / "cut").write_text(text[:-30])
     assert main(["history", *DAY, "--detail", "--from", str(tmp_path / "cut")], {}) == 1
     out, err = capfd.readouterr()
     assert out == lines(RECORDS[:-1], detail=True)
-    assert f"{tmp_path}/cut:{len(RECORDS)}: invalid: cut off" in err
+    assert f"{tmp_path}/cut:{len(RECORDS)}: invalid: cut off" in caplog.text
     assert f"handler: {tmp_path}/cut: left out 1 " in err
 
 

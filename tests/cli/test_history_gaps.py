@@ -152,7 +152,7 @@ def test_slots_that_ended_less_than_five_minutes_ago_are_not_missing_yet(archive
 def test_it_reads_what_was_stored_a_moment_ago(filled: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eventually consistent read may lack the newest items, which would look like gaps."""
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr("handler.stores.table.dynamodb_client", lambda: filled.client)
+    monkeypatch.setattr("handler.stores.table.dynamodb_client", lambda region: filled.client)
     filled.client.meta.events.register(
         "before-parameter-build.dynamodb.Query", lambda params, **_: asked.append(params)
     )

@@ -1,6 +1,7 @@
 """Lines are read fast, and to the same record or the same reason as otherwise."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,8 @@ VALUES: tuple[object, ...] = (
 )  # fmt: skip
 
 
-def outcome(read: object, line: str) -> object:
+def outcome(read: Callable[[str], Record], line: str) -> str:
     """The record, or the reason why there is none."""
-    assert callable(read)
     try:
         return repr(read(line))
     except InvalidRecord as error:
