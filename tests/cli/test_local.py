@@ -183,5 +183,5 @@ def test_its_table_and_its_settings_are_the_templates() -> None:
     template = read_template()
     assert [key["AttributeName"] for key in table_definition(template)["KeySchema"]] == ["series", "slot"]
     environment = function_environment(template)
-    assert environment["OBI_BASE_URL"] == "https://data-api.binance.vision"
+    assert (environment["OBI_MARKET"], environment["OBI_LEVELS"], environment["OBI_BASE_URL"]) == ("spot", "5", "")
     assert "OBI_TABLE" not in environment
