@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from handler.slots import format_timestamp
-from infra.simulator.timeline import Task, TimedOut, Timeline, current_task
+from infra.simulator.timeline import TimedOut, Timeline
 
 MINUTE = 60
 COLD_START_SECONDS = (0.8, 2.0)
@@ -66,9 +66,9 @@ class Cloud:
     _idle: list[Container] = field(default_factory=list)
     _running: int = 0
 
-    def count(self, metric: str, value: float = 1) -> None:
+    def count(self, metric: str, value: int = 1) -> None:
         """Add to a metric of the current minute."""
-        self.metrics[metric, int(self.timeline.now - self.timeline.start) // MINUTE] += value  # type: ignore[assignment]
+        self.metrics[metric, int(self.timeline.now - self.timeline.start) // MINUTE] += value
 
     def run(self, schedule: Schedule) -> None:
         """Let the schedule fire, and everything end."""
@@ -134,10 +134,3 @@ class Cloud:
         if survives and self.draw.random() >= RETIRED_SHARE:
             container.idle_since = self.timeline.now
             self._idle.append(container)
-
-
-def task() -> Task:
-    """The task that this code runs in."""
-    found = current_task()
-    assert found is not None  # noqa: S101 - for the type checker
-    return found

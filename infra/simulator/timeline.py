@@ -6,12 +6,10 @@ One thread runs at a time, until it sleeps; so a run depends on its seed alone.
 import heapq
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import cast
-from unittest.mock import patch
 
 BOOT_SECONDS = 1000.0
 """What the monotonic clock of a container says at the start."""
@@ -94,9 +92,11 @@ def current_task() -> Task | None:
     return cast(Task, thread) if type(thread) is Task else None
 
 
-@contextmanager
-def simulated_clock() -> Iterator[None]:
-    """Give tasks the simulated time wherever the module `time` is asked. Import what is to be simulated only within."""
+def install_clock() -> None:
+    """Give tasks the simulated time wherever the module `time` is asked. Call it before anything of `handler` is loaded.
+
+    It is never undone: all other threads have the real time as before.
+    """
     real_time, real_monotonic, real_sleep = time.time, time.monotonic, time.sleep
 
     def wall() -> float:
@@ -113,5 +113,4 @@ def simulated_clock() -> Iterator[None]:
         else:
             real_sleep(seconds)
 
-    with patch.multiple(time, time=wall, monotonic=monotonic, sleep=sleep):
-        yield
+    time.time, time.monotonic, time.sleep = wall, monotonic, sleep
