@@ -1,16 +1,18 @@
-"""`python -m infra.simulator`: a simulation of the schedule, of Lambda and of a day of late, duplicate or dropped events.
+"""`python -m infra.simulator`: a simulation of the schedule and Lambda, with late, duplicate and dropped events.
 
 Prints the slots, those that were lost and why, requests and seconds. Exit code 1 if a slot is lost without a reason.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 
 from infra.simulator.timeline import install_clock
 
 install_clock()  # before anything of the handler is loaded
 
 from infra.simulator.cloud import Schedule
+from infra.simulator.losses import LOSSES, metrics_that_moved, problems
 from infra.simulator.simulation import UNEXPLAINED, Options, Outcome, simulate
 
 METRICS = ("Sampled", "Stored", "Duplicates", "Skipped", "FetchFailures", "StoreFailures", "Errors", "Throttles")
@@ -22,12 +24,28 @@ def main() -> int:
     given = _parser().parse_args()
     code = 0
     print("simulation, not AWS:")
+    if given.losses:
+        return compare_losses(given.seed)
     for interval_seconds in given.interval_seconds:
         schedule = Schedule(given.minutes, given.delay, given.jitter, given.dropped, given.duplicated)
         outcome = simulate(Options(interval_seconds, schedule, seed=given.seed))
         print(f"{interval_seconds} s, {given.minutes} min, delay {given.delay:g} + 0 to {given.jitter:g} s: "
               + "; ".join(report(interval_seconds, outcome)), flush=True)  # fmt: skip
         code = code or int(outcome.lost[UNEXPLAINED] > 0)
+    return code
+
+
+def compare_losses(seed: int) -> int:
+    """Simulate each way to lose something; returns 1 if the metrics are not those that are expected."""
+    code = 0
+    for loss in LOSSES:
+        outcome = simulate(replace(loss.options, seed=seed))
+        print(
+            f"{loss.name}: {sum(outcome.lost.values())} slots lost, metrics: {metrics_that_moved(outcome)}", flush=True
+        )
+        for problem in problems(loss, outcome):
+            print(f"problem: {problem}")
+            code = 1
     return code
 
 
@@ -54,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jitter", type=float, default=0.0, help="so many seconds more at most, at random")
     parser.add_argument("--dropped", type=float, default=0.0, help="share of the events")
     parser.add_argument("--duplicated", type=float, default=0.0, help="share of the events")
+    parser.add_argument("--losses", action="store_true", help="simulate each way to lose a slot, and its metrics")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same run")
     return parser
 

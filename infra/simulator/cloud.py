@@ -14,6 +14,8 @@ MINUTE = 60
 COLD_START_SECONDS = (0.8, 2.0)
 RETIRED_SHARE = 0.02
 """The share of invocations after which Lambda discards the container."""
+MAX_CONCURRENCY = 10
+"""How many functions a new account may run at a time."""
 MAX_EVENT_AGE_SECONDS = 60
 """How long Lambda queues an event that is throttled (MaximumEventAgeInSeconds)."""
 MAX_DUPLICATE_SECONDS = 30.0
@@ -56,7 +58,7 @@ class Cloud:
     draw: random.Random
     invoke: Callable[[Container, Any, float], bool]
     timeout_seconds: float
-    concurrency: int = 10
+    concurrency: int = MAX_CONCURRENCY
     metrics: Metrics = field(default_factory=Counter)
     dropped: set[int] = field(default_factory=set)
     """The minutes whose event never arrived."""

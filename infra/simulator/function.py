@@ -1,4 +1,4 @@
-"""The real `lambda_handler` in simulated containers: each has its own Function, and all share what the module shares."""
+"""The real `lambda_handler` in simulated containers: each has its own Function; they share the state of the module."""
 
 import io
 import json
@@ -93,5 +93,5 @@ def simulated_function(
 
         simulated = SimulatedFunction(app)
         stack.enter_context(patch.object(app, "function", simulated.function))
-        stack.enter_context(patch.object(app, "dynamodb_client", lambda attempts: DelayedTable(network, table)))
+        stack.enter_context(patch.object(app, "dynamodb_client", lambda **_: DelayedTable(network, table)))
         yield simulated

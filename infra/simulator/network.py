@@ -1,5 +1,6 @@
 """What lies between the function and its two services: simulated latencies, and the table in memory."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -43,19 +44,21 @@ class MemoryTable:
 def client_error(code: str, status: int, **more: Any) -> ClientError:
     """An error as boto3 raises it."""
     response = {"Error": {"Code": code, "Message": "simulated"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError({**response, **more}, "PutItem")  # type: ignore[arg-type]
+    return ClientError({**response, **more}, "PutItem")
 
 
 class Network:
     """Requests to both services take simulated time, some of them long; either service may hang or fail."""
 
     def __init__(self, draw: random.Random) -> None:
-        self.exchange_hangs = self.table_fails = False
+        self.exchange_hangs = self.table_fails = self.is_stuck = False
         self._draw = draw
 
     def get(self, send: Callable[[], Response], seconds: float) -> Response:
         """Request a book, within so many seconds. Raises RequestFailed."""
         latency = self._latency(EXCHANGE_SECONDS, SLOW_EXCHANGE_SHARE, SLOW_EXCHANGE_SECONDS)
+        if self.is_stuck:
+            time.sleep(math.inf)
         if self.exchange_hangs or latency >= seconds:
             time.sleep(seconds)
             raise RequestFailed("no response (simulated)")

@@ -11,7 +11,7 @@ from typing import Any
 from handler.slots import parse_timestamp, slot_start
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
-from infra.simulator.cloud import MINUTE, Cloud, Container, Metrics, Schedule
+from infra.simulator.cloud import MAX_CONCURRENCY, MINUTE, Cloud, Container, Metrics, Schedule
 from infra.simulator.function import LOG, simulated_function
 from infra.simulator.network import MemoryTable, Network
 from infra.simulator.timeline import Timeline
@@ -25,7 +25,10 @@ BOOK = FakeBook([("99.00000000", "2.00000000")], [("101.00000000", "1.00000000")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What fails in the minutes from `since` to before `until`: `table`, `hang`, or a fault of the fake exchange."""
+    """What fails in the minutes from `since` to before `until`: `table`, a fault of the fake exchange, or one of these.
+
+    `hang`: the exchange does not respond; `stuck`: nor does the function notice; `no-concurrency`: other functions run.
+    """
 
     name: str
     since: int
@@ -39,7 +42,6 @@ class Options:
     interval_seconds: int = 60
     schedule: Schedule = field(default_factory=Schedule)
     fault: Fault | None = None
-    concurrency: int = 10
     seed: int = 0
 
 
@@ -47,6 +49,7 @@ class Options:
 class Outcome:
     """What a simulation came to. Requests are those of each whole clock minute after the first one."""
 
+    minutes: int
     slots: int
     stored: int
     lost: Counter[str]
@@ -63,6 +66,7 @@ class Outcome:
         return sum(value for (metric, _), value in self.metrics.items() if metric == name)
 
 
+FAULT_REASONS = {"table": "the table", "stuck": "the function's timeout", "no-concurrency": "throttled"}
 UNEXPLAINED = "without a recorded reason"
 
 
@@ -89,10 +93,10 @@ def simulate(options: Options) -> Outcome:
             return function.invoke(container, event, seconds)
 
         timeout = function_timeout_seconds(read_template(), options.interval_seconds)
-        cloud = Cloud(timeline, draw, invoke, timeout, options.concurrency)
+        cloud = Cloud(timeline, draw, invoke, timeout)
         LOG.reset(cloud)
         if options.fault:
-            switch = _switch(options.fault.name, exchange, network)
+            switch = _switch(options.fault.name, exchange, network, cloud)
             timeline.at(NOON + options.fault.since * MINUTE, partial(switch, True))
             timeline.at(NOON + options.fault.until * MINUTE, partial(switch, False))
         cloud.run(options.schedule)
@@ -100,12 +104,16 @@ def simulate(options: Options) -> Outcome:
     return _outcome(options, cloud, table, first_start, requests)
 
 
-def _switch(name: str, exchange: FakeExchange, network: Network) -> Callable[[bool], None]:
+def _switch(name: str, exchange: FakeExchange, network: Network, cloud: Cloud) -> Callable[[bool], None]:
     def switch(is_on: bool) -> None:
         if name == "table":
             network.table_fails = is_on
         elif name == "hang":
             network.exchange_hangs = is_on
+        elif name == "stuck":
+            network.is_stuck = is_on
+        elif name == "no-concurrency":
+            cloud.concurrency = 0 if is_on else MAX_CONCURRENCY
         else:
             exchange.script([f"{name}*"] if is_on else ["ok"])
 
@@ -124,6 +132,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
     per_minute = Counter(int(moment - NOON) // MINUTE for moment in requests)
     clipped = sum(min(until, end) - min(since, end) for since, until in cloud.invocations)
     return Outcome(
+        minutes=minutes,
         slots=len(range(first, end, interval)),
         stored=len([slot for slot in stored if first <= slot < end]),
         lost=lost,
@@ -139,9 +148,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
 def _reason(options: Options, cloud: Cloud, minute: int) -> str:
     fault = options.fault
     if fault and fault.since <= minute < fault.until:
-        return "the table" if fault.name == "table" else "the exchange"
-    if options.concurrency < 1 or cloud.metrics["AsyncEventsDropped", minute]:
-        return "throttled"
+        return FAULT_REASONS.get(fault.name, "the exchange")
     if options.interval_seconds >= MINUTE:
         return "its event was dropped" if minute in cloud.dropped else UNEXPLAINED
     if {minute - 2, minute - 1} <= cloud.dropped or {minute - 1, minute} <= cloud.dropped:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import count
-from typing import cast
 
 BOOT_SECONDS = 1000.0
 """What the monotonic clock of a container says at the start."""
@@ -89,11 +88,11 @@ class Timeline:
 def current_task() -> Task | None:
     """The task that this code runs in; None in any other thread."""
     thread = threading.current_thread()
-    return cast(Task, thread) if type(thread) is Task else None
+    return thread if isinstance(thread, Task) else None
 
 
 def install_clock() -> None:
-    """Give tasks the simulated time wherever the module `time` is asked. Call it before anything of `handler` is loaded.
+    """Give tasks the simulated time wherever the module `time` is asked. Call it before `handler` is loaded.
 
     It is never undone: all other threads have the real time as before.
     """
@@ -113,4 +112,5 @@ def install_clock() -> None:
         else:
             real_sleep(seconds)
 
-    time.time, time.monotonic, time.sleep = wall, monotonic, sleep
+    for name, function in (("time", wall), ("monotonic", monotonic), ("sleep", sleep)):
+        setattr(time, name, function)

@@ -24,14 +24,18 @@ def main() -> None:
     with Path(sys.argv[1]).open("a") as results:
         for line in sys.stdin:
             request = json.loads(line)
-            print(f"START RequestId: {request['id']} Version: $LATEST", flush=True)
+            _set_clock(request.get("clock_offset", 0))
+            print(f"START RequestId: {request['id']} Version: $LATEST Time: {time.time()}", flush=True)
             result = _invoke(request)
             print(f"END RequestId: {request['id']}", flush=True)
             print(json.dumps({"id": request["id"], **result}), file=results, flush=True)
 
 
+def _set_clock(offset: float) -> None:
+    time.time = lambda: _system_time() + offset
+
+
 def _invoke(request: dict[str, Any]) -> dict[str, Any]:
-    time.time = lambda: _system_time() + request.get("clock_offset", 0)
     context = LambdaContext(time.monotonic() + request["seconds"], request["id"])
     try:
         return {"returned": lambda_handler(request["event"], context)}

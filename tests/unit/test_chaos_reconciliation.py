@@ -152,7 +152,7 @@ def test_a_line_without_data_and_without_a_reason_is_lost_without_a_recorded_rea
 
 def invoked(*printed: str, result: dict[str, Any], slots: list[int]) -> FunctionOutput:
     found = FunctionOutput([("AUSDT", 5)], {"a": slots}, {"a": result})
-    found.add(["START RequestId: a Version: $LATEST", *printed, "END RequestId: a"])
+    found.add([f"START RequestId: a Version: $LATEST Time: {SLOT}", *printed, "END RequestId: a"])
     return found
 
 
