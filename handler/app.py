@@ -6,6 +6,7 @@ gc.disable()  # until the container is ready: see bootstrap.resume_garbage_colle
 
 import os
 import time
+from collections.abc import Iterator
 from copy import copy
 from functools import cache, partial
 from logging import LogRecord
@@ -17,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler import bootstrap
 from handler.errors import HandlerError
-from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
+from handler.invocation import HAND_OVER_REQUESTS, Invocation, RecordWriter, Tally, slots_for_event
 from handler.safe_text import redacted, safe_message, safe_text
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
@@ -62,14 +63,19 @@ class Function:
 
     def __init__(self) -> None:
         self.settings = settings = Settings.read({}, os.environ)
+        if settings.interval_seconds < 60:
+            settings.check_weight(extra_requests=HAND_OVER_REQUESTS)
         self.exchange = bootstrap.build_exchange(settings)
         self.sampler = bootstrap.build_sampler(settings, self.exchange)
         table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
         self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)
         bootstrap.resume_garbage_collection()
 
-    def run(self, event: Any, seconds: float) -> Tally:
-        """Sample what the event requests within so many seconds. Raises UsageError if its time is invalid."""
+    def run(self, event: Any, seconds: float) -> Iterator[Tally]:
+        """Sample what the event requests within so many seconds, and give the tally of each minute.
+
+        Raises UsageError if the event's time is invalid.
+        """
         interval_seconds = self.settings.interval_seconds
         slots = slots_for_event(event, interval_seconds, time.time())
         deadline = time.monotonic() + seconds
@@ -84,9 +90,11 @@ function = cache(Function)
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     """Sample, print and store. Raises HandlerError if any sample failed, after every other one is stored."""
     try:
-        tally = function().run(event, context.get_remaining_time_in_millis() / 1000)
-        if METRICS_ENABLED:
-            _add_metrics(tally)
+        tally = Tally()
+        for minute in function().run(event, context.get_remaining_time_in_millis() / 1000):
+            if METRICS_ENABLED:
+                _flush_metrics(minute)
+            tally.add(minute)
         if tally.errors:
             raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
     except HandlerError as error:  # the runtime logs it, not the logger
@@ -94,10 +102,11 @@ def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
 
 
-def _add_metrics(tally: Tally) -> None:
+def _flush_metrics(tally: Tally) -> None:
     metrics.add_metric("Sampled", MetricUnit.Count, tally.sampled)
     metrics.add_metric("Stored", MetricUnit.Count, tally.stored)
     metrics.add_metric("Duplicates", MetricUnit.Count, tally.duplicates)
+    metrics.add_metric("Skipped", MetricUnit.Count, tally.skipped)
     metrics.add_metric("FetchFailures", MetricUnit.Count, tally.fetch_failures)
     metrics.add_metric("StoreFailures", MetricUnit.Count, tally.store_failures)
     for lag_seconds in tally.lags_seconds:

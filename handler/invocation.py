@@ -1,9 +1,13 @@
-"""One run of the function: the slots that an event requests, each sampled, printed and stored in its time."""
+"""One run of the function: the slots that an event requests, each sampled, printed and stored in its time.
+
+Below 60 s consecutive invocations hand over: each continues after its own minute until another one is storing, so that
+no slot depends on one event that comes in time.
+"""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from handler.clock import SYSTEM, Clock
 from handler.errors import EmptyBook, InvalidTimestamp, UsageError
@@ -17,12 +21,21 @@ MAX_PUT_SECONDS = 5.5
 STORING_SECONDS = 4.5
 """Kept free before that, so that there is time to store what was fetched."""
 
+HAND_OVER_MINUTES = 2
+"""How many minutes an invocation continues after its own while no other one is storing."""
+HAND_OVER_REQUESTS = 3
+"""How many requests a minute for a pair hand-over costs at most: a slot is then sampled by two invocations."""
+MAX_LATENESS_SECONDS = 0.5
+"""How much later an invocation samples a slot than one whose event is a minute younger, which is so to store first."""
+MAX_LATENESS = 0.2
+"""The same, as a share of the interval."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Tally:
-    """The outcome of one run: counts of samples, how late the sampling of each slot began (seconds), and errors."""
+    """An outcome: counts of samples, how late the sampling of each slot began (seconds), and errors."""
 
     sampled: int = 0
     stored: int = 0
@@ -33,21 +46,46 @@ class Tally:
     lags_seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def add(self, other: "Tally") -> None:
+        """Add what other slots came to."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
-def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
-    """The slots that an event requests: those that start in its minute, or the current one if it has no time.
 
-    The time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises UsageError.
+class EventSlots(NamedTuple):
+    """The slots that an event requests, and its minute (epoch seconds) where invocations hand over."""
+
+    slots: range
+    minute: int | None = None
+
+    def minutes_after(self, slot: int) -> int:
+        """How many minutes after the event's own one a slot is, at most HAND_OVER_MINUTES."""
+        return 0 if self.minute is None else min(max(slot - self.minute, 0) // 60, HAND_OVER_MINUTES)
+
+
+def slots_for_event(event: Any, interval_seconds: int, now: float) -> EventSlots:
+    """The slots that an event requests: from the current one on, those of its minute, or the current one alone.
+
+    Below 60 s those of the next minutes follow, for a hand-over. The current one alone: the event has no time, or all
+    of its own are over. The time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises
+    UsageError.
     """
+    current = slot_start(now, interval_seconds)
+    current_alone = range(current, current + interval_seconds, interval_seconds)
     time = event.get("scheduled_time", event.get("time")) if isinstance(event, dict) else event
     if time is None:
-        return [slot_start(now, interval_seconds)]
+        return EventSlots(current_alone)
     try:
-        return slots_of_minute(parse_iso_time(time), interval_seconds)
+        own = slots_of_minute(parse_iso_time(time), interval_seconds)
     except (InvalidTimestamp, TypeError) as error:
         raise UsageError(
             f"the event's time is {time!r:.100}: send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {{}}"
         ) from error
+    if interval_seconds >= 60:
+        is_over = len(own) > 0 and current > own[-1]
+        return EventSlots(current_alone if is_over else own)
+    slots = range(max(current, own.start), own.stop + HAND_OVER_MINUTES * 60, interval_seconds)
+    return EventSlots(slots or current_alone, own.stop - 60)
 
 
 class RecordWriter:
@@ -88,7 +126,6 @@ class Invocation:
     def __init__(
         self, sampler: Sampler, writer: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
     ) -> None:
-        self.tally = Tally()
         self._sampler = sampler
         self._writer = writer
         self._interval_seconds = interval_seconds
@@ -97,51 +134,98 @@ class Invocation:
         self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
         self._fetch_deadline = self._put_deadline - min(STORING_SECONDS, seconds / 6)
 
-    def run(self, slots: Iterable[int]) -> Tally:
-        """Sample each slot in its time. A failure is counted and does not keep the next slot from being sampled."""
-        for slot in slots:
-            self._run_slot(slot, slot + self._interval_seconds)
-        return self.tally
+    def run(self, requested: EventSlots) -> Iterator[Tally]:
+        """Sample each slot in its time, and give the tally of each minute, so that metrics are of the minute.
 
-    def _run_slot(self, slot: int, end: int) -> None:
-        self._wait_until(slot)
-        now, remaining = self._clock.time(), self._fetch_deadline - self._clock.monotonic()
+        A failure is counted and does not keep the next slot from being sampled.
+        """
+        minute = Tally()
+        for slot, tally in self._until_taken_over(requested):
+            minute.add(tally)
+            if slot // 60 != (slot + self._interval_seconds) // 60:
+                yield minute
+                minute = Tally()
+        if minute != Tally():
+            yield minute
+
+    def _until_taken_over(self, requested: EventSlots) -> Iterator[tuple[int, Tally]]:
+        """Sample the slots until another invocation stores them, or no time is left after the event's own minute.
+
+        The first slot proves nothing: an older invocation may have stored it before this one began. In its own minute
+        an invocation may lose a slot to an older one by being slow, but hardly two in a row; after it, the other one is
+        younger, since that samples earlier. More duplicates than stored records, not duplicates alone: of many pairs
+        one may always come first.
+        """
+        lost_slots = 0
+        for slot in requested.slots:
+            minutes_after = requested.minutes_after(slot)
+            if not self._wait_for_slot(slot, minutes_after) and minutes_after:
+                return
+            tally = self._run_slot(slot)
+            yield slot, tally
+            if requested.minute is None or slot == requested.slots.start:
+                continue
+            lost_slots = lost_slots + 1 if tally.duplicates > tally.stored else 0
+            if lost_slots >= (1 if minutes_after else 2):
+                return
+
+    def _wait_for_slot(self, slot: int, minutes_after: int) -> bool:
+        """Wait until a slot is to be sampled; false if the function has no time left for it."""
+        lateness = minutes_after * min(MAX_LATENESS_SECONDS, MAX_LATENESS * self._interval_seconds)
+        while (early := slot + lateness - self._clock.time()) > 0:
+            if early > self._remaining_seconds:
+                return False
+            self._clock.sleep(early)
+        return self._remaining_seconds > 0
+
+    @property
+    def _remaining_seconds(self) -> float:
+        return self._fetch_deadline - self._clock.monotonic()
+
+    def _run_slot(self, slot: int) -> Tally:
+        self._tally = Tally()
+        end = slot + self._interval_seconds
+        now, remaining = self._clock.time(), self._remaining_seconds
         if now >= end:
-            self.tally.skipped += self._sampler.size
+            self._tally.skipped += self._sampler.size
             log.warning("the slot %s is over: not sampled", format_timestamp(slot))
         elif now < slot or remaining <= 0:
             self._fail(self._sampler.size, f"the function has no time left for the slot {format_timestamp(slot)}")
         else:
-            self.tally.lags_seconds.append(now - slot)
+            self._tally.lags_seconds.append(now - slot)
             for samples in self._sampler.sample(self._clock.monotonic() + min(end - now, remaining), end):
-                self._deliver(samples)
+                self._deliver(samples, end)
+        return self._tally
 
-    def _wait_until(self, slot: int) -> None:
-        while 0 < (early := slot - self._clock.time()) <= self._fetch_deadline - self._clock.monotonic():
-            self._clock.sleep(early)
-
-    def _deliver(self, samples: Iterable[Sample]) -> None:
+    def _deliver(self, samples: Iterable[Sample], slot_end: int) -> None:
         records: list[Record] = []
         for sample in samples:
             if isinstance(sample, FailedSample):
                 self._count_failed_sample(sample)
             else:
                 records.append(sample)
-        result = self._writer.deliver(records, self._put_deadline)
-        self.tally.sampled += len(records)
-        self.tally.stored += result.stored
-        self.tally.duplicates += result.duplicates
-        self.tally.store_failures += len(result.failed)
-        self.tally.errors += [str(failed.error) for failed in result.failed]
+        result = self._writer.deliver(records, self._put_deadline_for(slot_end))
+        self._tally.sampled += len(records)
+        self._tally.stored += result.stored
+        self._tally.duplicates += result.duplicates
+        self._tally.store_failures += len(result.failed)
+        self._tally.errors += [str(failed.error) for failed in result.failed]
+
+    def _put_deadline_for(self, slot_end: int) -> float:
+        """Below 60 s the middle of the next slot, which is then still sampled though the table fails."""
+        if self._interval_seconds >= 60:
+            return self._put_deadline
+        seconds = slot_end + self._interval_seconds / 2 - self._clock.time()
+        return min(self._put_deadline, self._clock.monotonic() + seconds)
 
     def _count_failed_sample(self, sample: FailedSample) -> None:
         if isinstance(sample.error, EmptyBook):
-            self.tally.skipped += 1
+            self._tally.skipped += 1
             log.warning("%s", sample.error)
         else:
             self._fail(1, str(sample.error))
 
     def _fail(self, samples: int, error: str) -> None:
-        self.tally.fetch_failures += samples
-        self.tally.errors.append(error)
+        self._tally.fetch_failures += samples
+        self._tally.errors.append(error)
         log.error("%s", error)

@@ -66,16 +66,20 @@ class Settings:
         settings.check_weight()
         return settings
 
-    def check_weight(self) -> None:
-        """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
+    def check_weight(self, extra_requests: int = 0) -> None:
+        """Raise UsageError for more request weight than the exchange allows: it would ban this address.
+
+        `extra_requests` are those for each pair and minute beyond one every interval.
+        """
         weight = self.market.request_weight(self.limit)
-        per_minute = len(self.pairs) * weight * 60 / self.interval_seconds
+        per_minute = len(self.pairs) * weight * (60 / self.interval_seconds + extra_requests)
         if per_minute > self.market.WEIGHT_PER_MINUTE:
+            extra = f" and {extra_requests} times a minute more (where invocations overlap)" if extra_requests else ""
             raise UsageError(
                 f"{len(self.pairs)} symbols x weight {weight} (for a limit of {self.limit} levels) every"
-                f" {self.interval_seconds} s are {per_minute:.0f} of request weight a minute, and the exchange allows"
-                f" {self.market.WEIGHT_PER_MINUTE}: give fewer symbols, fewer levels (--limit, --levels), or a longer"
-                " interval"
+                f" {self.interval_seconds} s{extra} are {per_minute:.0f} of request weight a minute, and the exchange"
+                f" allows {self.market.WEIGHT_PER_MINUTE}: give fewer symbols, fewer levels (--limit, --levels), or a"
+                " longer interval"
             )
 
 

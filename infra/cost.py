@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from handler.exchanges.binance_spot import WEIGHT_PER_MINUTE, request_weight
+from handler.invocation import HAND_OVER_REQUESTS
 
 MONTH_MINUTES = 43_800
 GB = 1e9
@@ -24,7 +25,7 @@ METRIC = 0.30
 ALARM = 0.10
 DASHBOARD = 3.00
 
-METRICS, ALARMS = 7, 4
+METRICS, ALARMS = 8, 4
 MEMORY_GB = 0.25
 CPU_SHARE = 256 / 1769
 """Of one CPU, at 256 MB (Lambda Developer Guide, "Configure Lambda function memory")."""
@@ -33,6 +34,8 @@ NETWORK_SECONDS = 0.2
 """Assumed: one request to the exchange and one to the table; the pairs wait concurrently."""
 CPU_SECONDS_PER_SAMPLE = 0.002
 """Fetch, record, line and put of one pair."""
+HAND_OVER_SAMPLES = 2
+"""Below 60 s, of each pair and minute: slots that two invocations sample (python -m infra.simulator --jitter 59)."""
 ITEM_BYTES = 450
 """One record with its detail keys and DynamoDB's 100 bytes of its own: under 1 KB, so one write unit."""
 LINE_BYTES = 400
@@ -70,12 +73,14 @@ def bill(
     symbols: int, interval_seconds: int, *, months: int = 12, dashboard: bool = True, free: Free = NOTHING_FREE
 ) -> list[Line]:
     """The lines of the last of so many months. All pairs at one depth; `dashboard` includes the custom metrics."""
-    samples_per_run = symbols * (60 // interval_seconds)
-    writes = MONTH_MINUTES * samples_per_run
+    hands_over = interval_seconds < 60
+    stored_per_run = symbols * (60 // interval_seconds)
+    samples_per_run = stored_per_run + hands_over * HAND_OVER_SAMPLES * symbols
+    writes = MONTH_MINUTES * samples_per_run  # a put that another invocation was before costs a write too
     busy_seconds = CPU_SECONDS_PER_SAMPLE * symbols / CPU_SHARE + NETWORK_SECONDS
-    run_seconds = 60 - interval_seconds + busy_seconds
+    run_seconds = busy_seconds + hands_over * (60 + interval_seconds / 2)
     logged_gb = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES) / GB
-    stored_gb = writes * months * ITEM_BYTES / GB
+    stored_gb = MONTH_MINUTES * stored_per_run * months * ITEM_BYTES / GB
     return [
         Line(
             "Scheduler and Lambda requests",
@@ -96,7 +101,7 @@ def bill(
         ),
         Line("logs", "$0.50 per GB", _beyond(logged_gb, free.logs_gb) * LOGS_PER_GB),
         Line(
-            "7 metrics, 4 alarms, a dashboard",
+            "8 metrics, 4 alarms, a dashboard",
             "$0.30, $0.10, $3.00 each",
             _beyond(ALARMS, free.alarms) * ALARM
             + (_beyond(METRICS, free.metrics) * METRIC + _beyond(1, free.dashboards) * DASHBOARD if dashboard else 0),
@@ -139,7 +144,8 @@ def first_month() -> Iterator[str]:
 
 def _cell(case: tuple[int, int], dollars: float) -> str:
     symbols, interval_seconds = case
-    weight = symbols * request_weight(5) * 60 / interval_seconds
+    extra_requests = HAND_OVER_REQUESTS if interval_seconds < 60 else 0
+    weight = symbols * request_weight(5) * (60 / interval_seconds + extra_requests)
     return f"{dollars:.2f}" if weight <= WEIGHT_PER_MINUTE else "–"
 
 

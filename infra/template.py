@@ -44,6 +44,15 @@ def function_environment(template: dict[str, Any]) -> dict[str, str]:
     return {name: defaults[value] for name, value in references.items() if value in defaults}
 
 
+def function_timeout_seconds(template: dict[str, Any], interval_seconds: int) -> int:
+    """The function's Timeout: the first choice of its !If below 60 s, the second one at 60 s."""
+    timeout = _resource(template, "AWS::Serverless::Function")["Timeout"]
+    if isinstance(timeout, tuple):
+        _, (_, below, at_60) = timeout
+        timeout = below if interval_seconds < 60 else at_60
+    return int(timeout)
+
+
 def _resource(template: dict[str, Any], kind: str) -> dict[str, Any]:
     properties: dict[str, Any] = next(
         resource["Properties"] for resource in template["Resources"].values() if resource["Type"] == kind

@@ -1,13 +1,14 @@
 """What the invocations of the function came to, read from what the containers printed. Pure.
 
-An invocation samples its slots one after the other, and each gives one line or one message for each series: the n-th of
-a series belongs to the n-th slot that the event requests.
+An invocation samples slots one after the other, and each gives one line or one message for each series: the n-th of a
+series belongs to the n-th slot, counted from the start of the invocation. It may end early if another one stores.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from handler.slots import parse_timestamp
@@ -33,47 +34,61 @@ class FunctionOutput:
     problems: list[str] = field(default_factory=list)
     stored: int = 0
     """What the function's own metrics count as stored."""
+    duplicates: int = 0
+    """The same for slots that another invocation had stored."""
     rejected_events: int = 0
     uncounted: int = 0
     """Records that were printed in invocations which were killed before they wrote metrics."""
 
     def add(self, printed: Sequence[str]) -> None:
         """Add what one container printed."""
-        name = ""
+        name, started = "", 0.0
         lines: list[str] = []
         for line in printed:
             if line.startswith("START RequestId: "):
                 if name:
-                    self._add_invocation(name, lines, ended=False)
-                name, lines = line.split()[2], []
+                    self._add_invocation(name, lines, started, ended=False)
+                name, started, lines = line.split()[2], float(line.split()[-1]), []
             elif line.startswith("END RequestId: "):
-                self._add_invocation(name, lines, ended=True)
+                self._add_invocation(name, lines, started, ended=True)
                 name = ""
             else:
                 lines.append(line)
         if name:
-            self._add_invocation(name, lines, ended=False)
+            self._add_invocation(name, lines, started, ended=False)
 
-    def _add_invocation(self, name: str, lines: list[str], *, ended: bool) -> None:
+    def _add_invocation(self, name: str, lines: list[str], started: float, *, ended: bool) -> None:
         found: BySeries = defaultdict(list)
+        duplicates_before = self.duplicates
         for line in lines:
             self._add_line(line, found, ended=ended)
-        slots = self.requested_slots[name]
+        slots = self._slots(name, started)
+        may_end_early = self.duplicates > duplicates_before
         for _, series, _ in self.series:
             outcomes = found[series]
-            if len(outcomes) > len(slots) or (ended and len(outcomes) < len(slots)):
+            if bool(outcomes) > bool(slots) or (ended and len(outcomes) < len(slots) and not may_end_early):
                 self.problems.append(f"{name}: {series}: {len(outcomes)} outcomes for {len(slots)} slots")
                 continue
-            for slot, outcome in zip(slots, outcomes, strict=False):
+            for slot, outcome in zip(count(slots.start), outcomes, strict=False):
                 if outcome.line and outcome.key[1] != slot:
                     self.problems.append(f"{name}: {series}: a line of slot {outcome.key[1]} instead of {slot}")
                 self.outcomes.append(outcome if outcome.line else outcome._replace(key=(series, slot)))
-            self.outcomes += [Outcome((series, slot), reason=DOWN) for slot in slots[len(outcomes) :]]
+            if not ended:
+                self.outcomes += [Outcome((series, slot), reason=DOWN) for slot in slots[len(outcomes) :]]
         all_outcomes = [outcome for outcomes in found.values() for outcome in outcomes]
         if ended:
             self._check_result(name, [outcome.reason for outcome in all_outcomes if outcome.reason])
         else:
             self.uncounted += sum(bool(outcome.line) for outcome in all_outcomes)
+
+    def _slots(self, name: str, started: float) -> range:
+        """The slots that an invocation has to sample: those of its event from the current one on, or that alone."""
+        requested, current = self.requested_slots[name], int(started)
+        if not requested:
+            return range(0)
+        if current > requested[-1]:
+            return range(current, current + 1)
+        return range(max(requested[0], current), requested[-1] + 1)
 
     def _add_line(self, line: str, found: BySeries, *, ended: bool) -> None:
         values = json.loads(line)
@@ -83,6 +98,7 @@ class FunctionOutput:
             found[series].append(Outcome(key, line=line, was_killed=not ended))
         elif "_aws" in values:
             self.stored += int(sum(values.get("Stored", [0])))
+            self.duplicates += int(sum(values.get("Duplicates", [0])))
         elif (message := parse_message(str(values.get("message")))) is None:
             self.problems.append(f"unexpected line in the log: {line[:300]}")
         elif message.unstored_line:

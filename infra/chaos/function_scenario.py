@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handler.invocation import MAX_PUT_SECONDS
 from infra.chaos import harness
 from infra.chaos.cooldown_check import check_cooldowns
 from infra.chaos.exchange_scenarios import ANY_FAULT
@@ -38,9 +39,10 @@ class Container:
         self.results = self._path.with_suffix(".results")
         self._start()
 
-    def send(self, name: str, event: Any, clock_offset: float) -> None:
-        """Queue an event."""
-        request = {"id": name, "event": event, "seconds": 30.0, "clock_offset": clock_offset}
+    def send(self, name: str, event: Any, clock_offset: float, seconds: float = ROUND_SECONDS) -> None:
+        """Queue an event, for which the function may fetch for so many seconds."""
+        timeout = (seconds + MAX_PUT_SECONDS) * 6 / 5  # a sixth of it is kept for storing
+        request = {"id": name, "event": event, "seconds": timeout, "clock_offset": clock_offset}
         assert self.program.process.stdin is not None  # noqa: S101 - for the type checker
         self.program.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.program.process.stdin.flush()
@@ -67,15 +69,20 @@ class Deliveries:
     def __init__(self) -> None:
         self.slots: dict[str, Sequence[int]] = {}
 
-    def send(self, container: Container, kind: str, event: Any, clock_offset: float, slots: Sequence[int]) -> None:
-        """Send an event to a container."""
+    def send(
+        self, container: Container, kind: str, event: Any, clock_offset: float, slots: Sequence[int], late: float = 0.0
+    ) -> None:
+        """Send an event to a container, so many seconds late."""
         name = f"{kind}-{len(self.slots)}"
         self.slots[name] = slots
-        container.send(name, event, clock_offset)
+        container.send(name, event, clock_offset, ROUND_SECONDS - late)
 
 
 def function(run: ChaosRun) -> Totals:
-    """Two containers get every event, one of them late and killed at times; a third gets old and invalid events."""
+    """Two containers get every event, one of them late and killed at times; a third gets old and invalid events.
+
+    Each has time for the slots of its round, and none for a hand-over.
+    """
     return _function(run, "function", SPOT)
 
 
@@ -130,8 +137,9 @@ def _round(
         if past:
             old, old_slots = draw.choice(past)
             deliveries.send(third, f"old{number}", {"scheduled_time": old}, offset, old_slots)
-    wait_until(start + draw.uniform(0, 2.5))
-    deliveries.send(second, "again", event, offset, slots)
+    late = draw.uniform(0, 2.5)
+    wait_until(start + late)
+    deliveries.send(second, "again", event, offset, slots, late)
     past.append((time_text, slots))
     killed = len(past) % 2 == 0
     if killed:

@@ -14,7 +14,7 @@ import boto3
 from handler.errors import HandlerError, InvalidRecord
 from handler.record import Record
 from handler.settings import Settings
-from handler.slots import format_timestamp
+from handler.slots import format_timestamp, slot_start
 from handler.stores.items import Item, item_from_record, record_from_item
 from infra.fake_exchange import FakeExchange
 from infra.local import state
@@ -169,7 +169,10 @@ def run_schedule(keeper: RecordKeeper, interval_seconds: int) -> None:
                 lambda_handler(event, LambdaContext(time.monotonic() + TIMEOUT_SECONDS))
             except HandlerError as error:
                 print_message(str(error))
-            time.sleep(max(now - now % MINUTE_SECONDS + MINUTE_SECONDS - time.time(), 0))
+            next_event = now - now % MINUTE_SECONDS + MINUTE_SECONDS
+            if interval_seconds < MINUTE_SECONDS:  # nobody took over, so that the function went on with the next minute
+                next_event = max(next_event, slot_start(time.time(), interval_seconds) + interval_seconds)
+            time.sleep(max(next_event - time.time(), 0))
 
 
 def print_message(text: str) -> None:

@@ -32,15 +32,19 @@ def main() -> None:
     with Path(sys.argv[1]).open("a") as results:
         for line in sys.stdin:
             request = json.loads(line)
-            print(f"START RequestId: {request['id']} Version: $LATEST", flush=True)
+            _set_clock(request.get("clock_offset", 0))
+            print(f"START RequestId: {request['id']} Version: $LATEST Time: {time.time()}", flush=True)
             result = _invoke(request)
             print(f"END RequestId: {request['id']}", flush=True)
             print(json.dumps({"id": request["id"], **result}), file=results, flush=True)
 
 
-def _invoke(request: dict[str, Any]) -> dict[str, Any]:
+def _set_clock(offset: float) -> None:
     global _clock_offset
-    _clock_offset = request.get("clock_offset", 0.0)
+    _clock_offset = offset
+
+
+def _invoke(request: dict[str, Any]) -> dict[str, Any]:
     context = LambdaContext(time.monotonic() + request["seconds"], request["id"])
     try:
         return {"returned": lambda_handler(request["event"], context)}

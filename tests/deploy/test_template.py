@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.tools import ROOT
+from handler.invocation import HAND_OVER_MINUTES
 from handler.options import OPTIONS
 from infra import cost
 
@@ -76,9 +77,10 @@ def test_the_schedule_starts_each_minute_with_its_own_time(resources: Resources)
     }
 
 
-def test_nothing_is_tried_again_once_its_minute_is_over(resources: Resources) -> None:
+def test_only_the_delivery_of_an_event_is_tried_again_and_for_a_minute_only(resources: Resources) -> None:
+    delivery = {"MaximumRetryAttempts": 5, "MaximumEventAgeInSeconds": 60}
+    assert only(resources, "AWS::Scheduler::Schedule")["Target"]["RetryPolicy"] == delivery
     never = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-    assert only(resources, "AWS::Scheduler::Schedule")["Target"]["RetryPolicy"] == never
     invoke = only(resources, "AWS::Lambda::EventInvokeConfig")
     assert {name: invoke[name] for name in never} == never
 
@@ -114,7 +116,10 @@ def test_the_schedule_may_start_this_function_and_report_failures_and_nothing_el
 
 
 def test_the_last_slot_of_a_minute_ends_before_the_timeout(resources: Resources) -> None:
-    assert only(resources, "AWS::Lambda::Function")["Timeout"] >= 60 + 10
+    (condition, below_60, at_60) = only(resources, "AWS::Lambda::Function")["Timeout"]["Fn::If"]
+    assert condition == "HandsOver"
+    assert at_60 >= 60 + 10
+    assert below_60 >= 60 + HAND_OVER_MINUTES * 60 + 10
 
 
 def test_a_new_account_can_deploy_it(resources: Resources) -> None:

@@ -108,12 +108,14 @@ def test_one_bad_pair_fails_the_invocation_after_the_others_are_stored(
     assert {(record.symbol, record.levels) for record in stored(dynamodb, table)} == {("BTCUSDT", 1), ("BTCUSDT", 5)}
 
 
-def test_a_slot_that_is_over_is_not_sampled(start_container: StartContainer, dynamodb: Any, table: str) -> None:
-    container = start_container()
-    assert container.invoke({"scheduled_time": "2026-11-22T10:00:00Z"}) == {"stored": 0, "duplicates": 0, "skipped": 1}
-    assert warnings(container) == ["the slot 2026-11-22T10:00:00Z is over: not sampled"]
-    assert container.record_lines == []
-    assert stored(dynamodb, table) == []
+def test_an_event_that_is_old_samples_the_running_minute(
+    start_container: StartContainer, dynamodb: Any, table: str
+) -> None:
+    minute = this_minute()["scheduled_time"]
+    answer = start_container().invoke({"scheduled_time": "2026-11-22T10:00:00Z"})
+    assert answer == {"stored": 1, "duplicates": 0, "skipped": 0}
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert item["slot"] == {"S": minute}
 
 
 def test_an_empty_book_is_skipped_with_a_warning_and_not_stored(
@@ -173,8 +175,8 @@ def test_the_metrics_count_what_became_of_the_samples_and_name_no_pair(start_con
     assert directive["Namespace"] == "OrderBookImbalance"
     assert directive["Dimensions"] == [["service"]]
     assert metrics["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
-    counts = {name: metrics[name] for name in ("Sampled", "Stored", "Duplicates", "FetchFailures", "StoreFailures")}
-    assert counts == {"Sampled": [1], "Stored": [1], "Duplicates": [0], "FetchFailures": [1], "StoreFailures": [0]}
+    names = ("Sampled", "Stored", "Duplicates", "Skipped", "FetchFailures", "StoreFailures")
+    assert [metrics[name] for name in names] == [[1], [1], [0], [0], [1], [0]]
     assert {"LagSeconds", "UsedWeight"} < metrics.keys()
     assert "BTCUSDT" not in json.dumps(metrics)
 

@@ -76,7 +76,7 @@ def _event(data: bytes) -> None:
         event = json.loads(data)
     except (ValueError, RecursionError):
         event = data.decode(errors="replace")
-    for slot in slots_for_event(event, 60, NOW):
+    for slot in slots_for_event(event, 60, NOW).slots:
         format_timestamp(slot)
 
 

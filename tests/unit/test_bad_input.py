@@ -66,7 +66,7 @@ def test_event_with_any_time(time: object) -> None:
     """An event with any time is a list of slots or rejected."""
     for event in ({"scheduled_time": time}, {"time": time}, time):
         with suppress(UsageError):
-            assert all(slot % 60 == 0 for slot in slots_for_event(event, 60, NOW))
+            assert all(slot % 60 == 0 for slot in slots_for_event(event, 60, NOW).slots)
 
 
 @given(changes=st.dictionaries(st.sampled_from(Record._fields), json_values, min_size=1, max_size=3))

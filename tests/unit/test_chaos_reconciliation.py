@@ -156,7 +156,7 @@ def test_a_line_without_data_and_without_a_reason_is_lost_without_a_recorded_rea
 
 def invoked(*printed: str, result: dict[str, Any], slots: list[int]) -> FunctionOutput:
     found = FunctionOutput(SERIES, {"a": slots}, {"a": result})
-    found.add(["START RequestId: a Version: $LATEST", *printed, "END RequestId: a"])
+    found.add([f"START RequestId: a Version: $LATEST Time: {SLOT}", *printed, "END RequestId: a"])
     return found
 
 
@@ -245,7 +245,7 @@ def test_an_invocation_gives_distances_without_a_mid_their_reason() -> None:
     """The function logs the distance's failure before it prints the level's line."""
     logged = json.dumps({"level": "WARNING", "message": "AUSDT: the order book has no mid: a side is empty"})
     found = FunctionOutput(DISTANCES, {"a": [SLOT]}, {"a": {"returned": {}}})
-    found.add(["START RequestId: a Version: $LATEST", logged, futures_line(body=ONE_SIDED), "END RequestId: a"])
+    found.add(["START RequestId: a Version: $LATEST Time: 0", logged, futures_line(body=ONE_SIDED), "END RequestId: a"])
     assert {outcome.key[0]: outcome.reason for outcome in found.outcomes} == {
         "usdm:AUSDT#5": "",
         "usdm:AUSDT@10bps": NO_MID,

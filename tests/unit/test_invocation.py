@@ -1,16 +1,29 @@
 """Several slots in one invocation, and the end of the function's time: real servers, and a clock that only we move."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from support.fakes import NOON, FakeClock, StartExchange, StubExchange, level_sampler, spot_client
 
 from handler.errors import TableError, UsageError
 from handler.exchanges.binance import parse_depth
-from handler.invocation import Invocation, RecordWriter, Tally, slots_for_event
+from handler.invocation import EventSlots, Invocation, RecordWriter, Tally, slots_for_event
 from handler.record import Record
 from handler.sinks import FailedPut, PutResult
 from handler.slots import format_timestamp, parse_timestamp
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """The tallies of all minutes together."""
+    found = Tally()
+    for tally in tallies:
+        found.add(tally)
+    return found
+
+
+def only(slot: float, count: int = 1) -> EventSlots:
+    """So many minutes from a slot on, at 60 s."""
+    return EventSlots(range(int(slot), int(slot) + 60 * count, 60))
 
 
 class Function:
@@ -29,9 +42,10 @@ class Function:
             deadline=self._clock.monotonic() + seconds,
             clock=self._clock,
         )
-        return invocation.run(
-            slots_for_event(event or {"scheduled_time": format_timestamp(NOON)}, interval_seconds, NOON)
+        requested = slots_for_event(
+            event or {"scheduled_time": format_timestamp(NOON)}, interval_seconds, self._clock.time()
         )
+        return total(invocation.run(requested))
 
     @property
     def seconds(self) -> list[float]:
@@ -45,37 +59,41 @@ def function(start_exchange: StartExchange, clock: FakeClock) -> Function:
 
 
 def test_several_slots(function: Function) -> None:
-    """An interval under a minute is several slots of one invocation."""
-    tally = function.run(interval_seconds=10, seconds=75)
-    assert function.seconds == [0, 10, 20, 30, 40, 50]
-    assert (tally.sampled, tally.errors) == (6, [])
-    assert tally.lags_seconds == [0] * 6
+    """Below 60 s it samples the slots of its minute, and goes on for two more, each a little later."""
+    tally = function.run(interval_seconds=10, seconds=195)
+    assert function.seconds == [*range(0, 120, 10), *range(121, 180, 10)]
+    assert tally.lags_seconds == pytest.approx([0] * 6 + [0.5] * 6 + [1] * 6)
+    assert (tally.sampled, tally.errors) == (18, [])
 
 
-def test_slots_that_are_over(function: Function, clock: FakeClock) -> None:
-    """Slots that are over are skipped, and the others are sampled."""
+def test_late_event(function: Function, clock: FakeClock) -> None:
+    """Below 60 s it begins with the current slot; earlier ones are for the invocation before it."""
     clock.advance(25)
     tally = function.run(interval_seconds=10, seconds=75)
-    assert function.seconds == [25, 30, 40, 50]
-    assert (tally.sampled, tally.skipped, tally.errors) == (4, 2, [])
+    assert function.seconds[:4] == [25, 30, 40, 50]
+    assert (tally.skipped, tally.errors) == (0, [])
 
 
-def test_late_invocation(function: Function, clock: FakeClock) -> None:
-    """A late invocation samples what is left of its minute."""
+def test_late_in_its_minute(function: Function, clock: FakeClock) -> None:
+    """At 60 s a late invocation samples what is left of its minute."""
     clock.advance(59)
     tally = function.run(interval_seconds=60, seconds=75)
     assert (tally.sampled, tally.lags_seconds) == (1, [59])
 
 
-def test_minute_that_is_over(function: Function, clock: FakeClock) -> None:
-    """A minute that is over is not sampled."""
-    clock.advance(60)
-    tally = function.run(interval_seconds=60, seconds=75)
-    assert (tally.sampled, tally.skipped, function.lines) == (0, 1, [])
+@pytest.mark.parametrize("late", [60, 61, 3600, 86_400.5])
+@pytest.mark.parametrize("interval_seconds", [10, 60])
+def test_minute_that_is_over(function: Function, clock: FakeClock, interval_seconds: int, late: float) -> None:
+    """An event that comes after its minute samples the current slot, one that is very old only that."""
+    clock.advance(late)
+    tally = function.run(interval_seconds=interval_seconds, seconds=75)
+    assert function.seconds[0] == pytest.approx(late, abs=1.01)
+    assert tally.skipped == 0
+    assert tally.sampled == 1 or late < 180
 
 
 def test_slots_after_the_end(function: Function, clock: FakeClock) -> None:
-    """Slots after the function's end are failures, and not waited for."""
+    """Slots of its own minute after the function's end are failures, and not waited for; later ones are not missed."""
     start = clock.monotonic()
     tally = function.run(interval_seconds=10, seconds=36)
     assert function.seconds == [0, 10, 20]
@@ -96,25 +114,29 @@ def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
     """A failed slot does not cost the next one."""
     function = Function(start_exchange("delisted", "ok*").url, clock)
     tally = function.run(interval_seconds=20, seconds=75)
-    assert (function.seconds, tally.sampled, tally.fetch_failures) == ([20, 40], 2, 1)
+    assert (function.seconds, tally.sampled, tally.fetch_failures) == ([20, 40, 60], 3, 1)
 
 
 @pytest.mark.parametrize(
     ("event", "interval_seconds", "slots"),
     [
         ({"scheduled_time": format_timestamp(NOON)}, 60, [0]),
-        ({"scheduled_time": format_timestamp(NOON)}, 20, [0, 20, 40]),
+        ({"scheduled_time": format_timestamp(NOON)}, 20, range(20, 180, 20)),
         ({"scheduled_time": "2026-11-21T13:00:00+01:00"}, 60, [0]),
         ({"scheduled_time": format_timestamp(NOON + 60)}, 60, [60]),
+        ({"scheduled_time": format_timestamp(NOON + 60)}, 20, range(60, 240, 20)),
+        ({"scheduled_time": format_timestamp(NOON - 60)}, 60, [0]),
+        ({"scheduled_time": format_timestamp(NOON - 120)}, 20, range(20, 60, 20)),
+        ({"scheduled_time": format_timestamp(NOON - 600)}, 20, [20]),
         ({"time": format_timestamp(NOON), "detail": {}}, 60, [0]),
         ({}, 60, [0]),
         ({}, 20, [20]),
         (None, 60, [0]),
     ],
 )
-def test_slots_for_event(event: object, interval_seconds: int, slots: list[int]) -> None:
-    """An event is the slots of its minute, or the running one."""
-    assert [slot - NOON for slot in slots_for_event(event, interval_seconds, NOON + 25)] == slots
+def test_slots_for_event(event: object, interval_seconds: int, slots: Sequence[int]) -> None:
+    """An event is the slots of its minute from the current one on, below 60 s with the next minutes, or the current."""
+    assert [slot - NOON for slot in slots_for_event(event, interval_seconds, NOON + 25).slots] == list(slots)
 
 
 @pytest.mark.parametrize("event", ["no", [], 7, {"time": {}}, {"scheduled_time": "2026-11-22"}])
@@ -164,7 +186,7 @@ def test_new_tally() -> None:
 def test_time_kept_for_storing(clock: FakeClock, seconds: float, fetching: float, storing: float) -> None:
     """Fetching ends with the slot, but some seconds before the function does, or a share where there are few."""
     exchange, store, start = StubExchange(clock), FakeStore(stored), clock.monotonic()
-    tally = invocation(exchange, clock, store, seconds).run([int(NOON)])
+    tally = total(invocation(exchange, clock, store, seconds).run(only(NOON)))
     assert (tally.sampled, tally.stored) == (2, 2)
     assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([fetching])
     assert [deadline - start for deadline in store.deadlines] == pytest.approx([storing])
@@ -176,7 +198,7 @@ def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> 
     exchange = StubExchange(clock)
     run = invocation(exchange, clock, FakeStore(stored), 6)
     clock.advance(late)
-    tally = run.run([int(NOON)])
+    tally = total(run.run(only(NOON)))
     assert len(exchange.requests) == requests
     assert (tally.sampled, tally.fetch_failures) == ((2, 0) if requests else (0, 2))
 
@@ -185,14 +207,14 @@ def test_no_time_left_to_fetch(clock: FakeClock, late: float, requests: int) -> 
 def test_early_event(clock: FakeClock, early: float) -> None:
     """An event that comes early waits for its slot."""
     clock.advance(-early)
-    tally = invocation(StubExchange(clock), clock, FakeStore(stored), 75).run([int(NOON)])
+    tally = total(invocation(StubExchange(clock), clock, FakeStore(stored), 75).run(only(NOON)))
     assert (tally.sampled, tally.lags_seconds, clock.slept) == (2, [0], [early])
 
 
 def test_tally_of_stored(clock: FakeClock) -> None:
     """Over several slots each sample is counted once: stored, a duplicate, or not stored, with the reason."""
     store = FakeStore(one_duplicate_one_failed)
-    tally = invocation(StubExchange(clock), clock, store, 200).run([int(NOON), int(NOON) + 60])
+    tally = total(invocation(StubExchange(clock), clock, store, 200).run(only(NOON, 2)))
     assert (tally.sampled, tally.stored, tally.duplicates, tally.store_failures) == (4, 0, 2, 2)
     assert tally.errors == ["no such table"] * 2
 
@@ -200,5 +222,27 @@ def test_tally_of_stored(clock: FakeClock) -> None:
 def test_tally_of_missing(clock: FakeClock) -> None:
     """An empty book is skipped, a slot that is over too; neither is an error."""
     empty = StubExchange(clock, lambda symbol: parse_depth(b'{"bids":[],"asks":[]}'))
-    tally = invocation(empty, clock, FakeStore(stored), 200).run([int(NOON) - 60, int(NOON), int(NOON) + 60])
+    tally = total(invocation(empty, clock, FakeStore(stored), 200).run(only(NOON - 60, 3)))
     assert (tally.sampled, tally.skipped, tally.fetch_failures, tally.errors) == (0, 6, 0, [])
+
+
+@pytest.mark.parametrize(("taken_over_at", "sampled"), [(0, 3), (10, 3), (60, 7), (70, 8), (999, 18)])
+def test_hand_over(clock: FakeClock, taken_over_at: int, sampled: int) -> None:
+    """It ends once another one stores: after its own minute at one slot, in it at two; the first does not count."""
+    start = clock.time()
+
+    def act(records: Sequence[Record]) -> PutResult:
+        is_late = clock.time() - start >= taken_over_at
+        return PutResult(0, len(records)) if is_late else PutResult(len(records))
+
+    run = Invocation(
+        level_sampler(StubExchange(clock), ["BTCUSDT"], [5], 10),
+        RecordWriter(lambda line: None, detail=False, store=FakeStore(act)),
+        interval_seconds=10,
+        deadline=clock.monotonic() + 195,
+        clock=clock,
+    )
+    requested = slots_for_event({"scheduled_time": format_timestamp(NOON)}, 10, start)
+    tallies = list(run.run(requested))
+    assert total(tallies).sampled == sampled
+    assert len(tallies) == -(-sampled // 6)  # one for each minute

@@ -238,6 +238,19 @@ def test_levels_of_futures() -> None:
         read({**MINIMAL, "--market": ["usdm"], "--levels": ["1001"]})
 
 
+@pytest.mark.parametrize(("pairs", "seconds"), [(19, 1), (80, 5), (133, 10)])
+def test_request_weight_of_overlapping_invocations(pairs: int, seconds: int) -> None:
+    """Requests beyond one every interval count too."""
+
+    def settings(number: int) -> Settings:
+        symbols = [f"A{index}" for index in range(number)]
+        return read({"--symbol": symbols, "--interval_seconds": [str(seconds)]})
+
+    settings(pairs).check_weight(extra_requests=3)
+    with pytest.raises(UsageError, match=r"and 3 times a minute more \(where invocations overlap\) are \d+ of request"):
+        settings(pairs + 1).check_weight(extra_requests=3)
+
+
 def read_number(flag: str, word: str) -> object:
     if flag == "--count":
         return read_count(Options({flag: [word]}, {}))
