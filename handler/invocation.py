@@ -130,6 +130,8 @@ class Invocation:
         self._writer = writer
         self._interval_seconds = interval_seconds
         self._clock = clock
+        self._is_covered = False
+        """Whether the invocation before this one samples the slot too."""
         seconds = deadline - clock.monotonic()
         self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
         self._fetch_deadline = self._put_deadline - min(STORING_SECONDS, seconds / 6)
@@ -158,12 +160,14 @@ class Invocation:
         """
         lost_slots = 0
         for slot in requested.slots:
+            is_first = slot == requested.slots.start
+            self._is_covered = is_first and requested.minute is not None
             minutes_after = requested.minutes_after(slot)
             if not self._wait_for_slot(slot, minutes_after) and minutes_after:
                 return
             tally = self._run_slot(slot)
             yield slot, tally
-            if requested.minute is None or slot == requested.slots.start:
+            if requested.minute is None or is_first:
                 continue
             lost_slots = lost_slots + 1 if tally.duplicates > tally.stored else 0
             if lost_slots >= (1 if minutes_after else 2):
@@ -226,6 +230,9 @@ class Invocation:
             self._fail(1, str(sample.error))
 
     def _fail(self, samples: int, error: str) -> None:
+        if self._is_covered:  # a moment may have been left of the slot; if nothing works, the next slot fails too
+            log.warning("%s", error)
+            return
         self._tally.fetch_failures += samples
         self._tally.errors.append(error)
         log.error("%s", error)

@@ -19,6 +19,7 @@ from infra.chaos.oversized import oversized_inputs
 from infra.chaos.processes import ROOT, SECRETS, Program
 from infra.chaos.reconciliation import Totals
 from infra.chaos.report import Results, reliability_table
+from infra.chaos.simulated_day import simulated_day
 from infra.chaos.soak import has_grown
 from infra.testkit.processes import free_port, run_server
 
@@ -46,7 +47,11 @@ def main() -> int:
     _log(f"seed {options.seed}, {options.minutes:g} minutes")
     start = time.monotonic()
     with _moto(folder) as url:
-        results = _run(ChaosRun(folder, url, options.seed, options.minutes * 60 * SCENARIO_SHARE))
+        run = ChaosRun(folder, url, options.seed, options.minutes * 60 * SCENARIO_SHARE)
+        results = _run(run)
+    report, problems = simulated_day(run)  # afterwards: it uses the CPU for a minute
+    results.totals.problems += problems
+    _log(report)
     problems = results.totals.problems + _printed_secrets(folder)
     print(reliability_table(results))
     for problem in problems[:MAX_PROBLEMS_SHOWN]:

@@ -40,7 +40,7 @@ class Schedule:
 
 @dataclass(slots=True)
 class Container:
-    """One container. Its monotonic clock stands still while it is frozen."""
+    """One container."""
 
     function: Any = None
     frozen_seconds: float = 0.0
@@ -58,6 +58,7 @@ class Cloud:
     draw: random.Random
     invoke: Callable[[Container, Any, float], bool]
     timeout_seconds: float
+    frozen_clock: bool = False
     concurrency: int = MAX_CONCURRENCY
     metrics: Metrics = field(default_factory=Counter)
     dropped: set[int] = field(default_factory=set)
@@ -112,7 +113,7 @@ class Cloud:
         seconds = 0.0
         if container.function is None:
             seconds = self.draw.uniform(*COLD_START_SECONDS)
-        else:
+        elif self.frozen_clock:
             container.frozen_seconds += self.timeline.now - container.idle_since
         self._running += 1
         self.max_running = max(self.max_running, self._running)

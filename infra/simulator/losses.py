@@ -66,19 +66,25 @@ LOSSES = (
     Loss("the exchange fails (503)", _failing("503"), 1, _NOT_MEASURED),
     Loss("the exchange hangs", _failing("hang"), 1, _NOT_MEASURED),
     Loss("the exchange demands a cooldown (429)", _failing("429=50"), 1, _NOT_MEASURED),
-    Loss("the book is empty", _failing("empty"), 1, {"Skipped": 1, NO_SAMPLE: 1}),
-    Loss("the table fails", _failing("table"), 1, {**_FAILED, "StoreFailures": 1}),
     Loss(
-        "the function is stopped by its timeout",
-        _failing("stuck"),
-        1,
-        {**_FAILED, NO_SAMPLE: 2},  # the container's time is up in the next minute, which another container samples
+        "the same, if the monotonic clock stands still in a frozen container",
+        Options(60, PUNCTUAL, Fault("429=50", 4, 5), frozen_clock=True),
+        6,  # all that are left: the container is awake for a moment a minute
+        {"FetchFailures": 6, "Errors": 6, "NumberOfMessagesSent": 6, NO_SAMPLE: 5},
     ),
+    Loss("the book is empty", _failing("empty"), 1, {"Skipped": 1, NO_SAMPLE: 1}),
+    Loss(
+        "the table fails for three minutes",
+        Options(60, PUNCTUAL, Fault("table", 4, 7)),
+        2,  # the third one is stored in the end; the metrics of the first come when storing is given up
+        {"StoreFailures": 2, "Errors": 2, "NumberOfMessagesSent": 2, NO_SAMPLE: 1},
+    ),
+    Loss("the function is stopped by its timeout", _failing("stuck"), 1, {**_FAILED, NO_SAMPLE: 1}),
     Loss(
         "other functions use up the account's concurrency for two minutes",
         Options(60, PUNCTUAL, Fault("no-concurrency", 4, 6)),
         2,
-        {},
+        {"Throttles": 49, "AsyncEventsDropped": 1, "NumberOfMessagesSent": 1, NO_SAMPLE: 2, NO_INVOCATION: 2},
     ),
 )
 

@@ -42,6 +42,8 @@ class Options:
     interval_seconds: int = 60
     schedule: Schedule = field(default_factory=Schedule)
     fault: Fault | None = None
+    frozen_clock: bool = False
+    """Whether the monotonic clock of a frozen container stands still. AWS does not say."""
     seed: int = 0
 
 
@@ -93,7 +95,7 @@ def simulate(options: Options) -> Outcome:
             return function.invoke(container, event, seconds)
 
         timeout = function_timeout_seconds(read_template(), options.interval_seconds)
-        cloud = Cloud(timeline, draw, invoke, timeout)
+        cloud = Cloud(timeline, draw, invoke, timeout, options.frozen_clock)
         LOG.reset(cloud)
         if options.fault:
             switch = _switch(options.fault.name, exchange, network, cloud)

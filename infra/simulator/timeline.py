@@ -13,6 +13,9 @@ from itertools import count
 BOOT_SECONDS = 1000.0
 """What the monotonic clock of a container says at the start."""
 
+MIN_SLEEP_SECONDS = 1e-6
+"""What is added to epoch seconds must change them."""
+
 
 class TimedOut(BaseException):
     """Raised in a task at its end, as Lambda ends a function: no handler for exceptions takes it."""
@@ -70,7 +73,7 @@ class Timeline:
 
     def sleep(self, task: Task, seconds: float) -> None:
         """Called by a task: give the others their turn. Raises TimedOut at the task's end."""
-        wake_up = min(self.now + max(seconds, 0.0), task.end)
+        wake_up = min(self.now + max(seconds, MIN_SLEEP_SECONDS), task.end)
         if self._actions and self._actions[0][0] <= wake_up:
             self.at(wake_up, partial(self._resume, task))
             self.turn_over.release()
