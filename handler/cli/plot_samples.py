@@ -50,6 +50,8 @@ def samples_of_records(records: Iterable[Record], interval_seconds: int | None) 
         if not record.has_data:
             continue
         series, time = record.series, parse_timestamp(record.timestamp)
+        if series not in imbalances:
+            check_panels(len(imbalances) + 1)  # before more is read
         imbalances[series].extend((time, record.obi))
         intervals[series] = record.interval_seconds or DEFAULT_INTERVAL_SECONDS
         _add_mid(mids, series, time, record.mid)
