@@ -25,6 +25,8 @@ HAND_OVER_MINUTES = 2
 """How many minutes an invocation continues after its own while no other one is storing."""
 HAND_OVER_REQUESTS = 3
 """How many requests a minute for a pair hand-over costs at most: a slot is then sampled by two invocations."""
+UNPROVEN_SLOTS = 2
+"""How many slots an invocation samples at least, whoever stores them."""
 MAX_LATENESS_SECONDS = 0.5
 """How much later an invocation samples a slot than one whose event is a minute younger, which is so to store first."""
 MAX_LATENESS = 0.2
@@ -153,24 +155,18 @@ class Invocation:
     def _until_taken_over(self, requested: EventSlots) -> Iterator[tuple[int, Tally]]:
         """Sample the slots until another invocation stores them, or no time is left after the event's own minute.
 
-        The first slot proves nothing: an older invocation may have stored it before this one began. In its own minute
-        an invocation may lose a slot to an older one by being slow, but hardly two in a row; after it, the other one is
-        younger, since that samples earlier. More duplicates than stored records, not duplicates alone: of many pairs
-        one may always come first.
+        The first slots prove nothing: an older invocation stored the first one before this one began, and may be
+        quicker once more, before it ends by itself. More duplicates than stored records, not duplicates alone: of many
+        pairs one may always come first.
         """
-        lost_slots = 0
-        for slot in requested.slots:
-            is_first = slot == requested.slots.start
-            self._is_covered = is_first and requested.minute is not None
+        for number, slot in enumerate(requested.slots):
+            self._is_covered = number == 0 and requested.minute is not None
             minutes_after = requested.minutes_after(slot)
             if not self._wait_for_slot(slot, minutes_after) and minutes_after:
                 return
             tally = self._run_slot(slot)
             yield slot, tally
-            if requested.minute is None or is_first:
-                continue
-            lost_slots = lost_slots + 1 if tally.duplicates > tally.stored else 0
-            if lost_slots >= (1 if minutes_after else 2):
+            if requested.minute is not None and number >= UNPROVEN_SLOTS and tally.duplicates > tally.stored:
                 return
 
     def _wait_for_slot(self, slot: int, minutes_after: int) -> bool:

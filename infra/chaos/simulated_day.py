@@ -1,4 +1,4 @@
-"""A simulated day at every interval: late, duplicate and dropped events. A simulation, not AWS: infra/simulator."""
+"""A simulated day at every interval: late, duplicate and dropped events. It is not AWS: see infra/simulator."""
 
 from infra.chaos.harness import ChaosRun
 from infra.chaos.processes import Program

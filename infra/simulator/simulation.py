@@ -130,7 +130,8 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
     lost: Counter[str] = Counter()
     for slot in range(first, end, interval):
         if slot not in stored:
-            lost[_reason(options, cloud, (slot - int(NOON)) // MINUTE)] += 1
+            minute = (slot - int(NOON)) // MINUTE
+            lost["the first event came near its end" if slot == first else _reason(options, cloud, minute)] += 1
     per_minute = Counter(int(moment - NOON) // MINUTE for moment in requests)
     clipped = sum(min(until, end) - min(since, end) for since, until in cloud.invocations)
     return Outcome(
@@ -152,7 +153,9 @@ def _reason(options: Options, cloud: Cloud, minute: int) -> str:
     if fault and fault.since <= minute < fault.until:
         return FAULT_REASONS.get(fault.name, "the exchange")
     if options.interval_seconds >= MINUTE:
-        return "its event was dropped" if minute in cloud.dropped else UNEXPLAINED
+        if minute in cloud.dropped:
+            return "its event was dropped"
+        return UNEXPLAINED if cloud.metrics["Invocations", minute] else "its event and a cold start outlasted it"
     if {minute - 2, minute - 1} <= cloud.dropped or {minute - 1, minute} <= cloud.dropped:
         return "two consecutive events were dropped"
     return UNEXPLAINED

@@ -226,9 +226,9 @@ def test_tally_of_missing(clock: FakeClock) -> None:
     assert (tally.sampled, tally.skipped, tally.fetch_failures, tally.errors) == (0, 6, 0, [])
 
 
-@pytest.mark.parametrize(("taken_over_at", "sampled"), [(0, 3), (10, 3), (60, 7), (70, 8), (999, 18)])
+@pytest.mark.parametrize(("taken_over_at", "sampled"), [(0, 3), (10, 3), (30, 4), (60, 7), (70, 8), (999, 18)])
 def test_hand_over(clock: FakeClock, taken_over_at: int, sampled: int) -> None:
-    """It ends once another one stores: after its own minute at one slot, in it at two; the first does not count."""
+    """It ends once another one stores; its first two slots do not count."""
     start = clock.time()
 
     def act(records: Sequence[Record]) -> PutResult:
