@@ -21,9 +21,11 @@ from handler.stores.items import record_from_item
 from infra.fake_exchange import FakeExchange
 
 STACK = "proof"
+PARAMETERS = ("Symbols=BTC,BTC/USDT", "Levels=1,5", "AlarmEmail=a@b.example")
 MAX_WAIT_SECONDS = 150.0
 """The emulator checks every 10 s whether a schedule is due, and the current minute may be stored already."""
 Clients = Callable[[str], Any]
+Deploy = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +40,8 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def deploy(
-    aws: str, built: Path, live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], str]:
-    """Deploy what was built, as a user does; gives what sam printed."""
+def deploy(aws: str, built: Path, live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    """Deploy what was built, as a user does, with parameters beside the exchange's URL; gives what sam printed."""
     home = str(tmp_path_factory.mktemp("home"))
     command: list[str | Path] = [
         SAM,
@@ -51,9 +51,12 @@ def deploy(
         "--template-file",
         built / "template.yaml",
     ]
-    parameters = [f"BaseUrls={live_exchange.url}", "Symbols=BTC,BTC/USDT", "Levels=1,5", "AlarmEmail=a@b.example"]
-    command += ["--stack-name", STACK, "--no-confirm-changeset", "--parameter-overrides", *parameters]
-    return lambda: run(*command, AWS_ENDPOINT_URL=aws, HOME=home)
+    command += ["--no-confirm-changeset", "--parameter-overrides", f"BaseUrls={live_exchange.url}"]
+
+    def deploy(*parameters: str, stack: str = STACK) -> str:
+        return run(*command, *(parameters or PARAMETERS), "--stack-name", stack, AWS_ENDPOINT_URL=aws, HOME=home)
+
+    return deploy
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +66,15 @@ def clients(aws: str) -> Iterator[Clients]:
 
 
 @pytest.fixture(scope="module")
-def outputs(deploy: Callable[[], str], clients: Clients) -> dict[str, str]:
+def outputs(deploy: Deploy, clients: Clients) -> dict[str, str]:
     """The outputs of the stack, once it is up."""
     deploy()
-    (stack,) = clients("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return outputs_of(STACK, clients)
+
+
+def outputs_of(name: str, clients: Clients) -> dict[str, str]:
+    """The outputs of a stack that has just been created."""
+    (stack,) = clients("cloudformation").describe_stacks(StackName=name)["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -144,12 +152,24 @@ def test_the_dashboard_offers_every_pair_and_depth(outputs: dict[str, str], clie
     dashboard = json.loads(clients("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
     assert [variable["values"] for variable in dashboard["variables"]] == [
         [{"value": "BTC"}, {"value": "BTCUSDT"}],
-        [{"value": "1"}, {"value": "5"}],
+        [{"value": "levels = 1 and not ispresent(bps)"}, {"value": "levels = 5 and not ispresent(bps)"}],
     ]
 
 
-def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Callable[[], str]) -> None:
+def test_a_second_deployment_changes_nothing(outputs: dict[str, str], deploy: Deploy) -> None:
     assert "No changes to deploy" in deploy()
+
+
+def test_a_stack_of_futures_stores_their_distances(deploy: Deploy, clients: Clients) -> None:
+    deploy("Symbols=BTC", "Market=usdm", 'Levels=""', "Bps=10,200", stack="futures")
+    outputs = outputs_of("futures", clients)
+    answer = clients("lambda").invoke(FunctionName=outputs["FunctionName"], Payload=b"{}")
+    assert json.loads(answer["Payload"].read()) == {"stored": 2, "duplicates": 0, "skipped": 0}
+    stored = {item["series"]["S"]: record_from_item(item) for item in items(clients, outputs)}
+    assert set(stored) == {"usdm:BTCUSDT@10bps", "usdm:BTCUSDT@200bps"}
+    assert [(record.notional_bid, record.covered) for record in stored.values()] == [(0.0, True), (296.0, True)]
+    assert all(record.exchange_time for record in stored.values())
+    assert outputs["ReadHistory"].endswith("--symbol BTC --quote USDT --market usdm --bps 10,200")
 
 
 def test_the_schedule_fills_the_table_by_itself(

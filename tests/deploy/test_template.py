@@ -206,33 +206,27 @@ def test_mail_is_sent_only_where_an_address_is_given(resources: Resources) -> No
     assert resources["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
 
 
-def test_the_dashboard_draws_the_imbalance_and_the_mid_price_from_the_log(resources: Resources) -> None:
-    body, values = only(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"]
-    dashboard = json.loads(re.sub(r"\$\{[\w:.]+\}", "x", body))
-    queries = [widget["properties"]["query"] for widget in dashboard["widgets"] if widget["type"] == "log"]
-    assert any("avg(obi) as imbalance" in query and "bin(1m)" in query for query in queries)
-    assert any("avg(mid)" in query and "bin(1m)" in query for query in queries)
-    assert {"FirstSymbol", "SymbolValues", "FirstLevels", "LevelsValues"} == values.keys()
-
-
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
         (
             "Symbols",
-            ["BTC", "BTC,ETH", "1000SATSUSDT", "ETH/BTC", "BTC,ETH/BTC,BTC/USDC", "ETH/BTC,BTC"],
+            ["BTC", "BTC,ETH", "1000SATSUSDT", "ETH/BTC", "BTC,ETH/BTC,BTC/USDC", "ETH/BTC,BTC", "BTCUSDT_261225"],
             [
                 *("", "btc", "BTC, ETH", "BTC,", '"', "A/B/C", "/BTC", "ETH/", "BTC,/ETH", "eth/BTC", "ETH//BTC", "/"),
                 *("BTC/USDT:USDT", "ETH/BTC,A/B/C"),
             ],
         ),
         ("Dashboard", ["true", "false"], ["", "True", "yes"]),
-        ("Levels", ["5", "5,20", "5000"], ["", "0", "5,", "x", "12345"]),
+        ("Levels", ["", "5", "5,20", "5000"], ["0", "5,", "x", "12345"]),
+        ("Bps", ["", "10", "10,50", "5000"], ["0", "5,", "x", "12345", "2.5"]),
+        ("Limit", ["", "100", "5000"], ["0", "5,20", "x"]),
+        ("Market", ["spot", "usdm"], ["", "coinm"]),
         ("Quote", ["USDT", "BTC"], ["", "usdt", "A,B"]),
         (
             "BaseUrls",
-            ["https://a.example", "http://127.0.0.1:1/x,https://b.example"],
-            ["", "a.example", "https://", "ftp://a"],
+            ["", "https://a.example", "http://127.0.0.1:1/x,https://b.example"],
+            ["a.example", "https://", "ftp://a"],
         ),
         ("AlarmEmail", ["", "a@b.example"], ["a", "a b@c", "a@b@c"]),
     ],
