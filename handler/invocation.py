@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handler.clock import SYSTEM, Clock
-from handler.errors import EmptyBook, InvalidTimestamp, UsageError
+from handler.errors import EmptyBook, InvalidTimestamp, RequestRejected, UsageError
 from handler.record import Record
 from handler.sampler import FailedSample, Sample, Sampler
 from handler.sinks import PutResult, Store, log_failed_put
@@ -16,6 +16,9 @@ MAX_PUT_SECONDS = 5.5
 """Kept free before the function's timeout: one put, connecting and reading (stores/dynamodb.py), may take so long."""
 STORING_SECONDS = 4.5
 """Kept free before that, so that there is time to store what was fetched."""
+
+REJECTED_LOG_SECONDS = 86_400
+"""How long a pair that the exchange rejects is not logged again: a delisted one would fill the log."""
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +31,36 @@ class Tally:
     stored: int = 0
     duplicates: int = 0
     skipped: int = 0
+    rejected: int = 0
     fetch_failures: int = 0
     store_failures: int = 0
     lags_seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def stored_slots(self, size: int) -> float:
+        """How many whole slots the stored records make up. `size`: records per slot, of which rejected pairs have none.
+
+        A slot of which half is stored counts as a half.
+        """
+        expected = self.sampled + self.skipped + self.fetch_failures
+        slots = (expected + self.rejected) / size
+        return self.stored / expected * slots if expected else 0.0
+
+
+class RejectedPairs:
+    """Logs pairs that the exchange rejects, each once a day."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._logged_at: dict[str, float] = {}
+
+    def log(self, symbol: str, error: RequestRejected) -> None:
+        """Log a rejection unless the same pair's was logged within a day."""
+        now = self._clock.monotonic()
+        if now - self._logged_at.get(symbol, -REJECTED_LOG_SECONDS) < REJECTED_LOG_SECONDS:
+            return
+        self._logged_at[symbol] = now
+        log.warning("%s", error)
 
 
 def slots_for_event(event: Any, interval_seconds: int, now: float) -> Iterable[int]:
@@ -86,13 +115,21 @@ class Invocation:
     """Samples slots, one after the other, never past `deadline` (monotonic clock)."""
 
     def __init__(
-        self, sampler: Sampler, writer: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
+        self,
+        sampler: Sampler,
+        writer: RecordWriter,
+        *,
+        interval_seconds: int,
+        deadline: float,
+        clock: Clock = SYSTEM,
+        rejected_pairs: RejectedPairs | None = None,
     ) -> None:
         self.tally = Tally()
         self._sampler = sampler
         self._writer = writer
         self._interval_seconds = interval_seconds
         self._clock = clock
+        self._rejected_pairs = rejected_pairs or RejectedPairs(clock)
         seconds = deadline - clock.monotonic()
         self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
         self._fetch_deadline = self._put_deadline - min(STORING_SECONDS, seconds / 6)
@@ -138,6 +175,9 @@ class Invocation:
         if isinstance(sample.error, EmptyBook):
             self.tally.skipped += 1
             log.warning("%s", sample.error)
+        elif isinstance(sample.error, RequestRejected):
+            self.tally.rejected += 1
+            self._rejected_pairs.log(sample.symbol, sample.error)
         else:
             self._fail(1, str(sample.error))
 
