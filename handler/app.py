@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler import bootstrap
 from handler.errors import HandlerError
-from handler.invocation import HAND_OVER_REQUESTS, Invocation, RecordWriter, Tally, slots_for_event
+from handler.invocation import HAND_OVER_REQUESTS, Invocation, RecordWriter, RejectedPairs, Tally, slots_for_event
 from handler.safe_text import redacted, safe_message, safe_text
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
@@ -51,7 +51,7 @@ def _safe_value(value: Any) -> Any:
 
 
 hide_credentials(os.environ)
-logger = Logger(service="handler", log_uncaught_exceptions=True, logger_formatter=SafeFormatter())
+logger = Logger(service="handler", log_uncaught_exceptions=True, logger_formatter=SafeFormatter(use_rfc3339=True))
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")
@@ -69,6 +69,7 @@ class Function:
         self.sampler = bootstrap.build_sampler(settings, self.exchange)
         table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
         self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)
+        self.rejected_pairs = RejectedPairs()
         bootstrap.resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> Iterator[Tally]:
@@ -79,7 +80,13 @@ class Function:
         interval_seconds = self.settings.interval_seconds
         slots = slots_for_event(event, interval_seconds, time.time())
         deadline = time.monotonic() + seconds
-        return Invocation(self.sampler, self.writer, interval_seconds=interval_seconds, deadline=deadline).run(slots)
+        return Invocation(
+            self.sampler,
+            self.writer,
+            interval_seconds=interval_seconds,
+            deadline=deadline,
+            rejected_pairs=self.rejected_pairs,
+        ).run(slots)
 
 
 function = cache(Function)
@@ -107,6 +114,8 @@ def _flush_metrics(tally: Tally) -> None:
     metrics.add_metric("Stored", MetricUnit.Count, tally.stored)
     metrics.add_metric("Duplicates", MetricUnit.Count, tally.duplicates)
     metrics.add_metric("Skipped", MetricUnit.Count, tally.skipped)
+    metrics.add_metric("StoredSlots", MetricUnit.Count, tally.stored_slots(function().sampler.size))
+    metrics.add_metric("Rejected", MetricUnit.Count, tally.rejected)
     metrics.add_metric("FetchFailures", MetricUnit.Count, tally.fetch_failures)
     metrics.add_metric("StoreFailures", MetricUnit.Count, tally.store_failures)
     for lag_seconds in tally.lags_seconds:

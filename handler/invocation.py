@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from handler.clock import SYSTEM, Clock
-from handler.errors import EmptyBook, InvalidTimestamp, UsageError
+from handler.errors import EmptyBook, InvalidTimestamp, RequestRejected, UsageError
 from handler.record import Record
 from handler.sampler import FailedSample, Sample, Sampler
 from handler.sinks import PutResult, Store, log_failed_put
@@ -31,6 +31,8 @@ MAX_LATENESS_SECONDS = 0.5
 """How much later an invocation samples a slot than one whose event is a minute younger, which is so to store first."""
 MAX_LATENESS = 0.2
 """The same, as a share of the interval."""
+REJECTED_LOG_SECONDS = 86_400
+"""How long a pair that the exchange rejects is not logged again: a delisted one would fill the log."""
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Tally:
     stored: int = 0
     duplicates: int = 0
     skipped: int = 0
+    rejected: int = 0
     fetch_failures: int = 0
     store_failures: int = 0
     lags_seconds: list[float] = field(default_factory=list)
@@ -52,6 +55,31 @@ class Tally:
         """Add what other slots came to."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    def stored_slots(self, size: int) -> float:
+        """How many whole slots the stored records make up. `size`: records per slot, of which rejected pairs have none.
+
+        A slot of which half is stored counts as a half.
+        """
+        expected = self.sampled + self.skipped + self.fetch_failures
+        slots = (expected + self.rejected) / size
+        return self.stored / expected * slots if expected else 0.0
+
+
+class RejectedPairs:
+    """Logs pairs that the exchange rejects, each once a day."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._logged_at: dict[str, float] = {}
+
+    def log(self, symbol: str, error: RequestRejected) -> None:
+        """Log a rejection unless the same pair's was logged within a day."""
+        now = self._clock.monotonic()
+        if now - self._logged_at.get(symbol, -REJECTED_LOG_SECONDS) < REJECTED_LOG_SECONDS:
+            return
+        self._logged_at[symbol] = now
+        log.warning("%s", error)
 
 
 class EventSlots(NamedTuple):
@@ -126,7 +154,14 @@ class Invocation:
     """Samples slots, one after the other, never past `deadline` (monotonic clock)."""
 
     def __init__(
-        self, sampler: Sampler, writer: RecordWriter, *, interval_seconds: int, deadline: float, clock: Clock = SYSTEM
+        self,
+        sampler: Sampler,
+        writer: RecordWriter,
+        *,
+        interval_seconds: int,
+        deadline: float,
+        clock: Clock = SYSTEM,
+        rejected_pairs: RejectedPairs | None = None,
     ) -> None:
         self._sampler = sampler
         self._writer = writer
@@ -134,6 +169,7 @@ class Invocation:
         self._clock = clock
         self._is_covered = False
         """Whether the invocation before this one samples the slot too."""
+        self._rejected_pairs = rejected_pairs or RejectedPairs(clock)
         seconds = deadline - clock.monotonic()
         self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
         self._fetch_deadline = self._put_deadline - min(STORING_SECONDS, seconds / 6)
@@ -222,6 +258,9 @@ class Invocation:
         if isinstance(sample.error, EmptyBook):
             self._tally.skipped += 1
             log.warning("%s", sample.error)
+        elif isinstance(sample.error, RequestRejected):
+            self._tally.rejected += 1
+            self._rejected_pairs.log(sample.symbol, sample.error)
         else:
             self._fail(1, str(sample.error))
 

@@ -21,11 +21,17 @@ STORAGE_GB_MONTH = 0.25
 BACKUP_GB_MONTH = 0.20
 """Point-in-time recovery."""
 LOGS_PER_GB = 0.50
+LOGS_SCANNED_PER_GB = 0.005
+"""Logs Insights, which draws the log widgets of the dashboard: https://aws.amazon.com/cloudwatch/pricing/"""
+EGRESS_PER_GB = 0.09
+"""To the exchange; DynamoDB is in the same region: https://aws.amazon.com/ec2/pricing/on-demand/"""
 METRIC = 0.30
 ALARM = 0.10
 DASHBOARD = 3.00
 
-METRICS, ALARMS = 8, 4
+METRICS = 10
+ALARMS, DASHBOARD_ALARMS = 6, 3
+"""Those that are always there, and those that watch the custom metrics."""
 MEMORY_GB = 0.25
 CPU_SHARE = 256 / 1769
 """Of one CPU, at 256 MB (Lambda Developer Guide, "Configure Lambda function memory")."""
@@ -41,6 +47,10 @@ ITEM_BYTES = 450
 LINE_BYTES = 400
 RUN_LOG_BYTES = 1500
 """Metrics and Lambda's own lines."""
+REQUEST_BYTES = 500
+"""What leaves AWS for one sample: the request, TLS, TCP and IP."""
+LOG_WIDGETS, LOG_WIDGET_HOURS, REFRESHES = 4, 3, 300
+"""Of the dashboard, and how often one looks at it in a month: about ten times a day."""
 
 
 class Free(NamedTuple):
@@ -54,10 +64,11 @@ class Free(NamedTuple):
     metrics: int = 0
     alarms: int = 0
     dashboards: int = 0
+    egress_gb: float = 0
 
 
 NOTHING_FREE = Free()
-FREE_TIERS = Free(14e6, 1e6, 400_000, 25, 5, 10, 10, 3)
+FREE_TIERS = Free(14e6, 1e6, 400_000, 25, 5, 10, 10, 3, 100)
 """Those that do not expire after a year. On-demand writes and backups of DynamoDB have none."""
 
 
@@ -81,6 +92,7 @@ def bill(
     run_seconds = busy_seconds + hands_over * (60 + interval_seconds / 2)
     logged_gb = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES) / GB
     stored_gb = MONTH_MINUTES * stored_per_run * months * ITEM_BYTES / GB
+    scanned_gb = logged_gb / (MONTH_MINUTES / 60) * LOG_WIDGET_HOURS * LOG_WIDGETS * REFRESHES
     return [
         Line(
             "Scheduler and Lambda requests",
@@ -100,10 +112,12 @@ def bill(
             _beyond(stored_gb, free.storage_gb) * STORAGE_GB_MONTH + stored_gb * BACKUP_GB_MONTH,
         ),
         Line("logs", "$0.50 per GB", _beyond(logged_gb, free.logs_gb) * LOGS_PER_GB),
+        Line("egress", "$0.09 per GB", _beyond(writes * REQUEST_BYTES / GB, free.egress_gb) * EGRESS_PER_GB),
+        Line("log widgets, 300 refreshes", "$0.005 per GB", scanned_gb * LOGS_SCANNED_PER_GB if dashboard else 0),
         Line(
-            "8 metrics, 4 alarms, a dashboard",
+            f"{METRICS} metrics, {ALARMS + DASHBOARD_ALARMS} alarms, a dashboard",
             "$0.30, $0.10, $3.00 each",
-            _beyond(ALARMS, free.alarms) * ALARM
+            _beyond(ALARMS + (DASHBOARD_ALARMS if dashboard else 0), free.alarms) * ALARM
             + (_beyond(METRICS, free.metrics) * METRIC + _beyond(1, free.dashboards) * DASHBOARD if dashboard else 0),
         ),
     ]

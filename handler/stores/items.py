@@ -70,6 +70,14 @@ def holds_sample(item: Mapping[str, Mapping[str, Any]], record: Record) -> bool:
         return False
 
 
+def holds_record(item: Mapping[str, Mapping[str, Any]], record: Record) -> bool:
+    """Whether an item is the one that this record became. DynamoDB returns numbers as other text, without zeros."""
+    try:
+        return record_from_item(item) == record
+    except InvalidRecord:
+        return False
+
+
 def _value(key: str, attribute: Mapping[str, Any]) -> Any:
     """Read an attribute such as {"N": "0.5"}. Raises InvalidRecord if its type is not that of the key."""
     value_type = VALUE_TYPES[key]

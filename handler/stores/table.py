@@ -15,7 +15,7 @@ from handler.record import DEFAULT_MARKET, KEYS, SAMPLE_KEYS, Record, Series
 from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
-from handler.stores.items import Item, holds_sample, item_from_record, projection, record_from_item
+from handler.stores.items import Item, holds_record, holds_sample, item_from_record, projection, record_from_item
 from handler.stores.store import Extent, UnknownKeyWarning
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Table:
             if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 maybe_written = maybe_written or response["ResponseMetadata"].get("RetryAttempts", 0) > 0
                 stored = response.get("Item", {})
-                if maybe_written and stored == item:
+                if maybe_written and holds_record(stored, record):
                     return _Outcome.STORED
                 return _Outcome.DUPLICATE if holds_sample(stored, record) else _Outcome.DIFFERENT
             raise table_error(error, self.address) from error

@@ -179,7 +179,7 @@ def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, secon
 
 def test_new_tally() -> None:
     """A tally starts at zero."""
-    assert Tally() == Tally(0, 0, 0, 0, 0, 0, [], [])
+    assert Tally() == Tally(0, 0, 0, 0, 0, 0, 0, [], [])
 
 
 @pytest.mark.parametrize(("seconds", "fetching", "storing"), [(75, 60, 69.5), (36, 26, 30.5), (6, 1, 2), (3, 0.5, 1)])
