@@ -1,6 +1,7 @@
 """What the function promises whoever deploys it: each test runs it in a container of its own, against real servers."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -99,13 +100,17 @@ def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(s
     assert [Record.from_line(line).obi for line in container.record_lines] == [0.491184]
 
 
-def test_one_bad_pair_fails_the_invocation_after_the_others_are_stored(
+def test_a_rejected_pair_is_counted_and_logged_once_and_the_others_are_stored(
     start_container: StartContainer, dynamodb: Any, table: str
 ) -> None:
     container = start_container(OBI_SYMBOLS="NONE,BTC", OBI_LEVELS="1,5")
-    with pytest.raises(FunctionError, match=r"2 failure\(s\), the first: NONEUSDT: .* Invalid symbol"):
-        container.invoke(this_minute())
+    assert container.invoke(this_minute()) == {"stored": 2, "duplicates": 0, "skipped": 0}
+    container.invoke(this_minute())
     assert {(record.symbol, record.levels) for record in stored(dynamodb, table)} == {("BTCUSDT", 1), ("BTCUSDT", 5)}
+    [warning] = warnings(container)
+    assert "NONEUSDT: " in warning
+    assert "Invalid symbol" in warning
+    assert [line["Rejected"] for line in container.lines if "_aws" in line] == [[2.0], [2.0]]
 
 
 def test_an_event_that_is_old_samples_the_running_minute(
@@ -160,23 +165,22 @@ def test_a_time_that_is_none_is_refused_in_words(start_container: StartContainer
 
 
 def test_a_container_that_failed_samples_the_next_time(start_container: StartContainer) -> None:
-    container = start_container("delisted", "ok")
-    with pytest.raises(FunctionError, match="Invalid symbol"):
-        container.invoke(this_minute())
+    container = start_container("429=1", "ok")
+    with pytest.raises(FunctionError, match="no request for another"):
+        container.invoke(this_minute(), seconds=0.9)
     assert container.invoke(this_minute()) == {"stored": 1, "duplicates": 0, "skipped": 0}
 
 
 def test_the_metrics_count_what_became_of_the_samples_and_name_no_pair(start_container: StartContainer) -> None:
     container = start_container(OBI_SYMBOLS="BTC,NONE")
-    with pytest.raises(FunctionError):
-        container.invoke(this_minute())
+    container.invoke(this_minute())
     (metrics,) = [line for line in container.lines if "_aws" in line]
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "OrderBookImbalance"
     assert directive["Dimensions"] == [["service"]]
     assert metrics["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
-    names = ("Sampled", "Stored", "Duplicates", "Skipped", "FetchFailures", "StoreFailures")
-    assert [metrics[name] for name in names] == [[1], [1], [0], [0], [1], [0]]
+    names = ("Sampled", "Stored", "StoredSlots", "Duplicates", "Skipped", "Rejected", "FetchFailures", "StoreFailures")
+    assert [metrics[name] for name in names] == [[1], [1], [1], [0], [0], [1], [0], [0]]
     assert {"LagSeconds", "UsedWeight"} < metrics.keys()
     assert "BTCUSDT" not in json.dumps(metrics)
 
@@ -199,5 +203,7 @@ def test_without_custom_metrics_it_prints_none_however_long_it_runs(
 
 
 def test_a_refusal_says_that_the_quote_asset_was_appended(start_container: StartContainer) -> None:
-    with pytest.raises(FunctionError, match=r"USDT was appended to BTCUSDC: .* write BTC/USDC"):
-        start_container(OBI_SYMBOLS="BTCUSDC").invoke({})
+    container = start_container(OBI_SYMBOLS="BTCUSDC")
+    assert container.invoke({}) == {"stored": 0, "duplicates": 0, "skipped": 0}
+    [warning] = warnings(container)
+    assert re.search(r"USDT was appended to BTCUSDC: .* write BTC/USDC", warning)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 from support.fakes import NOON, FakeClock, StartExchange, StubExchange, level_sampler, spot_client
 
-from handler.errors import TableError, UsageError
+from handler.errors import RequestRejected, TableError, UsageError
 from handler.exchanges.binance import parse_depth
-from handler.invocation import EventSlots, Invocation, RecordWriter, Tally, slots_for_event
+from handler.invocation import EventSlots, Invocation, RecordWriter, RejectedPairs, Tally, slots_for_event
 from handler.record import Record
 from handler.sinks import FailedPut, PutResult
 from handler.slots import format_timestamp, parse_timestamp
@@ -114,7 +114,7 @@ def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
     """A failed slot does not cost the next one; the first one is left to the invocation before."""
     function = Function(start_exchange("delisted", "ok", "delisted", "ok*").url, clock)
     tally = function.run(interval_seconds=20, seconds=75)
-    assert (function.seconds, tally.sampled, tally.fetch_failures) == ([20, 60], 2, 1)
+    assert (function.seconds, tally.sampled, tally.rejected) == ([20, 60], 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,31 @@ def invocation(exchange: StubExchange, clock: FakeClock, store: FakeStore, secon
         deadline=clock.monotonic() + seconds,
         clock=clock,
     )
+
+
+@pytest.mark.parametrize(
+    ("tally", "slots"),
+    [
+        (Tally(sampled=4, stored=4), 2.0),
+        (Tally(sampled=4, stored=2), 1.0),
+        (Tally(sampled=3, stored=3, fetch_failures=1), 1.5),
+        (Tally(sampled=2, stored=2, rejected=2), 2.0),
+        (Tally(), 0.0),
+    ],
+)
+def test_stored_slots(tally: Tally, slots: float) -> None:
+    """Slots of two records: what is not stored costs its share, and a rejected pair none."""
+    assert tally.stored_slots(2) == slots
+
+
+def test_rejected_pair(caplog: pytest.LogCaptureFixture) -> None:
+    """A rejected pair is logged once a day."""
+    clock = FakeClock()
+    rejected = RejectedPairs(clock)
+    for seconds in (0, 60, 80_000, 6_400):
+        clock.advance(seconds)
+        rejected.log("NONEUSDT", RequestRejected("no such pair"))
+    assert [entry.getMessage() for entry in caplog.records] == ["no such pair"] * 2
 
 
 def test_new_tally() -> None:
