@@ -12,11 +12,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_system_time = time.time
+_clock_offset = [0.0]
+time.time = lambda: _system_time() + _clock_offset[0]  # before the handler is loaded, whose clock keeps this function
+
 from handler.app import lambda_handler
 from handler.errors import HandlerError
 from infra.testkit.lambda_context import LambdaContext
-
-_system_time = time.time
 
 
 def main() -> None:
@@ -24,15 +26,11 @@ def main() -> None:
     with Path(sys.argv[1]).open("a") as results:
         for line in sys.stdin:
             request = json.loads(line)
-            _set_clock(request.get("clock_offset", 0))
+            _clock_offset[0] = request.get("clock_offset", 0.0)
             print(f"START RequestId: {request['id']} Version: $LATEST Time: {time.time()}", flush=True)
             result = _invoke(request)
             print(f"END RequestId: {request['id']}", flush=True)
             print(json.dumps({"id": request["id"], **result}), file=results, flush=True)
-
-
-def _set_clock(offset: float) -> None:
-    time.time = lambda: _system_time() + offset
 
 
 def _invoke(request: dict[str, Any]) -> dict[str, Any]:
