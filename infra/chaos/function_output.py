@@ -60,9 +60,7 @@ class FunctionOutput:
         duplicates_before = self.duplicates
         for line in lines:
             self._add_line(line, found, ended=ended)
-        slots = self._slots(name, started)
-        if slots and any(outcomes and outcomes[0].key[1] == slots.start + 1 for outcomes in found.values()):
-            slots = range(slots.start + 1, slots.stop)  # the second was over before the function looked at its clock
+        slots = self._slots(name, started, found)
         may_end_early = self.duplicates > duplicates_before
         for symbol, levels in self.series:
             series = f"{symbol}#{levels}"
@@ -83,14 +81,17 @@ class FunctionOutput:
         else:
             self.uncounted += sum(bool(outcome.line) for outcome in all_outcomes)
 
-    def _slots(self, name: str, started: float) -> range:
+    def _slots(self, name: str, started: float, found: BySeries) -> range:
         """The slots that an invocation has to sample: those of its event from the current one on, or that alone."""
         requested, current = self.requested_slots[name], int(started)
         if not requested:
             return range(0)
         if current > requested[-1]:
             return range(current, current + 1)
-        return range(max(requested[0], current), requested[-1] + 1)
+        first = max(requested[0], current)
+        if any(outcomes and outcomes[0].key[1] == first + 1 for outcomes in found.values()):
+            first += 1  # the second was over before the function looked at its clock
+        return range(first, requested[-1] + 1)
 
     def _add_line(self, line: str, found: BySeries, *, ended: bool) -> None:
         values = json.loads(line)
