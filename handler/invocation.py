@@ -24,7 +24,7 @@ STORING_SECONDS = 4.5
 HAND_OVER_MINUTES = 2
 """How many minutes an invocation continues after its own while no other one is storing."""
 HAND_OVER_REQUESTS = 3
-"""How many requests a minute for a pair hand-over costs at most: a slot is then sampled by two invocations."""
+"""What settings leave room for: requests a minute for a pair beyond one a slot. Two are usual, more than three rare."""
 UNPROVEN_SLOTS = 2
 """How many slots an invocation samples at least, whoever stores them."""
 MAX_LATENESS_SECONDS = 0.5

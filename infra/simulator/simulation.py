@@ -155,6 +155,8 @@ def _reason(options: Options, cloud: Cloud, minute: int) -> str:
     if options.interval_seconds >= MINUTE:
         if minute in cloud.dropped:
             return "its event was dropped"
+        if cloud.metrics["FetchFailures", minute] or cloud.metrics["FetchFailures", minute + 1]:
+            return "the exchange was slower than the rest of it"
         return UNEXPLAINED if cloud.metrics["Invocations", minute] else "its event and a cold start outlasted it"
     if {minute - 2, minute - 1} <= cloud.dropped or {minute - 1, minute} <= cloud.dropped:
         return "two consecutive events were dropped"

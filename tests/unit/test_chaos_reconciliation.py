@@ -154,6 +154,9 @@ def test_a_line_without_data_and_without_a_reason_is_lost_without_a_recorded_rea
     assert "without a reason" in "; ".join(reconciled(*found.outcomes).problems)
 
 
+NO_BOOK = json.dumps({"level": "ERROR", "message": "AUSDT: no book before its slot was over (x)"})
+
+
 def invoked(*printed: str, result: dict[str, Any], slots: list[int]) -> FunctionOutput:
     found = FunctionOutput(SERIES, {"a": slots}, {"a": result})
     found.add([f"START RequestId: a Version: $LATEST Time: {SLOT}", *printed, "END RequestId: a"])
@@ -161,8 +164,7 @@ def invoked(*printed: str, result: dict[str, Any], slots: list[int]) -> Function
 
 
 def test_an_invocation_explains_each_of_its_slots() -> None:
-    failed = json.dumps({"level": "ERROR", "message": "AUSDT: no book before its slot was over (x)"})
-    found = invoked(line(0), failed, result={"raised": "HandlerError: 1 failure(s)"}, slots=[SLOT, SLOT + 1])
+    found = invoked(line(0), NO_BOOK, result={"raised": "HandlerError: 1 failure(s)"}, slots=[SLOT, SLOT + 1])
     assert [outcome.key[1] - SLOT for outcome in found.outcomes] == [0, 1]
     assert found.problems == []
 
@@ -171,10 +173,10 @@ def test_an_invocation_explains_each_of_its_slots() -> None:
     ("printed", "result", "slots", "problem"),
     [
         ([], {"returned": {}}, [SLOT], "0 outcomes for 1 slots"),
-        ([line(1)], {"returned": {}}, [SLOT], "instead of"),
+        ([line(2)], {"returned": {}}, [SLOT], "instead of"),
         ([], {"returned": {}}, [], "not rejected"),
         ([line(0)], {"raised": "E", "traceback": "…"}, [SLOT], "crashed"),
-        (['{"message":"AUSDT: no book before its slot was over (x)"}'], {"returned": {}}, [SLOT], "although"),
+        ([line(0), NO_BOOK], {"returned": {}}, [SLOT, SLOT + 1], "although"),
     ],
 )
 def test_an_invocation_that_breaks_a_promise_is_a_problem(
