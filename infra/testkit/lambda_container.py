@@ -22,9 +22,9 @@ def _time() -> float:
 
 time.time = _time  # before the function is imported: its clock keeps a reference
 
-from handler.app import lambda_handler  # noqa: E402
-from handler.errors import HandlerError  # noqa: E402
-from infra.testkit.lambda_context import LambdaContext  # noqa: E402
+from handler.app import lambda_handler
+from handler.errors import HandlerError
+from infra.testkit.lambda_context import LambdaContext
 
 
 def main() -> None:
