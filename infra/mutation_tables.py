@@ -32,7 +32,6 @@ _ERROR = "_RELATIVE_ERROR = 2.0**-50  # the four roundings between an exact sum 
 _IS_LAST = "is_last = index == len(self.levels) - 1"
 _SPLIT = 'before_end = self.json if is_last else self.json.split(b"]", index + 1)[index]'
 _DATE = 'if text.isdecimal() and not (len(text) == 8 and text >= "1970"):'
-_WAIT = "while 0 < (early := slot - self._clock.time()) <= self._fetch_deadline - self._clock.monotonic():"
 _BODY = 'raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error'
 _POOL = 'self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_REQUESTS - 1, thread_name_prefix="load")'
 
@@ -71,12 +70,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ),
     (SETTINGS, "@dataclass(frozen=True, slots=True)", "True → False"): MEMORY,
     (INVOCATION, "@dataclass(slots=True)", "True → False"): MEMORY,
-    (
-        INVOCATION,
-        _WAIT,
-        "0 < (early := (slot - self._clock.time())) <= self._fetch_deadline - self._clock.monotonic() → "
-        "0 < (early := (slot - self._clock.time())) < self._fetch_deadline - self._clock.monotonic()",
-    ): "a slot that begins when fetching ends fails either way",
     (BINANCE, _BODY, "60 → 61"): TUNING,
     (BINANCE, _BODY, "60 → 59"): TUNING,
     (SINKS, "STOP_SECONDS = 1.0", "1.0 → 2.0"): TUNING,

@@ -66,9 +66,7 @@ def test_what_the_exchange_says_is_escaped_by_the_function_too(
     start_container: Callable[..., Container], start_raw: StartRaw
 ) -> None:
     container = start_container(OBI_BASE_URL=start_raw(http("400 Bad Request", FORGED)).url)
-    with pytest.raises(FunctionError) as error:
-        container.invoke({})
-    assert PRINTED in str(error.value)
+    container.invoke({})
     assert PRINTED in "".join(line["message"] for line in container.lines if "message" in line)
 
 

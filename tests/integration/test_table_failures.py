@@ -36,7 +36,7 @@ def test_an_answer_that_is_none_of_dynamodbs_is_tried_again_and_then_told(
     for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": server.url}).items():
         monkeypatch.setenv(variable, value)
     with closing(dynamodb_client(attempts=1)) as client:
-        stored = Table("obi", client=client).put([RECORD], time.monotonic() + 0.3)
+        stored = Table("obi", client=client).put([RECORD], time.monotonic() + 1.0)
     assert [(failed.record, str(failed.error)[:11]) for failed in stored.failed] == [(RECORD, "table obi: ")]
     assert len(server.heads) > 1
 
