@@ -23,5 +23,5 @@ def in_another_terminal(folder: Path, command: str, **environment: str) -> str:
         ["/bin/sh", "-c", script], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
