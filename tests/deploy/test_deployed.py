@@ -101,7 +101,7 @@ def test_an_invocation_stores_a_record_of_each_depth_under_the_role_of_the_funct
     answer = clients("lambda").invoke(FunctionName=outputs["FunctionName"], Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"stored": 2, "duplicates": 0, "skipped": 0}
     lines = [record_from_item(item).to_line(detail=True) for item in items(clients, outputs)]
-    events = clients("logs").filter_log_events(logGroupName=f"/aws/lambda/{STACK}")["events"]
+    events = clients("logs").filter_log_events(logGroupName=outputs["FollowLog"].split()[3])["events"]
     assert set(lines) <= {event["message"].rstrip() for event in events}
 
 
