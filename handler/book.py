@@ -59,7 +59,7 @@ class Side:
 
     def exact_levels(self, count: int) -> list[tuple[Decimal, Decimal]]:
         """The first levels as the exchange wrote them; read once, whatever depths are measured."""
-        if len(self._exact_levels) < count:
+        if len(self._exact_levels) < count:  # each level ends with a bracket, and so does the list
             first = self.json if count == len(self.levels) else b"]".join(self.json.split(b"]", count)[:count]) + b"]]"
             self._exact_levels[:] = _exact_levels_decoder.decode(first)
         return self._exact_levels[:count]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self, get_args
 
 from handler.errors import InvalidRecord, InvalidTimestamp
-from handler.slots import MAX_INTERVAL_SECONDS, parse_milliseconds, parse_timestamp, slot_start
+from handler.slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_milliseconds, parse_timestamp, slot_start
 
 compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 """Writes every JSON line of this program."""
@@ -14,10 +14,8 @@ MAX_TEXT_LENGTH = 300
 MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
 """What a record can hold, and a table too: DynamoDB rejects longer keys and numbers of more than 38 digits."""
 
-
 DEFAULT_MARKET = "spot"
 """The market of a line or an item that does not name one."""
-
 
 MAX_BPS = 5000
 """The greatest distance from mid, in basis points, that is measured: half of the mid price."""
@@ -110,9 +108,14 @@ class Record(NamedTuple):
         """What makes it this measurement, whatever detail is known: two records of one sample are equal here."""
         return self[: len(SAMPLE_KEYS)]
 
+    @property
+    def known_values(self) -> int:
+        """How many of its values are known: of two lines of one sample, the one with more has more detail."""
+        return sum(value is not None for value in self)
+
     def slot(self, default_interval_seconds: int) -> int:
         """The start of its slot in epoch seconds, by its own interval, or by the default if it has none."""
-        return slot_start(parse_timestamp(self.timestamp), self.interval_seconds or default_interval_seconds)
+        return slot_start(epoch_seconds(self.timestamp), self.interval_seconds or default_interval_seconds)
 
     def values(self, *, detail: bool) -> dict[str, Any]:
         """The record as key → value, in order, with or without the detail keys."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from handler.cli.streams import print_message
 from handler.record import Record, Series
 from handler.slots import format_timestamp
-from handler.stores.store import RecordSource
+from handler.stores.store import Extent, RecordSource
 
 
 class Intervals:
@@ -19,11 +19,10 @@ class Intervals:
         self._given_seconds = given_seconds
         self._default_seconds = default_seconds
 
-    def expected_seconds(self, series: Series, last_slot: int | None) -> int:
-        """The interval that is expected of a series, whose newest record is in this slot."""
-        if self._given_seconds is not None:
-            return self._given_seconds
-        return self._default_seconds if last_slot is None else self._stored_seconds(series, last_slot)
+    def expected_seconds(self, held: Extent | None) -> int:
+        """The interval that is expected of a series of this extent."""
+        stored_seconds = held.interval_seconds if held else None
+        return self._given_seconds or stored_seconds or self._default_seconds
 
     def watch_records(self, series: Series, rows: Iterable[tuple[str, Record]]) -> Iterator[tuple[str, Record]]:
         """The records of a series, unchanged. Prints a message the first time that their interval changes."""

@@ -50,12 +50,10 @@ def samples_of_records(records: Iterable[Record], interval_seconds: int | None) 
         if not record.has_data:
             continue
         series, time = record.series, parse_timestamp(record.timestamp)
-        if series not in imbalances:
-            check_panels(len(imbalances) + 1)  # before more is read
-        imbalances[series].extend((time, record.obi))
+        _add_point(imbalances, series, (time, record.obi))
         intervals[series] = record.interval_seconds or DEFAULT_INTERVAL_SECONDS
         _add_mid(mids, series, time, record.mid)
-    _check(imbalances)
+    _check_any(imbalances)
     return Samples(mids, imbalances, 2, interval_seconds or max(intervals.values()))
 
 
@@ -66,10 +64,16 @@ def samples_of_steps(steps: Iterable[Step], step_seconds: int) -> Samples:
     for step in steps:
         series = Series(step.symbol, step.levels if step.bps is None else None, step.bps, step.market)
         time = parse_timestamp(step.timestamp) + step_seconds / 2
-        imbalances[series].extend((time, step.obi_mean, step.obi_min, step.obi_max))
+        _add_point(imbalances, series, (time, step.obi_mean, step.obi_min, step.obi_max))
         _add_mid(mids, series, time, step.mid_mean)
-    _check(imbalances)
+    _check_any(imbalances)
     return Samples(mids, imbalances, 4, step_seconds)
+
+
+def _add_point(imbalances: dict[Series, "array[float]"], series: Series, point: tuple[float, ...]) -> None:
+    if series not in imbalances:
+        check_panels(len(imbalances) + 1)  # before more is read
+    imbalances[series].extend(point)
 
 
 def _add_mid(mids: dict[str, dict[float, float]], series: Series, time: float, mid: float | None) -> None:
@@ -78,7 +82,6 @@ def _add_mid(mids: dict[str, dict[float, float]], series: Series, time: float, m
         of_pair[time] = mid
 
 
-def _check(imbalances: dict[Series, "array[float]"]) -> None:
-    check_panels(len(imbalances))
+def _check_any(imbalances: dict[Series, "array[float]"]) -> None:
     if not imbalances:
         raise HandlerError("there is no record of these series in this range: nothing to draw")

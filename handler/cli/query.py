@@ -95,8 +95,7 @@ class History:
         query = self._query
 
         def read(series: Series) -> Iterator[Step]:
-            held = self._source.slot_range(series)
-            interval_seconds = self._intervals.expected_seconds(series, held and held[1])
+            interval_seconds = self._intervals.expected_seconds(self._source.extent(series))
             check_step(series.key, step_seconds, interval_seconds)
             rows = self._intervals.watch_records(series, self._read(series, on_empty, detail=True))
             return Steps(step_seconds, interval_seconds, query.since, query.until).of(rows)
@@ -121,17 +120,16 @@ class History:
             yield from gap_lines(series.key, self._intervals.watch_slots(series, present, expected.step), expected)
 
     def _expected_slots(self, series: Series, now: float) -> range:
-        held = self._source.slot_range(series, consistent=True)
-        interval_seconds = self._intervals.expected_seconds(series, held and held[1])
+        held = self._source.extent(series, consistent=True)
+        interval_seconds = self._intervals.expected_seconds(held)
         expected = complete_slots(self._query.since, self._query.until, now, interval_seconds)
         if held is None:
             print_message(self._describe_unknown(series))
             return expected
-        first, _ = held
-        if first > expected.start:
-            since = format_timestamp(first)
+        if held.first > expected.start:
+            since = format_timestamp(held.first)
             print_message(f"{self._no_record(series)} before {since}, and the time before is not counted as missing")
-            return measured_slots(expected, first)
+            return measured_slots(expected, held.first)
         return expected
 
     def print_empty(self, series: Series) -> None:
@@ -140,10 +138,10 @@ class History:
 
     def describe_empty(self, series: Series) -> str:
         """Say that a series has no record in the range requested, and in which range it has some."""
-        held = self._source.slot_range(series)
+        held = self._source.extent(series)
         if held is None:
             return self._describe_unknown(series)
-        first, last = map(format_timestamp, held)
+        first, last = format_timestamp(held.first), format_timestamp(held.last)
         return f"{self._no_record(series)} in this range, but from {first} to {last}"
 
     def _describe_unknown(self, series: Series) -> str:

@@ -29,7 +29,7 @@ class Batch:
             return
         if record.sample == other.sample:
             self.repeated += 1
-            is_better = _detail(record) > _detail(other)
+            is_better = record.known_values > other.known_values
         else:
             self.different += 1
             seconds = abs(parse_timestamp(record.timestamp) - parse_timestamp(other.timestamp))
@@ -46,7 +46,3 @@ class Batch:
         """Remove the records that came first: they are stored."""
         for key in list(islice(self._by_slot, count)):
             del self._by_slot[key]
-
-
-def _detail(record: Record) -> int:
-    return sum(value is not None for value in record)

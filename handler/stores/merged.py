@@ -34,11 +34,6 @@ class MergedSources:
                 yield slot
             last_slot = slot
 
-    def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
-        """The first and the last slot that hold a record, in epoch seconds. Raises HandlerError."""
-        extent = self.extent(series, consistent=consistent)
-        return (extent.first, extent.last) if extent else None
-
     def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
         """The first and the last slot that hold a record, and the newest interval. Raises HandlerError."""
         extents = [source.extent(series, consistent=consistent) for source in self._sources]

@@ -8,14 +8,14 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from math import ceil
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
 
 from handler.errors import HandlerError, InvalidRecord
 from handler.record import Record, Series
-from handler.slots import MAX_EPOCH_SECONDS, epoch_seconds, format_timestamp, slot_start
+from handler.slots import MAX_EPOCH_SECONDS, format_timestamp
 from handler.stores.files import STDIN, is_parquet, open_file, parquet_files
 from handler.stores.find_records import RecordFinder
 from handler.stores.store import Extent, UnknownKeyWarning
@@ -93,13 +93,8 @@ class RecordFiles:
         del consistent
         return (row[0] for row in self._rows("DISTINCT slot", series, since, until))
 
-    def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
-        """The first and the last slot that hold a record, in epoch seconds; None if none does."""
-        extent = self.extent(series, consistent=consistent)
-        return (extent.first, extent.last) if extent else None
-
     def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
-        """What `slot_range` tells, with the interval of the newest record."""
+        """Where a series begins and ends; None if it holds no record."""
         del consistent
         held = self._held.get(series)
         return Extent(held.first, held.last, held.newest.interval_seconds) if held else None
@@ -137,8 +132,7 @@ class RecordFiles:
             series = record.series
             if not record.has_data or (self._wanted is not None and series not in self._wanted):
                 continue
-            interval_seconds = record.interval_seconds or self._default_interval_seconds
-            slot = slot_start(epoch_seconds(record.timestamp), interval_seconds)
+            slot = record.slot(self._default_interval_seconds)
             if held := self._held.get(series):
                 held.add(slot, record)
             else:
@@ -184,11 +178,7 @@ def _best(samples: Sequence[Record]) -> Record:
     first = samples[0]
     if len(samples) == 1:
         return first
-    return max((one for one in samples if one.sample == first.sample), key=_detail)
-
-
-def _detail(record: Record) -> int:
-    return sum(value is not None for value in record)
+    return max((one for one in samples if one.sample == first.sample), key=attrgetter("known_values"))
 
 
 def _shown(name: str) -> str:

@@ -50,8 +50,5 @@ class RecordSource(Protocol):
     def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:
         """The slots in [since, until) that hold a record, in time order, in epoch seconds; `consistent` as above."""
 
-    def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
-        """The first and the last slot that hold a record, in epoch seconds; None if none does."""
-
     def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
-        """What `slot_range` tells, with the interval of the newest record."""
+        """Where a series begins and ends; None if it holds no record."""

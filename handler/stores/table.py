@@ -122,13 +122,8 @@ class Table:
         items = self._items(series, since, until, ["slot"], ConsistentRead=consistent)
         return (self._slot_of(item, series) for item in items)
 
-    def slot_range(self, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
-        """The first and the last slot that hold a record, in epoch seconds; None if none does. Raises TableError."""
-        extent = self.extent(series, consistent=consistent)
-        return (extent.first, extent.last) if extent else None
-
     def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
-        """What `slot_range` tells, with the interval of the newest record: two one-item queries. Raises TableError."""
+        """Where a series begins and ends; None if it holds no record. Two one-item queries. Raises TableError."""
         first = self._first(series, ["slot"], ScanIndexForward=True, ConsistentRead=consistent)
         if first is None:
             return None
@@ -138,7 +133,7 @@ class Table:
         if last is None:  # it has expired in between
             return None
         try:
-            newest = record_from_item(last, lambda _: None)
+            newest = record_from_item(last)
         except InvalidRecord as error:
             raise self._invalid_item(series, last["slot"]["S"], error) from error
         return Extent(self._slot_of(first, series), self._slot_of(last, series), newest.interval_seconds)

@@ -61,6 +61,11 @@ def test_records_come_in_time_order_whatever_the_order_they_were_put_in(archive:
     assert read(table) == [record(minute) for minute in (0, 2, 61, 600, 1439)]
 
 
+def slot_range(table: Table, series: Series, *, consistent: bool = False) -> tuple[int, int] | None:
+    held = table.extent(series, consistent=consistent)
+    return held and (held.first, held.last)
+
+
 def test_a_page_is_asked_for_when_the_one_before_is_used_up(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
@@ -122,29 +127,29 @@ def test_an_item_that_is_no_record_is_an_error_that_names_it(archive: Archive, t
 def test_the_range_that_a_series_has_is_read_from_its_ends(
     archive: Archive, table: Table, asked: list[dict[str, Any]]
 ) -> None:
-    assert table.slot_range(BTC) is None
+    assert slot_range(table, BTC) is None
     archive.fill([item_from_record(record(minute, host="h" * 1900), 60) for minute in range(3, 700)])
     archive.fill([item_from_record(record(0, "ETHUSDT"), 60), item_from_record(record(900, levels=20), 60)])
     asked.clear()
-    assert table.slot_range(BTC) == (PAST + 180, PAST + 699 * 60)
+    assert slot_range(table, BTC) == (PAST + 180, PAST + 699 * 60)
     assert [one["Limit"] for one in asked] == [1, 1]
-    assert table.slot_range(Series("BTCUSDT", 20), consistent=True) == (PAST + 54_000, PAST + 54_000)
+    assert slot_range(table, Series("BTCUSDT", 20), consistent=True) == (PAST + 54_000, PAST + 54_000)
     assert [one["ConsistentRead"] for one in asked] == [False, False, True, True]
 
 
 def test_what_has_expired_is_outside_the_range_that_a_series_has(archive: Archive, table: Table) -> None:
     archive.fill([item_from_record(record(minute, host="h" * 1900), 60, 1) for minute in range(700)])
-    assert table.slot_range(BTC) is None
+    assert slot_range(table, BTC) is None
     archive.fill([item_from_record(record(minute), 60) for minute in (700, 701)])
     archive.fill([item_from_record(record(minute), 60, 1) for minute in (702, 703)])
-    assert table.slot_range(BTC) == (PAST + 700 * 60, PAST + 701 * 60)
+    assert slot_range(table, BTC) == (PAST + 700 * 60, PAST + 701 * 60)
 
 
 def test_an_item_whose_slot_is_no_time_is_an_error_that_names_it(archive: Archive, table: Table) -> None:
     archive.fill([item_from_record(record(), 60) | {"slot": {"S": "2024-01-01T00:00:30.5Z"}}])
     for read_slots in (
         lambda: list(table.slots(BTC, PAST, DAY)),
-        lambda: table.slot_range(BTC),
+        lambda: table.extent(BTC),
     ):
         with pytest.raises(TableError, match=r"BTCUSDT#5 at 2024.*invalid item: slot "):
             read_slots()
