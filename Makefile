@@ -27,7 +27,9 @@ demo: local
 test: lint $(TABLES) ## Formatting, lint, import rules, types and tests
 	$(BIN)/python -m pytest -n auto
 
-test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done ## The package and the deployment: built, installed, run
+CLIENTS := .venv-client-python-binance/done .venv-client-ccxt/done
+
+test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done $(CLIENTS) ## The package and the deployment: built, installed, run
 	$(BIN)/python -m pytest -r sx tests/deploy
 
 lint: $(VENV)/tests ## Formatting, lint, import rules and types
@@ -96,6 +98,12 @@ $(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
 	@touch $@
 
 .venv-%/done: tests/deploy/requirements-%.txt $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python "$(LAMBDA_PYTHON)" $(@D)
+	VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --require-hashes -r $<
+	@touch $@
+
+# Other clients of the exchange, each in an environment of its own, since their pins differ.
+.venv-client-%/done: infra/bench/requirements-%.txt $(VENV)/uv
 	$(BIN)/uv venv --quiet --clear --python "$(LAMBDA_PYTHON)" $(@D)
 	VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --require-hashes -r $<
 	@touch $@

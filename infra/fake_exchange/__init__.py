@@ -1,4 +1,4 @@
-"""A fake Binance spot exchange on loopback: the real HTTP API, synthetic books, faults on demand.
+"""A fake Binance on loopback, spot and USD-M futures: the real HTTP API, synthetic books, faults on demand.
 
     with FakeExchange(symbols=["BTCUSDT"], script=["429=1", "ok"]) as exchange:
         requests.get(exchange.url + "/api/v3/depth", params={"symbol": "BTCUSDT", "limit": 5})

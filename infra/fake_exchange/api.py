@@ -3,17 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from infra.fake_exchange.books import FakeBook, pair_books, render
+from infra.fake_exchange.books import FakeBook, depth_body, pair_books, render_sides
 from infra.fake_exchange.exchange_info import exchange_info
 from infra.fake_exchange.fault_plan import OK, FaultPlan
 from infra.fake_exchange.faults import FAULTS, FaultContext
-from infra.fake_exchange.markets import MARKETS, FakeMarket
+from infra.fake_exchange.markets import MARKETS, USDM, FakeMarket
+from infra.fake_exchange.pairs import delivery_ms
 from infra.fake_exchange.queries import DEPTH, EXCHANGE_INFO, TIME, Query, parse_query
 from infra.fake_exchange.responses import Response, api_error
-from infra.fake_exchange.weight_limit import WeightLimiter, WeightUse, banned_text, too_much_weight_text
-
-ENGINE_LEAD_MS = 3
-"""How long before it is sent the matching engine had a futures book."""
+from infra.fake_exchange.weight_limit import WeightLimiter, WeightUse
 
 _INVALID_SYMBOL = api_error(400, -1121, "Invalid symbol.")
 
@@ -25,6 +23,14 @@ class Outcome(NamedTuple):
     response: Response
     used_weight: int
     fault: str = OK
+
+
+class _Rendered(NamedTuple):
+    """What does not change of a depth response until the next step."""
+
+    step: int
+    update_id: int
+    sides: bytes
 
 
 class Api:
@@ -49,7 +55,7 @@ class Api:
         }
         self._limiters = {market: WeightLimiter(limit) for market, limit in self._weight_limits.items()}
         self._fault_plan, self._clock, self._started_seconds = fault_plan, clock, clock()
-        self._bodies: dict[tuple[FakeMarket, str, int], tuple[int, bytes]] = {}
+        self._bodies: dict[tuple[FakeMarket, str, int], _Rendered] = {}
 
     def list_book(self, symbol: str, book: FakeBook) -> None:
         """List a pair with a book that does not change."""
@@ -63,9 +69,9 @@ class Api:
 
     def prepare(self) -> None:
         """Build all books now, so that the first request for each takes no longer than the others."""
-        for symbol in self._symbols.keys() - self._fixed_books.keys():
-            for market in MARKETS:
-                pair_books(market, symbol, self._seed)
+        for market in MARKETS:
+            for symbol in self._listed(market):
+                self._book(market, symbol, 1, 0)
 
     def respond(self, method: str, target: str) -> Outcome:
         """The response to a request made now."""
@@ -80,34 +86,41 @@ class Api:
         return Outcome(query, self._other(query, now_seconds), use.used)
 
     def _over_limit(self, market: FakeMarket, use: WeightUse) -> Response:
-        is_banned = use.status == 418
-        text = banned_text(use.banned_until_ms) if is_banned else too_much_weight_text(self._weight_limits[market])
+        text = (
+            market.banned.format(until_ms=use.banned_until_ms)
+            if use.status == 418
+            else market.too_much_weight.format(limit=self._weight_limits[market])
+        )
         return api_error(use.status, -1003, text, ("Retry-After", str(use.retry_after_seconds)))
 
     def _depth(self, query: Query, now_seconds: float, used_weight: int) -> Outcome:
         market, symbol, limit = query.market, query.symbol or "", query.limit or 0
-        if symbol not in self._listed(market):
+        if not self._is_listed(market, symbol):
             return Outcome(query, _INVALID_SYMBOL, used_weight)
         step = self._step(now_seconds)
-        head = _head(market, now_seconds)
-        response = Response(200, head + self._body(market, symbol, limit, step))
+        rendered = self._rendered(market, symbol, limit, step)
+        response = Response(200, depth_body(rendered.update_id, market.times(now_seconds), rendered.sides))
         fault = self._fault_plan.next(symbol)
         if fault.name != OK:
             context = FaultContext(
+                market,
                 response,
                 book=self._book(market, symbol, limit, step),
-                first_book=self._book(market, symbol, limit, 0),
-                render=lambda book: head + render(book),
-                weight_limit=self._weight_limits[market],
                 now_seconds=now_seconds,
+                first_book=self._book(market, symbol, limit, 0),
+                started_seconds=self._started_seconds,
+                weight_limit=self._weight_limits[market],
                 parameter=fault.parameter,
             )
             response = FAULTS[fault.name].apply(context)
         return Outcome(query, response, used_weight, fault.name)
 
-    def _listed(self, market: FakeMarket) -> dict[str, None]:
-        """The symbols of a market: dated contracts are futures only."""
-        return {symbol: None for symbol in self._symbols if market.has_times or "_" not in symbol}
+    def _listed(self, market: FakeMarket) -> list[str]:
+        return [symbol for symbol in self._symbols if self._is_listed(market, symbol)]
+
+    def _is_listed(self, market: FakeMarket, symbol: str) -> bool:
+        """Whether a market has this symbol: dated contracts are futures only."""
+        return symbol in self._symbols and (market is USDM or delivery_ms(symbol) is None)
 
     def _other(self, query: Query, now_seconds: float) -> Response:
         if query.endpoint == EXCHANGE_INFO:
@@ -127,18 +140,10 @@ class Api:
             return self._fixed_books[symbol].top(limit)
         return pair_books(market, symbol, self._seed).book(step, limit)
 
-    def _body(self, market: FakeMarket, symbol: str, limit: int, step: int) -> bytes:
+    def _rendered(self, market: FakeMarket, symbol: str, limit: int, step: int) -> _Rendered:
         """The rendered book, cached until the next step."""
-        cached_step, body = self._bodies.get((market, symbol, limit), (-1, b""))
-        if cached_step != step:
-            body = render(self._book(market, symbol, limit, step))
-            self._bodies[market, symbol, limit] = step, body
-        return body
-
-
-def _head(market: FakeMarket, now_seconds: float) -> bytes:
-    """The beginning of a depth response: on futures with the times of the engine and of the output, in milliseconds."""
-    if not market.has_times:
-        return b"{"
-    now_ms = int(now_seconds * 1000)
-    return b'{"E":%d,"T":%d,' % (now_ms - 1, now_ms - ENGINE_LEAD_MS)
+        cached = self._bodies.get((market, symbol, limit))
+        if cached is None or cached.step != step:
+            book = self._book(market, symbol, limit, step)
+            cached = self._bodies[market, symbol, limit] = _Rendered(step, book.last_update_id, render_sides(book))
+        return cached

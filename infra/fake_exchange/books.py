@@ -80,9 +80,14 @@ def decimal(units: int, decimals: int = 8) -> str:
     return text[: len(text) - 8 + decimals].rstrip(".")
 
 
-def render(book: FakeBook) -> bytes:
-    """The sides and the update ID of a depth response (rest-api.md, "Order book")."""
-    return f'"lastUpdateId":{book.last_update_id},"bids":{_side(book.bids)},"asks":{_side(book.asks)}}}'.encode()
+def depth_body(update_id: int, times: bytes, sides: bytes) -> bytes:
+    """The body of a depth response (rest-api.md and USD-M Futures, "Order book"); `times` as `FakeMarket.times`."""
+    return b'{"lastUpdateId":%d,%b%b}' % (update_id, times, sides)
+
+
+def render_sides(book: FakeBook) -> bytes:
+    """Both sides as they stand in that body."""
+    return f'"bids":{_side(book.bids)},"asks":{_side(book.asks)}'.encode()
 
 
 def _side(levels: Sequence[Level]) -> str:

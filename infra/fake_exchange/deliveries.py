@@ -23,13 +23,6 @@ _INTERIM = (
 """Interim responses (RFC 9110, 15.2). None has a body, whatever its headers say."""
 _MAX_INTERIM = 10_000
 
-SURPLUS_BODY = b'{"lastUpdateId":7,"bids":[["7.00000000","7.00000000"]],"asks":[["8.00000000","7.00000000"]]}'
-"""The book of no pair: a record that holds it was made from a response to no request."""
-_SURPLUS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(SURPLUS_BODY),
-    SURPLUS_BODY,
-)
-
 
 def send(connection: "Connection", head: bytes, body: bytes, _: float = 0) -> None:
     """Send it whole, at once."""
@@ -109,16 +102,20 @@ def _interim_responses(number: float) -> bytes:
     return b"".join(islice(cycle(_INTERIM), int(min(number, _MAX_INTERIM))))
 
 
-def surplus(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
-    """Send it, directly followed by a second whole response."""
-    send(connection, head, body + _SURPLUS)
+def surplus(surplus_response: bytes) -> Delivery:
+    """Send it, directly followed by this second whole response."""
+    return lambda connection, head, body, _: send(connection, head, body + surplus_response)
 
 
-def surplus_late(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
-    """Send it; so many seconds later a second response, if the connection is idle then."""
-    send(connection, head, body)
-    # If a request is in progress, no client can tell the surplus response from the one to that request.
-    connection.later(seconds, lambda: connection.write(_SURPLUS) if connection.idle else None)
+def surplus_late(surplus_response: bytes) -> Delivery:
+    """Send it; so many seconds later this second response, if the connection is idle then."""
+
+    def deliver(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+        send(connection, head, body)
+        # If a request is in progress, no client can tell the surplus response from the one to that request.
+        connection.later(seconds, lambda: connection.write(surplus_response) if connection.idle else None)
+
+    return deliver
 
 
 def huge(connection: "Connection", head: bytes, _body: bytes, megabytes: float) -> None:

@@ -132,13 +132,13 @@ class FakeExchange:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def respond(self, connection: int, request: Request) -> tuple[Response, int]:
-        """Called by a connection: the response, and the weight used so far."""
+    def respond(self, connection: int, request: Request) -> Outcome:
+        """Called by a connection: the response, what was requested, and the weight used so far."""
         with self._lock:
             outcome = self._api.respond(request.method, request.target)
             if self._log.maxlen:
                 self._log.append(logged_request(connection, request, outcome, self._clock()))
-        return outcome.response, outcome.used_weight
+        return outcome
 
     def log_unanswered(self, connection: int, request: Request) -> None:
         """Called by a connection that closes instead of responding."""

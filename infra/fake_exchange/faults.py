@@ -10,33 +10,45 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from infra.fake_exchange import deliveries
-from infra.fake_exchange.books import FakeBook, Level
+from infra.fake_exchange.books import FakeBook, Level, depth_body, render_sides
 from infra.fake_exchange.deliveries import Delivery
+from infra.fake_exchange.markets import FakeMarket
 from infra.fake_exchange.responses import HTML, Response, api_error, nginx_error
-from infra.fake_exchange.weight_limit import banned_text, too_much_weight_text
+
+SURPLUS_BOOK = FakeBook([("7.00000000", "7.00000000")], [("8.00000000", "7.00000000")], 7)
+"""The book of no pair: a record that holds it was made from a response to no request."""
 
 
 class FaultContext(NamedTuple):
-    """What a fault can use: the response without it, its book, the pair's first book, and how a book is written.
+    """What a fault can use: the market, the response without the fault, its book and time, the pair's first ones.
 
-    Also the market's weight limit, the time, and the fault's parameter.
+    Also the weight limit and the fault's parameter.
     """
 
+    market: FakeMarket
     response: Response
     book: FakeBook
-    first_book: FakeBook
-    render: Callable[[FakeBook], bytes]
-    weight_limit: int
     now_seconds: float
+    first_book: FakeBook
+    started_seconds: float
+    weight_limit: int
     parameter: float | None
 
     def amount(self, default: float) -> float:
         """The parameter, or the default if none was given."""
         return default if self.parameter is None else self.parameter
 
-    def with_book(self, book: FakeBook) -> Response:
-        """The response, with this book."""
-        return self.response._replace(body=self.render(book))
+    def with_book(self, book: FakeBook, sent_seconds: float | None = None) -> Response:
+        """The response, with this book, as it is sent now or was at this time."""
+        return self._with_body(book.last_update_id, render_sides(book), sent_seconds)
+
+    def with_sides(self, text: str) -> Response:
+        """The response, with this text where the sides are."""
+        return self._with_body(1, text.encode())
+
+    def _with_body(self, update_id: int, sides: bytes, sent_seconds: float | None = None) -> Response:
+        times = self.market.times(self.now_seconds if sent_seconds is None else sent_seconds)
+        return self.response._replace(body=depth_body(update_id, times, sides))
 
 
 Behaviour = Callable[[FaultContext], Response]
@@ -59,11 +71,11 @@ def _always(response: Response) -> Behaviour:
 
 
 def _body(text: str, content_type: str | None = None) -> Behaviour:
-    def apply(context: FaultContext) -> Response:
-        response = context.response
-        return response._replace(body=text.encode(), content_type=content_type or response.content_type)
+    return lambda context: context.response._replace(body=text.encode(), content_type=content_type)
 
-    return apply
+
+def _sides(text: str) -> Behaviour:
+    return lambda context: context.with_sides(text)
 
 
 def _book(change: Callable[[FakeBook], FakeBook]) -> Behaviour:
@@ -71,8 +83,13 @@ def _book(change: Callable[[FakeBook], FakeBook]) -> Behaviour:
 
 
 def _cached(context: FaultContext) -> Response:
-    headers = ("Age", str(round(context.amount(3600)))), ("X-Cache", "Hit from cloudfront")
-    return context.response._replace(headers=headers)
+    age_seconds = context.amount(3600)
+    headers = ("Age", str(round(age_seconds))), ("X-Cache", "Hit from cloudfront")
+    return context.with_book(context.book, context.now_seconds - age_seconds)._replace(headers=headers)
+
+
+def _frozen(context: FaultContext) -> Response:
+    return context.with_book(context.first_book, context.started_seconds)
 
 
 def _short(context: FaultContext) -> Response:
@@ -104,7 +121,9 @@ def _three_elements(context: FaultContext) -> Response:
 
 
 def _too_many_requests(context: FaultContext) -> Response:
-    return api_error(429, -1003, too_much_weight_text(context.weight_limit), *_retry_after(context))
+    return api_error(
+        429, -1003, context.market.too_much_weight.format(limit=context.weight_limit), *_retry_after(context)
+    )
 
 
 def _banned(context: FaultContext) -> Response:
@@ -116,11 +135,28 @@ def _banned_without_header(context: FaultContext) -> Response:
 
 
 def _ban_text(context: FaultContext) -> str:
-    return banned_text(round((context.now_seconds + context.amount(120)) * 1000))
+    return context.market.banned.format(until_ms=round((context.now_seconds + context.amount(120)) * 1000))
 
 
 def _retry_after(context: FaultContext) -> tuple[tuple[str, str], ...]:
     return () if context.parameter is None else (("Retry-After", str(math.ceil(context.parameter))),)
+
+
+def _busy(context: FaultContext) -> Response:
+    return api_error(503, -1008, context.market.busy)
+
+
+def _redirect(context: FaultContext) -> Response:
+    return Response(302, b"", HTML, (("Location", f"http://elsewhere.invalid{context.market.path('depth')}"),))
+
+
+def _surplus(delivery: Callable[[bytes], Delivery], default: float = 0.0) -> Behaviour:
+    def apply(context: FaultContext) -> Response:
+        body = context.with_book(SURPLUS_BOOK).body
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {context.market.json_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return context.response._replace(delivery=delivery(head.encode() + body), amount=context.amount(default))
+
+    return apply
 
 
 _CAPTIVE_PORTAL = (
@@ -133,8 +169,6 @@ https://www.binance.com/en/terms. Please contact customer service if you believe
 }
 """
 _INTERNAL = "Internal error; unable to process your request. Please try again."
-_BUSY = "Server is currently overloaded with other requests. Please try again in a few minutes."
-_REDIRECT = (("Location", "http://elsewhere.invalid/api/v3/depth"),)
 _LEVEL = '[["1.00000000","1.00000000"]]'
 
 
@@ -162,18 +196,18 @@ FAULTS: dict[str, Fault] = {
     "interim-late": Fault(
         True, "interim responses, later the response [seconds, 0.3]", _delivered(deliveries.interim_then_late, 0.3)
     ),
-    "surplus": Fault(True, "a second response with another book at once", _delivered(deliveries.surplus)),
+    "surplus": Fault(True, "a second response with another book at once", _surplus(deliveries.surplus)),
     "surplus-late": Fault(
         False,
         "a second response later, on the idle connection [seconds, 0.5]",
-        _delivered(deliveries.surplus_late, 0.5),
+        _surplus(deliveries.surplus_late, 0.5),
     ),
     "html": Fault(True, "200 with the page of a captive portal", _body(_CAPTIVE_PORTAL, HTML)),
     "json-list": Fault(True, "200 with a list", _body("[]")),
     "json-null": Fault(True, "200 with null", _body("null")),
-    "json-no-side": Fault(True, "200 without asks", _body(f'{{"lastUpdateId":1,"bids":{_LEVEL}}}')),
-    "json-no-pair": Fault(True, "200 with a number as a level", _body('{"lastUpdateId":1,"bids":[7],"asks":[]}')),
-    "json-nan": Fault(True, "200 with NaN", _body(f'{{"lastUpdateId":1,"bids":[[NaN,"1"]],"asks":{_LEVEL}}}')),
+    "json-no-side": Fault(True, "200 without asks", _sides(f'"bids":{_LEVEL}')),
+    "json-no-pair": Fault(True, "200 with a number as a level", _sides('"bids":[7],"asks":[]')),
+    "json-nan": Fault(True, "200 with NaN", _sides(f'"bids":[[NaN,"1"]],"asks":{_LEVEL}')),
     "json-cut": Fault(True, "200 with half of the JSON as a whole body", _truncated),
     "html400": Fault(
         True, "400 from CloudFront, in HTML", _always(_cloudfront(400, "400 ERROR", "Bad request. We can't connect."))
@@ -189,12 +223,12 @@ FAULTS: dict[str, Fault] = {
     ),
     "500": Fault(True, "500 with a code", _always(api_error(500, -1001, _INTERNAL))),
     "502": Fault(True, "502 with nginx's page", _always(nginx_error(502, "502 Bad Gateway"))),
-    "503": Fault(True, "503 with a code", _always(api_error(503, -1008, _BUSY))),
+    "503": Fault(True, "503 with a code", _busy),
     "503-no-code": Fault(
         True, "503 with JSON but no code", _always(Response(503, b'{"message":"Service Unavailable"}'))
     ),
     "504": Fault(True, "504 with an empty body", _always(Response(504, b"", HTML))),
-    "redirect": Fault(False, "302 to another host", _always(Response(302, b"", HTML, _REDIRECT))),
+    "redirect": Fault(False, "302 to another host", _redirect),
     "delisted": Fault(False, "400 with -1121, invalid symbol", _always(api_error(400, -1121, "Invalid symbol."))),
     "huge": Fault(False, "a huge body [megabytes, 64; inf]", _delivered(deliveries.huge, 64)),
     "empty": Fault(False, "no orders at all", _book(lambda book: FakeBook([], [], book.last_update_id))),
@@ -203,6 +237,6 @@ FAULTS: dict[str, Fault] = {
     "crossed": Fault(False, "best bid above best ask", _book(_crossed)),
     "short": Fault(False, "few levels [levels a side, 2]", _short),
     "age": Fault(False, "a cached response: Age, X-Cache: Hit [seconds, 3600]", _cached),
-    "frozen": Fault(False, "always the pair's first book", lambda context: context.with_book(context.first_book)),
+    "frozen": Fault(False, "always the pair's first book", _frozen),
     "three-elements": Fault(False, "levels with a third element, as until 2019-03-12", _three_elements),
 }

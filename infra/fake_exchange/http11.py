@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from infra.fake_exchange import deliveries
+from infra.fake_exchange.markets import FakeMarket
 from infra.fake_exchange.responses import Response
 
 
@@ -38,6 +39,7 @@ def parse_head(head: bytes) -> Request | None:
 class ResponseContext(NamedTuple):
     """What goes into a head besides the response. `date` is the Date header's value, `token` 56 random bytes."""
 
+    market: FakeMarket
     used_weight: int
     date: str
     token: bytes
@@ -47,45 +49,32 @@ class ResponseContext(NamedTuple):
 def encode(response: Response, request: Request, context: ResponseContext) -> tuple[bytes, bytes]:
     """Head and body as bytes: the header fields of the real exchange behind CloudFront, in their order.
 
-    Recorded in public in 2022 (ccxt's examples), 2023 and 2025 (python-binance #1638). A compressed body comes in
-    chunks, since a server that compresses while it sends does not know the length in advance.
+    A compressed body comes in chunks, since a server that compresses while it sends does not know the length before.
     """
+    market = context.market
     body, framing, encoding = response.body, f"Content-Length: {len(response.body)}", ""
     if response.delivery is deliveries.huge:
         framing = "Transfer-Encoding: chunked"
     elif context.gzip and response.status == 200 and accepts_gzip(request.headers.get("accept-encoding", "")):
         body, framing, encoding = _compressed(body), "Transfer-Encoding: chunked", "Content-Encoding: gzip\r\n"
     headers = dict(response.headers)
-    server = headers.pop("Server", "nginx")
+    server = headers.pop("Server", market.server)
     cache = headers.pop("X-Cache", "Miss from cloudfront" if response.status < 400 else "Error from cloudfront")
-    extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = (
-        f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\n"
-        f"Content-Type: {response.content_type}\r\n{framing}\r\n"
-        f"Connection: {'keep-alive' if request.keep_alive else 'close'}\r\nDate: {context.date}\r\nServer: {server}\r\n"
-        f"x-mbx-uuid: {UUID(bytes=context.token[:16], version=4)}\r\n"
-        f"x-mbx-used-weight: {context.used_weight}\r\nx-mbx-used-weight-1m: {context.used_weight}\r\n{encoding}{extra}"
-        f"{_ALWAYS}X-Cache: {cache}\r\nVia: {_VIA}\r\nX-Amz-Cf-Pop: FRA60-P9\r\n"
-        f"X-Amz-Cf-Id: {urlsafe_b64encode(context.token[16:]).decode()}\r\n\r\n"
+    fields = market.head.format(
+        content_type=response.content_type or market.json_type,
+        framing=framing,
+        connection="keep-alive" if request.keep_alive else "close",
+        date=context.date,
+        server=server,
+        uuid=UUID(bytes=context.token[:16], version=4),
+        used_weight=context.used_weight,
+        encoding=encoding,
+        extra="".join(f"{name}: {value}\r\n" for name, value in headers.items()),
+        cache=cache,
+        cloudfront_id=urlsafe_b64encode(context.token[16:]).decode(),
     )
+    head = f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\n{fields}\r\n"
     return head.encode("latin-1"), b"" if request.method == "HEAD" else body
-
-
-_ALWAYS = """\
-Strict-Transport-Security: max-age=31536000; includeSubdomains\r
-X-Frame-Options: SAMEORIGIN\r
-X-Xss-Protection: 1; mode=block\r
-X-Content-Type-Options: nosniff\r
-Content-Security-Policy: default-src 'self'\r
-X-Content-Security-Policy: default-src 'self'\r
-X-WebKit-CSP: default-src 'self'\r
-Cache-Control: no-cache, no-store, must-revalidate\r
-Pragma: no-cache\r
-Expires: 0\r
-Access-Control-Allow-Origin: *\r
-Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r
-"""
-_VIA = "1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)"
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import math
 import random
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 UNIT = 10**8
@@ -34,6 +35,7 @@ _QUOTES = ("FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", "TRY")
 # Mean distance between levels in basis points: 1000 levels of the real BTCUSDT reach 40-113 bps, of ETHUSDT 105-330.
 _DEEP = {"BTCUSDT": 0.07, "ETHUSDT": 0.2}
 _DEEP_LEVELS, _MAJOR_LEVELS = 6000, (1500, 4000)
+_DATED_SYMBOL = re.compile(r"(.+)_([0-9]{6})")
 _VALID_SYMBOL = re.compile(r"(?:(?![a-z])[\w\-.]){1,50}")
 
 
@@ -68,6 +70,21 @@ def is_valid_symbol(symbol: str) -> bool:
     return _VALID_SYMBOL.fullmatch(symbol) is not None
 
 
+def underlying_pair(symbol: str) -> str:
+    """The pair of a dated contract, such as BTCUSDT of BTCUSDT_261225; other symbols as they are."""
+    return symbol.rpartition("_")[0] if delivery_ms(symbol) else symbol
+
+
+@cache
+def delivery_ms(symbol: str) -> int | None:
+    """When a dated contract is delivered: at 8:00 UTC on its date. None if the symbol has no date."""
+    match = _DATED_SYMBOL.fullmatch(symbol)
+    try:
+        return int(datetime.strptime(f"{match[2]}08+0000", "%y%m%d%H%z").timestamp() * 1000) if match else None
+    except ValueError:
+        return None  # six digits that are no date
+
+
 @cache
 def pair_of(symbol: str) -> Pair:
     """The pair of this name: always the same one, with figures drawn from the name where it is not a known one."""
@@ -91,7 +108,7 @@ def pair_of(symbol: str) -> Pair:
 
 
 def _assets(symbol: str) -> tuple[str, str]:
-    symbol = symbol.partition("_")[0]  # a dated contract
+    symbol = underlying_pair(symbol)
     length = next((len(quote) for quote in _QUOTES if symbol.endswith(quote) and symbol != quote), 3)
     return symbol[:-length] or symbol, symbol[-length:]
 

@@ -49,10 +49,11 @@ def parse_query(method: str, target: str) -> Query:
     path, _, text = target.partition("?")
     path = unquote(path)
     if path not in _ENDPOINTS:
-        return Query(path, error=nginx_error(404, "404 Not Found"))
+        market = next((market for market in MARKETS if path.startswith(market.prefix)), SPOT)
+        return Query(path, market=market, error=nginx_error(404, "404 Not Found"))
     market, endpoint = _ENDPOINTS[path]
     if method != "GET":
-        return Query(path, error=nginx_error(405, "405 Not Allowed"))
+        return Query(path, market=market, error=nginx_error(405, "405 Not Allowed"))
     pairs = parse_qsl(text, keep_blank_values=True)
     parameters = dict(pairs)
     weight = {DEPTH: market.depth_weight(1), EXCHANGE_INFO: market.info_weight}.get(endpoint, 1)
@@ -97,10 +98,10 @@ def _limit(market: FakeMarket, text: str | None) -> int:
         return market.default_limit
     if not re.fullmatch("[0-9]{1,20}", text):
         raise _illegal("limit", _LIMIT_RANGE)
-    if int(text) == 0:
-        raise _missing("limit")
     if market.limits and int(text) not in market.limits:
         raise _InvalidRequest(-4021, f"{text} is not valid depth limit.")
+    if int(text) == 0:
+        raise _missing("limit")
     return min(int(text), market.max_limit)
 
 

@@ -5,19 +5,19 @@ from typing import NamedTuple
 
 from infra.fake_exchange.deliveries import Delivery, send
 
-JSON = "application/json;charset=UTF-8"
 HTML = "text/html"
 
 
 class Response(NamedTuple):
     """One response. `headers` are those beyond what every response has, or instead of one of them.
 
+    Where there is no `content_type`, it is that of the market's JSON.
     `delivery` sends it over a connection; what `amount` means depends on the delivery: seconds, megabytes, a count.
     """
 
     status: int
     body: bytes = b""
-    content_type: str = JSON
+    content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     delivery: Delivery = send
     amount: float = 0.0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from infra.fake_exchange.http11 import Request, ResponseContext, encode, parse_head
+from infra.fake_exchange.markets import SPOT, FakeMarket
 from infra.fake_exchange.responses import nginx_error
 
 if TYPE_CHECKING:
@@ -112,15 +113,16 @@ class Connection(asyncio.Protocol):
             self._respond(request)
 
     def _respond(self, request: Request) -> None:
-        response, used_weight = self._exchange.respond(self._number, request)
-        head, body = encode(response, request, self._context(used_weight))
+        outcome = self._exchange.respond(self._number, request)
+        response, market = outcome.response, outcome.query.market
+        head, body = encode(response, request, self._context(market, outcome.used_weight))
         response.delivery(self, head, body, response.amount)
 
     def _reject_malformed(self) -> None:
         malformed = Request("GET", "/", {}, False, 0)
-        head, body = encode(nginx_error(400, "400 Bad Request"), malformed, self._context(0))
+        head, body = encode(nginx_error(400, "400 Bad Request"), malformed, self._context(SPOT, 0))
         self.write(head + body)
         self.close()
 
-    def _context(self, used_weight: int) -> ResponseContext:
-        return ResponseContext(used_weight, self._exchange.date(), random.randbytes(56), self._exchange.gzip)
+    def _context(self, market: FakeMarket, used_weight: int) -> ResponseContext:
+        return ResponseContext(market, used_weight, self._exchange.date(), random.randbytes(56), self._exchange.gzip)

@@ -57,19 +57,3 @@ class WeightLimiter:
     def _banned(self, now_seconds: float) -> WeightUse:
         until = self._banned_until_seconds
         return WeightUse(418, self._used, math.ceil(until - now_seconds), round(until * 1000))
-
-
-def too_much_weight_text(limit: int) -> str:
-    """The message of a 429, as of 2026; it has changed before, so clients match the code -1003 instead."""
-    return (
-        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
-        "Please use WebSocket Streams for live updates to avoid polling the API."
-    )
-
-
-def banned_text(until_ms: int) -> str:
-    """The message of a 418; the only place that has the end of the ban as a time."""
-    return (
-        f"Way too much request weight used; IP banned until {until_ms}. "
-        "Please use WebSocket Streams for live updates to avoid bans."
-    )

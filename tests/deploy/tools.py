@@ -17,6 +17,8 @@ CHECKOV = ROOT / ".venv-checkov/bin/checkov"
 MINISTACK = ROOT / ".venv-lambda/bin/ministack"
 RUNTIME = ROOT / ".venv-lambda/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
+PYTHON_BINANCE = ROOT / ".venv-client-python-binance/bin/python"
+CCXT = ROOT / ".venv-client-ccxt/bin/python"
 PATIENCE_SECONDS = 180.0
 PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
 """Settings that pip may need to reach its index."""

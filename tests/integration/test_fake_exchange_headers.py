@@ -12,8 +12,10 @@ import pytest
 from support.fakes import FakeClock, StartExchange
 
 from infra.fake_exchange import FakeExchange
-from infra.fake_exchange.deliveries import SURPLUS_BODY
+from infra.fake_exchange.books import depth_body, render_sides
+from infra.fake_exchange.faults import SURPLUS_BOOK
 
+SURPLUS_BODY = depth_body(7, b"", render_sides(SURPLUS_BOOK))
 TARGET = "/api/v3/depth?symbol=BTCUSDT&limit=5"
 RECORDED = [
     "Content-Type",
