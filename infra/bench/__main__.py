@@ -10,7 +10,7 @@ from infra.bench.interpreter import AUTO, PREFERRED, SlowInterpreterError, choos
 from infra.bench.report import PAGE, page
 from infra.bench.results import Bench, Section
 
-PARTS = ("cold", "warm", "sweep", "growth", "reading")
+PARTS = ("cold", "warm", "sweep", "skew", "growth", "reading")
 """Each is a module of this package with a function `run`."""
 
 
@@ -21,8 +21,8 @@ def main() -> None:
         choice = choose(options.python)
     except SlowInterpreterError as error:
         raise SystemExit(f"bench: {error}") from None
-    _log(f"all contenders run on {choice}")
-    environments = Environments(choice.used.path)
+    _log(f"all contenders run on {sys.executable if options.quick else choice}")
+    environments = Environments(choice.used.path, ours=sys.executable if options.quick else None)
     bench = Bench(environments, options.quick, _log)
     sections: list[Section] = [import_module(f"infra.bench.{part}").run(bench) for part in options.only]
     text = page(sections, environments, choice, _command(options))
@@ -38,7 +38,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="few rounds: for a first look, the figures scatter")
+    add("--quick", action="store_true", help="one round, on this Python, without other packages: to see that it works")
     add("--only", type=_parts, default=list(PARTS), metavar="PART,…", help=f"some of {','.join(PARTS)}")
     add("--python", default=AUTO, help=f"the interpreter of all contenders (default: {PREFERRED} or a faster one)")
     add(

@@ -6,13 +6,26 @@ It imports next to nothing, so that a new process is measured with its contender
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 Levels = Sequence[Sequence[str]]
 THREADS = 16
+PATHS = {"spot": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
+
+
+def split(symbol: str) -> tuple[str, str]:
+    """Market and pair: `usdm:BTCUSDT` is a futures contract, `BTCUSDT` is on spot."""
+    market, _, pair = symbol.rpartition(":")
+    return market or "spot", pair
+
+
+def target(symbol: str, levels: int) -> str:
+    """Path and query of a depth request."""
+    market, pair = split(symbol)
+    return f"{PATHS[market]}?symbol={pair}&limit={levels}"
 
 
 class Contender(Protocol):
@@ -98,7 +111,7 @@ def notional(side: Levels) -> float:
     return total
 
 
-def run(make: Callable[[str], Contender]) -> None:
+def run(make: Callable[[str], Any]) -> None:
     """`cold URL [PACKAGES]` prints one sample, and stores it if PACKAGES has boto3; `serve URL …` reads commands."""
     mode, url, *packages = sys.argv[1:]
     sys.path += packages  # last, so that a contender's own packages come first

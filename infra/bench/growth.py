@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infra.bench.environments import OURS
+from infra.bench.pictures import draw_growth
 from infra.bench.processes import Worker
 from infra.bench.results import US, Bench, Figure, Section, figure, table
 from infra.bench.servers import exchange
@@ -43,7 +44,9 @@ def run(bench: Bench) -> Section:
         _table("levels of one pair", by_levels),
         _table("ticks of one pair at 20 levels", by_ticks),
     ]
-    return Section("Growth", "\n\n".join(text))
+    curves = {"pairs": by_pairs, "levels": by_levels, "ticks": by_ticks}
+    drawn = {name: [(one.size, one.micros.median, one.peak_mb) for one in points] for name, points in curves.items()}
+    return Section("Growth", "\n\n".join(text), pictures=[] if bench.quick else [draw_growth(drawn)])
 
 
 def _point(bench: Bench, url: str, size: int, samples: int, *, rounds: int = ROUNDS, **command: Any) -> Point:

@@ -87,6 +87,11 @@ class Worker:
         self._process.kill()
         self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def run_command(self, **command: Any) -> "Result":
         """Send a command and wait for its result."""
         print(json.dumps(command), file=cast(IO[str], self._process.stdin), flush=True)
@@ -94,15 +99,18 @@ class Worker:
         if not text:
             raise ContenderFailedError(f"{self._module} ended at {command}")
         result: Mapping[str, float] = json.loads(text)
-        return Result(Cost(result["cpu"], result["wall"], result["peak_mb"]), result["obi"] / result["lines"])
+        cost = Cost(result["cpu"], result["wall"], result["peak_mb"])
+        return Result(cost, result["obi"] / result["lines"], result["skew"])
 
 
 @dataclass(frozen=True)
 class Result:
-    """The cost of a command, and the mean imbalance of its lines, which is the same for all contenders."""
+    """The cost of a command; `obi` is the mean imbalance of its lines, which is the same for all contenders."""
 
     cost: Cost
     obi: float
+    skew: float
+    """Seconds from the first to the last `received_at` of records with detail."""
 
 
 def check_equal(results: Mapping[str, Result]) -> None:

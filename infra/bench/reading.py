@@ -1,153 +1,194 @@
-"""Reading and loading: `history` and `load` compared with loops over boto3's paginator and `Table.put_item`."""
+"""Reading and loading: `history` from a table, lines and Parquet, and `load`, beside loops over boto3."""
 
-import json
 import random
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
-from handler.slots import format_timestamp, parse_timestamp
+from handler.slots import format_milliseconds, format_timestamp, parse_timestamp
 from infra.bench.environments import OURS
 from infra.bench.processes import CONTENDERS, Cost, run_process
-from infra.bench.results import Bench, Section, ratio, table
+from infra.bench.results import Bench, Figure, Section, Target, ratio, table
 from infra.bench.servers import TABLE, dynalite
 
-START = parse_timestamp("2026-01-01T00:00:00Z")
+START = parse_timestamp("2025-01-01T00:00:00Z")
 DAY = 86_400
-ROUNDS = 5
-DAYS = (1, 30, 90)
-QUICK_DAYS = (1, 5, 14)
+ROUNDS = 3
 PUT_LINES = 2_000
 """Lines that the loop of put_item stores: its rate does not depend on how many."""
+POOL = 997
+"""So many different measurements, over and over: what they are does not matter, making them takes time."""
 
-PAGINATOR = "boto3's paginator, counting"
+PAGINATOR, HISTORY, DETAIL = "boto3's paginator, counting", "`history`", "`history --detail`"
+MIN_RATE, MAX_MEMORY, MIN_LOAD_RATE = 0.5, 1.3, 5.0
 
-
-class Run(NamedTuple):
-    """What a process took, and how many lines it printed."""
-
-    cost: Cost
-    lines: int
+Aws = Mapping[str, str]
 
 
 def run(bench: Bench) -> Section:
-    """Fill a table by `load`, then read it."""
+    """A year of one pair and a day of 400; of few, in a quick run."""
+    days, month, pairs = (3, 1, 10) if bench.quick else (365, 30, 400)
     python = bench.environments.python(OURS)
-    days = QUICK_DAYS if bench.quick else DAYS
+    names = ["BTCUSDT", *(f"S{number:03}USDT" for number in range(1, pairs))]
     with TemporaryDirectory() as folder, dynalite() as aws:
-        file = Path(folder) / "records.jsonl"
-        lines = _write_lines(file, days[-1])
-        bench.log(f"reading: putting {PUT_LINES:,} and loading {lines:,} records")
-        loading = _load(python, file, lines, aws)
-        bench.log("reading: reading")
-        text = [_read(python, days, bench.rounds(ROUNDS), lines, aws), loading]
-    return Section("Reading and loading", "\n\n".join(text))
+        year, day, hour = (Path(folder) / f"{name}.jsonl" for name in ("year", "day", "hour"))
+        bench.log("reading: writing lines")
+        counts = {
+            year: _write(year, _lines(names[:1], days * 1440)),
+            day: _write(day, _lines(names, 1440)),
+            hour: _write(hour, _lines(names[1:], 60)),
+        }
+        bench.log(f"reading: loading {counts[year]:,} records")
+        put_rate, load = _load(python, year, aws), run_process(_load_command(python, year), aws)[0]
+        run_process(_load_command(python, hour), aws)
+        bench.log("reading: the table")
+        rates = _alternate(python, month, bench.rounds(ROUNDS), aws)
+        rows = {
+            f"{days} days of 1 pair, table": _read(python, names[:1], days, aws, TABLE),
+            f"an hour of {pairs - 1} pairs, table": _read(python, names[1:], 1, aws, TABLE),
+        }
+        for file, span, symbols in ((year, days, names[:1]), (day, 1, names)):
+            bench.log(f"reading: {file.name}")
+            rows |= _read_files(python, file, f"{span} day(s) of {len(symbols)} pair(s)", symbols, span)
+    load_rate = counts[year] / load.wall
+    text = [
+        "The table is dynalite, over LevelDB on disk: moto scans the whole table for every page, so that moto would be"
+        " what is measured. From the start of a process to its end; `history` prints to a pipe that is read.",
+        _size_rows(rows),
+        f"{month} day(s) of one pair from the table; the paginator is boto3's, reads whole items and only counts them,"
+        " `history` without `--detail` requests six keys and the slot. The ratio of CPU time excludes the server's.",
+        _rate_rows(rates),
+        f"`load` of {counts[year]:,} lines, from the start of the process to its end: **{load_rate:,.0f}** records a"
+        f" second, {load.peak_mb:.0f} MB. A loop of boto3's `Table.put_item`, without its start: {put_rate:,.0f}.",
+    ]
+    targets = _targets(rates)
+    targets.append(Target("load, time of a record × `Table.put_item`", put_rate / load_rate, 1 / MIN_LOAD_RATE))
+    return Section("Reading and loading", "\n\n".join(text), targets)
 
 
-def _write_lines(file: Path, days: int) -> int:
-    """A line each minute for BTCUSDT, and every other minute, thus with gaps, for ETHUSDT. Returns how many."""
-    btc, eth = (
-        [_line(symbol, START + minute * 60 + 3) for minute in range(0, days * 1440, step)]
-        for symbol, step in (("BTCUSDT", 1), ("ETHUSDT", 2))
-    )
+def _write(file: Path, lines: Iterable[str]) -> int:
     with file.open("w", encoding="utf-8") as output:
-        output.writelines(chain(btc, eth))
-    return len(btc) + len(eth)
+        return sum(1 for line in lines if output.write(line))
 
 
-def _line(symbol: str, timestamp: int) -> str:
-    draw = random.Random(f"{symbol}/{timestamp}")
-    record = {
-        "timestamp": format_timestamp(timestamp),
-        "symbol": symbol,
-        "obi": round(draw.uniform(-1, 1), 6),
-        "notional_bid": round(draw.uniform(0, 1e6), 6),
-        "notional_ask": round(draw.uniform(0, 1e6), 6),
-        "levels": 5,
-        "obi_quantity": round(draw.uniform(-1, 1), 6),
-        "best_bid": round(90_000 + draw.random(), 2),
-        "best_ask": round(90_001 + draw.random(), 2),
-        "mid": round(90_000.5 + draw.random(), 3),
-        "spread_bps": round(draw.random(), 6),
-        "levels_bid": 5,
-        "levels_ask": 5,
-        "reach_bid_bps": round(draw.random(), 6),
-        "reach_ask_bps": round(draw.random(), 6),
-        "last_update_id": 70_000_000_000 + timestamp,
-        "host": "data-api.binance.vision",
-        "latency_ms": round(draw.uniform(1, 200), 3),
+def _lines(symbols: Sequence[str], minutes: int) -> Iterator[str]:
+    """A record with detail of each pair for each minute, in the order in which the sampler prints them."""
+    draw = random.Random(0)
+    numbers = [_numbers(draw) for _ in range(POOL)]
+    for minute in range(minutes):
+        received_ms = (START + minute * 60) * 1000 + 250
+        times = format_timestamp(received_ms // 1000), format_milliseconds(received_ms)
+        for index, symbol in enumerate(symbols):
+            amounts, detail = numbers[(minute * 7919 + index) % POOL]
+            yield (
+                f'{{"timestamp":"{times[0]}","symbol":"{symbol}",{amounts},"levels":5,"market":"spot",{detail},'
+                f'"last_update_id":{70_000_000_000 + minute},"host":"data-api.binance.vision",'
+                f'"received_at":"{times[1]}","exchange_time":null,"interval_seconds":60,"latency_ms":41.25}}\n'
+            )
+
+
+def _numbers(draw: random.Random) -> tuple[str, str]:
+    """The amounts of a record, and most of its detail, as JSON."""
+    amounts = {"obi": draw.uniform(-1, 1), "notional_bid": draw.uniform(0, 1e6), "notional_ask": draw.uniform(0, 1e6)}
+    bid = 90_000 + round(draw.random(), 2)
+    detail = {"obi_quantity": draw.uniform(-1, 1), "best_bid": bid, "best_bid_quantity": draw.random()}
+    detail |= {
+        "best_ask": bid + 0.01,
+        "best_ask_quantity": draw.random(),
+        "mid": bid + 0.005,
+        "microprice": bid + 0.002,
     }
-    return json.dumps(record, separators=(",", ":")) + "\n"
+    detail |= {"spread_bps": 0.001111, "levels_bid": 5, "levels_ask": 5, "reach_bid_bps": draw.random()}
+    detail |= {"reach_ask_bps": draw.random()}
+    first, second = (
+        ",".join(f'"{key}":{value if isinstance(value, int) else round(value, 6)}' for key, value in values.items())
+        for values in (amounts, detail)
+    )
+    return first, second
 
 
-def _load(python: Path, file: Path, lines: int, aws: dict[str, str]) -> str:
+def _load_command(python: Path, file: Path) -> list[str | Path]:
+    return [python, "-m", "handler", "load", file, "--table", TABLE]
+
+
+def _load(python: Path, file: Path, aws: Aws) -> float:
+    """How many records a second a loop of put_item stores."""
     put_file = file.with_name("put.jsonl")
     with file.open(encoding="utf-8") as source:
         put_file.write_text("".join(islice(source, PUT_LINES)), encoding="utf-8")
-    put_rate = float(run_process([python, CONTENDERS / "boto3_table.py", "put", TABLE, put_file], aws)[1])
-    cost, _ = run_process([python, "-m", "handler", "load", file, "--table", TABLE], aws)
-    load_rate = lines / cost.wall
-    return f"""### Loading
-
-`load` of {lines:,} lines on dynalite, from the start of the process to its end: **{load_rate:,.0f}** records a second,
-{cost.peak_mb:.0f} MB. A loop of boto3's `Table.put_item`, without its start: {put_rate:,.0f}. That is
-{load_rate / put_rate:.1f} times the rate. Target: ≥ 5."""
+    return float(run_process([python, CONTENDERS / "boto3_table.py", "put", TABLE, put_file], aws)[1])
 
 
-def _read(python: Path, days: Sequence[int], rounds: int, lines: int, aws: dict[str, str]) -> str:
-    short, middle, long = ({name: _run(command, aws) for name, command in _contenders(python, d).items()} for d in days)
-    runs: dict[str, list[Cost]] = {name: [] for name in middle}
-    for _ in range(rounds):
-        for name, command in _contenders(python, days[1]).items():
-            runs[name].append(_run(command, aws).cost)
-    base = runs[PAGINATOR]
-    rows = {
-        name: [
-            f"{days[1] * 1440 / median(cost.wall for cost in costs):,.0f}",
-            ratio([cost.wall for cost in base], [cost.wall for cost in costs]),
-            ratio([cost.cpu for cost in base], [cost.cpu for cost in costs]),
-            *(f"{size[name].cost.peak_mb:.0f}" for size in (short, middle, long)),
-            ratio([cost.peak_mb for cost in costs], [cost.peak_mb for cost in base]),
-        ]
-        for name, costs in runs.items()
-    }
-    head = [
-        f"{days[1] * 1440:,} records of {lines:,}",
-        *("records/s", "rate ÷ paginator's", "same by CPU time"),
-        *(f"MB, {count} days" for count in days),
-        "memory ÷ paginator's",
-    ]
-    gaps = _run(_history(python, days[-1], "--symbol", "ETH", "--gaps"), aws, exit_code=3)
-    return f"""### Reading
-
-dynalite, over LevelDB on disk: moto scans the whole table for every page, so that moto would be what is measured.
-Median and quartiles of {rounds} rounds, from the start of a process to its end. The paginator is boto3's, reads whole
-items and only counts them; `history` without `--detail` requests six keys and the slot. The ratio of CPU time excludes
-the server's share. Targets: rate ≥ 0.5, memory ≤ 1.3, the same for any range.
-
-{table(head, rows)}
-
-`history --gaps` found the {gaps.lines - 1:,} gaps of a series of {days[-1]} days: {gaps.cost.wall:.1f} s,
-{gaps.cost.peak_mb:.0f} MB."""
-
-
-def _contenders(python: Path, days: int) -> dict[str, list[str | Path]]:
+def _alternate(python: Path, days: int, rounds: int, aws: Aws) -> dict[str, list[Cost]]:
     first, last = format_timestamp(START), format_timestamp(START + days * DAY - 1)
-    return {
+    commands: dict[str, Sequence[str | Path]] = {
         PAGINATOR: [python, CONTENDERS / "boto3_table.py", "count", TABLE, "BTCUSDT#5", first, last],
-        "`history`": _history(python, days, "--symbol", "BTC"),
-        "`history --detail`": _history(python, days, "--symbol", "BTC", "--detail"),
+        HISTORY: _history(python, ["BTCUSDT"], days, "--table", TABLE),
+        DETAIL: _history(python, ["BTCUSDT"], days, "--table", TABLE, "--detail"),
     }
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            costs[name].append(run_process(command, aws)[0])
+    return costs
 
 
-def _history(python: Path, days: int, *flags: str) -> list[str | Path]:
+def _history(python: Path, symbols: Sequence[str], days: int, *flags: str | Path) -> list[str | Path]:
     times = ["--since", format_timestamp(START), "--until", format_timestamp(START + days * DAY)]
-    return [python, "-m", "handler", "history", *times, "--table", TABLE, *flags]
+    return [python, "-m", "handler", "history", "--symbol", *symbols, *times, *flags]
 
 
-def _run(command: Sequence[str | Path], aws: dict[str, str], exit_code: int = 0) -> Run:
-    cost, output = run_process(command, aws, exit_code=exit_code)
-    return Run(cost, output.count(b"\n"))
+def _read(python: Path, symbols: Sequence[str], days: int, aws: Aws, name: str) -> tuple[Cost, int]:
+    cost, output = run_process(_history(python, symbols, days, "--table", name), aws)
+    return cost, output.count(b"\n")
+
+
+def _read_files(python: Path, lines: Path, name: str, symbols: Sequence[str], days: int) -> dict[str, tuple[Cost, int]]:
+    """The same records from lines and from Parquet, which is made from the lines."""
+    parquet = lines.with_suffix(".parquet")
+    written, _ = run_process(
+        _history(python, symbols, days, "--from", lines, "--format", "parquet", "--output", parquet)
+    )
+    results = {}
+    for kind, file in (("lines", lines), ("Parquet", parquet)):
+        cost, output = run_process(_history(python, symbols, days, "--from", file))
+        results[f"{name}, {kind}, {file.stat().st_size / 1e6:.0f} MB"] = cost, output.count(b"\n")
+    results[f"{name}, lines to Parquet"] = written, output.count(b"\n")
+    return results
+
+
+def _size_rows(rows: Mapping[str, tuple[Cost, int]]) -> str:
+    cells = {
+        name: [f"{count:,}", f"{cost.wall:.1f}", f"{count / cost.wall:,.0f}", f"{cost.peak_mb:.0f}"]
+        for name, (cost, count) in rows.items()
+    }
+    return table(["`history`", "records", "s", "records/s", "peak memory, MB"], cells)
+
+
+def _rate_rows(costs: Mapping[str, Sequence[Cost]]) -> str:
+    rows = {name: [_rate(costs, name), _cpu(costs, name), _memory(costs, name)] for name in costs}
+    return table(["÷ the paginator's", "rate", "rate by CPU time", "memory"], rows)
+
+
+def _rate(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
+    return ratio([cost.wall for cost in costs[PAGINATOR]], [cost.wall for cost in costs[name]])
+
+
+def _cpu(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
+    return ratio([cost.cpu for cost in costs[PAGINATOR]], [cost.cpu for cost in costs[name]])
+
+
+def _memory(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
+    return ratio([cost.peak_mb for cost in costs[name]], [cost.peak_mb for cost in costs[PAGINATOR]])
+
+
+def _targets(costs: Mapping[str, Sequence[Cost]]) -> list[Target]:
+    return [
+        target
+        for name in (HISTORY, DETAIL)
+        for target in (
+            Target(f"{name}, time × the paginator's", 1 / _rate(costs, name).median, 1 / MIN_RATE),
+            Target(f"{name}, memory × the paginator's", _memory(costs, name).median, MAX_MEMORY),
+        )
+    ]

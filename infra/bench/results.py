@@ -19,7 +19,11 @@ class Peer(NamedTuple):
 
 FLOOR = Peer("floor: raw sockets", OURS, "floor")
 US = Peer("**this project**", OURS, "ours")
+REQUESTS = Peer("requests", OURS, "requests_plain")
+LEAN = Peer("requests, lean", OURS, "requests_lean")
 OTHERS = (
+    REQUESTS,
+    LEAN,
     Peer("python-binance", "python-binance", "python_binance"),
     Peer("python-binance, async", "python-binance", "python_binance_async"),
     Peer("ccxt", "ccxt", "ccxt_sync"),
@@ -36,18 +40,24 @@ class Bench:
     quick: bool
     log: Callable[[str], None]
 
+    @property
+    def others(self) -> Sequence[Peer]:
+        """The peers to compare with; in a quick run, those that need no environment of their own."""
+        return [peer for peer in OTHERS if peer.environment == OURS or not self.quick]
+
     def rounds(self, full: int) -> int:
         """How often each contender is measured."""
-        return 3 if self.quick else full
+        return 1 if self.quick else full
 
 
 @dataclass(frozen=True)
 class Target:
-    """A promise: a figure, and its maximum."""
+    """A promise: a figure, and its maximum. The README shows those that are `quoted`."""
 
     name: str
     figure: float
     maximum: float
+    quoted: bool = False
 
     @property
     def met(self) -> bool:

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,16 @@ def _measured(contender: Contender, command: dict[str, Any], sink: Any) -> dict[
     cpu, wall = time.process_time(), time.perf_counter()
     lines = _run_command(contender, command, sink)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    obi = sum(float(json.loads(line)["obi"]) for line in lines)
-    return {"cpu": cpu, "wall": wall, "lines": len(lines), "obi": obi, "peak_mb": _peak_mb()}
+    records = [json.loads(line) for line in lines]
+    obi = sum(float(record["obi"]) for record in records)
+    skew = _skew_seconds([record["received_at"] for record in records if "received_at" in record])
+    return {"cpu": cpu, "wall": wall, "lines": len(lines), "obi": obi, "peak_mb": _peak_mb(), "skew": skew}
+
+
+def _skew_seconds(received_at: Sequence[str]) -> float:
+    """From the first to the last of such times; 0 where there are none."""
+    times = [datetime.fromisoformat(text).timestamp() for text in received_at]
+    return max(times) - min(times) if times else 0.0
 
 
 def _peak_mb() -> float:
@@ -77,7 +86,7 @@ def _run_command(contender: Contender, command: dict[str, Any], sink: Any) -> li
         lines = contender.samples(command["symbol"], command["levels"], command["count"])
     for text in lines:
         print(text, file=sink, flush=True)
-    if command["store"]:
+    if command.get("store"):
         store = _store()
         (store.put_concurrently if is_sweep else store.put)(lines)
     return lines
