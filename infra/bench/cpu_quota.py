@@ -1,4 +1,4 @@
-"""A process with less than one CPU, as Lambda gives it: a cgroup's quota or, without one, stopped most of the time."""
+"""A process with a share of one CPU, as Lambda gives it: a cgroup's quota or, without one, stopped most of the time."""
 
 import os
 import signal
@@ -8,44 +8,32 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PERIOD_SECONDS = 0.02
-_V1, _V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+_CGROUP = Path("/sys/fs/cgroup/cpu")  # of version 1, which root may write to
 
 
 @contextmanager
 def limited(pid: int, share: float) -> Iterator[str]:
     """Limit a running process to a share of one CPU until the end of `with`. Yields the way in words."""
-    version = 1 if (_V1 / "cpu.cfs_quota_us").exists() else 2
-    root = _V1 if version == 1 else _V2
-    group = root / f"bench-{pid}"
+    group = _CGROUP / f"bench-{pid}"
     try:
         group.mkdir()
-        _set_quota(group, version, round(PERIOD_SECONDS * 1e6), round(PERIOD_SECONDS * share * 1e6))
+        (group / "cpu.cfs_period_us").write_text(f"{PERIOD_SECONDS * 1e6:.0f}")
+        (group / "cpu.cfs_quota_us").write_text(f"{PERIOD_SECONDS * 1e6 * share:.0f}")
         (group / "cgroup.procs").write_text(str(pid))
-    except OSError:  # not allowed, or no controller for the CPU here
-        with suppress(OSError):
-            group.rmdir()
+    except OSError:
         with _stopped_most_of_the_time(pid, share):
             yield "SIGSTOP"
-        return
-    try:
-        yield "quota of a cgroup"
-    finally:
-        (root / "cgroup.procs").write_text(str(pid))
-        group.rmdir()
-
-
-def _set_quota(group: Path, version: int, period: int, quota: int) -> None:
-    """Both in microseconds."""
-    if version == 1:
-        (group / "cpu.cfs_period_us").write_text(str(period))
-        (group / "cpu.cfs_quota_us").write_text(str(quota))
     else:
-        (group / "cpu.max").write_text(f"{quota} {period}")
+        yield "a quota of a cgroup"
+    finally:
+        with suppress(OSError):  # there is none
+            (_CGROUP / "cgroup.procs").write_text(str(pid))
+            group.rmdir()
 
 
 @contextmanager
 def _stopped_most_of_the_time(pid: int, share: float) -> Iterator[None]:
-    """Also while it waits for the network, which a quota does not count: so this is slower than Lambda."""
+    """Also while it waits for the network, which a quota does not count: this is slower than Lambda."""
     ended = threading.Event()
 
     def alternate() -> None:

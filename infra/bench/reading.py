@@ -1,75 +1,87 @@
-"""Reading and loading: `history` from a table, lines and Parquet, and `load`, beside loops over boto3."""
+"""Reading and loading: `history` from a table, from lines and from Parquet, and `load`."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from handler.slots import format_milliseconds, format_timestamp, parse_timestamp
 from infra.bench.environments import OURS
-from infra.bench.processes import CONTENDERS, Cost, run_process
-from infra.bench.results import Bench, Figure, Section, Target, ratio, table
+from infra.bench.processes import run_process
+from infra.bench.results import Bench, Section, table
 from infra.bench.servers import TABLE, dynalite
 
 START = parse_timestamp("2025-01-01T00:00:00Z")
 DAY = 86_400
-ROUNDS = 3
-PUT_LINES = 2_000
-"""Lines that the loop of put_item stores: its rate does not depend on how many."""
 POOL = 997
 """So many different measurements, over and over: what they are does not matter, making them takes time."""
 
-PAGINATOR, HISTORY, DETAIL = "boto3's paginator, counting", "`history`", "`history --detail`"
-MIN_RATE, MAX_MEMORY, MIN_LOAD_RATE = 0.5, 1.3, 5.0
-
-Aws = Mapping[str, str]
+Command = Sequence[str | Path]
 
 
 def run(bench: Bench) -> Section:
-    """A year of one pair and a day of 400; of few, in a quick run."""
-    days, month, pairs = (3, 1, 10) if bench.quick else (365, 30, 400)
-    python = bench.environments.python(OURS)
-    names = ["BTCUSDT", *(f"S{number:03}USDT" for number in range(1, pairs))]
+    """A year of one pair and a day of 400; less in a quick run. Each command once: it takes seconds."""
+    days, pairs = (3, 10) if bench.quick else (365, 400)
+    handler: Command = [bench.environments.python(OURS), "-m", "handler"]
+    symbols = [f"S{number:03}USDT" for number in range(pairs)]
     with TemporaryDirectory() as folder, dynalite() as aws:
         year, day, hour = (Path(folder) / f"{name}.jsonl" for name in ("year", "day", "hour"))
         bench.log("reading: writing lines")
-        counts = {
-            year: _write(year, _lines(names[:1], days * 1440)),
-            day: _write(day, _lines(names, 1440)),
-            hour: _write(hour, _lines(names[1:], 60)),
+        _write(year, ["BTCUSDT"], days * 1440)
+        _write(day, symbols, 1440)
+        _write(hour, symbols, 60)
+        of_year, of_day = (
+            ["history", "--symbol", *listed, "--since", format_timestamp(START), "--until", format_timestamp(end)]
+            for listed, end in ((["BTCUSDT"], START + days * DAY), (symbols, START + DAY))
+        )
+        year_name, day_name, hour_name = (
+            f"{days} days of one pair",
+            f"a day of {pairs} pairs",
+            f"an hour of {pairs} pairs",
+        )
+        records = {year_name: days * 1440, day_name: pairs * 1440, hour_name: pairs * 60}
+        commands: dict[str, Command] = {
+            f"{year_name}, `load` into a table": ["load", year, "--table", TABLE],
+            f"{hour_name}, `load` into a table": ["load", hour, "--table", TABLE],
+            f"{year_name}, `history` from the table": [*of_year, "--table", TABLE],
+            f"{year_name}, `history --detail` from the table": [*of_year, "--table", TABLE, "--detail"],
+            f"{hour_name}, `history` from the table": [*of_day, "--table", TABLE],
         }
-        bench.log(f"reading: loading {counts[year]:,} records")
-        put_rate, load = _load(python, year, aws), run_process(_load_command(python, year), aws)[0]
-        run_process(_load_command(python, hour), aws)
-        bench.log("reading: the table")
-        rates = _alternate(python, month, bench.rounds(ROUNDS), aws)
+        for name, lines, command in ((year_name, year, of_year), (day_name, day, of_day)):
+            parquet = lines.with_suffix(".parquet")
+            commands |= {
+                f"{name}, lines to Parquet": [*command, "--from", lines, "--format", "parquet", "--output", parquet],
+                f"{name}, `history` from lines": [*command, "--from", lines],
+                f"{name}, `history` from Parquet": [*command, "--from", parquet],
+                f"{name}, `history --detail` from Parquet": [*command, "--from", parquet, "--detail"],
+            }
         rows = {
-            f"{days} days of 1 pair, table": _read(python, names[:1], days, aws, TABLE),
-            f"an hour of {pairs - 1} pairs, table": _read(python, names[1:], 1, aws, TABLE),
+            name: _measure(bench, name, [*handler, *command], aws, records[name.partition(",")[0]])
+            for name, command in commands.items()
         }
-        for file, span, symbols in ((year, days, names[:1]), (day, 1, names)):
-            bench.log(f"reading: {file.name}")
-            rows |= _read_files(python, file, f"{span} day(s) of {len(symbols)} pair(s)", symbols, span)
-    load_rate = counts[year] / load.wall
+        sizes = ", ".join(f"{file.name} {file.stat().st_size / 1e6:.0f} MB" for file in sorted(Path(folder).iterdir()))
     text = [
-        "The table is dynalite, over LevelDB on disk: moto scans the whole table for every page, so that moto would be"
-        " what is measured. From the start of a process to its end; `history` prints to a pipe that is read.",
-        _size_rows(rows),
-        f"{month} day(s) of one pair from the table; the paginator is boto3's, reads whole items and only counts them,"
-        " `history` without `--detail` requests six keys and the slot. The ratio of CPU time excludes the server's.",
-        _rate_rows(rates),
-        f"`load` of {counts[year]:,} lines, from the start of the process to its end: **{load_rate:,.0f}** records a"
-        f" second, {load.peak_mb:.0f} MB. A loop of boto3's `Table.put_item`, without its start: {put_rate:,.0f}.",
+        "One record a minute, with detail. The table is dynalite, over LevelDB on disk: moto scans the whole table for"
+        " every page, so that moto would be what is measured. From the start of a process to its end; `history` prints"
+        " to a pipe that is read.",
+        table(["", "records", "s", "records/s", "CPU of a record, µs", "peak memory, MB"], rows),
+        f"Files: {sizes}.",
     ]
-    targets = _targets(rates)
-    targets.append(Target("load, time of a record × `Table.put_item`", put_rate / load_rate, 1 / MIN_LOAD_RATE))
-    return Section("Reading and loading", "\n\n".join(text), targets)
+    return Section("Reading and loading", "\n\n".join(text))
 
 
-def _write(file: Path, lines: Iterable[str]) -> int:
+def _measure(bench: Bench, name: str, command: Command, aws: dict[str, str], records: int) -> list[str]:
+    bench.log(f"reading: {name}")
+    cost, output = run_process(command, aws)
+    if (printed := output.count(b"\n")) not in (0, records):
+        raise RuntimeError(f"{name}: {printed} lines of {records} records")
+    rate, micros = records / cost.wall, cost.cpu * 1e6 / records
+    return [f"{records:,}", f"{cost.wall:.1f}", f"{rate:,.0f}", f"{micros:.0f}", f"{cost.peak_mb:.0f}"]
+
+
+def _write(file: Path, symbols: Sequence[str], minutes: int) -> None:
     with file.open("w", encoding="utf-8") as output:
-        return sum(1 for line in lines if output.write(line))
+        output.writelines(_lines(symbols, minutes))
 
 
 def _lines(symbols: Sequence[str], minutes: int) -> Iterator[str]:
@@ -78,20 +90,20 @@ def _lines(symbols: Sequence[str], minutes: int) -> Iterator[str]:
     numbers = [_numbers(draw) for _ in range(POOL)]
     for minute in range(minutes):
         received_ms = (START + minute * 60) * 1000 + 250
-        times = format_timestamp(received_ms // 1000), format_milliseconds(received_ms)
+        timestamp, received_at = format_timestamp(received_ms // 1000), format_milliseconds(received_ms)
         for index, symbol in enumerate(symbols):
             amounts, detail = numbers[(minute * 7919 + index) % POOL]
             yield (
-                f'{{"timestamp":"{times[0]}","symbol":"{symbol}",{amounts},"levels":5,"market":"spot",{detail},'
+                f'{{"timestamp":"{timestamp}","symbol":"{symbol}",{amounts},"levels":5,"market":"spot",{detail},'
                 f'"last_update_id":{70_000_000_000 + minute},"host":"data-api.binance.vision",'
-                f'"received_at":"{times[1]}","exchange_time":null,"interval_seconds":60,"latency_ms":41.25}}\n'
+                f'"received_at":"{received_at}","exchange_time":null,"interval_seconds":60,"latency_ms":41.25}}\n'
             )
 
 
 def _numbers(draw: random.Random) -> tuple[str, str]:
     """The amounts of a record, and most of its detail, as JSON."""
-    amounts = {"obi": draw.uniform(-1, 1), "notional_bid": draw.uniform(0, 1e6), "notional_ask": draw.uniform(0, 1e6)}
-    bid = 90_000 + round(draw.random(), 2)
+    amounts = {"obi": draw.uniform(-1, 1), "notional_bid": draw.uniform(1, 1e6), "notional_ask": draw.uniform(1, 1e6)}
+    bid = 90_000 + draw.random()
     detail = {"obi_quantity": draw.uniform(-1, 1), "best_bid": bid, "best_bid_quantity": draw.random()}
     detail |= {
         "best_ask": bid + 0.01,
@@ -99,96 +111,6 @@ def _numbers(draw: random.Random) -> tuple[str, str]:
         "mid": bid + 0.005,
         "microprice": bid + 0.002,
     }
-    detail |= {"spread_bps": 0.001111, "levels_bid": 5, "levels_ask": 5, "reach_bid_bps": draw.random()}
-    detail |= {"reach_ask_bps": draw.random()}
-    first, second = (
-        ",".join(f'"{key}":{value if isinstance(value, int) else round(value, 6)}' for key, value in values.items())
-        for values in (amounts, detail)
-    )
+    detail |= {"spread_bps": 0.001111, "reach_bid_bps": draw.random(), "reach_ask_bps": draw.random()}
+    first, second = (",".join(f'"{key}":{value:.6f}' for key, value in values.items()) for values in (amounts, detail))
     return first, second
-
-
-def _load_command(python: Path, file: Path) -> list[str | Path]:
-    return [python, "-m", "handler", "load", file, "--table", TABLE]
-
-
-def _load(python: Path, file: Path, aws: Aws) -> float:
-    """How many records a second a loop of put_item stores."""
-    put_file = file.with_name("put.jsonl")
-    with file.open(encoding="utf-8") as source:
-        put_file.write_text("".join(islice(source, PUT_LINES)), encoding="utf-8")
-    return float(run_process([python, CONTENDERS / "boto3_table.py", "put", TABLE, put_file], aws)[1])
-
-
-def _alternate(python: Path, days: int, rounds: int, aws: Aws) -> dict[str, list[Cost]]:
-    first, last = format_timestamp(START), format_timestamp(START + days * DAY - 1)
-    commands: dict[str, Sequence[str | Path]] = {
-        PAGINATOR: [python, CONTENDERS / "boto3_table.py", "count", TABLE, "BTCUSDT#5", first, last],
-        HISTORY: _history(python, ["BTCUSDT"], days, "--table", TABLE),
-        DETAIL: _history(python, ["BTCUSDT"], days, "--table", TABLE, "--detail"),
-    }
-    costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            costs[name].append(run_process(command, aws)[0])
-    return costs
-
-
-def _history(python: Path, symbols: Sequence[str], days: int, *flags: str | Path) -> list[str | Path]:
-    times = ["--since", format_timestamp(START), "--until", format_timestamp(START + days * DAY)]
-    return [python, "-m", "handler", "history", "--symbol", *symbols, *times, *flags]
-
-
-def _read(python: Path, symbols: Sequence[str], days: int, aws: Aws, name: str) -> tuple[Cost, int]:
-    cost, output = run_process(_history(python, symbols, days, "--table", name), aws)
-    return cost, output.count(b"\n")
-
-
-def _read_files(python: Path, lines: Path, name: str, symbols: Sequence[str], days: int) -> dict[str, tuple[Cost, int]]:
-    """The same records from lines and from Parquet, which is made from the lines."""
-    parquet = lines.with_suffix(".parquet")
-    written, _ = run_process(
-        _history(python, symbols, days, "--from", lines, "--format", "parquet", "--output", parquet)
-    )
-    results = {}
-    for kind, file in (("lines", lines), ("Parquet", parquet)):
-        cost, output = run_process(_history(python, symbols, days, "--from", file))
-        results[f"{name}, {kind}, {file.stat().st_size / 1e6:.0f} MB"] = cost, output.count(b"\n")
-    results[f"{name}, lines to Parquet"] = written, output.count(b"\n")
-    return results
-
-
-def _size_rows(rows: Mapping[str, tuple[Cost, int]]) -> str:
-    cells = {
-        name: [f"{count:,}", f"{cost.wall:.1f}", f"{count / cost.wall:,.0f}", f"{cost.peak_mb:.0f}"]
-        for name, (cost, count) in rows.items()
-    }
-    return table(["`history`", "records", "s", "records/s", "peak memory, MB"], cells)
-
-
-def _rate_rows(costs: Mapping[str, Sequence[Cost]]) -> str:
-    rows = {name: [_rate(costs, name), _cpu(costs, name), _memory(costs, name)] for name in costs}
-    return table(["÷ the paginator's", "rate", "rate by CPU time", "memory"], rows)
-
-
-def _rate(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
-    return ratio([cost.wall for cost in costs[PAGINATOR]], [cost.wall for cost in costs[name]])
-
-
-def _cpu(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
-    return ratio([cost.cpu for cost in costs[PAGINATOR]], [cost.cpu for cost in costs[name]])
-
-
-def _memory(costs: Mapping[str, Sequence[Cost]], name: str) -> Figure:
-    return ratio([cost.peak_mb for cost in costs[name]], [cost.peak_mb for cost in costs[PAGINATOR]])
-
-
-def _targets(costs: Mapping[str, Sequence[Cost]]) -> list[Target]:
-    return [
-        target
-        for name in (HISTORY, DETAIL)
-        for target in (
-            Target(f"{name}, time × the paginator's", 1 / _rate(costs, name).median, 1 / MIN_RATE),
-            Target(f"{name}, memory × the paginator's", _memory(costs, name).median, MAX_MEMORY),
-        )
-    ]

@@ -1,19 +1,16 @@
 """Warm: the CPU of one more sample in a process that has made some."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.bench.environments import OURS
 from infra.bench.pictures import draw_warm
 from infra.bench.processes import Cost, Worker, check_equal
-from infra.bench.results import FLOOR, LEAN, REQUESTS, US, Bench, Figure, Peer, Section, Target, figure, ratio, table
-from infra.bench.servers import exchange, null_table
+from infra.bench.results import FLOOR, LEAN, REQUESTS, US, Bench, Figure, Section, Target, micros, ratio, table
+from infra.bench.servers import contenders, exchange
 
 SEEDS = (0, 1, 2, 3)
 """Books of one pair, one after the other, so that no single book decides."""
 ROUNDS = 4
-"""Rounds of all contenders with each book."""
 COUNTS = {5: 60, 100: 60, 1000: 30, 5000: 12}
 """Levels → samples at a time: enough of them that each includes some garbage collection."""
 MAX_RATIOS = {5: 20.0, 100: 6.8, 1000: 1.35, 5000: 1.0}
@@ -21,8 +18,6 @@ MAX_RATIOS = {5: 20.0, 100: 6.8, 1000: 1.35, 5000: 1.0}
 SYNCHRONOUS = (REQUESTS.label, "python-binance", "ccxt", "binance-sdk-spot")
 """Those that users reach for first: ahead of them at every depth, of all others from LEADING_LEVELS on."""
 LEADING_LEVELS = 1000
-
-STORED, STORED_LEVELS = "stored", 100
 
 KIND_LEVELS = 1000
 KINDS = {
@@ -33,7 +28,6 @@ KINDS = {
     "a thin pair: 140 bids, 335 asks": ("S007USDT", 1),
     "BTCUSDT futures": ("usdm:BTCUSDT", 1),
 }
-"""Kind of book → pair and seed."""
 FUTURES = {FLOOR.label, US.label, REQUESTS.label, LEAN.label, "python-binance", "python-binance, async"}
 """Those that are measured on futures; the SDK has another package for them, ccxt another class."""
 
@@ -45,72 +39,45 @@ DEPTHS: dict[str, dict[str, Any]] = {
 }
 
 Case = int | str
-"""So many levels, a kind of book, depths, or STORED."""
+"""So many levels, a kind of book, or depths."""
 Costs = dict[tuple[str, Case], list[Cost]]
 """Contender and case → the cost of each round."""
 
 
 def run(bench: Bench) -> Section:
-    """Alternate between all contenders at every depth, with every kind of book, and storing too."""
+    """Alternate between all contenders at every depth and with every kind of book."""
     costs = Costs()
     for seed in SEEDS[:1] if bench.quick else SEEDS:
         bench.log(f"warm: book {seed}")
-        with exchange("--seed", str(seed)) as url:
-            _measure_depths(bench, url, costs)
-    for name, (symbol, seed) in KINDS.items():
-        bench.log(f"warm: {name}")
-        with exchange("--seed", str(seed), "--symbols", symbol.rpartition(":")[2]) as url:
-            _measure_kind(bench, url, name, symbol, costs)
+        with exchange("--seed", str(seed)) as url, contenders(bench, url) as workers:
+            for kept in _rounds(bench, costs):
+                _measure_depths(workers, kept)
+    for kind, (symbol, seed) in KINDS.items():
+        bench.log(f"warm: {kind}")
+        only = FUTURES if ":" in symbol else ()
+        listed = symbol.rpartition(":")[2]
+        with (
+            exchange("--seed", str(seed), "--symbols", listed, "BTCUSDT") as url,
+            contenders(bench, url, only) as workers,
+        ):
+            for kept in _rounds(bench, costs):
+                _alternate(workers, kept, kind, symbol=symbol, levels=KIND_LEVELS, count=COUNTS[KIND_LEVELS])
     text = [
         "CPU of one sample, record line included, as the ratio to a raw socket with `json.loads` and the sum (whose"
         f" microseconds are given for scale). {len(SEEDS)} books of BTCUSDT, one after the other.",
-        _rows(costs, list(COUNTS)),
+        _rows(costs),
         _leaders(costs),
-        f"Sampled and stored, {STORED_LEVELS} levels; the floor does not store. This project puts with a condition over"
-        " one client; the others with the same condition over boto3's `Table`.",
-        _stored_rows(costs),
         f"Books of several kinds, {KIND_LEVELS} levels. Where a sum is exactly halfway between two roundings, as one in"
         " ten is that has 7 decimals, this project computes exact decimals; the others round floats.",
         _kind_rows(costs),
         "Several depths from one request, this project alone.",
         _depth_rows(costs),
     ]
-    pictures = [] if bench.quick else [draw_warm(list(COUNTS), _micros(costs))]
+    curves = {
+        name: [micros(costs[name, levels], count).median for levels, count in COUNTS.items()] for name in _all(costs)
+    }
+    pictures = [] if bench.quick else [draw_warm(list(COUNTS), curves)]
     return Section("Warm: one more sample", "\n\n".join(text), _targets(costs), pictures)
-
-
-def _measure_depths(bench: Bench, url: str, costs: Costs) -> None:
-    with _workers(bench, url) as workers:
-        ours = {US.label: workers[US.label]}
-        storing = {name: worker for name, worker in workers.items() if name != FLOOR.label}
-        for kept in _rounds(bench, costs):
-            for levels, count in COUNTS.items():
-                _alternate(workers, kept, levels, symbol="BTCUSDT", levels=levels, count=count)
-            for name, command in DEPTHS.items():
-                _alternate(ours, kept, name, symbol="BTCUSDT", count=COUNTS[1000], **command)
-        command = {"symbol": "BTCUSDT", "levels": STORED_LEVELS, "count": COUNTS[STORED_LEVELS], "store": True}
-        for kept in _rounds(bench, costs):  # last: those that only print should not have boto3 loaded
-            _alternate(storing, kept, STORED, **command)
-
-
-def _measure_kind(bench: Bench, url: str, name: str, symbol: str, costs: Costs) -> None:
-    with _workers(bench, url, FUTURES if ":" in symbol else None) as workers:
-        for kept in _rounds(bench, costs):
-            _alternate(workers, kept, name, symbol=symbol, levels=KIND_LEVELS, count=COUNTS[KIND_LEVELS])
-
-
-@contextmanager
-def _workers(bench: Bench, url: str, only: set[str] | None = None) -> Iterator[dict[str, Worker]]:
-    """The contenders, by name."""
-    peers = [peer for peer in (FLOOR, US, *bench.others) if only is None or peer.label in only]
-    with null_table() as aws, ExitStack() as stack:
-        yield {peer.label: stack.enter_context(start(bench, peer, url, aws)) for peer in peers}
-
-
-def start(bench: Bench, peer: Peer, url: str, aws: Mapping[str, str]) -> Worker:
-    """A contender in its environment, with boto3 importable."""
-    packages = str(bench.environments.packages(OURS))
-    return Worker(bench.environments.python(peer.environment), peer.module, url, packages, **aws)
 
 
 def _rounds(bench: Bench, costs: Costs) -> Iterator[Costs]:
@@ -118,6 +85,14 @@ def _rounds(bench: Bench, costs: Costs) -> Iterator[Costs]:
     yield Costs()
     for _ in range(bench.rounds(ROUNDS)):
         yield costs
+
+
+def _measure_depths(workers: Mapping[str, Worker], costs: Costs) -> None:
+    for levels, count in COUNTS.items():
+        _alternate(workers, costs, levels, symbol="BTCUSDT", levels=levels, count=count)
+    for name, command in DEPTHS.items():
+        ours = {US.label: workers[US.label]}
+        _alternate(ours, costs, name, symbol="BTCUSDT", count=COUNTS[1000], **command)
 
 
 def _alternate(workers: Mapping[str, Worker], costs: Costs, case: Case, **command: Any) -> None:
@@ -128,88 +103,67 @@ def _alternate(workers: Mapping[str, Worker], costs: Costs, case: Case, **comman
         costs.setdefault((name, case), []).append(result.cost)
 
 
-def _ratio(costs: Costs, name: str, case: Case, base: Case | None = None) -> Figure:
-    """CPU as the ratio to the floor's in the base case, by default the same case."""
-    floor = costs[FLOOR.label, case if base is None else base]
-    return ratio([cost.cpu for cost in costs[name, case]], [cost.cpu for cost in floor])
+def _all(costs: Costs) -> list[str]:
+    """All contenders, the floor and this project first."""
+    return list(dict.fromkeys(name for name, _ in costs))
 
 
-def _names(costs: Costs, case: Case) -> list[str]:
-    return [name for name, known in costs if known == case]
+def _ratio(costs: Costs, name: str, case: Case) -> Figure:
+    return ratio(costs[name, case], costs[FLOOR.label, case])
 
 
-def _rows(costs: Costs, levels: Sequence[int]) -> str:
+def _medians(costs: Costs, levels: int) -> dict[str, float]:
+    """The others' CPU divided by this project's."""
+    return {name: ratio(costs[name, levels], costs[US.label, levels]).median for name in _all(costs)[2:]}
+
+
+def _rows(costs: Costs) -> str:
     rows: dict[str, list[object]] = {}
-    for name in _names(costs, levels[0]):
-        peak_mb = max(cost.peak_mb for count in levels for cost in costs[name, count])
-        rows[name] = [*(_ratio(costs, name, count) for count in levels), f"{peak_mb:.0f}"]
-    rows[FLOOR.label][:-1] = [f"1 ({micros:.0f} µs)" for micros in _micros(costs)[FLOOR.label]]
-    return table(["levels", *map(str, levels), "peak memory, MB"], rows)
-
-
-def _stored_rows(costs: Costs) -> str:
-    rows = {name: [_ratio(costs, name, STORED, STORED_LEVELS)] for name in _names(costs, STORED)}
-    return table(["CPU × a raw socket that only samples", "stored too"], rows)
-
-
-def _kind_rows(costs: Costs) -> str:
-    names = _names(costs, next(iter(KINDS)))[1:]
-    rows = {kind: [_ratio(costs, name, kind) if (name, kind) in costs else "" for name in names] for kind in KINDS}
-    return table(["CPU × a raw socket", *names], rows)
-
-
-def _depth_rows(costs: Costs) -> str:
-    rows = {
-        name: [f"{figure([cost.cpu for cost in costs[US.label, name]]).median * 1e6 / COUNTS[1000]:.0f}", over]
-        for name, over in zip(DEPTHS, ["1", _distances(costs, 0), "1", _distances(costs, 2)], strict=True)
-    }
-    return table(["", "CPU, µs", "× without `--bps`"], rows)
-
-
-def _distances(costs: Costs, first: int) -> Figure:
-    """What two distances add to the depth of that number."""
-    without, added = list(DEPTHS)[first : first + 2]
-    return ratio(*([cost.cpu for cost in costs[US.label, name]] for name in (added, without)))
+    for name in _all(costs):
+        peak_mb = max(cost.peak_mb for levels in COUNTS for cost in costs[name, levels])
+        rows[name] = [*(_ratio(costs, name, levels) for levels in COUNTS), f"{peak_mb:.0f}"]
+    floor = {levels: micros(costs[FLOOR.label, levels], count).median for levels, count in COUNTS.items()}
+    rows[FLOOR.label][:-1] = [f"1 ({value:.0f} µs)" for value in floor.values()]
+    return table(["levels", *map(str, COUNTS), "peak memory, MB"], rows)
 
 
 def _leaders(costs: Costs) -> str:
     """Who needs less CPU than this project, and why."""
     ahead = []
     for levels in COUNTS:
-        ours = _ratio(costs, US.label, levels).median
-        leaders = {name: _ratio(costs, name, levels).median / ours for name in _names(costs, levels)[2:]}
-        found = [f"{name} {share:.2f}" for name, share in sorted(leaders.items(), key=lambda one: one[1]) if share < 1]
-        ahead.append(f"at {levels} levels {', '.join(found) or 'none'}")
+        shares = sorted((share, name) for name, share in _medians(costs, levels).items() if share < 1)
+        ahead.append(f"at {levels} levels {', '.join(f'{name} {share:.2f}' for share, name in shares) or 'none'}")
     return (
         f"With less CPU than this project, as its share: {'; '.join(ahead)}. Most of a small sample is the request and"
-        " the head of the response: the asynchronous clients have aiohttp, which parses it in C, and lean requests has"
-        " no deadline for the whole response, nor a check that it belongs to the request. Of a large one it is the"
-        " book, which msgspec reads here, checked, in C."
+        " the head of the response: asynchronous clients have aiohttp, which parses it in C, and lean requests has no"
+        " deadline for the whole response, nor a check that it belongs to the request. Of a large one it is the book,"
+        " which msgspec reads here, checked, in C."
     )
 
 
-def _micros(costs: Costs) -> dict[str, list[float]]:
-    """Contender → the CPU microseconds of a printed sample at each depth."""
-    return {
-        name: [
-            figure([cost.cpu for cost in costs[name, levels]]).median * 1e6 / count for levels, count in COUNTS.items()
-        ]
-        for name in _names(costs, 5)
+def _kind_rows(costs: Costs) -> str:
+    names = _all(costs)[1:]
+    rows = {kind: [_ratio(costs, name, kind) if (name, kind) in costs else "" for name in names] for kind in KINDS}
+    return table(["CPU × a raw socket", *names], rows)
+
+
+def _depth_rows(costs: Costs) -> str:
+    without = [name for name in DEPTHS for _ in "12" if "bps" not in DEPTHS[name]]
+    rows = {
+        name: [micros(costs[US.label, name], COUNTS[1000]), ratio(costs[US.label, name], costs[US.label, base])]
+        for name, base in zip(DEPTHS, without, strict=True)
     }
+    return table(["", "CPU, µs", "× without `--bps`"], rows)
 
 
 def _targets(costs: Costs) -> list[Target]:
     targets = []
     for levels, maximum in MAX_RATIOS.items():
-        ours = _ratio(costs, US.label, levels).median
-        others = {name: _ratio(costs, name, levels).median for name in _names(costs, levels)[2:]}
-        synchronous = min(others[name] for name in SYNCHRONOUS if name in others)
+        others = _medians(costs, levels)
+        synchronous = min(share for name, share in others.items() if name in SYNCHRONOUS)
         head = f"warm, {levels} levels, CPU ×"
-        targets.append(Target(f"{head} a raw socket", ours, maximum, quoted=True))
-        targets.append(Target(f"{head} the best synchronous client", ours / synchronous, 1.0))
+        targets.append(Target(f"{head} a raw socket", _ratio(costs, US.label, levels).median, maximum))
+        targets.append(Target(f"{head} the best synchronous client", 1 / synchronous, 1.0))
         if levels >= LEADING_LEVELS:
-            targets.append(Target(f"{head} the best of all clients", ours / min(others.values()), 1.0, quoted=True))
-    for depth, first in (("5 of 1000", 0), ("1000", 2)):
-        head = f"warm, {depth} levels and 2 distances, CPU × without them"
-        targets.append(Target(head, _distances(costs, first).median, 1.25))
+            targets.append(Target(f"{head} the best of all clients", 1 / min(others.values()), 1.0))
     return targets

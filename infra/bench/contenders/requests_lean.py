@@ -8,8 +8,6 @@ from requests.adapters import HTTPAdapter
 
 from infra.bench.contender import Threaded, line, run, target
 
-POOL_SIZE = 64
-
 
 class RequestsLean(Threaded):
     """One adapter for all threads."""
@@ -18,7 +16,7 @@ class RequestsLean(Threaded):
         super().__init__()
         self._url = url
         self._session = requests.Session()
-        self._adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
+        self._adapter = HTTPAdapter(pool_maxsize=64)
         self._request = lru_cache(maxsize=4096)(self._prepare)
 
     def _prepare(self, symbol: str, levels: int) -> requests.PreparedRequest:
