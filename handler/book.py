@@ -49,12 +49,12 @@ class Side:
 
     def notionals(self, count: int) -> list[float]:
         """Price × quantity of the first levels; computed once, whatever depths are measured."""
-        self._notionals.extend(price * quantity for price, quantity in self.levels[len(self._notionals) : count])
+        self._notionals.extend([price * quantity for price, quantity in self.levels[len(self._notionals) : count]])
         return self._notionals[:count]
 
     def quantities(self, count: int) -> list[float]:
         """The quantities of the first levels."""
-        self._quantities.extend(quantity for _, quantity in self.levels[len(self._quantities) : count])
+        self._quantities.extend([quantity for _, quantity in self.levels[len(self._quantities) : count]])
         return self._quantities[:count]
 
     def exact_levels(self, count: int) -> list[tuple[Decimal, Decimal]]:

@@ -100,7 +100,7 @@ def _exchange_error(body: bytes) -> tuple[int, str] | None:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """`Retry-After` in seconds; None if it is absent or not a number of seconds."""
     try:
-        seconds = float(headers.get("Retry-After", ""))
+        seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return None
     return seconds if isfinite(seconds) and seconds >= 0 else None

@@ -153,7 +153,7 @@ class FreshnessLog:
         self, symbol: str, host: str, headers: Mapping[str, str], last_update_id: int | None, now_seconds: float
     ) -> None:
         """Note a book that came with these headers; `now_seconds` is the monotonic clock."""
-        age = headers.get("Age", "")
+        age = headers.get("age", "")
         with self._lock:
             self._warn_once(age.isdecimal() and int(age[:9]) > 0, _CACHED, symbol, host, age)
             if last_update_id is None:

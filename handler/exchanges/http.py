@@ -9,11 +9,11 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -25,27 +25,26 @@ from urllib3.exceptions import HTTPError
 from handler.errors import RequestFailed
 from handler.exchanges.pools import Pools
 
-MAX_BODY_BYTES = 4 * 2**20
-"""5000 levels a side are about 350 KB."""
-MAX_ADDRESS_SECONDS = 3.0
-"""How long one address of a host is tried, so that a dead one leaves time for the next."""
+MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
+MAX_ADDRESS_SECONDS = 3.0  # for one address of a host: a dead one leaves time for the next
 MAX_CONNECTING = 32
 MIN_READ_SECONDS = 0.001
+MAX_HEAD_LINES, MAX_LINE_BYTES = 100, 65_536
+_FRAMING_HEADERS = {"connection", "content-encoding", "content-length", "transfer-encoding"}
 
-_URL_USER = re.compile(r"//\S*@")
-"""User and password in a URL: no message may contain them."""
+_URL_USER = re.compile(r"//\S*@")  # user and password: no message may contain them
+_INTERIM_STATUS = re.compile(rb"HTTP/\S+ 1\d\d\b")
 _BROKEN = (ConnectionError, ssl.SSLEOFError)
-executor = ThreadPoolExecutor(MAX_CONNECTING, thread_name_prefix="connect")
-"""Threads that connect, since nothing can interrupt a name lookup."""
+executor = ThreadPoolExecutor(MAX_CONNECTING, thread_name_prefix="connect")  # nothing can interrupt a name lookup
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # a traceback for each response with an odd header line
 
 
 class Response(NamedTuple):
-    """A whole response, whatever its status. Header names are matched in any case."""
+    """A whole response, whatever its status. Header names are in lower case."""
 
     status: int
-    headers: Any
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -77,7 +76,7 @@ class HttpClient:
             raise RequestFailed(f"the body is larger than {MAX_BODY_BYTES} bytes")
         if connection.reader.has_trailing_bytes:
             raise RequestFailed("sent more than one response to a request")
-        return Response(response.status, response.headers, body)
+        return Response(response.status, connection.reader.headers, body)
 
 
 def _request_failed(error: BaseException) -> RequestFailed:
@@ -149,13 +148,38 @@ class _FinalResponse(HTTPResponse):
     """Skips interim responses (RFC 9110, section 15.2), of which http.client knows only 100."""
 
     def begin(self) -> None:
-        """Read status and headers of the final response."""
-        super().begin()
-        while self.status < 200:
-            self.headers = self.msg = None  # type: ignore[assignment]  # begin() returns at once where they are set
+        """Read the head of the final response; http.client, which parses slowly, gets only how the body is framed."""
+        reader: Any = self.fp
+        lines = _read_head(reader)
+        while _INTERIM_STATUS.match(lines[0]):
+            lines = _read_head(reader)
+        framing = []
+        for line in lines[1:]:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if not colon and not line[:1].isspace():  # a folded line begins with a space
+                raise HTTPException(f"sent an invalid header line: {line[:60]!r}")
+            reader.headers[name.lower()] = value.strip()
+            if name.lower() in _FRAMING_HEADERS:
+                framing.append(line)
+        self.fp = io.BytesIO(b"".join([lines[0], *framing, b"\r\n"]))  # type: ignore[assignment]
+        try:
             super().begin()
+        finally:
+            self.fp = reader
         if self.status != 200:
             self.will_close = True  # bytes after an unusual response must not be read as the next one
+
+
+def _read_head(reader: io.BufferedReader) -> list[bytes]:
+    """The lines of a response's head, without the blank one at its end. Raises HTTPException."""
+    lines: list[bytes] = []
+    while (line := reader.readline(MAX_LINE_BYTES)) not in (b"\r\n", b"\n", b""):
+        lines.append(line)
+        if len(line) == MAX_LINE_BYTES or len(lines) > MAX_HEAD_LINES or not lines[0].startswith(b"HTTP/"):
+            raise HTTPException(f"sent no valid HTTP response: {line[:60]!r}")
+    if not lines:
+        raise RemoteDisconnected("closed the connection without a response")
+    return lines
 
 
 class _ResponseReader(io.BufferedReader):
@@ -164,6 +188,8 @@ class _ResponseReader(io.BufferedReader):
     def __init__(self, sock: socket.socket) -> None:
         self._source = _DeadlineReader(sock)
         self._sock, self._timeout = sock, sock.gettimeout()
+        self.headers: dict[str, str] = {}
+        """All headers of the final response, their names in lower case."""
         self.has_trailing_bytes = False
         """More bytes arrived than the response has: one of the two responses was not requested."""
         super().__init__(self._source)

@@ -3,34 +3,33 @@
 import argparse
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from infra.bench.environments import ROOT, Environments
 from infra.bench.interpreter import AUTO, PREFERRED, SlowInterpreterError, choose
 from infra.bench.report import PAGE, page
 from infra.bench.results import Bench, Section
 
-PARTS = ("cold", "warm", "sweep", "growth", "reading")
+PARTS = ("cold", "warm", "sweep", "skew", "growth", "reading")
 """Each is a module of this package with a function `run`."""
 
 
 def main() -> None:
-    """Run the selected parts, and write the page. A missed target is logged, and is not an error."""
+    """Run the selected parts and write the page, or print it. A missed target is logged, and is no error."""
     options = _options()
     try:
         choice = choose(options.python)
     except SlowInterpreterError as error:
         raise SystemExit(f"bench: {error}") from None
-    _log(f"all contenders run on {choice}")
-    environments = Environments(choice.used.path)
+    _log(f"all contenders run on {sys.executable if options.quick else choice}")
+    environments = Environments(choice.used.path, ours=sys.executable if options.quick else None)
     bench = Bench(environments, options.quick, _log)
     sections: list[Section] = [import_module(f"infra.bench.{part}").run(bench) for part in options.only]
-    text = page(sections, environments, choice, _command(options))
-    if options.output is None:
+    text = page(sections, choice, _command(options))
+    if options.quick or options.only != list(PARTS):
         print(text, end="")
     else:
-        Path(options.output).write_text(text, encoding="utf-8")
-        _log(f"written: {options.output}")
+        PAGE.write_text(text, encoding="utf-8")
+        _log(f"written: {PAGE.relative_to(ROOT)}")
     for target in (target for section in sections for target in section.targets if not target.met):
         _log(f"missed: {target.name}")
 
@@ -38,18 +37,10 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="few rounds: for a first look, the figures scatter")
+    add("--quick", action="store_true", help="one round, on this Python, without other packages: to see that it works")
     add("--only", type=_parts, default=list(PARTS), metavar="PART,…", help=f"some of {','.join(PARTS)}")
     add("--python", default=AUTO, help=f"the interpreter of all contenders (default: {PREFERRED} or a faster one)")
-    add(
-        "--output",
-        metavar="FILE",
-        help=f"where to write (default: {PAGE.relative_to(ROOT)}, stdout with --quick or --only)",
-    )
-    options = parser.parse_args()
-    if options.output is None and not options.quick and options.only == list(PARTS):
-        options.output = str(PAGE)
-    return options
+    return parser.parse_args()
 
 
 def _parts(text: str) -> list[str]:

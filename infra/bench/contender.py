@@ -6,23 +6,23 @@ It imports next to nothing, so that a new process is measured with its contender
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+from typing import Any
 
 Levels = Sequence[Sequence[str]]
 THREADS = 16
+PATHS = {"spot": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
 
 
-class Contender(Protocol):
-    """One way to sample; constructed with the exchange's URL."""
+def split(symbol: str) -> tuple[str, str]:
+    """Market and pair: `usdm:BTCUSDT` is a futures contract, `BTCUSDT` is on spot."""
+    market, _, pair = symbol.rpartition(":")
+    return market or "spot", pair
 
-    def samples(self, symbol: str, levels: int, count: int) -> list[str]:
-        """So many samples of one pair, one after the other, as record lines."""
 
-    def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
-        """One sample of each pair, concurrently if the contender can, as record lines in the order of the pairs."""
+def target(symbol: str, levels: int) -> str:
+    """Path and query of a depth request."""
+    market, pair = split(symbol)
+    return f"{PATHS[market]}?symbol={pair}&limit={levels}"
 
 
 class Threaded:
@@ -42,34 +42,6 @@ class Threaded:
         return list(self._pool.map(lambda symbol: self.sample(symbol, levels), symbols))
 
     def sample(self, symbol: str, levels: int) -> str:
-        """One sample, as a record line."""
-        raise NotImplementedError
-
-
-class Asynchronous:
-    """A contender whose client is asynchronous: a sweep gathers all samples."""
-
-    def __init__(self, loop: "AbstractEventLoop") -> None:
-        self.loop = loop
-
-    def samples(self, symbol: str, levels: int, count: int) -> list[str]:
-        """One after the other."""
-
-        async def sequential() -> list[str]:
-            return [await self.sample(symbol, levels) for _ in range(count)]
-
-        return self.loop.run_until_complete(sequential())
-
-    def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
-        """All at once."""
-        from asyncio import gather
-
-        async def concurrent() -> list[str]:
-            return list(await gather(*(self.sample(symbol, levels) for symbol in symbols)))
-
-        return self.loop.run_until_complete(concurrent())
-
-    async def sample(self, symbol: str, levels: int) -> str:
         """One sample, as a record line."""
         raise NotImplementedError
 
@@ -98,25 +70,15 @@ def notional(side: Levels) -> float:
     return total
 
 
-def run(make: Callable[[str], Contender]) -> None:
-    """`cold URL [PACKAGES]` prints one sample, and stores it if PACKAGES has boto3; `serve URL …` reads commands."""
-    mode, url, *packages = sys.argv[1:]
-    sys.path += packages  # last, so that a contender's own packages come first
+def run(make: Callable[[str], Any]) -> None:
+    """`cold URL` prints one sample, `serve URL` reads commands. `make` takes the exchange's URL."""
+    mode, url = sys.argv[1:]
     contender = make(url)
-    if mode == "cold":
-        _cold(contender, store=bool(packages))
-    else:
+    if mode == "serve":
         from infra.bench.serve import serve
 
         serve(contender)
-
-
-def _cold(contender: Contender, *, store: bool) -> None:
-    lines = contender.samples("BTCUSDT", 100, 1)
-    print(*lines, flush=True)
-    if store:
-        from infra.bench.serve import Store
-
-        Store().put(lines)
-    if close := getattr(contender, "close", None):
-        close()
+    else:
+        print(*contender.samples("BTCUSDT", 100, 1), flush=True)
+        if close := getattr(contender, "close", None):
+            close()

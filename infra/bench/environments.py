@@ -14,8 +14,10 @@ OURS = "ours"
 class Environments:
     """Creates each environment at its first use, and again when its interpreter or its requirements have changed."""
 
-    def __init__(self, interpreter: str) -> None:
+    def __init__(self, interpreter: str, ours: str | None = None) -> None:
+        """`ours` is a Python that has this project's requirements already: then no environment is made for it."""
         self.interpreter = shutil.which(interpreter) or interpreter
+        self._ours = ours
         self.python = cache(self._python)
         self._artifact = cache(self._build_artifact)
 
@@ -43,6 +45,8 @@ class Environments:
         return folder
 
     def _python(self, name: str) -> Path:
+        if name == OURS and self._ours:
+            return Path(self._ours)
         folder = ROOT / f".venv-bench-{name}"
         python, done = folder / "bin/python", folder / "done"
         requirements = ROOT / "requirements.txt" if name == OURS else HERE / f"requirements-{name}.txt"
@@ -51,6 +55,8 @@ class Environments:
             _run(self.interpreter, "-m", "venv", "--clear", str(folder))
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             _run(*pip, "-r", str(requirements))
+            if name == OURS:  # to read Parquet, as the extra does
+                _run(*pip, "-c", str(ROOT / "tests/requirements.txt"), "pyarrow")
             done.write_text(made_from)
         return python
 

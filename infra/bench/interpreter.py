@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 AUTO = "auto"
@@ -19,7 +18,6 @@ PREFERRED = "/usr/bin/python3"
 """The system's: a distribution's build is optimised, and others can install the same."""
 MIN_VERSION = (3, 11)
 MAX_SLOWDOWN = 2.0
-PROBE_SECONDS = 60.0
 
 _PROBE = """
 import json, os, sys, timeit
@@ -93,7 +91,7 @@ def _is_slow(one: Interpreter, fastest: Interpreter) -> bool:
 def probe(name: str) -> Interpreter | None:
     """Time an interpreter; None if it is missing, too old, or cannot make virtual environments."""
     try:
-        done = subprocess.run([name, "-I", "-c", _PROBE], capture_output=True, timeout=PROBE_SECONDS, check=True)
+        done = subprocess.run([name, "-I", "-c", _PROBE], capture_output=True, timeout=60, check=True)
         found = Interpreter(*json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError, TypeError):
         return None
@@ -101,10 +99,6 @@ def probe(name: str) -> Interpreter | None:
 
 
 def _candidates() -> Iterable[str]:
-    """The Pythons of PATH, of pyenv, of the system, and this one, each once."""
-    names = ("python3", *(f"python3.{minor}" for minor in range(MIN_VERSION[1], MIN_VERSION[1] + 6)))
-    on_path = [found for name in names if (found := shutil.which(name))]
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    pyenv = map(str, sorted(root.glob("versions/3.*/bin/python3")))
-    everything = [PREFERRED, *on_path, *pyenv, sys.executable]
-    return dict.fromkeys(os.path.realpath(path) for path in everything if "/shims/" not in path)
+    """The system's Python, that of PATH and this one, each once."""
+    found = [PREFERRED, shutil.which("python3") or PREFERRED, sys.executable]
+    return dict.fromkeys(map(os.path.realpath, found))

@@ -1,4 +1,4 @@
-"""The chart of the warm part, for the page of benchmarks."""
+"""The charts of the warm and the growth part, for the page of benchmarks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from infra.bench.environments import ROOT
 from infra.bench.results import FLOOR, US
 
-WARM = ROOT / "docs/bench-warm.png"
 _MICROS = (30, 100, 300, 1000, 3000, 10_000, 30_000)
 
 
@@ -29,5 +28,23 @@ def draw_warm(levels: Sequence[int], micros: Mapping[str, Sequence[float]]) -> P
     axes.grid(visible=True, alpha=0.3)
     axes.set(xlabel="levels a side", ylabel="CPU of one sample, µs", title="Warm: one more sample (lower is cheaper)")
     axes.legend(fontsize="small")
-    drawing.savefig(WARM)
-    return WARM
+    return _save(drawing, "bench-warm.png")
+
+
+def draw_growth(curves: Mapping[str, Sequence[tuple[int, float, float]]]) -> Path:
+    """A panel for what grows: CPU microseconds of a sample, and in grey the peak memory in MB, against size."""
+    drawing = Figure(figsize=(10, 3.5), dpi=110, layout="constrained")
+    for axes, (name, points) in zip(drawing.subplots(1, len(curves)), curves.items(), strict=True):
+        sizes, micros, peaks_mb = zip(*points, strict=True)
+        axes.plot(sizes, micros, marker="o", color="black", label="CPU, µs")
+        axes.plot(sizes, peaks_mb, marker="o", color="0.6", label="peak memory, MB")
+        axes.set(xscale="log", yscale="log", xlabel=name)
+        axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize="small")
+    return _save(drawing, "bench-growth.png")
+
+
+def _save(drawing: Figure, name: str) -> Path:
+    path = ROOT / "docs" / name
+    drawing.savefig(path)
+    return path

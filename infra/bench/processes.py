@@ -52,15 +52,13 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), **more}
 
 
-def run_process(
-    command: Sequence[str | Path], variables: Mapping[str, str] | None = None, *, exit_code: int = 0
-) -> tuple[Cost, bytes]:
+def run_process(command: Sequence[str | Path], variables: Mapping[str, str]) -> tuple[Cost, bytes]:
     """Run a process to its end: its cost and its output."""
     launched = [sys.executable, "-S", "-c", _LAUNCHER, *map(str, command)]
-    done = subprocess.run(launched, cwd=ROOT, env=environment(**(variables or {})), capture_output=True, check=True)
+    done = subprocess.run(launched, cwd=ROOT, env=environment(**variables), capture_output=True, check=True)
     *errors, measured = done.stderr.decode(errors="replace").splitlines()
     status, wall, cpu, peak_kb = measured.split()
-    if os.waitstatus_to_exitcode(int(status)) != exit_code:
+    if os.waitstatus_to_exitcode(int(status)):
         raise ContenderFailedError(f"{command!r}: {errors[-20:]}")
     return Cost(float(cpu), float(wall), int(peak_kb) / 1024), done.stdout
 
@@ -68,10 +66,10 @@ def run_process(
 class Worker:
     """A contender that runs until the end of `with` and gets commands."""
 
-    def __init__(self, python: Path, module: str, url: str, *packages: str, **variables: str) -> None:
+    def __init__(self, python: Path, module: str, url: str, **variables: str) -> None:
         self._module = module
         self._process = subprocess.Popen(
-            [str(python), str(CONTENDERS / f"{module}.py"), "serve", url, *packages],
+            [str(python), str(CONTENDERS / f"{module}.py"), "serve", url],
             cwd=ROOT,
             env=environment(**variables),
             stdin=subprocess.PIPE,
@@ -79,6 +77,7 @@ class Worker:
             stderr=subprocess.DEVNULL if module.endswith("_async") else None,  # they warn that they were not closed
             text=True,
         )
+        self.pid = self._process.pid
 
     def __enter__(self) -> Self:
         return self
@@ -94,15 +93,18 @@ class Worker:
         if not text:
             raise ContenderFailedError(f"{self._module} ended at {command}")
         result: Mapping[str, float] = json.loads(text)
-        return Result(Cost(result["cpu"], result["wall"], result["peak_mb"]), result["obi"] / result["lines"])
+        cost = Cost(result["cpu"], result["wall"], result["peak_mb"])
+        return Result(cost, result["obi"] / result["lines"], result["skew"])
 
 
 @dataclass(frozen=True)
 class Result:
-    """The cost of a command, and the mean imbalance of its lines, which is the same for all contenders."""
+    """The cost of a command; `obi` is the mean imbalance of its lines, which is the same for all contenders."""
 
     cost: Cost
     obi: float
+    skew: float
+    """Seconds from the first to the last `received_at` of records with detail."""
 
 
 def check_equal(results: Mapping[str, Result]) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.bench.environments import HERE, OURS, PEERS, ROOT, Environments
+from infra.bench.environments import HERE, PEERS, ROOT
 from infra.bench.interpreter import Choice
 from infra.bench.results import Section, Target, table
 
@@ -24,14 +24,13 @@ on AWS costs or takes.
 A figure is the **median (lower–upper quartile)** of the ratios of each round; contenders alternate. What is not a ratio
 is for scale: it changes with the machine and with what else runs on it."""
 
-_VERSION = "import platform; print(platform.python_version(), platform.python_compiler())"
 _PACKAGES = (*PEERS, "requests", "urllib3", "aiohttp", "boto3", "botocore", "aws-lambda-powertools")
 
 
-def page(sections: Sequence[Section], environments: Environments, choice: Choice, command: str) -> str:
+def page(sections: Sequence[Section], choice: Choice, command: str) -> str:
     """The whole page."""
     targets = [target for section in sections for target in section.targets]
-    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", _NOTE, _facts(environments, choice)]
+    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", _NOTE, _facts(choice)]
     if targets:
         parts += ["## Targets", _targets(targets)]
     for section in sections:
@@ -40,12 +39,12 @@ def page(sections: Sequence[Section], environments: Environments, choice: Choice
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(environments: Environments, choice: Choice) -> str:
+def _facts(choice: Choice) -> str:
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return "\n".join(
         [
             f"- machine: {_machine()}",
-            f"- interpreter of all contenders: {_interpreter(environments)}, {choice}",
+            f"- interpreter of all contenders: CPython {choice.used.version}, {choice}",
             f"- versions: {_versions()}",
             f"- this project: {_revision()}, {today}",
         ]
@@ -68,12 +67,6 @@ def _machine() -> str:
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     name = model[1] if model else platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} CPUs, {memory:.0f} GB, {platform.system()}, load {load}"
-
-
-def _interpreter(environments: Environments) -> str:
-    command = [str(environments.python(OURS)), "-c", _VERSION]
-    version, _, compiler = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition(" ")
-    return f"CPython {version} ({compiler.strip()})"
 
 
 def _versions() -> str:

@@ -7,6 +7,7 @@ from statistics import quantiles
 from typing import NamedTuple
 
 from infra.bench.environments import OURS, Environments
+from infra.bench.processes import Cost
 
 
 class Peer(NamedTuple):
@@ -19,11 +20,14 @@ class Peer(NamedTuple):
 
 FLOOR = Peer("floor: raw sockets", OURS, "floor")
 US = Peer("**this project**", OURS, "ours")
+REQUESTS = Peer("requests", OURS, "requests_plain")
+LEAN = Peer("requests, lean", OURS, "requests_lean")
 OTHERS = (
+    REQUESTS,
+    LEAN,
     Peer("python-binance", "python-binance", "python_binance"),
     Peer("python-binance, async", "python-binance", "python_binance_async"),
     Peer("ccxt", "ccxt", "ccxt_sync"),
-    Peer("ccxt, async", "ccxt", "ccxt_async"),
     Peer("binance-sdk-spot", "binance-sdk-spot", "sdk_spot"),
 )
 
@@ -36,9 +40,14 @@ class Bench:
     quick: bool
     log: Callable[[str], None]
 
+    @property
+    def others(self) -> Sequence[Peer]:
+        """The peers to compare with; in a quick run, those that need no environment of their own."""
+        return [peer for peer in OTHERS if peer.environment == OURS or not self.quick]
+
     def rounds(self, full: int) -> int:
         """How often each contender is measured."""
-        return 3 if self.quick else full
+        return 1 if self.quick else full
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,14 @@ def figure(values: Sequence[float]) -> Figure:
     return Figure(low, median, high)
 
 
-def ratio(values: Sequence[float], base: Sequence[float]) -> Figure:
-    """Each value divided by the base of its own round."""
-    return figure([value / base_value for value, base_value in zip(values, base, strict=True)])
+def ratio(costs: Sequence[Cost], base: Sequence[Cost], what: str = "cpu") -> Figure:
+    """The CPU, `wall` or `peak_mb` of each round divided by the base's of the same round."""
+    return figure([getattr(cost, what) / getattr(one, what) for cost, one in zip(costs, base, strict=True)])
+
+
+def micros(costs: Sequence[Cost], samples: int) -> Figure:
+    """CPU microseconds of one of so many samples."""
+    return figure([cost.cpu * 1e6 / samples for cost in costs])
 
 
 def table(head: Sequence[str], rows: Mapping[str, Sequence[object]]) -> str:

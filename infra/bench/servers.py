@@ -5,14 +5,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, cast
 
 import boto3
 
 from infra.bench.environments import ROOT
-from infra.bench.processes import environment
+from infra.bench.processes import Worker, environment
+from infra.bench.results import FLOOR, US, Bench
 from infra.template import read_template, table_definition
 
 TABLE = "obi"
@@ -32,6 +33,22 @@ def exchange(*flags: str) -> Iterator[str]:
     command = [sys.executable, "-m", "infra.fake_exchange", "--weight-limit", "0", "--tick-ms", "0", *flags]
     with _running(command) as url:
         yield url
+
+
+@contextmanager
+def contenders(
+    bench: Bench, url: str, only: Collection[str] = (), left_out: Collection[str] = ()
+) -> Iterator[dict[str, Worker]]:
+    """All contenders, or `only` some, each in a process of its own until the end of `with`, by name."""
+    peers = [peer for peer in (FLOOR, US, *bench.others) if (not only or peer.label in only)]
+    with null_table() as aws, ExitStack() as stack:
+        yield {
+            peer.label: stack.enter_context(
+                Worker(bench.environments.python(peer.environment), peer.module, url, **aws)
+            )
+            for peer in peers
+            if peer.label not in left_out
+        }
 
 
 @contextmanager

@@ -212,6 +212,13 @@ def test_a_body_that_is_not_read_to_its_end_ends_the_connection(start: Start, cl
     assert server.requests == [0] + [1] * 6
 
 
+def test_a_folded_header_is_not_taken_for_one_that_says_how_long_the_body_is(start: Start, clock: FakeClock) -> None:
+    """A proxy may have folded a long one, which HTTP no longer allows."""
+    folded = b"\r\nVia: a,\r\n\tContent-Length: 3,\r\n b\r\n"
+    server = start(lambda send, right, _other: send(right.replace(b"\r\n", folded, 1)))
+    assert fetch_alternately(server.url, clock) == [True] * 6
+
+
 def test_an_odd_header_line_is_no_reason_for_a_traceback(
     start: Start, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

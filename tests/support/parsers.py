@@ -46,7 +46,7 @@ def _depth(data: bytes) -> None:
 def _response(data: bytes) -> None:
     status, _, rest = data.partition(b" ")
     retry_after, _, body = rest.partition(b"\r\n")
-    headers = {"Retry-After": retry_after.decode("latin-1")}
+    headers = {"retry-after": retry_after.decode("latin-1")}
     found = classify_response(int(status) if status.isdigit() and len(status) < 4 else 200, headers, body, NOW)
     if isinstance(found, Book):
         measure(found, 5)

@@ -23,7 +23,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_cached_book(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:
     """A book from a cache is reported once per episode."""
     for number, age in enumerate(["3600", "3660", "0", "", "12"]):
-        log.note("BTCUSDT", "host", {"Age": age} if age else {}, number, 60.0 * number)
+        log.note("BTCUSDT", "host", {"age": age} if age else {}, number, 60.0 * number)
     first, second = warnings(caplog)
     assert ("BTCUSDT" in first, "3600 s" in first, "12 s" in second) == (True, True, True)
 
@@ -31,7 +31,7 @@ def test_cached_book(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> Non
 @pytest.mark.parametrize("age", ["-1", "soon", "1.5", "٣", "9" * 5000])
 def test_odd_age(log: FreshnessLog, age: str) -> None:
     """An odd Age header costs no book."""
-    log.note("BTCUSDT", "host", {"Age": age}, 1, 0.0)
+    log.note("BTCUSDT", "host", {"age": age}, 1, 0.0)
 
 
 def test_unchanged_book(log: FreshnessLog, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from infra.bench.contender import line, notional, run
+from infra.bench.contender import line, notional, run, target
 
 SOCKETS = 16
 
@@ -23,9 +23,7 @@ class RawConnection:
     def send(self, symbol: str, levels: int) -> None:
         """Send a request."""
         self._buffer, self._response_bytes = b"", 0
-        self.socket.sendall(
-            b"GET /api/v3/depth?symbol=%b&limit=%d HTTP/1.1\r\nHost: x\r\n\r\n" % (symbol.encode(), levels)
-        )
+        self.socket.sendall(f"GET {target(symbol, levels)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
     def read(self) -> bytes | None:
         """Read once: the body if the response is complete, else None."""

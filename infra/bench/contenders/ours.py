@@ -7,17 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from handler import bootstrap
-from handler.exchanges import binance_spot
 from handler.exchanges.client import DepthClient
+from handler.exchanges.market import MARKETS
 from handler.record import Depth, Record
 from handler.sampler import Sampler
-from infra.bench.contender import run
+from infra.bench.contender import run, split
 
 TIMEOUT_SECONDS = 60.0
 
 
 class Ours:
-    """The sampler; its records printed and stored on request."""
+    """The sampler; its records are printed, and stored on request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -26,45 +26,40 @@ class Ours:
         self._sampler = lru_cache(maxsize=64)(self._make_sampler)
         bootstrap.resume_garbage_collection()  # as the runner does once it is loaded
 
-    def samples(self, symbol: str, levels: int, count: int) -> list[str]:
-        """Ticks of one pair, printed."""
-        return self.run_command(levels=levels, symbol=symbol, count=count)
-
-    def sweep(self, symbols: Sequence[str], levels: int) -> list[str]:
-        """One tick of many pairs, printed."""
-        return self.run_command(levels=levels, symbols=symbols)
-
     def run_command(
         self,
         *,
         levels: int,
         symbol: str = "",
         symbols: Sequence[str] = (),
+        bps: Sequence[int] = (),
+        limit: int = 0,
         count: int = 1,
-        printed: bool = True,
+        detail: bool = False,
         store: bool = False,
     ) -> list[str]:
-        """So many ticks, printed and stored on request."""
-        sampler = self._sampler(tuple(symbols) or (symbol,), levels)
+        """So many ticks, printed and on request stored; at these levels and within these distances."""
+        depths = (Depth(levels), *(Depth(limit, distance) for distance in bps))
+        sampler = self._sampler(tuple(symbols) or (symbol,), depths, limit or levels, detail or store)
         lines: list[str] = []
         for _ in range(count):
             deadline = time.monotonic() + TIMEOUT_SECONDS
             for samples in sampler.sample(deadline):
                 records = [sample for sample in samples if isinstance(sample, Record)]
-                lines += [self._output(record, printed=printed) for record in records]
+                lines += [self._print(record.to_line(detail=detail)) for record in records]
                 if store:
                     self._table().put(records, deadline)
         return lines
 
-    def _output(self, record: Record, *, printed: bool) -> str:
-        line = record.to_line(detail=False)
-        if printed:
-            os.write(self._sink, f"{line}\n".encode())
+    def _print(self, line: str) -> str:
+        os.write(self._sink, f"{line}\n".encode())
         return line
 
-    def _make_sampler(self, symbols: tuple[str, ...], levels: int) -> Sampler:
-        exchange = DepthClient(binance_spot, (self._url,), connections=len(symbols))
-        return Sampler(exchange, symbols, (Depth(levels),), limit=levels, interval_seconds=60)
+    def _make_sampler(self, symbols: Sequence[str], depths: Sequence[Depth], limit: int, detail: bool) -> Sampler:
+        market, _ = split(symbols[0])
+        pairs = [split(symbol)[1] for symbol in symbols]
+        exchange = DepthClient(MARKETS[market], (self._url,), connections=len(pairs))
+        return Sampler(exchange, pairs, depths, limit=limit, interval_seconds=60, market=market, detail=detail)
 
     def _make_table(self) -> Any:
         from handler.stores.dynamodb import dynamodb_client

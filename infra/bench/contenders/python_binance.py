@@ -5,7 +5,7 @@ from typing import Any
 
 from binance.client import Client  # type: ignore[import-not-found]
 
-from infra.bench.contender import Threaded, line, run
+from infra.bench.contender import Threaded, line, run, split
 
 
 class PythonBinance(Threaded):
@@ -13,12 +13,15 @@ class PythonBinance(Threaded):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        Client.API_URL = f"{url}/api"
+        Client.API_URL, Client.FUTURES_URL = f"{url}/api", f"{url}/fapi"
         self._own = threading.local()
 
     def sample(self, symbol: str, levels: int) -> str:
         """One sample, as a record line."""
-        book = self._client().get_order_book(symbol=symbol, limit=levels)
+        market, pair = split(symbol)
+        client = self._client()
+        fetch = client.get_order_book if market == "spot" else client.futures_order_book
+        book = fetch(symbol=pair, limit=levels)
         return line(symbol, book["bids"], book["asks"], levels)
 
     def _client(self) -> Any:
