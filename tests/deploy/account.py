@@ -21,7 +21,7 @@ class Account:
         self.url = url
         self._opened = ExitStack()
         self.client = cache(lambda service: self._opened.enter_context(aws_client(service, url)))
-        self._environment = {"AWS_ENDPOINT_URL": url, "HOME": str(home)}
+        self._environment = {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
         self._base_url = f"BaseUrls={exchange_url}"
         self._template = built / "template.yaml"
 

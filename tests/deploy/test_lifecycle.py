@@ -52,7 +52,9 @@ def test_a_list_that_no_function_can_hold_is_rejected_with_the_way_out(account: 
     """430 pairs by full name. Above 4096 characters CloudFormation itself rejects a parameter, in its own words."""
     template = {"Parameters": sam_template["Parameters"], "Resources": {"None": {"Type": "AWS::SQS::Queue"}}}
     pairs = ",".join(f"P{number:03}USDT" for number in range(430))
-    with pytest.raises(ClientError, match="deploy the other pairs as a second stack with ExistingTable set to") as caught:
+    with pytest.raises(
+        ClientError, match="deploy the other pairs as a second stack with ExistingTable set to"
+    ) as caught:
         account.client("cloudformation").create_stack(
             StackName="too-long",
             TemplateBody=json.dumps(template),

@@ -45,9 +45,7 @@ CALLS: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "dynamodb:DescribeTable": ("describe_table", lambda table: {"TableName": table}),
     "dynamodb:DeleteTable": ("delete_table", lambda table: {"TableName": table}),
 }
-RECORD = (
-    '{"timestamp":"%s","symbol":"BTCUSDT","obi":0.5,"notional_bid":3.0,"notional_ask":1.0,"levels":%d}\n'
-)
+RECORD = '{"timestamp":"%s","symbol":"BTCUSDT","obi":0.5,"notional_bid":3.0,"notional_ask":1.0,"levels":%d}\n'
 Grant = Callable[..., dict[str, str]]
 
 
@@ -64,7 +62,8 @@ def other_table(account: Account) -> str:
 @pytest.fixture
 def grant(account: Account, table: str) -> Iterator[Grant]:
     """Create a user with a policy of docs/deploy.md for the table; gives its environment."""
-    iam, users = account.client("iam"), []
+    iam = account.client("iam")
+    users: list[str] = []
 
     def grant(policy: dict[str, Any]) -> dict[str, str]:
         name = f"user-{len(users)}"

@@ -22,23 +22,6 @@ def only(resources: Resources, kind: str) -> Any:
     return properties
 
 
-def alarm(resources: Resources, name: str) -> Any:
-    return resources[name]["Properties"]
-
-
-def chosen(value: Any, *, dashboard: bool) -> Any:
-    """What CloudFormation makes of a value, with the dashboard or without."""
-    match value:
-        case {"Fn::If": ["HasDashboard", yes, no]}:
-            return chosen(yes if dashboard else no, dashboard=dashboard)
-        case dict():
-            return {key: chosen(part, dashboard=dashboard) for key, part in value.items()}
-        case list():
-            return [chosen(part, dashboard=dashboard) for part in value]
-        case _:
-            return value
-
-
 def test_the_table_is_keyed_by_series_and_slot(resources: Resources) -> None:
     table = only(resources, "AWS::DynamoDB::Table")
     assert table["KeySchema"] == [
@@ -54,6 +37,49 @@ def test_the_table_outlives_the_stack_and_can_be_restored(resources: Resources) 
     assert table["DeletionProtectionEnabled"] is True
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert resources["Records"]["DeletionPolicy"] == resources["Records"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_log_outlives_the_stack_and_is_in_no_ones_way(resources: Resources) -> None:
+    assert resources["Log"]["DeletionPolicy"] == resources["Log"]["UpdateReplacePolicy"] == "Retain"
+    assert "LogGroupName" not in resources["Log"]["Properties"]
+
+
+REPLACING = {
+    "AWS::DynamoDB::Table": ["TableName", "KeySchema", "ImportSourceSpecification"],
+    "AWS::Logs::LogGroup": ["LogGroupName"],
+    "AWS::SQS::Queue": ["QueueName", "FifoQueue"],
+    "AWS::Lambda::Function": ["FunctionName", "PackageType"],
+}
+"""Properties whose change replaces a resource that holds data, or the dimension of metrics ("Update requires:
+Replacement", https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/)."""
+
+
+def test_no_parameter_replaces_the_table_the_log_the_queue_or_the_function(
+    resources: Resources, sam_template: dict[str, Any]
+) -> None:
+    """Of the table, which is the history, no property at all depends on one."""
+    parameters = "|".join(sam_template["Parameters"])
+    depends = re.compile(rf'"Ref": "({parameters})"|\\$\\{{({parameters})\\}}|"Fn::If"')
+    assert not depends.search(json.dumps(only(resources, "AWS::DynamoDB::Table")))
+    assert resources["Records"]["Condition"] == "CreatesTable"
+    assert sam_template["Conditions"]["CreatesTable"] == {"Fn::Equals": [{"Ref": "ExistingTable"}, ""]}
+    for kind, names in REPLACING.items():
+        for properties in of_type(resources, kind):
+            assert not depends.search(json.dumps({name: properties.get(name) for name in names}))
+
+
+def test_what_the_parameters_allow_fits_into_the_functions_environment(
+    resources: Resources, sam_template: dict[str, Any]
+) -> None:
+    """Lambda allows 4 KB; its error message measures the variables as JSON."""
+    longest = {"OBI_TABLE": 255, "OBI_QUOTE": 20, "OBI_LIMIT": 4, "OBI_MARKET": 4, "OBI_INTERVAL_SECONDS": 2}
+    longest |= {"OBI_RETENTION_DAYS": 5, "POWERTOOLS_METRICS_DISABLED": 5}
+    variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
+    for variable, value in variables.items():
+        if variable not in longest:
+            longest[variable] = sam_template["Parameters"][value["Ref"]]["MaxLength"]
+    text = json.dumps({variable: "x" * length for variable, length in longest.items()}, separators=(",", ":"))
+    assert len(text) <= 4096
 
 
 def test_records_expire_by_the_attribute_that_the_function_writes(resources: Resources) -> None:
@@ -95,9 +121,10 @@ def test_the_function_may_put_items_write_its_log_and_report_failures_and_nothin
     role = resources["SamplerRole"]["Properties"]
     (policy,) = role["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
+    existing = {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTable}"}
     assert "ManagedPolicyArns" not in role
     assert [(found["Effect"], found["Action"], found["Resource"]) for found in statements] == [
-        ("Allow", "dynamodb:PutItem", {"Fn::GetAtt": ["Records", "Arn"]}),
+        ("Allow", "dynamodb:PutItem", {"Fn::If": ["CreatesTable", {"Fn::GetAtt": ["Records", "Arn"]}, existing]}),
         ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": ["Log", "Arn"]}),
         ("Allow", "sqs:SendMessage", {"Fn::GetAtt": ["Failures", "Arn"]}),
     ]
@@ -105,12 +132,31 @@ def test_the_function_may_put_items_write_its_log_and_report_failures_and_nothin
 
 
 def test_the_schedule_may_start_this_function_and_report_failures_and_nothing_else(resources: Resources) -> None:
-    policies = resources["SamplerFunctionEveryMinuteRole"]["Properties"]["Policies"]
-    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    role = resources["ScheduleRole"]["Properties"]
+    (policy,) = role["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert "ManagedPolicyArns" not in role
     assert [(found["Action"], found["Resource"]) for found in statements] == [
         ("lambda:InvokeFunction", {"Fn::GetAtt": ["SamplerFunction", "Arn"]}),
         ("sqs:SendMessage", {"Fn::GetAtt": ["Failures", "Arn"]}),
     ]
+
+
+def test_only_the_schedules_of_this_stack_are_given_their_role(resources: Resources) -> None:
+    """Of this account, and of this stack's own group: Scheduler's metrics have no other dimension."""
+    schedule = only(resources, "AWS::Scheduler::Schedule")
+    assert schedule["GroupName"] == {"Ref": "Schedules"}
+    assert schedule["Target"]["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+    (trust,) = resources["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "aws:SourceAccount": {"Ref": "AWS::AccountId"},
+            "aws:SourceArn": {"Fn::GetAtt": ["Schedules", "Arn"]},
+        }
+    }
+    roles = {name for name, found in resources.items() if found["Type"] == "AWS::IAM::Role"}
+    assert roles == {"ScheduleRole", "SamplerRole"}
 
 
 def test_the_last_slot_of_a_minute_ends_before_the_timeout(resources: Resources) -> None:
@@ -141,36 +187,8 @@ def test_the_makefile_builds_for_the_runtime_and_architecture_of_the_template(re
     assert [defaults["ARCHITECTURE"].replace("aarch64", "arm64")] == function["Architectures"]
 
 
-@pytest.mark.parametrize("name", ["SilentTableAlarm", "SilentFunctionAlarm"])
-def test_a_minute_without_data_raises_an_alarm(resources: Resources, name: str) -> None:
-    found = alarm(resources, name)
-    assert (found["TreatMissingData"], found["Period"], found["EvaluationPeriods"]) == ("breaching", 60, 1)
-    assert (found["ComparisonOperator"], found["Threshold"]) == ("LessThanThreshold", 1)
-
-
-def test_without_the_dashboard_there_are_no_custom_metrics_and_every_alarm_still_works(resources: Resources) -> None:
-    conditional = {name: found["Condition"] for name, found in resources.items() if "Condition" in found}
-    assert conditional == {"Dashboard": "HasDashboard", "AlarmSubscription": "HasAlarmEmail"}
-    variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
-    assert chosen(variables["POWERTOOLS_METRICS_DISABLED"], dashboard=False) == "true"
-    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    assert len(alarms) == cost.ALARMS
-    assert all(chosen(found["Namespace"], dashboard=False).startswith("AWS/") for found in alarms)
-    writes = chosen(alarm(resources, "SilentTableAlarm"), dashboard=False)
-    assert (writes["Namespace"], writes["MetricName"]) == ("AWS/DynamoDB", "ConsumedWriteCapacityUnits")
-    assert writes["Dimensions"] == [{"Name": "TableName", "Value": {"Ref": "TableName"}}]
-
-
-def test_with_the_dashboard_the_functions_own_metrics_are_watched(resources: Resources) -> None:
-    variables = only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
-    assert chosen(variables["POWERTOOLS_METRICS_DISABLED"], dashboard=True) == "false"
-    sampled = chosen(alarm(resources, "SilentTableAlarm"), dashboard=True)
-    assert (sampled["Namespace"], sampled["MetricName"]) == ("OrderBookImbalance", "Sampled")
-    assert sampled["Dimensions"] == [{"Name": "service", "Value": {"Ref": "FunctionName"}}]
-
-
 def test_the_price_of_the_dashboard_is_the_one_that_is_computed(sam_template: dict[str, Any]) -> None:
-    dollars = cost.METRICS * cost.METRIC + cost.DASHBOARD
+    dollars = cost.METRICS * cost.METRIC + cost.DASHBOARD_ALARMS * cost.ALARM + cost.DASHBOARD
     assert f"${dollars:.2f} a month" in sam_template["Parameters"]["Dashboard"]["Description"]
 
 
@@ -179,20 +197,6 @@ def test_the_monitoring_knows_pairs_as_records_spell_them(sam_template: dict[str
     symbols = sam_template["Resources"]["Monitoring"]["Properties"]["Parameters"]["Symbols"]
     assert symbols == {"Fn::Join": ["", {"Fn::Split": ["/", {"Ref": "Symbols"}]}]}
     assert "${First}" in sam_template["Outputs"]["ReadHistory"]["Value"]["Fn::Sub"][0]  # as it was given
-
-
-@pytest.mark.parametrize("name", ["ErrorsAlarm", "FailuresAlarm"])
-def test_an_error_and_a_message_in_the_queue_raise_an_alarm(resources: Resources, name: str) -> None:
-    found = alarm(resources, name)
-    assert (found["TreatMissingData"], found["ComparisonOperator"]) == ("notBreaching", "GreaterThanThreshold")
-    assert found["Threshold"] == 0
-
-
-def test_no_alarm_depends_on_a_pair_and_each_notifies(resources: Resources) -> None:
-    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    names = {dimension["Name"] for found in alarms for dimension in chosen(found["Dimensions"], dashboard=True)}
-    assert names == {"FunctionName", "QueueName", "service"}
-    assert all(found["AlarmActions"] == [{"Ref": "AlarmTopic"}] for found in alarms)
 
 
 def test_cloudwatch_may_publish_to_the_topic(resources: Resources) -> None:
@@ -221,6 +225,7 @@ def test_mail_is_sent_only_where_an_address_is_given(resources: Resources) -> No
         ("Levels", ["", "5", "5,20", "5000"], ["0", "5,", "x", "12345"]),
         ("Bps", ["", "10", "10,50", "5000"], ["0", "5,", "x", "12345", "2.5"]),
         ("Limit", ["", "100", "5000"], ["0", "5,20", "x"]),
+        ("ExistingTable", ["", "order-book-imbalance-Records-1A2B", "a.b_c"], ["ab", "a b", "arn:aws:dynamodb:x"]),
         ("Market", ["spot", "usdm"], ["", "coinm"]),
         ("Quote", ["USDT", "BTC"], ["", "usdt", "A,B"]),
         (
