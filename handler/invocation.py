@@ -31,11 +31,11 @@ class Tally:
     stored: int = 0
     duplicates: int = 0
     skipped: int = 0
+    rejected: int = 0
     fetch_failures: int = 0
     store_failures: int = 0
     lags_seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    rejected: int = 0
 
     def stored_slots(self, size: int) -> float:
         """How many whole slots the stored records make up. `size`: records per slot, of which rejected pairs have none.
