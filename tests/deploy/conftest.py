@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.fakes import BOOK
 
+from deploy.account import STACK, Account, emulated_aws
 from deploy.tools import ROOT, build, build_for_this_machine, template, transformed
 from infra.fake_exchange import FakeExchange
 
@@ -56,8 +57,24 @@ def resources() -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def live_exchange() -> Iterator[FakeExchange]:
     """A stand-in exchange that lists BTCUSDT with BOOK and lives by the real clock."""
     with FakeExchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
         yield exchange
+
+
+@pytest.fixture(scope="session")
+def account(built: Path, live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account of AWS, in which IAM policies are enforced."""
+    with emulated_aws(tmp_path_factory.mktemp("aws")) as url:
+        account = Account(url, built, live_exchange.url, tmp_path_factory.mktemp("home"))
+        yield account
+        account.close()
+
+
+@pytest.fixture(scope="session")
+def outputs(account: Account) -> dict[str, str]:
+    """The outputs of the stack STACK, once it is up."""
+    account.deploy()
+    return account.outputs(STACK)

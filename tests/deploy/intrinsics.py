@@ -13,6 +13,7 @@ class Intrinsics:
 
     def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         self._conditions = template.get("Conditions", {})
+        self._mappings = template.get("Mappings", {})
         self._parameters = parameters
 
     def resolve(self, value: Any) -> Any:
@@ -37,6 +38,9 @@ class Intrinsics:
             text, values = argument if isinstance(argument, list) else (argument, {})
             known = dict(self._parameters) | self.resolve(values)
             return re.sub(r"\$\{([\w:.]+)\}", lambda found: str(known.get(found[1], found[1])), text)
+        if name == "Fn::FindInMap":
+            mapping, first, second = self.resolve(argument)
+            return self._mappings[mapping][first][second]
         return _FUNCTIONS[name](*self.resolve(argument))
 
 
