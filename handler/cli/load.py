@@ -1,9 +1,10 @@
 """`python -m handler load`: stores printed records, from files or a pipe, in the table."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import partial
 from io import FileIO
 from select import select
@@ -25,6 +26,7 @@ from handler.sinks import PutResult
 from handler.stores.batch import Batch
 from handler.stores.files import STDIN, file_size, open_file
 from handler.stores.find_records import RecordFinder
+from handler.stores.store import UnknownKeyWarning
 
 if TYPE_CHECKING:
     from handler.stores.bulk import BulkLoader
@@ -62,7 +64,7 @@ class LoadRun:
     def load_file(self, name: str, progress: Progress) -> None:
         """Store the records of a file, but for the last ones. Raises OSError if it can't be opened, TableError."""
         place = "standard input" if name == STDIN else name
-        finder, has_record = RecordFinder(), False
+        finder, has_record = RecordFinder(UnknownKeyWarning(place).warn_once), False
         try:
             with open_file(name) as file:
                 for where, what in progress.watch(file, finder.find(file, partial(self.wait_for, file))):
@@ -146,12 +148,27 @@ class LoadRun:
                 f"of several samples in one slot of {self.interval_seconds} s the earliest is stored, and they are as"
                 f" close as {closest} s: --interval_seconds {closest} would keep them"
             )
+        if self.loader.changed_days:
+            print_message(
+                f"days changed: {day_ranges(self.loader.changed_days)}; if they are archived, archive them again"
+            )
         print_message(
             f"loaded {self.loaded}, already there {self.already_there},"
             f" different {self.different + self.batch.different}, repeated {self.batch.repeated},"
             f" no data {self.no_data}, expired {self.expired}, not records {self.not_records},"
             f" invalid {self.invalid}"
         )
+
+
+def day_ranges(days: Collection[str]) -> str:
+    """Days as few words: `2026-11-20 to 2026-11-22, 2026-11-24`."""
+    ranges: list[list[date]] = []
+    for day in sorted(map(date.fromisoformat, days)):
+        if ranges and day - ranges[-1][-1] == timedelta(days=1):
+            ranges[-1] = [ranges[-1][0], day]
+        else:
+            ranges.append([day])
+    return ", ".join(" to ".join(map(str, ends)) for ends in ranges)
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> int:

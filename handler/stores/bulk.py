@@ -39,6 +39,8 @@ class BulkLoader:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self.changed_days: set[str] = set()
+        """Days, such as `2026-11-22`, with records that were stored; also where a write failed half-way."""
         self._pool = ThreadPoolExecutor(max_workers=CONCURRENT_REQUESTS - 1, thread_name_prefix="load")
 
     def load(self, records: Sequence[Record]) -> PutResult:
@@ -53,8 +55,11 @@ class BulkLoader:
         missing = [(record, item) for key, (record, item) in wanted.items() if key not in existing]
         recent = [record for record, _ in missing if self._is_recent(record, now)]
         past = [item for record, item in missing if not self._is_recent(record, now)]
+        self.changed_days |= {_day(item) for item in past}
         self._write(past)
         put = self._table.put(recent, clock.monotonic() + PUT_SECONDS)
+        if put.stored or put.failed:
+            self.changed_days |= {_day(item) for record, item in missing if self._is_recent(record, now)}
         if put.failed:
             raise put.failed[0].error
         different = sum(not holds_sample(item, wanted[key][0]) for key, item in existing.items())
@@ -111,6 +116,11 @@ class BulkLoader:
 
 def _key(item: Any) -> Key:
     return item["series"]["S"], item["slot"]["S"]
+
+
+def _day(item: Any) -> str:
+    slot: str = item["slot"]["S"]
+    return slot.partition("T")[0]
 
 
 def _chunked(sequence: Sequence[Any], size: int) -> list[Sequence[Any]]:

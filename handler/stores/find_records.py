@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from handler.errors import InvalidData, InvalidRecord
 from handler.record import Record
 from handler.stores.csv_rows import heading_of, record_of
+from handler.stores.line_count import LineCount
 from handler.stores.lines import record_from_line
-from handler.stores.scan import Found, LineCount, Scan
+from handler.stores.scan import Found, Scan
 from handler.stores.unwrap import HEAD_BYTES, UNREADABLE, Source, streams, text_decoder
 
 CHUNK_BYTES = 2**17
@@ -27,9 +28,13 @@ class Located(NamedTuple):
 
 
 class RecordFinder:
-    """Finds the records of files, and counts what else is in them."""
+    """Finds the records of files, and counts what else is in them.
 
-    def __init__(self) -> None:
+    `on_unknown_key` gets each key that a record has and this version does not know: it is left out.
+    """
+
+    def __init__(self, on_unknown_key: Callable[[str], object] = lambda _: None) -> None:
+        self._on_unknown_key = on_unknown_key
         self.not_records = 0
         """Lines that hold no record and are not blank."""
         self.sample = ""
@@ -55,10 +60,10 @@ class RecordFinder:
     def _in_stream(self, stream: io.BufferedReader, lines: LineCount, source: Source, depth: int) -> Iterator[Found]:
         def look_into(data: bytes) -> Iterator[Record | InvalidRecord]:
             if depth < MAX_BASE64_DEPTH:
-                inside = RecordFinder()._find(Source(io.BytesIO(data), within=source), depth + 1)
+                inside = RecordFinder(self._on_unknown_key)._find(Source(io.BytesIO(data), within=source), depth + 1)
                 yield from (located.what for located in inside)
 
-        text = _Text(lines, look_into)
+        text = _Text(lines, look_into, self._on_unknown_key)
         try:
             decoder = text_decoder(stream.peek(HEAD_BYTES))
             while chunk := stream.read1(CHUNK_BYTES):
@@ -82,9 +87,15 @@ class RecordFinder:
 class _Text:
     """Splits a text into lines, and passes those that are a record, or a row of CSV, by the scan."""
 
-    def __init__(self, lines: LineCount, look_into: Callable[[bytes], Iterator[Record | InvalidRecord]]) -> None:
+    def __init__(
+        self,
+        lines: LineCount,
+        look_into: Callable[[bytes], Iterator[Record | InvalidRecord]],
+        on_unknown_key: Callable[[str], object],
+    ) -> None:
         self._lines = lines
-        self._scan = Scan(lines, look_into)
+        self._scan = Scan(lines, look_into, on_unknown_key)
+        self._on_unknown_key = on_unknown_key
         self._heading: list[str] | None = None
         self._rest = ""
         """A line without its end."""
@@ -104,7 +115,7 @@ class _Text:
             yield from self._scanned(others, final=True)
             others.clear()
             yield Found(self._lines.line, what)
-            self._lines.record("\n")
+            self._lines.record(line_ends=1)
             self._lines.end()
         yield from self._scanned(others)
         if len(self._rest) > MAX_LINE_CHARACTERS:
@@ -129,9 +140,9 @@ class _Text:
     def _record_of(self, line: str) -> Record | InvalidRecord | None:
         if line.startswith('{"timestamp"') and "\N{REPLACEMENT CHARACTER}" not in line:
             try:
-                return record_from_line(line)  # as it was printed: most of all lines by far
+                return record_from_line(line, self._on_unknown_key)  # as it was printed: most of all lines by far
             except InvalidRecord:
                 return None
         if heading := heading_of(line):
             self._heading = heading
-        return record_of(line, self._heading) if self._heading else None
+        return record_of(line, self._heading, self._on_unknown_key) if self._heading else None

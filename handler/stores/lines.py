@@ -1,5 +1,6 @@
 """Printed lines, read fast: what `Record.from_line` reads and says, at a fifth of its time for valid lines."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ def _field(key: str) -> tuple[Any, ...]:
     return (key, value_type) if key in KEYS else (key, value_type | None, None)
 
 
-_Line = msgspec.defstruct("_Line", [_field(key) for key in Record._fields])
+_Line = msgspec.defstruct("_Line", [_field(key) for key in Record._fields], forbid_unknown_fields=True)
 _decode = msgspec.json.Decoder(_Line).decode
 _NUMBERS = [index for index, key in enumerate(Record._fields) if VALUE_TYPES[key] is float]
 _TIMES = [Record._fields.index(key) for key in ("timestamp", "received_at", "exchange_time")]
@@ -50,12 +51,12 @@ _TEXTS = [Record._fields.index(key) for key in ("symbol", "market", "host")]
 _MARKET, _BPS, _COVERED = (Record._fields.index(key) for key in ("market", "bps", "covered"))
 
 
-def record_from_line(line: str) -> Record:
+def record_from_line(line: str, on_unknown_key: Callable[[str], object] | None = None) -> Record:
     """What `Record.from_line` reads, from a valid line in a fifth of the time. Raises InvalidRecord."""
     try:
         values = list(msgspec.structs.astuple(_decode(line)))
-    except (msgspec.DecodeError, UnicodeEncodeError):  # also ValidationError
-        return Record.from_line(line)
+    except (msgspec.DecodeError, UnicodeEncodeError):  # also ValidationError, as for an unknown key
+        return Record.from_line(line, on_unknown_key)
     values[_MARKET] = values[_MARKET] or DEFAULT_MARKET
     return Record(*values) if _is_valid(values) else Record.from_line(line)
 

@@ -2,11 +2,13 @@
 
 import json
 from bisect import bisect_left
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from handler.errors import InvalidRecord
-from handler.record import Record
+from handler.record import KEYS, Record
 from handler.stores.quoting import unquote
 
 MAX_CHARACTERS = 2**16
@@ -41,13 +43,18 @@ def read_object(text: str, start: int, key_end: int, layers: tuple[str, ...]) ->
     return values, ends[bisect_left(ends, length, key=lambda end: len(unquote(text[start:end], layers).text))]
 
 
-def record_of(values: dict[str, Any]) -> Record | InvalidRecord | None:
-    """The record that an object is, without keys that no record has; None if it is something else."""
-    known = {key: values[key] for key in Record._fields if key in values}
-    is_measured = bool(known.keys() & {"obi", "notional_bid", "notional_ask"})
+def record_of(values: dict[str, Any], on_unknown_key: Callable[[str], object]) -> Record | InvalidRecord | None:
+    """The record that an object is, without keys that no record has; None if it is something else.
+
+    `on_unknown_key` as in `Record.from_values`, if the object begins like a printed record: other keys are those of
+    what wrote the log.
+    """
+    known = values.keys() & set(Record._fields)
+    is_measured = bool(known & {"obi", "notional_bid", "notional_ask"})
     if "symbol" not in known or not (is_measured or ("timestamp" in known and len(known) == len(values))):
         return None
+    begins_like_printed = tuple(islice(values, len(KEYS))) == KEYS
     try:
-        return Record.from_values(known)
+        return Record.from_values(values, on_unknown_key if begins_like_printed else None)
     except InvalidRecord as error:
         return error

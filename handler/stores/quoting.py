@@ -4,7 +4,6 @@ The characters that stand for one quote say it all: `\"` is a JSON string, `""` 
 another, `\""` a JSON string inside a CSV field.
 """
 
-import base64
 import json
 import re
 from functools import lru_cache
@@ -52,16 +51,3 @@ def unquote(text: str, layers: tuple[str, ...]) -> Unquoted:
         is_complete |= len(left) > _MAX_ESCAPE or (layer is JSON and left.startswith('"'))
         text = content.replace('""', '"') if layer is CSV else json.loads(f'"{content}"', strict=False)
     return Unquoted(text, is_complete)
-
-
-def from_base64(text: str) -> bytes:
-    """The bytes of base64, whose end may be missing."""
-    text = text.replace("\\", "")
-    text = text[: len(text) - (len(text) % 4 == 1)]
-    return base64.b64decode(text + "=" * (-len(text) % 4))
-
-
-def from_numbers(text: str) -> bytes:
-    """The bytes of a list of numbers; none if a number is no byte."""
-    numbers = [int(number) for number in re.findall("[0-9]{1,4}", text)]
-    return bytes(numbers) if max(numbers) < 256 else b""

@@ -154,7 +154,7 @@ class RecordFiles:
 
             yield from self._valid(name, read_parquet(name, self._wanted, self._unknown_keys.warn_once))
             return
-        finder, is_empty = RecordFinder(), True
+        finder, is_empty = RecordFinder(self._unknown_keys.warn_once), True
         with open_file(name) as file:
             for record in self._valid(name, finder.find(file)):
                 is_empty = False

@@ -5,34 +5,39 @@ searches for a mark, a key that only records have, and reads the object around i
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from handler.errors import InvalidRecord
 from handler.record import Record
+from handler.stores.csv_rows import EMBEDDED_COLUMNS, EMBEDDED_ROW, embedded_heading, unescaped
+from handler.stores.csv_rows import record_of as record_of_row
+from handler.stores.encoded_data import BASE64_START, MAX_DATA_CHARACTERS, NUMBERS_START, EncodedData
+from handler.stores.line_count import LineCount
 from handler.stores.objects import MAX_CHARACTERS, CutOff, read_object, record_of
-from handler.stores.quoting import from_base64, from_numbers, layers_of
+from handler.stores.quoting import layers_of
 
-MAX_DATA_CHARACTERS = 2**24
-"""CloudWatch and Firehose make pieces of up to 1.4 million."""
 MAX_ENCLOSING = 20
 """Objects that are read for one key, from the innermost out: an unknown key may hold objects, and a symbol a brace."""
 MAX_INVALID = 100
 """Invalid records one after the other; what follows is no log, and each costs time."""
 
 _MARK = re.compile(
-    r"""
-    notional_bid (?P<quote> [\\"]{1,999}+ ) \s{0,9} :
-    | \{ (?: \s | \\{1,999}[nrt] ){0,99} (?P<first_quote> [\\"]{1,999}+ ) timestamp (?P=first_quote) \s{0,9} :
-      (?! \s{0,9} -?[0-9] )  # CloudWatch's own events have their time in milliseconds
-    | (?P<base64> (?: H4sI | eyJ | eyA | ewo | W3s | QlpoO | /Td6WF | UEsDB ) [A-Za-z0-9+/]{60} )
-    | \[ (?P<bytes> (?: \s{0,20} [0-9]{1,3} \s{0,20} , ){60} )
+    rf"""
+    notional_bid (?: (?P<quote> [\\"]{{1,999}}+ ) \s{{0,9}} : | (?P<columns> {EMBEDDED_COLUMNS} ) )
+    | \{{ (?: \s | \\{{1,999}}[nrt] ){{0,99}} (?P<first_quote> [\\"]{{1,999}}+ ) timestamp (?P=first_quote) \s{{0,9}} :
+      (?! \s{{0,9}} -?[0-9] )  # CloudWatch's own events have their time in milliseconds
+    | {BASE64_START}
+    | {NUMBERS_START}
+    | {EMBEDDED_ROW}
     """,
     re.VERBOSE,
 )
-r"""A key of a record; `{"timestamp":`, perhaps cut off; base64 of gzip, {", [{, bzip2, xz or zip; bytes as numbers."""
+r"""A key of a record; `{"timestamp":`, perhaps cut off; encoded data; CSV.
+
+Each alternative begins with a character, not a class or a group: then `re` skips all others, 3 to 8 times as fast.
+"""
 _MAX_MARK_CHARACTERS = 4000
-_BASE64, _BYTES = re.compile(r"[A-Za-z0-9+/\\]++"), re.compile(r"[0-9,\s]++")
 
 
 class Found(NamedTuple):
@@ -42,43 +47,23 @@ class Found(NamedTuple):
     what: Record | InvalidRecord
 
 
-class LineCount:
-    """Counts the lines of a text that is passed in order, and those without a record."""
-
-    def __init__(self) -> None:
-        self.line = 1
-        self.without_record = 0
-        """Blank ones are left out."""
-        self._is_blank = True
-        self._has_record = False
-
-    def text(self, text: str) -> None:
-        """Pass text that holds no record."""
-        first, *others = text.split("\n")
-        self._is_blank &= not first.strip()
-        for line in others:
-            self.end()
-            self.line += 1
-            self._is_blank = not line.strip()
-
-    def record(self, text: str) -> None:
-        """Pass text that is a record, or a part of it."""
-        self.line += text.count("\n")
-        self._has_record = True
-
-    def end(self) -> None:
-        """Pass the end of a line, or of the text."""
-        self.without_record += not self._is_blank and not self._has_record
-        self._is_blank, self._has_record = True, False
-
-
 class Scan:
     """Takes a text in pieces and gives the records in it. Holds no more than the longest of what it looks for."""
 
-    def __init__(self, lines: LineCount, look_into: Callable[[bytes], Iterator[Record | InvalidRecord]]) -> None:
+    def __init__(
+        self,
+        lines: LineCount,
+        look_into: Callable[[bytes], Iterator[Record | InvalidRecord]],
+        on_unknown_key: Callable[[str], object],
+    ) -> None:
         self._lines = lines
         self._look_into = look_into
         """Gives the records in data that was written as base64 or numbers."""
+        self._on_unknown_key = on_unknown_key
+        self._data: EncodedData | None = None
+        """Data that is longer than a record, and whose end has not come."""
+        self._heading: list[str] = []
+        """Of embedded CSV."""
         self._text = ""
         """What is held."""
         self._passed = 0
@@ -96,13 +81,17 @@ class Scan:
 
     def feed(self, text: str, *, final: bool = False) -> Iterator[Found]:
         """Give the records of the next piece. `final`: nothing follows, so nothing is held for what could."""
+        if self._data:
+            end = self._data.take(text)
+            if end < len(text) or final:
+                yield from self._after(self._data)
+                self._data = None
+            text = text[end:]
         self._text += text
         held_from = len(self._text)
         while mark := self._next_mark():
             is_open = mark.end() == len(self._text) and not final
-            found = (
-                None if is_open else (self._in_data if mark["base64"] or mark["bytes"] else self._around)(mark, final)
-            )
+            found = None if is_open else self._at(mark, final)
             if found is None:
                 held_from = self._position = mark.start()
                 break
@@ -125,6 +114,25 @@ class Scan:
             self._skips_line = end < 0
             self._position = len(self._text) if end < 0 else end
         return _MARK.search(self._text, self._position)
+
+    def _at(self, mark: re.Match[str], final: bool) -> Iterable[Found] | None:
+        """What is found at a mark; None if its end may follow."""
+        if mark["quote"] or mark["first_quote"]:
+            return self._around(mark, final)
+        if mark["columns"]:
+            self._position = mark.end()
+            self._heading = embedded_heading(self._text, mark.start(), mark.end())
+            return []
+        return self._in_row(mark) if mark[0][0].isdigit() else self._in_data(mark, final)
+
+    def _in_row(self, mark: re.Match[str]) -> list[Found]:
+        self._position = mark.end()
+        found = record_of_row(unescaped(mark[0]), self._heading, self._on_unknown_key)
+        if found is None:
+            return []
+        if isinstance(found, InvalidRecord):
+            return [self._invalid_record(mark.start(), mark.end(), str(found), is_open=False)]
+        return [self._record(mark.start(), mark.end(), found)]
 
     def _around(self, mark: re.Match[str], final: bool) -> list[Found] | None:
         """What the object is that has this key; None if its end may follow."""
@@ -157,7 +165,7 @@ class Scan:
         return starts
 
     def _object(self, mark: re.Match[str], start: int, end: int, values: dict[str, Any]) -> list[Found]:
-        found = record_of(values)
+        found = record_of(values, self._on_unknown_key)
         if found is None:
             self._position = mark.end()  # a record may be inside
             return []
@@ -165,9 +173,12 @@ class Scan:
             found = InvalidRecord("bytes that are not text")
         if isinstance(found, InvalidRecord):
             return [self._invalid_record(start, end, str(found), is_open=False)]
+        return [self._record(start, end, found)]
+
+    def _record(self, start: int, end: int, record: Record) -> Found:
         self._invalid = 0
         self._is_open = False
-        return [Found(self._pass(start, end), found)]
+        return Found(self._pass(start, end), record)
 
     def _invalid_record(self, start: int, end: int, reason: str, *, is_open: bool = True) -> Found:
         self._is_open = is_open
@@ -182,26 +193,39 @@ class Scan:
         start = max(start, self._passed)
         self._lines.text(self._text[self._passed : start])
         line = self._lines.line
-        self._lines.record(self._text[start:end])
+        self._lines.record(line_ends=self._text.count("\n", start, end))
         self._passed = self._position = end
         return line
 
-    def _in_data(self, mark: re.Match[str], final: bool) -> Iterator[Found] | None:
-        characters, decode = (_BASE64, from_base64) if mark["base64"] else (_BYTES, from_numbers)
-        more = characters.match(self._text, mark.end())
-        start, end = mark.start(), more.end() if more else mark.end()
+    def _in_data(self, mark: re.Match[str], final: bool) -> Iterable[Found] | None:
+        data, start = EncodedData(), mark.start()
+        end = data.take(self._text, start)
         if end < len(self._text) or final:
             self._position = end
-            return self._decoded(start, end, decode)
-        if end - start < MAX_DATA_CHARACTERS:
+            return self._in_short_data(data, start, end)
+        if data.length < MAX_CHARACTERS:
             return None
-        return iter([self._invalid_record(start, end, "encoded data of more than 16 MiB")])
+        self._forget(start)
+        self._data, self._text = data, ""
+        return []
 
-    def _decoded(self, start: int, end: int, decode: Callable[[str], bytes]) -> Iterator[Found]:
+    def _in_short_data(self, data: EncodedData, start: int, end: int) -> Iterator[Found]:
         line = 0
-        for what in self._look_into(decode(self._text[start:end])):
+        for what in self._look_into(data.decode()):
             line = line or self._pass(start, end)
             yield Found(line, what)
+
+    def _after(self, data: EncodedData) -> Iterator[Found]:
+        """What was found in data, now that it has ended."""
+        line, has_record = self._lines.line, False
+        too_long = InvalidRecord(f"encoded data of more than {MAX_DATA_CHARACTERS:,} characters")
+        for what in [too_long] if data.is_too_long else self._look_into(data.decode()):
+            has_record = True
+            yield Found(line, what)
+        if has_record:
+            self._lines.record(line_ends=data.line_ends)
+        else:
+            self._lines.text(data.text)
 
     def _forget(self, end: int) -> None:
         if end > self._passed:

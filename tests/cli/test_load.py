@@ -100,14 +100,42 @@ def in_order(records: Sequence[Record]) -> list[Record]:
 
 def test_loading_twice_changes_nothing_and_says_so(archive: Archive, file: Path) -> None:
     done = archive.run("load", str(file))
-    assert (done.returncode, done.stdout, done.stderr.count("\n"), counts(done)) == (0, "", 1, {"loaded": 120})
+    assert (done.returncode, done.stdout, done.stderr.count("\n"), counts(done)) == (0, "", 2, {"loaded": 120})
     before = archive.items()
     again = archive.run("load", str(file))
-    assert (again.returncode, counts(again)) == (0, {"already there": 120})
+    assert (again.returncode, again.stderr.count("\n"), counts(again)) == (0, 1, {"already there": 120})
     assert archive.items() == before
     assert archive.records() == in_order(RECORDS)
     history = archive.run("history", "--symbol", "BTC", "ETH", "--since", "2024-01-01", "--detail")
     assert history.stdout == file.read_text()
+
+
+def test_the_days_that_changed_are_named(archive: Archive, load: Load) -> None:
+    """They are to be archived again. What was there already changes no day."""
+    load(lines([record(0), record(1)]).encode())
+    days = [0, 1, 2, 4]
+    done = load(lines(record(1440 * day + minute) for day in days for minute in (0, 1)).encode())
+    first, second, third, _, last = (format_timestamp(PAST + 86_400 * day)[:10] for day in range(5))
+    assert counts(done) == {"loaded": 6, "already there": 2}
+    assert f"days changed: {second} to {third}, {last};" in done.stderr
+    assert first not in done.stderr
+
+
+def test_keys_that_this_version_does_not_know_are_dropped_with_one_warning(
+    archive: Archive, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From lines, from records within a log, and from CSV; not the keys that a log adds around a record."""
+    newer = lines([record(0), record(1)]).replace("}", ',"depth_change":1.5,"aggressor":"x"}')
+    csv = "timestamp,symbol,obi,notional_bid,notional_ask,levels,aggressor\n{},BTCUSDT,0.5,3.0,1.0,5,x\n"
+    for number, text in enumerate([newer, json.dumps({"log": newer}), csv.format(format_timestamp(PAST))]):
+        done = load(text.encode())
+        assert counts(done).keys() <= {"loaded", "already there", "different", "not records"}, number
+        assert sum("is not a key that this version knows" in message for message in caplog.messages) == 1
+        caplog.clear()
+    assert len(archive.records()) == 2
+    around = json.loads(record(2).to_line(detail=False))
+    done = load(json.dumps({"container": "obi", **around, "stream": "stdout"}).encode())
+    assert (counts(done), "is not a key" in caplog.text) == ({"loaded": 1}, False)
 
 
 def test_of_several_files_the_first_line_of_a_slot_wins_and_what_a_sampler_stored_stays(
@@ -157,7 +185,7 @@ def test_everything_is_counted_and_what_is_invalid_is_told_by_file_and_line_afte
     done = load(path)
     expected = {"loaded": 3, "repeated": 1, "no data": 1, "not records": 2, "invalid": 2}
     assert (done.returncode, counts(done)) == (1, expected)
-    told = done.stderr.splitlines()[:-1]
+    told = [line for line in done.stderr.splitlines() if ": invalid: " in line]
     assert [line.split(": invalid: ")[0] for line in told] == [f"handler: {path}:5", f"handler: {path}:14"]
     assert archive.records() == [record(minute) for minute in (0, 1, 2)]
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.records import detailed_records, known, plain_records
 
+from handler.cli.formats import Columns, write_csv
 from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.stores import find_records, scan, unwrap
@@ -144,6 +145,30 @@ def test_every_record_comes_out_exactly_once_however_it_is_wrapped(
     for compress in compressions:
         data = compress(data)
     assert found(data, sizes) == records
+
+
+@settings(max_examples=100)
+@given(
+    records=st.lists(
+        readable_records.filter(lambda one: not set(one.symbol + (one.host or "")) & set(" ,\"\\'")),
+        min_size=1,
+        max_size=4,
+    ),
+    wrappers=st.lists(text_wrappers, max_size=5),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    by_line=st.booleans(),
+    sizes=st.lists(st.integers(1, 5000), max_size=3),
+)
+def test_csv_comes_out_exactly_once_however_it_is_wrapped(
+    records: list[Record], wrappers: list[Wrapper], ending: str, by_line: bool, sizes: list[int]
+) -> None:
+    """As `history` prints it: the whole text is wrapped, or each of its lines."""
+    rows: list[str] = []
+    write_csv(records, rows.append, Columns.of_records(distances=True, other_markets=True, detail=True))
+    texts = [f"{row}\n" for row in rows] if by_line else ["".join(f"{row}{ending}" for row in rows)]
+    for wrapper in wrappers:
+        texts = list(map(wrapper, texts))
+    assert found("\n".join(texts).encode(), sizes) == records
 
 
 @pytest.mark.parametrize("quoting", QUOTING)
