@@ -17,6 +17,9 @@ SCHEDULER_PER_MILLION = 1.00
 LAMBDA_PER_MILLION = 0.20
 LAMBDA_ARM_GB_SECOND = 0.0000133334
 WRITES_PER_MILLION = 0.625
+READS_PER_MILLION = 0.125
+S3_GB_MONTH = 0.023
+"""https://aws.amazon.com/s3/pricing/. The thirty requests a month cost nothing worth a line."""
 STORAGE_GB_MONTH = 0.25
 BACKUP_GB_MONTH = 0.20
 """Point-in-time recovery."""
@@ -49,6 +52,15 @@ RUN_LOG_BYTES = 1500
 """Metrics and Lambda's own lines."""
 REQUEST_BYTES = 500
 """What leaves AWS for one sample: the request, TLS, TCP and IP."""
+ARCHIVED_BYTES = 66
+"""One record with its detail keys in the archive's files (python -m infra.bench.archive)."""
+ARCHIVE_ALARMS = 4
+ARCHIVE_SECONDS, ARCHIVE_MEMORY_GB = 0.5, 1769 / 1024
+"""To read and write a day of one series, and the memory of the function that does it."""
+CHECK_SECONDS, CHECK_MEMORY_GB, CHECKED_DAYS = 0.3, 0.5, 3
+"""To count a day of one series, of so many days each day."""
+READ_UNIT_BYTES = 4096
+"""Of a consistent read: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
 LOG_WIDGETS, LOG_WIDGET_HOURS, REFRESHES = 4, 3, 300
 """Of the dashboard, and how often one looks at it in a month: about ten times a day."""
 
@@ -137,7 +149,7 @@ def table(
     for lines in zip(*bills, strict=True):
         cells = [_cell(case, line.dollars) for case, line in zip(cases, lines, strict=True)]
         yield f"| {lines[0].item} | {lines[0].price} | {' | '.join(cells)} |"
-    totals = [_cell(case, sum(line.dollars for line in lines)) for case, lines in zip(cases, bills, strict=True)]
+    totals = [_cell(case, _total(lines)) for case, lines in zip(cases, bills, strict=True)]
     yield "| **together** | | " + " | ".join(f"**{total}**" for total in totals) + " |"
 
 
@@ -152,8 +164,45 @@ def first_month() -> Iterator[str]:
         ("a month after a year, where other stacks use them up", 12, NOTHING_FREE),
     ):
         bills = [bill(1, 60, months=months, dashboard=dashboard, free=free) for dashboard in (True, False)]
-        cells = " | ".join(f"{sum(line.dollars for line in lines):.2f}" for lines in bills)
+        cells = " | ".join(f"{_total(lines):.2f}" for lines in bills)
         yield f"| {case} | {cells} |"
+
+
+def archive_bill(symbols: int, interval_seconds: int = 60, *, months: int = 12) -> list[Line]:
+    """What the archive adds in the last of so many months, without any free tier. All pairs at one depth."""
+    days = MONTH_MINUTES / 1440
+    records = symbols * MONTH_MINUTES * 60 / interval_seconds
+    read_units = records * ITEM_BYTES / READ_UNIT_BYTES * (1 + CHECKED_DAYS)
+    gb_seconds = ARCHIVE_SECONDS * ARCHIVE_MEMORY_GB + CHECKED_DAYS * CHECK_SECONDS * CHECK_MEMORY_GB
+    return [
+        Line("S3 storage", "$0.023 per GB-month", records * months * ARCHIVED_BYTES / GB * S3_GB_MONTH),
+        Line("DynamoDB reads", "$0.125 per million", read_units / 1e6 * READS_PER_MILLION),
+        Line("Lambda time", "$0.0000133334 per GB-second", symbols * days * gb_seconds * LAMBDA_ARM_GB_SECOND),
+        Line(f"{ARCHIVE_ALARMS} alarms", "$0.10 each", ARCHIVE_ALARMS * ALARM),
+    ]
+
+
+def archive_table() -> Iterator[str]:
+    """The bill with and without the archive, as lines of Markdown."""
+    cases = [(symbols, years) for years in (1, 3) for symbols in (1, 10, 400)]
+    yield "| $ a month, every 60 s | " + " | ".join(f"{n} × {years} y" for n, years in cases) + " |"
+    yield "|---|" + "---:|" * len(cases)
+    bills = [archive_bill(symbols, months=12 * years) for symbols, years in cases]
+    for lines in zip(*bills, strict=True):
+        yield f"| the archive's {lines[0].item} | {' | '.join(f'{line.dollars:.2f}' for line in lines)} |"
+    archives = [_total(lines) for lines in bills]
+    for name, months, is_archived in (
+        ("**everything, without the archive**", None, False),
+        ("**everything, with the archive**", None, True),
+        ("**the same with `RetentionDays=30`**", 1, True),
+    ):
+        totals = [_total(bill(symbols, 60, months=months or 12 * years)) for symbols, years in cases]
+        together = [total + is_archived * archive for total, archive in zip(totals, archives, strict=True)]
+        yield f"| {name} | {' | '.join(f'**{total:.2f}**' for total in together)} |"
+
+
+def _total(lines: list[Line]) -> float:
+    return sum(line.dollars for line in lines)
 
 
 def _cell(case: tuple[int, int], dollars: float) -> str:
@@ -164,4 +213,4 @@ def _cell(case: tuple[int, int], dollars: float) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join([*table(), "", *first_month()]))
+    print("\n".join([*table(), "", *first_month(), "", *archive_table()]))

@@ -192,6 +192,11 @@ def test_first_month_table_is_computed() -> None:
     assert shown.splitlines() == list(cost.first_month())
 
 
+def test_archive_table_is_computed() -> None:
+    [shown] = re.findall(r"<!-- archive[^\n]*-->\n(.*?)\n<!-- end", COST, re.S)
+    assert shown.splitlines() == list(cost.archive_table())
+
+
 def test_costs_in_sentences_are_computed() -> None:
     without, with_it = (sum(line.dollars for line in cost.bill(1, 60, dashboard=choice)) for choice in (False, True))
     assert f"`Dashboard=false` leaves both out, which saves ${with_it - without:.2f} a month" in unwrapped(COST)
