@@ -63,7 +63,7 @@ class ArchiveStack:
         content: bytes = s3.get_object(Bucket=self.bucket, Key=key(day))["Body"].read()
         return content
 
-    def variables(self, function: str) -> dict[str, str]:
+    def variables(self, function: str) -> dict[str, Any]:
         """The variables that a function was deployed with."""
         client = self.account.client("lambda")
         found = client.get_function_configuration(FunctionName=self.outputs[function])
@@ -117,7 +117,7 @@ def key(day: Day) -> str:
 
 
 def items_of(days: list[Day]) -> list[Item]:
-    """Some records of each day and series: gaps here and there, one pair with a day of none, and one record at 23:59."""
+    """Some records of each day and series: gaps here and there, one pair without a day, and a record at 23:59."""
     choose = random.Random(18)
     items = []
     for series in SERIES:
