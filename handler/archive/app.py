@@ -50,7 +50,7 @@ def check_handler(event: Any, _context: Any) -> dict[str, Any]:
         table, bucket = build_table(settings, dynamodb_client()), ArchiveBucket(_variable("OBI_ARCHIVE_BUCKET"))
         today = requested_day(event, time.time()).before(-1)
         days = check_archive(today, settings.series, table, bucket, _variable("OBI_ARCHIVE_WRITE_COMMAND"))
-        return {"whole": [str(day) for day in days]}
+        return {"checked": [str(day) for day in days]}
 
     return _logged(check)
 
@@ -67,5 +67,5 @@ def _logged(run: Callable[[], T]) -> T:
 
 def _variable(name: str) -> str:
     if not (value := os.environ.get(name)):
-        raise UsageError(f"the variable {name} is not set: deploy the function with infra/archive.yaml")
+        raise UsageError(f"the variable {name} is not set: deploy infra/archive.yaml")
     return value

@@ -197,13 +197,13 @@ def test_the_artifact_runs_by_itself(
     assert '"message":"done: ' in function.log
     environment = stack.variables(CHECK) | stack.keys(CHECK) | {"AWS_ENDPOINT_URL": stack.account.url}
     with emulate(runnable_archive, tmp_path, handler="handler.archive.app.check_handler", **environment) as function:
-        assert function.invoke({}) == {"whole": [str(day) for day in [*DAYS, TODAY.before(1)]]}
+        assert function.invoke({}) == {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
 
 
 def test_a_check_finds_what_was_loaded_late_until_the_day_is_written_again(
     stack: ArchiveStack, written: dict[Day, bytes], items: list[Item]
 ) -> None:
-    whole = {"whole": [str(day) for day in [*DAYS, TODAY.before(1)]]}
+    checked = {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
     first = next(item for item in items if item["slot"]["S"].startswith(str(DAYS[1])))
     late = record_from_item(first)._replace(timestamp=format_timestamp(DAYS[1].start + 60))
     stack.put([item_from_record(late, 60)])
@@ -213,11 +213,11 @@ def test_a_check_finds_what_was_loaded_late_until_the_day_is_written_again(
     command = stack.outputs["ArchiveDay"].replace("YYYY-MM-DD", str(DAYS[1]))
     assert message.endswith(f"and the archive {rows}. Write again what is not whole: {command}")
     assert stack.write(DAYS[1])["records"] == len(rows_of(written[DAYS[1]])) + 1
-    assert stack.check(TODAY.before(1)) == whole
+    assert stack.check(TODAY.before(1)) == checked
     stack.account.client("dynamodb").delete_item(
         TableName=stack.table, Key={name: item_from_record(late, 60)[name] for name in ("series", "slot")}
     )
-    assert stack.check(TODAY.before(1)) == whole  # the archive may hold more
+    assert stack.check(TODAY.before(1)) == checked  # the archive may hold more
     stack.write(DAYS[1])
 
 
@@ -228,7 +228,7 @@ def test_a_check_finds_a_missing_file_but_none_before_the_first(stack: ArchiveSt
     assert message.startswith(f"{DAYS[1]} has no file, and of {SERIES[0].key} the table holds ")
     assert "(and 17 more series)" in message
     s3.delete_object(Bucket=stack.bucket, Key=key(DAYS[0]))
-    assert stack.check(TODAY.before(1)) == {"whole": [str(day) for day in [DAYS[2], TODAY.before(1)]]}
+    assert stack.check(TODAY.before(1)) == {"checked": [str(day) for day in [DAYS[2], TODAY.before(1)]]}
     for day in DAYS[:2]:
         stack.write(day)
         assert stack.file(day) == written[day]
