@@ -7,51 +7,23 @@ gc.disable()  # until the container is ready: see bootstrap.resume_garbage_colle
 import os
 import time
 from collections.abc import Iterator
-from copy import copy
 from functools import cache, partial
-from logging import LogRecord
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handler import bootstrap
 from handler.errors import HandlerError
+from handler.function_log import function_logger
 from handler.invocation import HAND_OVER_REQUESTS, Invocation, RecordWriter, RejectedPairs, Tally, slots_for_event
-from handler.safe_text import redacted, safe_message, safe_text
+from handler.safe_text import safe_text
 from handler.secret_values import hide_credentials
 from handler.settings import Settings
 from handler.stores.dynamodb import dynamodb_client
 
-
-class SafeFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON lines as safe text: control characters are escaped, and credentials redacted."""
-
-    def format(self, record: LogRecord) -> str:
-        """The line for a log record; the message may end in a RecordLine, which `load` reads."""
-        message = safe_message(record)
-        record = copy(record)
-        record.msg, record.args = "%s", (message,)
-        return super().format(record)
-
-    def serialize(self, log: Any) -> str:
-        """The JSON line of a log record's keys."""
-        return super().serialize({key: value if key == "message" else _safe_value(value) for key, value in log.items()})
-
-
-def _safe_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _safe_value(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_safe_value(one) for one in value]
-    if value is None or isinstance(value, int | float):
-        return value
-    return "\n".join(map(safe_text, redacted(str(value)).split("\n")))  # a traceback; JSON escapes the line ends
-
-
 hide_credentials(os.environ)
-logger = Logger(service="handler", log_uncaught_exceptions=True, logger_formatter=SafeFormatter(use_rfc3339=True))
+logger = function_logger()
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")

@@ -14,9 +14,10 @@
     │   ├── InvalidRecord
     │   ├── InvalidResponse
     │   └── InvalidTimestamp
-    └── TableError                  a table read or write failed
-        ├── TransientTableError     the same request may succeed later
-        └── CredentialsError        no valid credentials at the moment
+    ├── TableError                  a table read or write failed
+    │   ├── TransientTableError     the same request may succeed later
+    │   └── CredentialsError        no valid credentials at the moment
+    └── ArchiveError                a day could not be written to the archive or read there, or is not whole
 
 Messages are one sentence: what happened, to what, what to do.
 """
@@ -92,3 +93,7 @@ class TransientTableError(TableError):
 
 class CredentialsError(TableError):
     """Credentials are missing, expired, rejected or unreadable; others may be found later."""
+
+
+class ArchiveError(HandlerError):
+    """A day could not be written to the archive or read there, or is not whole in it."""

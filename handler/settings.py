@@ -10,7 +10,7 @@ from handler.errors import UsageError
 from handler.exchanges.binance_pairs import Pair
 from handler.exchanges.market import MARKETS, Market
 from handler.options import Flags, Options
-from handler.record import MAX_BPS, Depth
+from handler.record import MAX_BPS, Depth, Series
 from handler.slots import MAX_INTERVAL_SECONDS
 
 DEFAULT_LEVELS = 5
@@ -45,6 +45,16 @@ class Settings:
     def symbols(self) -> tuple[str, ...]:
         """The pairs as the exchange spells them."""
         return tuple(pair.symbol for pair in self.pairs)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """What is sampled, in the order of the table's keys."""
+        found = [
+            Series(symbol, depth.levels if depth.bps is None else None, depth.bps, self.market_name)
+            for symbol in self.symbols
+            for depth in self.depths
+        ]
+        return tuple(sorted(found, key=lambda series: series.key))
 
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:

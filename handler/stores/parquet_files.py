@@ -1,9 +1,10 @@
 """Records out of Parquet files, batch by batch; row groups without a wanted series are not read."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
-from handler.errors import HandlerError, InvalidRecord, UsageError
+from handler.errors import ArchiveError, HandlerError, InvalidRecord, UsageError
 from handler.record import KEYS, VALUE_TYPES, Record, Series
 
 try:
@@ -83,3 +84,19 @@ def _values(name: str, column: Any) -> list[Any]:
         column = pc.strftime(column.cast(pa.timestamp(unit, tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
     values: list[Any] = column.to_pylist()
     return values
+
+
+def rows_by_series(name: str, file: IO[bytes]) -> dict[str, int]:
+    """The key of each series → its rows, of a file that `write_records` wrote, or of its end with the footer.
+
+    Raises ArchiveError for any other file.
+    """
+    rows: Counter[str] = Counter()
+    try:
+        metadata = pq.read_metadata(file)
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            rows[group.column(0).statistics.min] += group.num_rows
+    except (pa.ArrowException, AttributeError) as error:
+        raise ArchiveError(f"{name} is not a file of the archive: {error}") from error
+    return dict(rows)

@@ -122,6 +122,10 @@ class Table:
         items = self._items(series, since, until, ["slot"], ConsistentRead=consistent)
         return (self._slot_of(item, series) for item in items)
 
+    def count(self, series: Series, since: float, until: float) -> int:
+        """How many records `read` would give, without fetching them. Raises TableError."""
+        return sum(page["Count"] for page in self._pages(series, since, until, None, Select="COUNT"))
+
     def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
         """Where a series begins and ends; None if it holds no record. Two one-item queries. Raises TableError."""
         first = self._first(series, ["slot"], ScanIndexForward=True, ConsistentRead=consistent)
@@ -162,13 +166,18 @@ class Table:
     def _items(
         self, series: Series, since: float, until: float, keys: Sequence[str] | None, **options: bool
     ) -> Iterator[Mapping[str, Any]]:
+        for page in self._pages(series, since, until, keys, **options):
+            yield from page["Items"]
+
+    def _pages(
+        self, series: Series, since: float, until: float, keys: Sequence[str] | None, **options: Any
+    ) -> Iterator[Mapping[str, Any]]:
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
         if first > last:
             return
         request = self._request(series, first, last, keys) | options
         try:
-            for page in self.client.get_paginator("query").paginate(**request):
-                yield from page["Items"]
+            yield from self.client.get_paginator("query").paginate(**request)
         except FAILURES as error:
             raise table_error(error, self.address) from error
 

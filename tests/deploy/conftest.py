@@ -24,12 +24,24 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What Lambda unpacks."""
     directory = tmp_path_factory.mktemp("build")
-    build(directory)
+    build(directory, "SamplerFunction")
     return directory / "SamplerFunction"
 
 
 @pytest.fixture(scope="session")
+def archive_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda unpacks for the archive's functions."""
+    directory = tmp_path_factory.mktemp("build-archive")
+    build(directory, "ArchiveStack/ArchiveFunction")
+    return directory / "ArchiveStack/ArchiveFunction"
+
+
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import os
+
+    if os.environ.get("DEV"):
+        return Path(os.environ["DEV"])
     """The directory that `sam build` left when it built for this machine."""
     directory = tmp_path_factory.mktemp("build-here")
     build_for_this_machine(directory)
@@ -40,6 +52,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runnable(built: Path) -> Path:
     """The artifact as it would be on a Lambda of this machine's architecture."""
     return built / "SamplerFunction"
+
+
+@pytest.fixture(scope="session")
+def runnable_archive(built: Path) -> Path:
+    """The artifact of the archive's functions, for this machine."""
+    return built / "ArchiveStack/ArchiveFunction"
 
 
 @pytest.fixture(scope="session")

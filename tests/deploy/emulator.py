@@ -44,8 +44,15 @@ class Emulator:
 
 
 @contextmanager
-def emulate(artifact: Path, directory: Path, *, timeout_seconds: int = 75, **environment: str) -> Iterator[Emulator]:
-    """Run the artifact as Lambda does, with these variables."""
+def emulate(
+    artifact: Path,
+    directory: Path,
+    *,
+    handler: str = "handler.app.lambda_handler",
+    timeout_seconds: int = 75,
+    **environment: str,
+) -> Iterator[Emulator]:
+    """Run a handler of the artifact as Lambda does, with these variables."""
     port, api_port = free_port(), free_port()
     command: list[str | Path] = [
         interface_emulator(),
@@ -56,7 +63,7 @@ def emulate(artifact: Path, directory: Path, *, timeout_seconds: int = 75, **env
         RUNTIME,
         "-m",
         "awslambdaric",
-        "handler.app.lambda_handler",
+        handler,
     ]
     variables = {
         **AWS,

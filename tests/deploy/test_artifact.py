@@ -68,7 +68,7 @@ def test_the_zip_is_small(artifact: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
-    build(tmp_path)
+    build(tmp_path, "SamplerFunction")
     assert files(tmp_path / "SamplerFunction") == files(artifact)
 
 

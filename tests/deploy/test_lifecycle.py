@@ -16,6 +16,7 @@ OTHERS = {
     "Quote": "USDC",
     "RetentionDays": "30",
     "LogRetentionDays": "7",
+    "Archive": "true",
     "AlarmEmail": "c@d.example",
     "Dashboard": "true",
     "MemorySize": "512",

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.tools import CFN_LINT, CHECKOV, ROOT, SAM, run, template
 
-TEMPLATES = ["template.yaml", "infra/monitoring.yaml"]
+TEMPLATES = ["template.yaml", "infra/monitoring.yaml", "infra/archive.yaml"]
 
 
 @pytest.mark.parametrize("flags", [[], ["--lint"]], ids=["plain", "lint"])

@@ -41,9 +41,9 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def build(directory: Path, **variables: str) -> None:
-    """Build the artifact as `sam build` does for a user."""
-    run(SAM, "build", "--build-dir", directory, **PIP_VARIABLES, **variables)
+def build(directory: Path, *functions: str, **variables: str) -> None:
+    """Build these functions, or all, as `sam build` does for a user."""
+    run(SAM, "build", *functions, "--build-dir", directory, **PIP_VARIABLES, **variables)
 
 
 def build_for_this_machine(directory: Path) -> None:
