@@ -126,7 +126,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
     minutes, interval = options.schedule.minutes, options.interval_seconds
     end = int(NOON) + minutes * MINUTE
     stored = {parse_timestamp(slot) for _, slot in table.items}
-    first = slot_start(starts[0], interval) if starts else end
+    first = _first_slot(starts[0], interval) if starts else end
     lost: Counter[str] = Counter()
     for slot in range(first, end, interval):
         if slot not in stored:
@@ -148,6 +148,12 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
     )
 
 
+def _first_slot(started: float, interval_seconds: int) -> int:
+    """The slot that the first invocation has to store: below 60 s the next one."""
+    current = slot_start(started, interval_seconds)
+    return current if interval_seconds >= MINUTE else current + interval_seconds
+
+
 def _reason(options: Options, cloud: Cloud, minute: int) -> str:
     fault = options.fault
     if fault and fault.since <= minute < fault.until:
@@ -158,6 +164,6 @@ def _reason(options: Options, cloud: Cloud, minute: int) -> str:
         if cloud.metrics["FetchFailures", minute] or cloud.metrics["FetchFailures", minute + 1]:
             return "the exchange was slower than the rest of it"
         return UNEXPLAINED if cloud.metrics["Invocations", minute] else "its event and a cold start outlasted it"
-    if {minute - 2, minute - 1} <= cloud.dropped or {minute - 1, minute} <= cloud.dropped:
+    if any({one, one + 1} <= cloud.dropped for one in range(minute - 3, minute)):
         return "two consecutive events were dropped"
     return UNEXPLAINED
