@@ -83,7 +83,7 @@ class FunctionOutput:
             self.uncounted += sum(bool(outcome.line) for outcome in all_outcomes)
 
     def _slots(self, name: str, started: float, found: BySeries) -> range:
-        """The slots, of a second each, that an invocation has to sample: those of its event, or one if they are over."""
+        """The slots of a second that an invocation has to sample: those of its event, or one if they are over."""
         requested, current = self.requested_slots[name], int(started)
         if not requested:
             return range(0)
