@@ -54,6 +54,8 @@ class Outcome:
     minutes: int
     slots: int
     stored: int
+    stored_in_all: int
+    """With those after the schedule's end."""
     lost: Counter[str]
     """Reason → slots. Those without a recorded reason are a failure of the hand-over."""
     requests: list[int]
@@ -138,6 +140,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
         minutes=minutes,
         slots=len(range(first, end, interval)),
         stored=len([slot for slot in stored if first <= slot < end]),
+        stored_in_all=len(stored),
         lost=lost,
         requests=[per_minute[minute] for minute in range(1, minutes)],
         lambda_seconds_per_minute=clipped / minutes,
