@@ -51,12 +51,13 @@ def _figures(interval_seconds: int, outcomes: Sequence[Outcome]) -> tuple[str, .
     lost: Counter[str] = sum((outcome.lost for outcome in outcomes), Counter())
     reasons = "; ".join(f"{count}: {reason}" for reason, count in lost.items()) or "0"
     requests = [count - 60 // interval_seconds for outcome in outcomes for count in outcome.requests]
+    mean = round(sum(requests) / len(requests), 2) + 0.0  # never −0.0
     seconds = [outcome.lambda_seconds_per_minute for outcome in outcomes]
     low, high = f"{min(seconds):.1f}", f"{max(seconds):.1f}"
     return (
         f"{sum(outcome.slots for outcome in outcomes):,}",
         reasons,
-        f"{sum(requests) / len(requests):.2f}, {max(requests)}",
+        f"{mean:.2f}, {max(requests)}",
         low if low == high else f"{low} to {high}",
     )
 

@@ -60,3 +60,12 @@ def test_same_seed() -> None:
     """A seed gives the same run again."""
     flags = ("--interval_seconds", "10", "--minutes", "10", "--jitter", "59", "--seed", "5")
     assert simulated(*flags) == simulated(*flags)
+
+
+def test_table_of_days() -> None:
+    """Each interval has a row for constant and for random delays, with and without dropped and duplicate events."""
+    _, *table = simulated("--days", "--minutes", "3", "--interval_seconds", "60", "30").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    assert {len(row) for row in rows} == {7}
+    assert [row[0] for row in rows[2:]] == ["60 s"] * 4 + ["30 s"] * 4
+    assert [row[2] for row in rows[2:]] == ["none", "1 in 20 each"] * 4
