@@ -37,7 +37,7 @@ class Function:
         self.settings = settings = Settings.read({}, os.environ)
         if settings.interval_seconds < 60:
             settings.check_weight(extra_requests=HAND_OVER_REQUESTS)
-        self.exchange = bootstrap.build_exchange(settings)
+        self.exchange = bootstrap.build_exchange(settings, freezes=True)
         self.sampler = bootstrap.build_sampler(settings, self.exchange)
         table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
         self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)

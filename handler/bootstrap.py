@@ -20,12 +20,13 @@ BOOK_OBJECTS = 20_000
 """More objects than a book of 5000 levels has, so that no collection starts while it is read."""
 
 
-def build_exchange(settings: Settings) -> "DepthClient":
-    """A client of the settings' market, with a connection for each pair."""
+def build_exchange(settings: Settings, *, freezes: bool = False) -> "DepthClient":
+    """A client of the settings' market, with a connection for each pair. `freezes`: see DepthClient."""
     from handler.exchanges.client import DepthClient  # requests, which the commands that only use the table do not need
 
     hints = {pair.symbol: pair.hint for pair in settings.pairs if pair.hint}
-    return DepthClient(settings.market, settings.base_urls, connections=len(settings.pairs), hints=hints)
+    connections = len(settings.pairs)
+    return DepthClient(settings.market, settings.base_urls, connections=connections, hints=hints, freezes=freezes)
 
 
 def build_sampler(settings: Settings, exchange: "DepthClient", *, detail: bool = True) -> "Sampler":

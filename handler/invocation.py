@@ -21,16 +21,21 @@ MAX_PUT_SECONDS = 5.5
 STORING_SECONDS = 4.5
 """Kept free before that, so that there is time to store what was fetched."""
 
-HAND_OVER_MINUTES = 2
-"""How many minutes an invocation continues after its own while no other one is storing."""
+HAND_OVER_SECONDS = 210
+"""How long an invocation continues after its own minute while no other one is storing.
+
+Two dropped events: the next one arrives up to 180 s after that minute, then the container starts, and a slot begins.
+"""
+FAILING_TABLE_MINUTES = 1
+"""For how many minutes after its own it continues while the table fails, when no other one can store either."""
 HAND_OVER_REQUESTS = 3
-"""What settings leave room for: requests a minute for a pair beyond one a slot. Two are usual, more than three rare."""
-UNPROVEN_SLOTS = 2
-"""How many slots an invocation samples at least, whoever stores them."""
+"""What settings leave room for: requests a minute for a pair beyond one a slot. One is usual, three are seldom."""
 MAX_LATENESS_SECONDS = 0.5
 """How much later an invocation samples a slot than one whose event is a minute younger, which is so to store first."""
 MAX_LATENESS = 0.2
 """The same, as a share of the interval."""
+MAX_LATENESS_MINUTES = 2
+"""An invocation that is older than that samples no later still."""
 REJECTED_LOG_SECONDS = 86_400
 """How long a pair that the exchange rejects is not logged again: a delisted one would fill the log."""
 
@@ -89,16 +94,21 @@ class EventSlots(NamedTuple):
     minute: int | None = None
 
     def minutes_after(self, slot: int) -> int:
-        """How many minutes after the event's own one a slot is, at most HAND_OVER_MINUTES."""
-        return 0 if self.minute is None else min(max(slot - self.minute, 0) // 60, HAND_OVER_MINUTES)
+        """How many minutes after the event's own one a slot is."""
+        return 0 if self.minute is None else max(slot - self.minute, 0) // 60
+
+
+def lateness_seconds(minutes_after: int, interval_seconds: int) -> float:
+    """How long after a slot's start an invocation samples it, so many minutes after its own."""
+    return min(minutes_after, MAX_LATENESS_MINUTES) * min(MAX_LATENESS_SECONDS, MAX_LATENESS * interval_seconds)
 
 
 def slots_for_event(event: Any, interval_seconds: int, now: float) -> EventSlots:
-    """The slots that an event requests: from the current one on, those of its minute, or the current one alone.
+    """The slots that an event requests: at 60 s and above, from the current one on, those of its minute.
 
-    Below 60 s those of the next minutes follow, for a hand-over. The current one alone: the event has no time, or all
-    of its own are over. The time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises
-    UsageError.
+    Below 60 s those of its minute and of a hand-over, from the next one on: the current one is left to the invocation
+    before, unless it began just now. The current one alone if the event has no time, or if all of its own are over. The
+    time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises UsageError.
     """
     current = slot_start(now, interval_seconds)
     current_alone = range(current, current + interval_seconds, interval_seconds)
@@ -114,7 +124,9 @@ def slots_for_event(event: Any, interval_seconds: int, now: float) -> EventSlots
     if interval_seconds >= 60:
         is_over = len(own) > 0 and current > own[-1]
         return EventSlots(current_alone if is_over else own)
-    slots = range(max(current, own.start), own.stop + HAND_OVER_MINUTES * 60, interval_seconds)
+    began_just_now = now - current < lateness_seconds(1, interval_seconds)
+    first = current if began_just_now else current + interval_seconds
+    slots = range(max(first, own.start), own.stop + HAND_OVER_SECONDS, interval_seconds)
     return EventSlots(slots or current_alone, own.stop - 60)
 
 
@@ -150,6 +162,17 @@ class RecordWriter:
         return result
 
 
+def _is_left_to_others(tally: Tally, minutes_after: int) -> bool:
+    """Whether another invocation stores, by what a slot came to, so many minutes after the own minute.
+
+    More duplicates than stored records, not duplicates alone: of many pairs one may always come first.
+    """
+    not_stored = tally.duplicates
+    if minutes_after > FAILING_TABLE_MINUTES:
+        not_stored += tally.store_failures
+    return not_stored > tally.stored
+
+
 class Invocation:
     """Samples slots, one after the other, never past `deadline` (monotonic clock)."""
 
@@ -167,8 +190,6 @@ class Invocation:
         self._writer = writer
         self._interval_seconds = interval_seconds
         self._clock = clock
-        self._is_covered = False
-        """Whether the invocation before this one samples the slot too."""
         self._rejected_pairs = rejected_pairs or RejectedPairs(clock)
         seconds = deadline - clock.monotonic()
         self._put_deadline = deadline - min(MAX_PUT_SECONDS, seconds * 2 / 3)
@@ -189,26 +210,20 @@ class Invocation:
             yield minute
 
     def _until_taken_over(self, requested: EventSlots) -> Iterator[tuple[int, Tally]]:
-        """Sample the slots until another invocation stores them, or no time is left after the event's own minute.
-
-        The first slots prove nothing: an older invocation stored the first one before this one began, and may be
-        quicker once more, before it ends by itself. More duplicates than stored records, not duplicates alone: of many
-        pairs one may always come first.
-        """
-        for number, slot in enumerate(requested.slots):
-            self._is_covered = number == 0 and requested.minute is not None
+        """Sample the slots until another invocation stores them, or no time is left after the event's own minute."""
+        for slot in requested.slots:
             minutes_after = requested.minutes_after(slot)
             if not self._wait_for_slot(slot, minutes_after) and minutes_after:
                 return
             tally = self._run_slot(slot)
             yield slot, tally
-            if requested.minute is not None and number >= UNPROVEN_SLOTS and tally.duplicates > tally.stored:
+            if requested.minute is not None and _is_left_to_others(tally, minutes_after):
                 return
 
     def _wait_for_slot(self, slot: int, minutes_after: int) -> bool:
         """Wait until a slot is to be sampled; false if the function has no time left for it."""
-        lateness = minutes_after * min(MAX_LATENESS_SECONDS, MAX_LATENESS * self._interval_seconds)
-        while (early := slot + lateness - self._clock.time()) > 0:
+        start = slot + lateness_seconds(minutes_after, self._interval_seconds)
+        while (early := start - self._clock.time()) > 0:
             if early > self._remaining_seconds:
                 return False
             self._clock.sleep(early)
@@ -265,9 +280,6 @@ class Invocation:
             self._fail(1, str(sample.error))
 
     def _fail(self, samples: int, error: str) -> None:
-        if self._is_covered:  # a moment may have been left of the slot; if nothing works, the next slot fails too
-            log.warning("%s", error)
-            return
         self._tally.fetch_failures += samples
         self._tally.errors.append(error)
         log.error("%s", error)

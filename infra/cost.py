@@ -43,7 +43,7 @@ NETWORK_SECONDS = 0.2
 """Assumed: one request to the exchange and one to the table; the pairs wait concurrently."""
 CPU_SECONDS_PER_SAMPLE = 0.002
 """Fetch, record, line and put of one pair."""
-HAND_OVER_SAMPLES = 2
+HAND_OVER_SAMPLES = 1
 """Below 60 s, of each pair and minute: slots that two invocations sample (python -m infra.simulator --jitter 59)."""
 ITEM_BYTES = 450
 """One record with its detail keys and DynamoDB's 100 bytes of its own: under 1 KB, so one write unit."""

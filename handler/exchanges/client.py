@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 class DepthClient:
     """The order books of one market. Threads share it.
 
-    `hints` are added to the rejection of a symbol.
+    `hints` are added to the rejection of a symbol. `freezes`: the process is frozen at times, and its monotonic clock
+    may stand still then, but nobody sets its wall clock.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DepthClient:
         *,
         connections: int = 1,
         hints: Mapping[str, str] | None = None,
+        freezes: bool = False,
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
     ) -> None:
@@ -55,6 +57,7 @@ class DepthClient:
         self._hosts = Hosts(base_urls, market.REGION_ADVICE)
         self._http = HttpClient(connections)
         self._hints = hints or {}
+        self._freezes = freezes
         self._freshness = FreshnessLog()
         self._failures = FailureLog(log, clock, PATIENCE_SECONDS)
         self._clock = clock
@@ -71,6 +74,7 @@ class DepthClient:
             now = self._clock.monotonic()
             host = self._hosts.current
             if host.is_blocked or now < host.cooldown_until:
+                self._correct_cooldowns(now)
                 host = self._hosts.choose(now)
             if now < host.cooldown_until:
                 self._wait_for_cooldown(symbol, host, now, deadline)
@@ -97,13 +101,19 @@ class DepthClient:
                 hint = f" ({self._hints[symbol]})" if symbol in self._hints else ""
                 raise RequestRejected(f"{symbol}: {host.name} rejects it: {reason}{hint}")
             case RetryAfter(seconds, reason, is_banned):
-                self._hosts.cool_down(host, now + seconds, reason, is_banned=is_banned)
+                until_wall = self._clock.time() + seconds
+                self._hosts.cool_down(host, now + seconds, until_wall, reason, is_banned=is_banned)
             case RegionBlocked():
                 self._hosts.block(host)
             case Retry(reason):
                 log.debug("%s: %s: %s", symbol, host.name, reason)
                 self._failures.failed(host.name, reason, began)
+                self._correct_cooldowns(now)
                 self._hosts.fail_over(host, now)
+
+    def _correct_cooldowns(self, now: float) -> None:
+        if self._freezes:
+            self._hosts.correct_cooldowns(now, self._clock.time())
 
     def _wait_for_cooldown(self, symbol: str, host: Host, now: float, deadline: float) -> None:
         seconds = host.cooldown_until - now

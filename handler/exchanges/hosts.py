@@ -20,6 +20,8 @@ class Host:
     """The last cooldown is a ban."""
     cooldown_until: float = float("-inf")
     """No request before this time of the monotonic clock, because of `cooldown_reason`."""
+    cooldown_until_wall: float = float("-inf")
+    """The same time by the wall clock."""
     cooldown_reason: str = ""
 
     def __post_init__(self) -> None:
@@ -55,11 +57,18 @@ class Hosts:
             if self.current is failed:
                 self._rotate(now)
 
-    def cool_down(self, host: Host, until: float, reason: str, *, is_banned: bool) -> None:
+    def cool_down(self, host: Host, until: float, until_wall: float, reason: str, *, is_banned: bool) -> None:
         """Send no request to the host before that time, or before a later one that it requested earlier."""
         with self._lock:
             if until > host.cooldown_until:
-                host.cooldown_until, host.cooldown_reason, host.is_banned = until, reason, is_banned
+                host.cooldown_until, host.cooldown_until_wall = until, until_wall
+                host.cooldown_reason, host.is_banned = reason, is_banned
+
+    def correct_cooldowns(self, now: float, now_wall: float) -> None:
+        """Shorten cooldowns by the time for which the monotonic clock stood still while the wall clock went on."""
+        with self._lock:
+            for host in self._hosts:
+                host.cooldown_until = min(host.cooldown_until, now + host.cooldown_until_wall - now_wall)
 
     def block(self, host: Host) -> None:
         """Never send a request to the host again."""

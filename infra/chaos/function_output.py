@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from handler.invocation import HAND_OVER_SECONDS, lateness_seconds
 from handler.slots import parse_timestamp
 from infra.chaos.messages import DOWN, EMPTY_BOOK, EVERY_SYMBOL, NO_MID, Message, parse_message
 from infra.chaos.reconciliation import Outcome
@@ -77,22 +78,21 @@ class FunctionOutput:
                 self.outcomes += [Outcome((series, slot), reason=DOWN) for slot in slots[len(outcomes) :]]
         all_outcomes = [outcome for outcomes in found.values() for outcome in outcomes]
         if ended:
-            later = [outcome for outcomes in found.values() for outcome in outcomes[1:]]  # the first slot may fail
-            self._check_result(name, [outcome.reason for outcome in later if outcome.reason])
+            self._check_result(name, [outcome.reason for outcome in all_outcomes if outcome.reason])
         else:
             self.uncounted += sum(bool(outcome.line) for outcome in all_outcomes)
 
     def _slots(self, name: str, started: float, found: BySeries) -> range:
-        """The slots that an invocation has to sample: those of its event from the current one on, or that alone."""
+        """The slots of a second that an invocation has to sample: those of its event, or one if they are over."""
         requested, current = self.requested_slots[name], int(started)
         if not requested:
             return range(0)
-        if current > requested[-1]:
+        if current > requested[-1] + HAND_OVER_SECONDS:
             return range(current, current + 1)
-        first = max(requested[0], current)
+        first = max(requested[0], current if started - current < lateness_seconds(1, 1) else current + 1)
         if any(outcomes and outcomes[0].key[1] == first + 1 for outcomes in found.values()):
             first += 1  # the second was over before the function looked at its clock
-        return range(first, requested[-1] + 1)
+        return range(first, max(requested[-1], first) + 1)
 
     def _add_line(self, line: str, found: BySeries, *, ended: bool) -> None:
         values = json.loads(line)

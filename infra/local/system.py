@@ -154,25 +154,26 @@ def _restored_message(restored: int, kept: int, interval_seconds: int) -> str:
 
 
 def run_schedule(keeper: RecordKeeper, interval_seconds: int) -> None:
-    """Invoke the function at once and at the start of every minute, as the schedule does, for ever."""
+    """Invoke the function at once and at the start of every minute, as the schedule does, for ever.
+
+    An event of the schedule requests the slots that begin in its minute, from now on; the first record should come now.
+    """
     from handler.app import lambda_handler  # reads its settings from the environment, which is ready only now
 
     warnings.filterwarnings("ignore", "No application metrics", UserWarning)  # when every sample failed
     with redirect_stdout(RecordOutput(sys.stdout.fileno(), keeper.printed)):
-        first = True
+        event: dict[str, str] = {}
         while True:
             now = time.time()
-            # an event of the schedule requests the slots that begin in its minute; the first record should come now
-            event = {} if first and interval_seconds > MINUTE_SECONDS else {"scheduled_time": format_timestamp(now)}
-            first = False
             try:
                 lambda_handler(event, LambdaContext(time.monotonic() + TIMEOUT_SECONDS))
             except HandlerError as error:
                 print_message(str(error))
             next_event = now - now % MINUTE_SECONDS + MINUTE_SECONDS
-            if interval_seconds < MINUTE_SECONDS:  # nobody took over, so that the function went on with the next minute
-                next_event = max(next_event, slot_start(time.time(), interval_seconds) + interval_seconds)
+            if interval_seconds < MINUTE_SECONDS:  # nobody took over, so that the function went on until its end
+                next_event = slot_start(time.time(), interval_seconds) + interval_seconds
             time.sleep(max(next_event - time.time(), 0))
+            event = {"scheduled_time": format_timestamp(time.time())}
 
 
 def print_message(text: str) -> None:

@@ -12,6 +12,7 @@ from infra.simulator.timeline import install_clock
 install_clock()  # before anything of the handler is loaded
 
 from infra.simulator.cloud import Schedule
+from infra.simulator.days import days_table
 from infra.simulator.losses import LOSSES, metrics_that_moved, problems
 from infra.simulator.simulation import UNEXPLAINED, Options, Outcome, simulate
 
@@ -26,6 +27,9 @@ def main() -> int:
     print("simulation, not AWS:")
     if given.losses:
         return compare_losses(given.seed)
+    if given.days:
+        print(days_table(given.interval_seconds, given.minutes, given.seed))
+        return 0
     for interval_seconds in given.interval_seconds:
         schedule = Schedule(given.minutes, given.delay, given.jitter, given.dropped, given.duplicated)
         outcome = simulate(Options(interval_seconds, schedule, seed=given.seed))
@@ -73,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dropped", type=float, default=0.0, help="share of the events")
     parser.add_argument("--duplicated", type=float, default=0.0, help="share of the events")
     parser.add_argument("--losses", action="store_true", help="simulate each way to lose a slot, and its metrics")
+    parser.add_argument("--days", action="store_true", help="simulate each kind of day, and print a table of them")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same run")
     return parser
 

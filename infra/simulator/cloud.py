@@ -15,7 +15,7 @@ COLD_START_SECONDS = (0.8, 2.0)
 RETIRED_SHARE = 0.02
 """The share of invocations after which Lambda discards the container."""
 MAX_CONCURRENCY = 10
-"""How many functions a new account may run at a time."""
+"""How many functions a new account may run at a time: https://github.com/awslabs/fhir-works-on-aws-deployment/issues/691"""
 MAX_EVENT_AGE_SECONDS = 60
 """How long Lambda queues an event that is throttled (MaximumEventAgeInSeconds)."""
 MAX_DUPLICATE_SECONDS = 30.0

@@ -54,6 +54,8 @@ class Outcome:
     minutes: int
     slots: int
     stored: int
+    stored_in_all: int
+    """With those after the schedule's end."""
     lost: Counter[str]
     """Reason → slots. Those without a recorded reason are a failure of the hand-over."""
     requests: list[int]
@@ -126,7 +128,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
     minutes, interval = options.schedule.minutes, options.interval_seconds
     end = int(NOON) + minutes * MINUTE
     stored = {parse_timestamp(slot) for _, slot in table.items}
-    first = slot_start(starts[0], interval) if starts else end
+    first = _first_slot(starts[0], interval) if starts else end
     lost: Counter[str] = Counter()
     for slot in range(first, end, interval):
         if slot not in stored:
@@ -138,6 +140,7 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
         minutes=minutes,
         slots=len(range(first, end, interval)),
         stored=len([slot for slot in stored if first <= slot < end]),
+        stored_in_all=len(stored),
         lost=lost,
         requests=[per_minute[minute] for minute in range(1, minutes)],
         lambda_seconds_per_minute=clipped / minutes,
@@ -146,6 +149,12 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
         metrics=cloud.metrics,
         crashes=[message for message in LOG.messages if "Traceback" in message],
     )
+
+
+def _first_slot(started: float, interval_seconds: int) -> int:
+    """The slot that the first invocation has to store: below 60 s the next one."""
+    current = slot_start(started, interval_seconds)
+    return current if interval_seconds >= MINUTE else current + interval_seconds
 
 
 def _reason(options: Options, cloud: Cloud, minute: int) -> str:
@@ -158,6 +167,6 @@ def _reason(options: Options, cloud: Cloud, minute: int) -> str:
         if cloud.metrics["FetchFailures", minute] or cloud.metrics["FetchFailures", minute + 1]:
             return "the exchange was slower than the rest of it"
         return UNEXPLAINED if cloud.metrics["Invocations", minute] else "its event and a cold start outlasted it"
-    if {minute - 2, minute - 1} <= cloud.dropped or {minute - 1, minute} <= cloud.dropped:
-        return "two consecutive events were dropped"
+    if any({first, first + 1, first + 2} <= cloud.dropped for first in range(minute - 4, minute)):
+        return "three consecutive events were dropped"
     return UNEXPLAINED

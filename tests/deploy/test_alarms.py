@@ -3,7 +3,6 @@
 No emulator evaluates an alarm: these tests compare the properties that CloudWatch gets.
 """
 
-import json
 import re
 from typing import Any
 
@@ -69,11 +68,6 @@ def test_without_custom_metrics_only_those_of_aws_are_watched() -> None:
     assert {name: ALARMS[name][-1] for name in alarms if name != "CoverageAlarm"} == dict.fromkeys(
         alarms.keys() - {"CoverageAlarm"}, "the same"
     )
-
-
-def test_no_alarm_watches_dynamodb() -> None:
-    """Such an alarm ignores missing data, whatever TreatMissingData says."""
-    assert "AWS/DynamoDB" not in json.dumps(template(ROOT / "infra/monitoring.yaml")["Resources"])
 
 
 def test_every_loss_names_a_metric_and_its_alarm() -> None:

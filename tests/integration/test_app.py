@@ -191,6 +191,14 @@ def test_log_lines_carry_the_execution_of_the_schedule(start_container: StartCon
     assert [line["correlation_id"] for line in container.lines if line.get("level") == "WARNING"] == ["e-1"]
 
 
+def test_log_lines_have_a_timestamp_that_lambda_reads(start_container: StartContainer) -> None:
+    """In RFC 3339. Lambda takes a line with another one for level INFO."""
+    container = start_container("empty")
+    container.invoke({})
+    (timestamp,) = [line["timestamp"] for line in container.lines if line.get("level") == "WARNING"]
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}(Z|[+-]\d{2}:\d{2})", timestamp)
+
+
 @pytest.mark.parametrize("disabled", ["true", "false"])
 def test_without_custom_metrics_it_prints_none_however_long_it_runs(
     start_container: StartContainer, disabled: str

@@ -97,11 +97,39 @@ def test_a_ban_counts_on_though_the_wall_clock_is_set(
     assert len(exchange.requests) == 1
 
 
+@pytest.mark.parametrize("fault", ["429=150", "418=150", "418-until=150"])
+def test_a_ban_goes_on_while_a_container_is_frozen(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
+    """Its monotonic clock stands still then, which `set_wall` stands for."""
+    exchange = start_exchange(fault)
+    binance = spot_client(exchange.url, clock=clock, freezes=True)
+    with pytest.raises(RateLimited):
+        fetch(binance, clock)
+    clock.set_wall(59.0)
+    with pytest.raises(RateLimited, match="for another 91 s"):
+        fetch(binance, clock)
+    clock.set_wall(59.0)
+    fetch(binance, clock)
+    assert clock.slept == pytest.approx([32.0])
+    assert len(exchange.requests) == 2
+
+
+def test_a_ban_that_ended_while_frozen_is_over_when_the_other_host_fails(
+    start_exchange: StartExchange, clock: FakeClock
+) -> None:
+    """And the banned host is requested from again at once."""
+    first, second = start_exchange("418=150"), start_exchange("ok", "503*")
+    binance = spot_client(first.url, second.url, clock=clock, freezes=True)
+    fetch(binance, clock)
+    clock.set_wall(150.0)
+    fetch(binance, clock)
+    assert (clock.slept, len(first.requests), len(second.requests)) == ([], 2, 2)
+
+
 def test_a_ban_is_not_shortened_by_the_answer_to_another_request_that_was_under_way() -> None:
     hosts = Hosts(("http://127.0.0.1",), "")
     host = hosts.current
-    hosts.cool_down(host, 600.0, "banned", is_banned=True)
-    hosts.cool_down(host, 50.0, "weight used up", is_banned=False)
+    hosts.cool_down(host, 600.0, 600.0, "banned", is_banned=True)
+    hosts.cool_down(host, 50.0, 50.0, "weight used up", is_banned=False)
     assert (host.cooldown_until, host.cooldown_reason, host.is_banned) == (600.0, "banned", True)
 
 

@@ -49,7 +49,7 @@ def test_fail_over_once(hosts: Hosts) -> None:
 
 def test_fail_over_skips_cooldown(hosts: Hosts) -> None:
     """A host with a cooldown is passed over until the moment that it ends."""
-    hosts.cool_down(fail_over_to(hosts, "b"), SOON, "", is_banned=True)
+    hosts.cool_down(fail_over_to(hosts, "b"), SOON, SOON, "", is_banned=True)
     fail_over_to(hosts, "a")
     assert fail_over(hosts, 1, SOON - 0.1) == "c"
     fail_over_to(hosts, "a")
@@ -66,7 +66,7 @@ def fail_over_to(hosts: Hosts, name: str) -> Host:
 def test_fail_over_without_alternative(hosts: Hosts) -> None:
     """A failing host stays the current one while all others have a cooldown."""
     for other in ("b", "c"):
-        hosts.cool_down(fail_over_to(hosts, other), SOON, "", is_banned=True)
+        hosts.cool_down(fail_over_to(hosts, other), SOON, SOON, "", is_banned=True)
     fail_over_to(hosts, "a")
     assert fail_over(hosts, 1) == "a"
 
@@ -74,28 +74,28 @@ def test_fail_over_without_alternative(hosts: Hosts) -> None:
 def test_fail_over_to_equal_cooldown(hosts: Hosts) -> None:
     """Of hosts whose cooldown ends at the same time the next one has its turn."""
     for one in "abc":
-        hosts.cool_down(fail_over_to(hosts, one), SOON, "", is_banned=False)
+        hosts.cool_down(fail_over_to(hosts, one), SOON, SOON, "", is_banned=False)
     fail_over_to(hosts, "a")
     assert fail_over(hosts, 1) == "b"
 
 
 def test_ban_makes_way(hosts: Hosts) -> None:
     """A host that bans us makes way for the next, and is current where it was once the ban is over."""
-    hosts.cool_down(hosts.choose(0.0), SOON, "", is_banned=True)
+    hosts.cool_down(hosts.choose(0.0), SOON, SOON, "", is_banned=True)
     assert name(hosts, SOON) == "a"
     assert name(hosts, SOON - 0.1) == "b"
 
 
 def test_used_weight_does_not_make_way(hosts: Hosts) -> None:
     """Another host would not help: weight is counted by our address."""
-    hosts.cool_down(hosts.choose(0.0), SOON, "", is_banned=False)
+    hosts.cool_down(hosts.choose(0.0), SOON, SOON, "", is_banned=False)
     assert name(hosts) == "a"
 
 
 def test_first_ban_to_end(hosts: Hosts) -> None:
     """When every host bans us, the one whose ban ends first is current."""
     for until in (LATER, SOON, LATER):
-        hosts.cool_down(hosts.choose(0.0), until, "", is_banned=True)
+        hosts.cool_down(hosts.choose(0.0), until, until, "", is_banned=True)
     assert name(hosts) == "b"
 
 
@@ -103,9 +103,26 @@ def test_first_ban_to_end(hosts: Hosts) -> None:
 def test_cooldown_is_extended_only(hosts: Hosts, first: float, second: float) -> None:
     """A later end replaces an earlier one, with its reason; an earlier end changes nothing."""
     host = hosts.choose(0.0)
-    hosts.cool_down(host, first, f"until {first}", is_banned=first == LATER)
-    hosts.cool_down(host, second, f"until {second}", is_banned=second == LATER)
+    hosts.cool_down(host, first, first, f"until {first}", is_banned=first == LATER)
+    hosts.cool_down(host, second, second, f"until {second}", is_banned=second == LATER)
     assert (host.cooldown_until, host.cooldown_reason, host.is_banned) == (LATER, f"until {LATER}", True)
+
+
+@pytest.mark.parametrize(("awake", "passed", "until"), [(0, 20, 30), (5, 60, -5), (20, 20, 50), (20, 10, 50)])
+def test_frozen_clock(hosts: Hosts, awake: float, passed: float, until: float) -> None:
+    """A cooldown ends by the wall clock where the monotonic one stood still, and never later than by the latter."""
+    wall = 1e9
+    host = hosts.choose(0.0)
+    hosts.cool_down(host, SOON, wall + SOON, "", is_banned=False)
+    hosts.correct_cooldowns(awake, wall + passed)
+    hosts.correct_cooldowns(awake, wall + passed)
+    assert host.cooldown_until == pytest.approx(until)
+
+
+def test_frozen_clock_without_cooldown(hosts: Hosts) -> None:
+    """A host without a cooldown gets none."""
+    hosts.correct_cooldowns(1.0, 1e9)
+    assert hosts.choose(0.0).cooldown_until < 0
 
 
 def test_blocked_host(hosts: Hosts) -> None:

@@ -13,7 +13,7 @@ from support.records import detail_keys, detailed_records, known, six_keys
 from handler.errors import InvalidRecord
 from handler.record import DEFAULT_MARKET, KEYS, Depth, Record, Series, no_data
 from handler.slots import parse_timestamp
-from handler.stores.items import item_from_record, record_from_item
+from handler.stores.items import Item, holds_record, holds_sample, item_from_record, record_from_item
 
 PREVIOUS_VERSION = Path(__file__).parents[1] / "fixtures" / "version_0_1_0.jsonl"
 """What version 0.1.0 printed, with and without detail."""
@@ -48,6 +48,31 @@ def test_line_round_trip(record: Record, detail: bool) -> None:
 def test_item_round_trip(record: Record, interval_seconds: int, retention_days: int) -> None:
     """An item reads back as the record."""
     assert record_from_item(item_from_record(record, interval_seconds, retention_days)) == record
+
+
+def without_zeros(item: Item) -> Item:
+    """An item as DynamoDB returns it: every number as another text, without zeros and exponent."""
+    return {
+        key: {"N": f"{Decimal(value['N']).normalize():f}"} if "N" in value else value for key, value in item.items()
+    }
+
+
+@given(detailed_records)
+def test_item_without_zeros(record: Record) -> None:
+    """An item that DynamoDB returns is recognized as the one that was sent, though its numbers are other text."""
+    item = without_zeros(item_from_record(record, 60))
+    assert holds_record(item, record)
+    assert holds_sample(item, record)
+
+
+def test_item_of_another_record() -> None:
+    """150000.0 comes back as 150000, 1.234e-05 as 0.00001234. One other value makes it another record."""
+    record = known(notional_bid=150000.0, spread_bps=1.234e-05)
+    item = without_zeros(item_from_record(record, 60))
+    assert (item["notional_bid"], item["spread_bps"]) == ({"N": "150000"}, {"N": "0.00001234"})
+    assert holds_record(item, record)
+    assert not holds_record(item | {"spread_bps": {"N": "0.00001235"}}, record)
+    assert not holds_record(item | {"spread_bps": {"N": "x"}}, record)
 
 
 @given(detailed_records)
