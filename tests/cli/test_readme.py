@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.archive import record
 from support.local_system import in_another_terminal, local
 from support.program import PATIENCE_SECONDS, ROOT, run
 from support.servers import aws_client, moto
@@ -18,6 +19,7 @@ from handler import __version__
 from handler.cli.main import COMMANDS
 from handler.options import OPTIONS
 from handler.record import Depth, Record, no_data
+from handler.stores.parquet import write_records
 from infra import cost
 
 PAGES = {
@@ -41,6 +43,8 @@ AWS = [line for line in SHELL if line.startswith("aws dynamodb")]
 LOGS = [line for line in SHELL if line.startswith("aws logs")]
 ELSEWHERE = ("make ", "sam ", "eval ", "pip install ", "obi ")
 """Beginnings of commands that other tests run: test_local.py, tests/deploy."""
+ARCHIVE = ("aws s3 sync ", "for day in ", "  aws lambda invoke ", "done")
+"""Those of docs/archive.md that need a bucket; what they do, tests/deploy/test_archive.py tries."""
 
 
 def unwrapped(text: str) -> str:
@@ -57,22 +61,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     printed = [process.stdout.readline() for _ in range(8)]
     (folder / "log.json").write_text(json.dumps({"events": [{"message": line} for line in printed]}, indent=4))
     (folder / "printed").write_text("".join(printed))
+    day = folder / "archive" / "dt=2026-11-02"
+    day.mkdir(parents=True)
+    with (day / "records.parquet").open("wb") as file:
+        write_records(file, [[("2026-11-02T10:00:00Z", record(0)._replace(timestamp="2026-11-02T10:00:07Z"))]])
     yield folder
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_every_command_is_run_by_a_test() -> None:
-    untested = [line for line in SHELL if line not in RUNNER + READING + AWS + LOGS and not line.startswith(ELSEWHERE)]
+    known = RUNNER + READING + AWS + LOGS
+    untested = [line for line in SHELL if line not in known and not line.startswith(ELSEWHERE + ARCHIVE)]
     assert untested == []
     assert min(map(len, (RUNNER, READING, AWS, LOGS))) > 0
 
 
 def test_every_command_runs_on_macos_too() -> None:
     """No option that GNU tools have and those of macOS and the BSDs lack."""
-    gnu = (
-        r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b|\btimeout |\bnproc\b"
-    )
+    gnu = r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b"
+        r"|(?<!-)\btimeout |\bnproc\b"
     assert [line for line in SHELL if re.search(gnu, line)] == []
 
 
