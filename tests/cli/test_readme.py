@@ -79,8 +79,10 @@ def test_every_command_is_run_by_a_test() -> None:
 
 def test_every_command_runs_on_macos_too() -> None:
     """No option that GNU tools have and those of macOS and the BSDs lack."""
-    gnu = r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b"
+    gnu = (
+        r"\bdate\b.* (-d|--date)|\bsed -i |\bgrep -\w*P|\breadlink -f|\bstat -c|\bxargs -\w*[rd]\b"
         r"|(?<!-)\btimeout |\bnproc\b"
+    )
     assert [line for line in SHELL if re.search(gnu, line)] == []
 
 
