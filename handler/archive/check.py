@@ -23,7 +23,8 @@ def check_archive(today: Day, series: Sequence[Series], table: Table, bucket: Ar
     written = bucket.days()
     watched = {day for day in map(today.before, WATCHED_DAYS) if written and str(day) >= written[0]}
     missing = {day for day in watched if str(day) not in written}
-    compared = sorted(missing | {today.before(number) for number in COUNTED_DAYS} & watched)
+    counted = {day for day in map(today.before, COUNTED_DAYS) if day in watched}
+    compared = sorted(missing | counted)
     faults = []
     for day in compared:
         rows = {} if day in missing else bucket.rows(str(day))
