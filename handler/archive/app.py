@@ -49,7 +49,7 @@ def check_handler(event: Any, _context: Any) -> dict[str, Any]:
         settings = Settings.read({}, os.environ)
         table, bucket = build_table(settings, dynamodb_client()), ArchiveBucket(_variable("OBI_ARCHIVE_BUCKET"))
         today = requested_day(event, time.time()).before(-1)
-        days = check_archive(today, settings.series, table, bucket, _variable("OBI_ARCHIVE_WRITE_COMMAND"))
+        days = check_archive(today, settings.series, table, bucket, _variable("OBI_ARCHIVE_FUNCTION"))
         return {"checked": [str(day) for day in days]}
 
     return _logged(check)

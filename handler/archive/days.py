@@ -1,7 +1,8 @@
 """The days of the archive, in UTC: which one an event requests, and whether it can be written."""
 
 import re
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from handler.errors import InvalidTimestamp, UsageError
 from handler.slots import SETTLING_SECONDS, format_timestamp, parse_iso_time, slot_start
@@ -12,7 +13,8 @@ EXPIRY_MARGIN_SECONDS = 3600
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class Day(NamedTuple):
+@dataclass(frozen=True, order=True, slots=True)
+class Day:
     """The day of UTC that starts at `start` (epoch seconds); its text is `2026-11-24`."""
 
     start: int

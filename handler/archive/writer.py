@@ -36,7 +36,7 @@ def write_day(
             if remaining_seconds() < RESERVED_SECONDS:
                 raise ArchiveError(
                     f"{day} is not written: there was time to read only {number} of {len(series)} series;"
-                    " deploy some of the pairs as a second stack, or a longer timeout"
+                    " deploy some of the pairs as a second stack with the same table"
                 )
             yield table.read(each, day.start, day.end, consistent=True)
 

@@ -20,8 +20,8 @@ from handler.stores.items import Item, item_from_record
 PAIRS = [f"P{number}" for number in range(10)]
 LEVELS = [5, 20]
 SERIES = sorted((Series(f"{pair}USDT", levels) for pair in PAIRS for levels in LEVELS), key=lambda one: one.key)
-STEP_SECONDS = 600
-"""From one record of a series to the next: minutes of that length would make ten times as many items."""
+STEP_SECONDS = 1200
+"""From one record of a series to the next. One a minute would be twenty times as many for the emulator to query."""
 
 
 @dataclass(frozen=True)

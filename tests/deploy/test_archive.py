@@ -209,9 +209,9 @@ def test_a_check_finds_what_was_loaded_late_until_the_day_is_written_again(
     stack.put([item_from_record(late, 60)])
     message = stack.check(TODAY.before(1))["errorMessage"]
     rows = sum(row["series"] == late.series.key for row in rows_of(written[DAYS[1]]))
-    assert f"{DAYS[1]} is not whole: of {late.series.key} the table holds {rows + 1} records" in message
+    assert f"{DAYS[1]} is not whole: of {late.series.key} the table holds {rows + 1} and" in message
     command = stack.outputs["ArchiveDay"].replace("YYYY-MM-DD", str(DAYS[1]))
-    assert message.endswith(f"and the archive {rows}. Write again what is not whole: {command}")
+    assert message.endswith(f"and the archive {rows} records. Write again what is not whole: {command}")
     assert stack.write(DAYS[1])["records"] == len(rows_of(written[DAYS[1]])) + 1
     assert stack.check(TODAY.before(1)) == checked
     stack.account.client("dynamodb").delete_item(

@@ -67,7 +67,20 @@ def test_it_is_given_each_parameter(sam_template: dict[str, Any]) -> None:
         own = properties(function)["Environment"]["Variables"]
         for variable in own.keys() & variables.keys() - {"OBI_TABLE"}:
             assert given[own[variable]["Ref"]] == variables[variable]
-        assert {option.variable for option in OPTIONS.values() if option.variable} - own.keys() == {"OBI_BASE_URL"}
+        unused = {"OBI_BASE_URL"} if function == "ArchiveFunction" else {"OBI_BASE_URL", "OBI_RETENTION_DAYS"}
+        assert {option.variable for option in OPTIONS.values() if option.variable} - own.keys() == unused
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_the_parameters_allow_fits_into_the_environment(sam_template: dict[str, Any], function: str) -> None:
+    """Lambda allows 4 KB; its error message measures the variables as JSON."""
+    longest = {"OBI_TABLE": 255, "OBI_QUOTE": 20, "OBI_LIMIT": 4, "OBI_MARKET": 4, "OBI_INTERVAL_SECONDS": 2}
+    longest |= {"OBI_RETENTION_DAYS": 5, "OBI_ARCHIVE_BUCKET": 63, "OBI_ARCHIVE_FUNCTION": 64}
+    variables = properties(function)["Environment"]["Variables"]
+    for variable in variables.keys() - longest.keys():
+        longest[variable] = sam_template["Parameters"][variables[variable]["Ref"]]["MaxLength"]
+    text = json.dumps({variable: "x" * longest[variable] for variable in variables}, separators=(",", ":"))
+    assert len(text) <= 4096
 
 
 @pytest.mark.parametrize("archive", ["true", "false"])
