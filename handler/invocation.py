@@ -24,7 +24,7 @@ STORING_SECONDS = 4.5
 HAND_OVER_SECONDS = 210
 """How long an invocation continues after its own minute while no other one is storing.
 
-Two dropped events: the next one arrives up to 180 s after that minute, then the container starts, and a slot begins.
+The next event after two dropped ones comes up to 180 s after that minute; then its container starts, and a slot begins.
 """
 FAILING_TABLE_MINUTES = 1
 """For how many minutes after its own it continues while the table fails, when no other one can store either."""

@@ -169,6 +169,6 @@ def _reason(options: Options, cloud: Cloud, minute: int) -> str:
         if cloud.metrics["FetchFailures", minute] or cloud.metrics["FetchFailures", minute + 1]:
             return "the exchange was slower than the rest of it"
         return UNEXPLAINED if cloud.metrics["Invocations", minute] else "its event and a cold start outlasted it"
-    if any({first, first + 1, first + 2} <= cloud.dropped for first in range(minute - 4, minute)):
-        return "three consecutive events were dropped"
+    if any({first, first + 1} <= cloud.dropped for first in range(minute - 3, minute)):
+        return "two consecutive events were dropped"
     return UNEXPLAINED
