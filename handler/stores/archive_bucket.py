@@ -28,7 +28,10 @@ class ArchiveBucket:
         self._client = client or _s3_client()
 
     def upload(self, day: str, file: IO[bytes]) -> None:
-        """Replace a day's file, in one request: whoever reads finds the former file or this one, never a part."""
+        """Replace a day's file, in one request: whoever reads finds the former file or this one, never a part.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+        """
         with self._errors_translated(_key(day)):
             self._client.put_object(Bucket=self.name, Key=_key(day), Body=file)
 
