@@ -42,7 +42,6 @@ class Function:
         table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
         self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)
         self.rejected_pairs = RejectedPairs()
-        self.has_run = False
         bootstrap.resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> Iterator[Tally]:
@@ -51,8 +50,7 @@ class Function:
         Raises UsageError if the event's time is invalid.
         """
         interval_seconds = self.settings.interval_seconds
-        slots = slots_for_event(event, interval_seconds, time.time(), is_first_run=not self.has_run)
-        self.has_run = True
+        slots = slots_for_event(event, interval_seconds, time.time())
         deadline = time.monotonic() + seconds
         return Invocation(
             self.sampler,

@@ -34,8 +34,6 @@ MAX_LATENESS_SECONDS = 0.5
 """How much later an invocation samples a slot than one whose event is a minute younger, which is so to store first."""
 MAX_LATENESS = 0.2
 """The same, as a share of the interval."""
-MIN_FIRST_SECONDS = 1.0
-"""What has to be left of a slot for the first run in a container to sample it."""
 MAX_LATENESS_MINUTES = 2
 """An invocation that is older than that samples no later still."""
 REJECTED_LOG_SECONDS = 86_400
@@ -105,13 +103,12 @@ def lateness_seconds(minutes_after: int, interval_seconds: int) -> float:
     return min(minutes_after, MAX_LATENESS_MINUTES) * min(MAX_LATENESS_SECONDS, MAX_LATENESS * interval_seconds)
 
 
-def slots_for_event(event: Any, interval_seconds: int, now: float, *, is_first_run: bool = True) -> EventSlots:
+def slots_for_event(event: Any, interval_seconds: int, now: float) -> EventSlots:
     """The slots that an event requests: at 60 s and above, from the current one on, those of its minute.
 
-    Below 60 s those of its minute and of a hand-over. The current one is among them on the first run in a container,
-    which may be the first of all; later it is left to the invocation before, unless it began just now. The current one
-    alone if the event has no time, or if all of its own are over. The time is the schedule's `scheduled_time`, or
-    `time` as an EventBridge rule sends it. Raises UsageError.
+    Below 60 s those of its minute and of a hand-over, from the next one on: the current one is left to the invocation
+    before, unless it began just now. The current one alone if the event has no time, or if all of its own are over. The
+    time is the schedule's `scheduled_time`, or `time` as an EventBridge rule sends it. Raises UsageError.
     """
     current = slot_start(now, interval_seconds)
     current_alone = range(current, current + interval_seconds, interval_seconds)
@@ -128,8 +125,7 @@ def slots_for_event(event: Any, interval_seconds: int, now: float, *, is_first_r
         is_over = len(own) > 0 and current > own[-1]
         return EventSlots(current_alone if is_over else own)
     began_just_now = now - current < lateness_seconds(1, interval_seconds)
-    is_worth_it = is_first_run and current + interval_seconds - now >= MIN_FIRST_SECONDS
-    first = current if began_just_now or is_worth_it else current + interval_seconds
+    first = current if began_just_now else current + interval_seconds
     slots = range(max(first, own.start), own.stop + HAND_OVER_SECONDS, interval_seconds)
     return EventSlots(slots or current_alone, own.stop - 60)
 
@@ -215,15 +211,13 @@ class Invocation:
 
     def _until_taken_over(self, requested: EventSlots) -> Iterator[tuple[int, Tally]]:
         """Sample the slots until another invocation stores them, or no time is left after the event's own minute."""
-        began = self._clock.time()
         for slot in requested.slots:
             minutes_after = requested.minutes_after(slot)
             if not self._wait_for_slot(slot, minutes_after) and minutes_after:
                 return
             tally = self._run_slot(slot)
             yield slot, tally
-            had_begun = slot + lateness_seconds(1, self._interval_seconds) < began  # others may have ended since
-            if requested.minute is not None and not had_begun and _is_left_to_others(tally, minutes_after):
+            if requested.minute is not None and _is_left_to_others(tally, minutes_after):
                 return
 
     def _wait_for_slot(self, slot: int, minutes_after: int) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from handler.invocation import MIN_FIRST_SECONDS
 from handler.slots import parse_timestamp, slot_start
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
@@ -153,10 +152,9 @@ def _outcome(options: Options, cloud: Cloud, table: MemoryTable, starts: list[fl
 
 
 def _first_slot(started: float, interval_seconds: int) -> int:
-    """The slot that the first invocation has to store: below 60 s the next one if little is left of the current one."""
+    """The slot that the first invocation has to store: below 60 s the next one."""
     current = slot_start(started, interval_seconds)
-    has_time = current + interval_seconds - started >= MIN_FIRST_SECONDS
-    return current if has_time or interval_seconds >= MINUTE else current + interval_seconds
+    return current if interval_seconds >= MINUTE else current + interval_seconds
 
 
 def _reason(options: Options, cloud: Cloud, minute: int) -> str:

@@ -67,10 +67,10 @@ def test_several_slots(function: Function) -> None:
 
 
 def test_late_event(function: Function, clock: FakeClock) -> None:
-    """Below 60 s it begins with the current slot; earlier ones are for the invocation before it, or lost."""
+    """Below 60 s it begins with the next slot; the current one and earlier ones are for the invocation before it."""
     clock.advance(25)
     tally = function.run(interval_seconds=10, seconds=75)
-    assert function.seconds[:4] == [25, 30, 40, 50]
+    assert function.seconds[:4] == [30, 40, 50, 60]
     assert (tally.skipped, tally.errors) == (0, [])
 
 
@@ -121,12 +121,12 @@ def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
     ("event", "interval_seconds", "slots"),
     [
         ({"scheduled_time": format_timestamp(NOON)}, 60, [0]),
-        ({"scheduled_time": format_timestamp(NOON)}, 20, range(20, 270, 20)),
+        ({"scheduled_time": format_timestamp(NOON)}, 20, range(40, 270, 20)),
         ({"scheduled_time": "2026-11-21T13:00:00+01:00"}, 60, [0]),
         ({"scheduled_time": format_timestamp(NOON + 60)}, 60, [60]),
         ({"scheduled_time": format_timestamp(NOON + 60)}, 20, range(60, 330, 20)),
         ({"scheduled_time": format_timestamp(NOON - 60)}, 60, [0]),
-        ({"scheduled_time": format_timestamp(NOON - 120)}, 20, range(20, 150, 20)),
+        ({"scheduled_time": format_timestamp(NOON - 120)}, 20, range(40, 150, 20)),
         ({"scheduled_time": format_timestamp(NOON)}, 25, range(25, 270, 25)),
         ({"scheduled_time": format_timestamp(NOON - 600)}, 20, [20]),
         ({"time": format_timestamp(NOON), "detail": {}}, 60, [0]),
@@ -136,7 +136,7 @@ def test_failed_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
     ],
 )
 def test_slots_for_event(event: object, interval_seconds: int, slots: Sequence[int]) -> None:
-    """At 60 s the slots of its minute; below, those from the current one on, with a hand-over; or the current one."""
+    """At 60 s the slots of its minute; below, those from the next or just begun one on, with a hand-over; or one."""
     assert [slot - NOON for slot in slots_for_event(event, interval_seconds, NOON + 25).slots] == list(slots)
 
 
@@ -144,22 +144,7 @@ def test_slots_for_event(event: object, interval_seconds: int, slots: Sequence[i
 def test_slot_that_began_just_now(age: float, first: int) -> None:
     """Below 60 s it is not yet too late to be the first in a slot, since an older invocation samples it later."""
     event = {"scheduled_time": format_timestamp(NOON)}
-    assert slots_for_event(event, 10, NOON + age, is_first_run=False).slots[0] - NOON == first
-
-
-@pytest.mark.parametrize(("age", "first"), [(8.9, 0), (9.1, 10), (25, 20), (58, 50), (59.5, 60)])
-def test_first_run_in_a_container(age: float, first: int) -> None:
-    """No other invocation may be running, so that it samples the current slot, unless hardly any of it is left."""
-    event = {"scheduled_time": format_timestamp(NOON)}
     assert slots_for_event(event, 10, NOON + age).slots[0] - NOON == first
-
-
-def test_slot_that_had_begun(clock: FakeClock) -> None:
-    """That another one stored it says nothing of who stores the next one."""
-    clock.sleep(5)
-    start = clock.time()
-    tallies = handing_over(clock, lambda records: PutResult(0, 2) if clock.time() == start else PutResult(2))
-    assert (total(tallies).duplicates, total(tallies).stored) == (2, 2 * 26)
 
 
 @pytest.mark.parametrize("event", ["no", [], 7, {"time": {}}, {"scheduled_time": "2026-11-22"}])
