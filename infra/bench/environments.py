@@ -49,14 +49,15 @@ class Environments:
             return Path(self._ours)
         folder = ROOT / f".venv-bench-{name}"
         python, done = folder / "bin/python", folder / "done"
-        requirements = ROOT / "requirements.txt" if name == OURS else HERE / f"requirements-{name}.txt"
-        made_from = f"{self.interpreter}\n{requirements.read_text()}"
+        requirements = [HERE / f"requirements-{name}.txt"]
+        if name == OURS:  # the archive's, to read Parquet
+            requirements = [ROOT / "requirements.txt", ROOT / "infra/requirements-archive.txt"]
+        made_from = "\n".join([self.interpreter, *(path.read_text() for path in requirements)])
         if not done.exists() or done.read_text() != made_from:
             _run(self.interpreter, "-m", "venv", "--clear", str(folder))
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-            _run(*pip, "-r", str(requirements))
-            if name == OURS:  # to read Parquet, as the extra does
-                _run(*pip, "-c", str(ROOT / "tests/requirements.txt"), "pyarrow")
+            for path in requirements:
+                _run(*pip, "-r", str(path))
             done.write_text(made_from)
         return python
 
