@@ -63,7 +63,7 @@ class RecordFinder:
                 inside = RecordFinder(self._on_unknown_key)._find(Source(io.BytesIO(data), within=source), depth + 1)
                 yield from (located.what for located in inside)
 
-        text = _Text(lines, look_into, self._on_unknown_key)
+        text = _Text(lines, Scan(lines, look_into, self._on_unknown_key), self._on_unknown_key)
         try:
             decoder = text_decoder(stream.peek(HEAD_BYTES))
             while chunk := stream.read1(CHUNK_BYTES):
@@ -87,14 +87,9 @@ class RecordFinder:
 class _Text:
     """Splits a text into lines, and passes those that are a record, or a row of CSV, by the scan."""
 
-    def __init__(
-        self,
-        lines: LineCount,
-        look_into: Callable[[bytes], Iterator[Record | InvalidRecord]],
-        on_unknown_key: Callable[[str], object],
-    ) -> None:
+    def __init__(self, lines: LineCount, scan: Scan, on_unknown_key: Callable[[str], object]) -> None:
         self._lines = lines
-        self._scan = Scan(lines, look_into, on_unknown_key)
+        self._scan = scan
         self._on_unknown_key = on_unknown_key
         self._heading: list[str] | None = None
         self._rest = ""
