@@ -8,9 +8,9 @@ from handler.errors import InvalidData, InvalidRecord
 from handler.record import Record
 from handler.stores.csv_rows import heading_of, record_of
 from handler.stores.line_count import LineCount
-from handler.stores.lines import record_from_line
 from handler.stores.scan import Found, Scan
 from handler.stores.unwrap import HEAD_BYTES, UNREADABLE, Source, streams, text_decoder
+from handler.stores.valid_records import record_from_line
 
 CHUNK_BYTES = 2**17
 MAX_LINE_CHARACTERS = 2**17

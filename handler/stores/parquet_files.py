@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from handler.errors import ArchiveError, HandlerError, InvalidRecord, UsageError
 from handler.record import KEYS, VALUE_TYPES, Record, Series
+from handler.stores.valid_records import record_from_values
 
 try:
     import pyarrow as pa
@@ -72,7 +73,7 @@ def _records(batch: Any, keys: Any, first_row: int) -> Iterator[Found]:
     columns = [_values(name, batch[name]) for name in names]
     for row, values in zip(rows, zip(*columns, strict=True), strict=True):
         try:
-            yield f": row {row}", Record.from_values(dict(zip(names, values, strict=True)))
+            yield f": row {row}", record_from_values(dict(zip(names, values, strict=True)))
         except InvalidRecord as error:
             yield f": row {row}", error
 

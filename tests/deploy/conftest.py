@@ -38,10 +38,6 @@ def archive_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import os
-
-    if os.environ.get("DEV"):
-        return Path(os.environ["DEV"])
     """The directory that `sam build` left when it built for this machine."""
     directory = tmp_path_factory.mktemp("build-here")
     build_for_this_machine(directory)

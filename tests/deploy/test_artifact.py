@@ -1,6 +1,7 @@
 """What `sam build` makes: only what the function needs, for Lambda's machines."""
 
 import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_nothing_is_compiled_for_another_machine(artifact: Path) -> None:
 
 def test_no_service_but_dynamodb_is_described(artifact: Path) -> None:
     assert [path.name for path in (artifact / "botocore/data").iterdir() if path.is_dir()] == ["dynamodb"]
+
+
+def test_dynamodb_has_the_endpoints_that_all_of_boto3_gives_it(runnable: Path) -> None:
+    """Only the services of endpoints.json that the function does not call are gone: no region, no partition."""
+    code = (
+        "import boto3; session = boto3.Session(); print([(region, session.client('dynamodb', region).meta.endpoint_url)"
+        " for partition in session.get_available_partitions()"
+        " for region in session.get_available_regions('dynamodb', partition)])"
+    )
+    trimmed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
+    assert "('us-gov-west-1', 'https://dynamodb.us-gov-west-1.amazonaws.com')" in trimmed
+    assert trimmed == run(sys.executable, "-c", code)
 
 
 def test_the_zip_is_small(artifact: Path, tmp_path: Path) -> None:
