@@ -17,13 +17,13 @@ ONE_CPU_MB = 1769
 LATENCY_MS = 20
 LEVELS = 5
 SYMBOLS = [f"S{number:03}USDT" for number in range(PAIRS[-1])]
-ADVISED = {(40, 256), (400, 1769)}
+ADVISED = {(40, 512), (400, 1024)}
 """Pairs and the memory with which they are within one second, the resolution of `timestamp`."""
 ADVICE = """\
-**What to choose.** 256 MB, the default, for some pairs; from about 40 pairs on 512 MB, which costs no more there, since
-the run is half as long; 1769 MB if 400 pairs are to be compared at one moment. Below 60 s of interval the function runs
-all the time, so that twice the memory is twice the bill of Lambda: 256 MB unless the skew counts. `received_at` says of
-each record when its book arrived, so that no comparison has to assume one moment."""
+**What to choose.** 256 MB, the default, for some pairs; 512 MB from about 40 pairs on and 1024 MB for 400: there they
+cost no more than 256 MB, since the run is shorter. Below 60 s of interval the function runs all the time, so that twice
+the memory is twice the bill of Lambda: 256 MB unless the skew counts. `received_at` says of each record when its book
+arrived, so that no comparison has to assume one moment."""
 
 
 class Point(NamedTuple):
