@@ -12,8 +12,8 @@ from handler.errors import BookUnavailable, EmptyBook, ExchangeError
 from handler.record import DEFAULT_MARKET, Depth, Record
 from handler.slots import format_milliseconds, format_timestamp, whole_milliseconds
 
-MAX_WORKERS = 40
-"""Threads that fetch at a time. More cost handshakes and CPU, and gain little time, since all share one lock."""
+MAX_WORKERS = 64
+"""Threads that fetch at a time. More would cost handshakes, and gain little time, since all share one lock."""
 
 
 class Exchange(Protocol):

@@ -27,7 +27,7 @@ from handler.exchanges.pools import Pools
 
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
 MAX_ADDRESS_SECONDS = 3.0  # for one address of a host: a dead one leaves time for the next
-MAX_CONNECTING = 40
+MAX_CONNECTING = 64
 MIN_READ_SECONDS = 0.001
 MAX_HEAD_LINES, MAX_LINE_BYTES = 100, 65_536
 _FRAMING_HEADERS = {"connection", "content-encoding", "content-length", "transfer-encoding"}
@@ -207,7 +207,7 @@ class _ResponseReader(io.BufferedReader):
                 if self.has_trailing_bytes:
                     self._sock.shutdown(socket.SHUT_RDWR)
             with suppress(OSError):  # it may be closed
-                self._sock.settimeout(self._timeout)
+                self._sock.settimeout(self._timeout)  # a proxy's tunnel goes on with it
         super().close()
 
 
