@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from functools import cached_property
 from math import fsum
@@ -30,15 +29,15 @@ _EXACT = Context(prec=80)  # more digits than any sum or ratio of such amounts h
 _RELATIVE_ERROR = 2.0**-50  # the four roundings between an exact sum and its float cost at most 2**-51
 
 
-@dataclass(frozen=True)
 class Side:
     """One side of a book, best price first: (price, quantity) as floats, and the JSON that has them exactly."""
 
-    levels: list[tuple[float, float]]
-    json: bytes
-    _notionals: list[float] = field(default_factory=list, init=False, compare=False)
-    _quantities: list[float] = field(default_factory=list, init=False, compare=False)
-    _exact_levels: list[tuple[Decimal, Decimal]] = field(default_factory=list, init=False, compare=False)
+    def __init__(self, levels: list[tuple[float, float]], json: bytes) -> None:
+        self.levels = levels
+        self.json = json
+        self._notionals: list[float] = []
+        self._quantities: list[float] = []
+        self._exact_levels: list[tuple[Decimal, Decimal]] = []
 
     @classmethod
     def from_json(cls, json: bytes) -> Self:
@@ -84,15 +83,17 @@ class Quotes(NamedTuple):
     spread_bps: float | None
 
 
-@dataclass(frozen=True)
 class Book:
-    """Both sides of one order book; either may be empty or have fewer levels than requested."""
+    """Both sides of one order book; either may be empty or have fewer levels than requested.
 
-    bids: Side
-    asks: Side
-    last_update_id: int | None
-    exchange_time_ms: int | None = None
-    """The exchange's own time of the book, in epoch milliseconds, if the response has it."""
+    `exchange_time_ms`: the exchange's own time of the book, in epoch milliseconds, if the response has it.
+    """
+
+    def __init__(self, bids: Side, asks: Side, last_update_id: int | None, exchange_time_ms: int | None = None) -> None:
+        self.bids = bids
+        self.asks = asks
+        self.last_update_id = last_update_id
+        self.exchange_time_ms = exchange_time_ms
 
     @cached_property
     def exact_mid(self) -> Decimal | None:

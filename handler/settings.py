@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from handler.errors import UsageError
@@ -22,8 +21,7 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What to sample, how often, from where and into which table; 0 days keeps records for ever."""
 
     market_name: str

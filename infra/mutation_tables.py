@@ -17,7 +17,7 @@ OWN_TESTS = {
 """Module → its tests, below `tests/`."""
 
 TUNING = "a tuning value: any near it keeps every promise"
-MEMORY = "slots save memory, and nothing assigns to a frozen field"
+MEMORY = "slots save memory"
 SLOWER = "the exact decimal is computed more often, with the same result"
 UNUSED = "threads beyond CONCURRENT_REQUESTS have nothing to do"
 SAME = "both ways find the same"
@@ -60,7 +60,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "abs(value) < MAX_NUMBER → abs(value) <= MAX_NUMBER",
     ): "no whole number equals that float",
     (SLOTS, _DATE, "text >= '1970' → text > '1970'"): "eight characters are not four",
-    (HOSTS, "@dataclass(eq=False, slots=True)", "True → False"): MEMORY,
     (HOSTS, "if until > host.cooldown_until:", "until > host.cooldown_until → until >= host.cooldown_until"): (
         "of two cooldowns that end at once either reason is true"
     ),
@@ -68,7 +67,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (SETTINGS, 'return options.whole_number("--retention-days", 0, MAX_RETENTION_DAYS)', "0 → -1"): (
         "a number is digits only, without a sign"
     ),
-    (SETTINGS, "@dataclass(frozen=True, slots=True)", "True → False"): MEMORY,
     (INVOCATION, "@dataclass(slots=True)", "True → False"): MEMORY,
     (BINANCE, _BODY, "60 → 61"): TUNING,
     (BINANCE, _BODY, "60 → 59"): TUNING,

@@ -1,31 +1,27 @@
 """The exchange's hosts: failover and cooldowns. Threads share them."""
 
-from dataclasses import dataclass, field
 from threading import Lock
 from urllib.parse import urlsplit
 
 from handler.errors import RegionUnavailable
 
 
-@dataclass(eq=False, slots=True)
 class Host:
     """One base URL and its state."""
 
-    base_url: str
-    name: str = field(init=False)
-    """The host and port alone, for records and messages."""
-    is_blocked: bool = False
-    """It responded 451 once, which holds for the life of the process."""
-    is_banned: bool = False
-    """The last cooldown is a ban."""
-    cooldown_until: float = float("-inf")
-    """No request before this time of the monotonic clock, because of `cooldown_reason`."""
-    cooldown_until_wall: float = float("-inf")
-    """The same time by the wall clock."""
-    cooldown_reason: str = ""
-
-    def __post_init__(self) -> None:
-        self.name = urlsplit(self.base_url).netloc.rpartition("@")[2]
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.name = urlsplit(base_url).netloc.rpartition("@")[2]
+        """The host and port alone, for records and messages."""
+        self.is_blocked = False
+        """It responded 451 once, which holds for the life of the process."""
+        self.is_banned = False
+        """The last cooldown is a ban."""
+        self.cooldown_until = float("-inf")
+        """No request before this time of the monotonic clock, because of `cooldown_reason`."""
+        self.cooldown_until_wall = float("-inf")
+        """The same time by the wall clock."""
+        self.cooldown_reason = ""
 
 
 class Hosts:

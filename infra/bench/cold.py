@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from infra.bench.environments import OURS
+from infra.bench.environments import OURS, RUNNER
 from infra.bench.processes import CONTENDERS, Cost, run_process
 from infra.bench.results import FLOOR, US, Bench, Peer, Section, Target, figure, ratio, table
 from infra.bench.servers import TABLE, exchange, null_table
@@ -24,7 +24,8 @@ def run(bench: Bench) -> Section:
         printing, storing = _printing(bench, url), _storing(bench, url, aws)
         costs = _alternate(printing | storing, bench)
     text = [
-        "CPU of the whole process, from its start to its end, user and system. Each requests 100 levels of one pair.",
+        "CPU of the whole process, from its start to its end, user and system. Each requests 100 levels of one pair, in"
+        " an environment with its own dependencies alone; this project and requests share that of `pip install .`.",
         _rows(printing, costs),
         "Printed and stored; the function also writes its log and its metric. The fake DynamoDB responds at once.",
         _rows({EMPTY: printing[EMPTY]} | storing, costs),
@@ -39,11 +40,11 @@ def run(bench: Bench) -> Section:
 
 
 def _printing(bench: Bench, url: str) -> dict[str, Job]:
-    ours = bench.environments.python(OURS)
+    runner = bench.environments.python(RUNNER)
     return {
-        EMPTY: _job(ours, "-c", "pass"),
+        EMPTY: _job(runner, "-c", "pass"),
         FLOOR.label: _script(bench, FLOOR, url),
-        US.label: _job(*_runner(ours, url)),
+        US.label: _job(*_runner(runner, url)),
         **{peer.label: _script(bench, peer, url) for peer in bench.others},
     }
 
@@ -70,7 +71,8 @@ def _runner(python: Path, url: str) -> Sequence[str | Path]:
 
 
 def _script(bench: Bench, peer: Peer, url: str) -> Job:
-    return _job(bench.environments.python(peer.environment), CONTENDERS / f"{peer.module}.py", "cold", url)
+    environment = RUNNER if peer.environment == OURS else peer.environment
+    return _job(bench.environments.python(environment), CONTENDERS / f"{peer.module}.py", "cold", url)
 
 
 def _alternate(jobs: Mapping[str, Job], bench: Bench) -> Costs:

@@ -9,6 +9,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PEERS = ("python-binance", "ccxt", "binance-sdk-spot")
 OURS = "ours"
+"""With all that this project can use."""
+RUNNER = "runner"
+"""With the dependencies that `pip install .` brings: as the others are, each in an environment with its own alone."""
 
 
 class Environments:
@@ -45,7 +48,7 @@ class Environments:
         return folder
 
     def _python(self, name: str) -> Path:
-        if name == OURS and self._ours:
+        if name in (OURS, RUNNER) and self._ours:
             return Path(self._ours)
         folder = ROOT / f".venv-bench-{name}"
         python, done = folder / "bin/python", folder / "done"
