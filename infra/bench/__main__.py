@@ -6,7 +6,7 @@ from importlib import import_module
 
 from infra.bench.environments import ROOT, Environments
 from infra.bench.interpreter import AUTO, PREFERRED, SlowInterpreterError, choose
-from infra.bench.report import PAGE, page
+from infra.bench.report import PAGE, page, revision
 from infra.bench.results import Bench, Section
 
 PARTS = ("cold", "warm", "sweep", "skew", "growth", "reading")
@@ -20,11 +20,12 @@ def main() -> None:
         choice = choose(options.python)
     except SlowInterpreterError as error:
         raise SystemExit(f"bench: {error}") from None
+    measured = revision()  # before pictures are drawn, which would change it
     _log(f"all contenders run on {sys.executable if options.quick else choice}")
     environments = Environments(choice.used.path, ours=sys.executable if options.quick else None)
     bench = Bench(environments, options.quick, _log)
     sections: list[Section] = [import_module(f"infra.bench.{part}").run(bench) for part in options.only]
-    text = page(sections, choice, _command(options))
+    text = page(sections, choice, _command(options), measured)
     if options.quick or options.only != list(PARTS):
         print(text, end="")
     else:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from infra.bench.environments import ROOT
 from infra.bench.results import FLOOR, US
 
-_MICROS = (30, 100, 300, 1000, 3000, 10_000, 30_000)
+_TICKS = (30, 100, 300, 1000, 3000, 10_000, 30_000)
 
 
 def draw_warm(levels: Sequence[int], micros: Mapping[str, Sequence[float]]) -> Path:
@@ -21,11 +21,7 @@ def draw_warm(levels: Sequence[int], micros: Mapping[str, Sequence[float]]) -> P
         if name == US.label:
             style = {"color": "black", "linewidth": 3}
         axes.plot(levels, values, marker="o", label=name.strip("*"), **style)
-    axes.set(xscale="log", yscale="log")
-    axes.set_xticks(levels, [f"{count}" for count in levels])
-    axes.set_yticks(_MICROS, [f"{value}" for value in _MICROS])
-    axes.minorticks_off()
-    axes.grid(visible=True, alpha=0.3)
+    _set_scales(axes, levels, _TICKS)
     axes.set(xlabel="levels a side", ylabel="CPU of one sample, µs", title="Warm: one more sample (lower is cheaper)")
     axes.legend(fontsize="small")
     return _save(drawing, "bench-warm.png")
@@ -34,14 +30,25 @@ def draw_warm(levels: Sequence[int], micros: Mapping[str, Sequence[float]]) -> P
 def draw_growth(curves: Mapping[str, Sequence[tuple[int, float, float]]]) -> Path:
     """A panel for what grows: CPU microseconds of a sample, and in grey the peak memory in MB, against size."""
     drawing = Figure(figsize=(10, 3.5), dpi=110, layout="constrained")
-    for axes, (name, points) in zip(drawing.subplots(1, len(curves)), curves.items(), strict=True):
+    panels = drawing.subplots(1, len(curves), sharey=True)
+    for axes, (name, points) in zip(panels, curves.items(), strict=True):
         sizes, micros, peaks_mb = zip(*points, strict=True)
-        axes.plot(sizes, micros, marker="o", color="black", label="CPU, µs")
+        axes.plot(sizes, micros, marker="o", color="black", label="CPU of a sample, µs")
         axes.plot(sizes, peaks_mb, marker="o", color="0.6", label="peak memory, MB")
-        axes.set(xscale="log", yscale="log", xlabel=name)
-        axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small")
+        _set_scales(axes, sizes, _TICKS[:5])
+        axes.tick_params(axis="x", labelrotation=45)
+        axes.set(xlabel=name)
+    panels[0].legend(fontsize="small", loc="upper left")
     return _save(drawing, "bench-growth.png")
+
+
+def _set_scales(axes: Any, xticks: Sequence[float], yticks: Sequence[float]) -> None:
+    """Both logarithmic, with plain numbers at these ticks."""
+    axes.set(xscale="log", yscale="log")
+    axes.set_xticks(xticks, [f"{value}" for value in xticks])
+    axes.set_yticks(yticks, [f"{value}" for value in yticks])
+    axes.minorticks_off()
+    axes.grid(visible=True, alpha=0.3)
 
 
 def _save(drawing: Figure, name: str) -> Path:

@@ -27,10 +27,10 @@ is for scale: it changes with the machine and with what else runs on it."""
 _PACKAGES = (*PEERS, "requests", "urllib3", "aiohttp", "boto3", "botocore", "aws-lambda-powertools")
 
 
-def page(sections: Sequence[Section], choice: Choice, command: str) -> str:
-    """The whole page."""
+def page(sections: Sequence[Section], choice: Choice, command: str, measured: str) -> str:
+    """The whole page; `measured` is the revision of this project that was measured."""
     targets = [target for section in sections for target in section.targets]
-    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", _NOTE, _facts(choice)]
+    parts = ["# Benchmarks", f"Written by `{command}`; do not edit.", _NOTE, _facts(choice, measured)]
     if targets:
         parts += ["## Targets", _targets(targets)]
     for section in sections:
@@ -39,14 +39,14 @@ def page(sections: Sequence[Section], choice: Choice, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(choice: Choice) -> str:
+def _facts(choice: Choice, measured: str) -> str:
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return "\n".join(
         [
             f"- machine: {_machine()}",
             f"- interpreter of all contenders: CPython {choice.used.version}, {choice}",
             f"- versions: {_versions()}",
-            f"- this project: {_revision()}, {today}",
+            f"- this project: {measured}, {today}",
         ]
     )
 
@@ -76,6 +76,7 @@ def _versions() -> str:
     return ", ".join(f"{name} {pins[name]}" for name in _PACKAGES)
 
 
-def _revision() -> str:
+def revision() -> str:
+    """The revision of this project, or `unknown` outside of a Git repository."""
     command = ["git", "describe", "--always", "--dirty"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"

@@ -25,8 +25,10 @@ from infra import cost
 PAGES = {
     path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
-README, RECIPES, COST = (PAGES[ROOT / name] for name in ("README.md", "docs/recipes.md", "docs/cost.md"))
-BENCHMARKS, RELIABILITY = (PAGES[ROOT / name] for name in ("docs/benchmarks.md", "docs/reliability.md"))
+README = PAGES[ROOT / "README.md"]
+BENCHMARKS, COST, DEPLOY, RECIPES, RELIABILITY = (
+    PAGES[ROOT / f"docs/{name}.md"] for name in ("benchmarks", "cost", "deploy", "recipes", "reliability")
+)
 TEXT = "\n".join(PAGES.values())
 SHELL = list(
     dict.fromkeys(
@@ -225,6 +227,17 @@ def test_speed_table_is_an_excerpt_of_the_benchmark() -> None:
     rows = measured.splitlines()
     assert [row for row in shown.splitlines() if row not in rows] == []
     assert [row for row in rows if "**no**" in row and row not in shown] == []
+
+
+def test_memory_table_is_an_excerpt_of_the_benchmark() -> None:
+    """Skew and dollars of so many pairs with so much memory are those that were measured."""
+    [shown] = re.findall(r"<!-- skew[^\n]*-->\n(.*?)\n<!-- end", DEPLOY, re.S)
+    measured = dict(re.findall(r"^\| (\d+, \d+ MB) \| (.*) \|$", BENCHMARKS, re.M))
+    for row in shown.splitlines()[2:]:
+        pairs, memory, skew_seconds, dollars = row.strip("| ").split(" | ")
+        _, stored_too_ms, *_, measured_dollars = measured[f"{pairs}, {memory}"].split(" | ")
+        assert float(skew_seconds) == float(f"{float(stored_too_ms.split()[0]) / 1000:.2g}")
+        assert dollars == measured_dollars
 
 
 def test_summary_of_load_is_the_one_that_it_prints(folder: Path) -> None:
