@@ -23,6 +23,8 @@ MAX_RATIO, MAX_FREE_BYTES = 200, 2**30
 """Logs shrink 10 to 60 times. What expands further, and to more than a GiB, is not read to its end."""
 HEAD_BYTES = 64
 """What is looked at to tell a compression or an encoding."""
+MAX_XZ_MEMORY_BYTES = 2**27
+"""The highest level of xz takes half of it to decompress; the head of a file may ask for 4 GiB."""
 _MIN_HEAD_BYTES = 8
 _COPY_BYTES = 2**18
 
@@ -105,6 +107,43 @@ def _streams(name: str, file: Any, source: Source, depth: int) -> Iterator[Strea
             yield from _streams(name + member, expanded, source, depth + 1)
 
 
+class _XzFile:
+    """The xz streams of a file, as lzma.LZMAFile reads them, in bounded memory."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._decompressor = _xz_decompressor()
+
+    def readinto1(self, buffer: Any) -> int:
+        """Read what is decompressed next. Raises EOFError or lzma.LZMAError."""
+        data = b""
+        while not data:
+            compressed = b""
+            if self._decompressor.eof:
+                compressed = self._next_stream()
+                if not compressed:
+                    return 0
+                self._decompressor = _xz_decompressor()
+            elif self._decompressor.needs_input:
+                compressed = self._file.read1(_COPY_BYTES)
+                if not compressed:
+                    raise EOFError("the xz file is cut off")
+            data = self._decompressor.decompress(compressed, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next_stream(self) -> bytes:
+        """What follows a stream and the zeros that may pad it; nothing at the end of the file."""
+        following = self._decompressor.unused_data.lstrip(b"\0")
+        while not following and (read := self._file.read1(_COPY_BYTES)):
+            following = read.lstrip(b"\0")
+        return bytes(following)
+
+
+def _xz_decompressor() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY_BYTES)
+
+
 def _zip_members(file: Any) -> Iterator[tuple[str, Any]]:
     with tempfile.TemporaryFile() as copy:  # its directory is at its end, and a pipe cannot be rewound
         while chunk := file.read1(_COPY_BYTES):
@@ -122,7 +161,7 @@ def _one(opener: Callable[[Any], Any]) -> Callable[[Any], Iterable[tuple[str, An
 _OPENERS = {
     b"\x1f\x8b": _one(lambda file: gzip.GzipFile(fileobj=file)),
     b"BZh": _one(bz2.BZ2File),
-    b"\xfd7zXZ\x00": _one(lzma.LZMAFile),
+    b"\xfd7zXZ\x00": _one(_XzFile),
     b"PK\x03\x04": _zip_members,
 }
 """By the first bytes: what opens the files inside, each with what it adds to the name."""

@@ -108,12 +108,19 @@ def as_zip(data: bytes) -> bytes:
     return file.getvalue()
 
 
-def as_members(data: bytes) -> bytes:
-    half = len(data) // 2
-    return gzip.compress(data[:half]) + gzip.compress(data[half:]) + bytes(512)
+def as_members(compress: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Two compressed halves and zeros, as appending and tapes leave them."""
+    return lambda data: compress(data[: len(data) // 2]) + compress(data[len(data) // 2 :]) + bytes(512)
 
 
-COMPRESSIONS = {"gzip": gzip.compress, "members": as_members, "bz2": bz2.compress, "xz": lzma.compress, "zip": as_zip}
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "gzip members": as_members(gzip.compress),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "xz streams": as_members(lzma.compress),
+    "zip": as_zip,
+}
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 
 
@@ -169,6 +176,14 @@ def test_csv_comes_out_exactly_once_however_it_is_wrapped(
     for wrapper in wrappers:
         texts = list(map(wrapper, texts))
     assert found("\n".join(texts).encode(), sizes) == records
+
+
+def test_xz_takes_no_more_memory_than_its_highest_level_needs() -> None:
+    """A head may ask for 4 GiB."""
+    text = written([known(host="x")]).encode()
+    assert found(lzma.compress(text, preset=9)) == [known(host="x")]
+    (invalid,) = found(lzma.compress(text, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**28}]))
+    assert "Memory usage limit" in str(invalid)
 
 
 @pytest.mark.parametrize("quoting", QUOTING)
