@@ -31,7 +31,7 @@ test: lint $(TABLES) ## Formatting, lint, import rules, types and tests
 CLIENTS := .venv-client-python-binance/done .venv-client-ccxt/done
 
 test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done $(CLIENTS) ## The package and the deployment: built, installed, run
-	$(BIN)/python -m pytest -r sx tests/deploy
+	$(BIN)/python -m pytest -r sx -n 2 --dist loadfile tests/deploy
 
 lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/ruff format --check
