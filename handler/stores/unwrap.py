@@ -40,20 +40,12 @@ _BOMS = {
 }
 
 
-class Source(io.RawIOBase):
-    """The bytes of a binary file as they are; `before_read` is called before each read, and may raise to end it.
+class _Bytes(io.RawIOBase):
+    """Bytes of which the first read gives enough to tell what they are, however few come at a time."""
 
-    Counts what was read, and all that came out of it: of data `within` it, too.
-    """
-
-    def __init__(
-        self, file: Any, before_read: Callable[[], object] = lambda: None, within: "Source | None" = None
-    ) -> None:
-        self._file = file
-        self._before_read = before_read
-        self._outermost: Source = within._outermost if within else self
+    def __init__(self, read_some: Callable[[Any], int | None]) -> None:
+        self._read_some = read_some
         self.bytes_read = 0
-        self.bytes_expanded = 0
 
     def readable(self) -> bool:
         """Whether this is a file for reading, as `io` wants to know."""
@@ -63,13 +55,31 @@ class Source(io.RawIOBase):
         """Read what is there; at the start enough to tell what it is."""
         view, size = memoryview(buffer), 0
         while not size or self.bytes_read < min(_MIN_HEAD_BYTES, len(view)):
-            self._before_read()
-            read = self._file.readinto(view[size:])
+            read = self._read_some(view[size:])
             if not read:
                 break
             size += read
             self.bytes_read += read
         return size
+
+
+class Source(_Bytes):
+    """The bytes of a binary file as they are; `before_read` is called before each read, and may raise to end it.
+
+    Counts what was read, and all that came out of it: of data `within` it, too.
+    """
+
+    def __init__(
+        self, file: Any, before_read: Callable[[], object] = lambda: None, within: "Source | None" = None
+    ) -> None:
+        def read_some(view: memoryview) -> int | None:
+            before_read()
+            size: int | None = file.readinto(view)
+            return size
+
+        super().__init__(read_some)
+        self._outermost: Source = within._outermost if within else self
+        self.bytes_expanded = 0
 
     def count_expanded(self, size: int) -> None:
         """Count bytes that came out of a compressed layer. Raises InvalidData if they are out of proportion."""
@@ -167,20 +177,16 @@ _OPENERS = {
 """By the first bytes: what opens the files inside, each with what it adds to the name."""
 
 
-class _Expanded(io.RawIOBase):
+class _Expanded(_Bytes):
+    """What is decompressed, counted by its source."""
+
     def __init__(self, file: Any, source: Source) -> None:
-        self._file = file
-        self._source = source
+        def read_some(view: memoryview) -> int:
+            size: int = file.readinto1(view)
+            source.count_expanded(size)
+            return size
 
-    def readable(self) -> bool:
-        """Whether this is a file for reading, as `io` wants to know."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is decompressed next."""
-        size: int = self._file.readinto1(buffer)
-        self._source.count_expanded(size)
-        return size
+        super().__init__(read_some)
 
 
 def text_decoder(head: bytes) -> io.IncrementalNewlineDecoder:

@@ -178,6 +178,13 @@ def test_csv_comes_out_exactly_once_however_it_is_wrapped(
     assert found("\n".join(texts).encode(), sizes) == records
 
 
+@pytest.mark.parametrize("outer", COMPRESSIONS)
+@pytest.mark.parametrize("inner", COMPRESSIONS)
+def test_compressed_twice_and_read_byte_by_byte(inner: str, outer: str) -> None:
+    text = written([known(host="x")]).encode()
+    assert found(COMPRESSIONS[outer](COMPRESSIONS[inner](text)), sizes=[1]) == [known(host="x")]
+
+
 def test_xz_takes_no_more_memory_than_its_highest_level_needs() -> None:
     """A head may ask for 4 GiB."""
     text = written([known(host="x")]).encode()
