@@ -8,11 +8,10 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from handler.cli.axis_labels import format_duration, plain_numbers, time_ticks
+from handler.cli.axis_labels import format_duration, plain_numbers, readable_step, time_ticks
 from handler.cli.plot_samples import Samples, samples_of_records, samples_of_steps
 from handler.errors import UsageError
 from handler.record import Record, Series
@@ -78,7 +77,7 @@ def draw(records: Iterable[Record], path: str, interval_seconds: int | None, *, 
     _check_suffix(path)
     samples = samples_of_records(records, interval_seconds)
     interval_seconds = samples.interval_seconds
-    step_seconds = interval_seconds * max(ceil((until - since) / interval_seconds / MAX_POINTS), 1)
+    step_seconds = readable_step((until - since) / MAX_POINTS, interval_seconds)
     label = f"{format_duration(step_seconds)} mean" if step_seconds > interval_seconds else ""
     band = f"{BAND_PERCENTILES[0]}th to {BAND_PERCENTILES[1]}th percentile"
     _save(samples, path, TimeAxis(since, until, step_seconds, label, band))

@@ -127,7 +127,7 @@ def test_many_samples(drawn: Draw, days: int) -> None:
     records = samples([minute for minute in range(0, days * 1440, 5) if minute not in missing])
     prices, imbalance = drawn(records, 300).axes
     times, means = line(imbalance)
-    label = {30: "90-min mean", 120: "6-h mean"}[days]
+    label = {30: "2-h mean", 120: "6-h mean"}[days]
     assert MAX_POINTS / 2 < len(means) <= MAX_POINTS + 4
     (broken,) = np.flatnonzero(np.isnan(means))
     assert times[broken - 1] < missing.start <= missing.stop <= times[broken + 1]
@@ -171,10 +171,10 @@ def test_step_is_averaged_whole(drawn: Draw) -> None:
     prices, imbalance = drawn(records).axes
     steps: dict[int, list[Record]] = {}
     for one in records:
-        steps.setdefault(parse_timestamp(one.timestamp) // (21 * 60), []).append(one)
+        steps.setdefault(parse_timestamp(one.timestamp) // (30 * 60), []).append(one)
     assert line(imbalance)[1] == pytest.approx([np.mean([one.obi for one in step]) for step in steps.values()])
     assert line(prices)[1] == pytest.approx([np.mean([one.mid or 0 for one in step]) for step in steps.values()])
-    assert "21-min mean; shaded: 10th to 90th percentile" in imbalance.get_title(loc="left")
+    assert "30-min mean; shaded: 10th to 90th percentile" in imbalance.get_title(loc="left")
 
 
 def test_line_break(drawn: Draw) -> None:
@@ -192,6 +192,13 @@ def test_step_unit(drawn: Draw, interval: int, label: str) -> None:
     assert imbalance.get_title(loc="left").partition(": ")[2].removesuffix("; shaded: 10th to 90th percentile") == (
         f"{expected} mean" if expected else ""
     )
+
+
+@pytest.mark.parametrize(("days", "label"), [(1, "3-min"), (90, "6-h"), (365, "1-day"), (3650, "14-day")])
+def test_step_is_readable(drawn: Draw, days: int, label: str) -> None:
+    """A long range is drawn in steps of a length that has a short name."""
+    _, imbalance = drawn(samples(range(3)), until=PAST + days * DAY).axes
+    assert imbalance.get_title(loc="left").startswith(f"BTCUSDT, 5 levels: {label} mean")
 
 
 @pytest.mark.parametrize("minutes", [[20_000 + n for n in range(12)], [0], [43_199], range(0, 43_200, 7)])
@@ -219,6 +226,7 @@ def test_time_labels(drawn: Draw, since: int, seconds: int) -> None:
     for label, tick in zip(labels, axes.get_xticks(), strict=True):
         assert label in format_timestamp(round(tick * DAY)).replace("T", " ")
         assert len(label) == 10 or not tick.is_integer()
+        assert seconds <= 31 * DAY or label.endswith("-01")  # months, or years
 
 
 PRICES: dict[str, list[float]] = {
