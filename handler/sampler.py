@@ -13,7 +13,7 @@ from handler.record import DEFAULT_MARKET, Depth, Record
 from handler.slots import format_milliseconds, format_timestamp, whole_milliseconds
 
 MAX_WORKERS = 64
-"""Threads that fetch at a time. More would cost handshakes, and gain little time, since all share one lock."""
+"""Threads that fetch at a time. More would cost handshakes, and gain little: one at a time runs Python."""
 
 
 class Exchange(Protocol):

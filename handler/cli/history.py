@@ -13,7 +13,7 @@ from handler.cli.output import PARQUET, check_format
 from handler.cli.parser import Parser
 from handler.cli.plot_samples import check_panels
 from handler.cli.query import History, Query
-from handler.cli.sources import TABLES, open_source
+from handler.cli.sources import TABLES, check_is_not_read, open_source
 from handler.errors import HandlerError, UsageError
 from handler.options import Options
 from handler.record import Series
@@ -55,6 +55,9 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     now = time.time()
     query = Query.read(options, now)
     output = Output.read(options, query)
+    for flag in ("--output", "--plot"):
+        if options.is_given(flag):
+            check_is_not_read(options, flag)
     with open_source(
         options, query.series, query.since, query.until, default_interval_seconds=query.default_interval_seconds
     ) as source:

@@ -7,7 +7,7 @@ _KINDS = (
     (r"\(\ufffd/\ufffd", "zstd, which is not supported: decompress it first, with zstd -d"),
     (r"\x04\"M\x18", "lz4, which is not supported: decompress it first, with lz4 -d"),
     (r"7z\ufffd|Rar!", "an archive of a kind that is not supported: unpack it first"),
-    (r"PAR1", "Parquet, which is not supported"),
+    (r"PAR1", "Parquet: history --from FILE reads it, and with --detail prints lines for load"),
     (r"\s*<(!doctype|\?xml|html)", "a page of HTML or XML"),
     (r".*\btime \(UTC\)\s+pair\b", "what history writes with --format table, whose numbers are rounded"),
     (r".*\"obi_mean\"|.*\bobi_mean,", "what history writes with --every: means, not samples"),

@@ -35,6 +35,7 @@ OTHER_COMMANDS = """\
 other commands:
   python -m handler history --help    print or plot stored records, and find gaps
   python -m handler load --help       store printed records in the table
+  python -m handler series --help     list which series are stored
 """
 
 

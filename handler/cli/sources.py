@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from os.path import samestat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handler import bootstrap
@@ -10,6 +12,7 @@ from handler.errors import HandlerError, UsageError
 from handler.options import Options
 from handler.record import Series
 from handler.settings import read_files, read_tables
+from handler.stores.files import file_status, parquet_files
 from handler.stores.store import RecordSource
 
 if TYPE_CHECKING:
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
 
 TABLES = ("--table",)
 """Flags that take several values where records are read."""
+
+
+def check_is_not_read(options: Options, flag: str) -> None:
+    """Raise UsageError if the file that a flag names, which will be replaced, is one that --from reads."""
+    target = Path(options.value(flag))
+    if not options.is_given("--from") or not target.exists():
+        return
+    for name in read_files(options):
+        for file in parquet_files(name):
+            if samestat(target.stat(), file_status(file)):
+                raise UsageError(f"{flag} {target} is read by --from, and would be replaced: give another name")
 
 
 @contextmanager

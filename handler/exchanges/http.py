@@ -207,7 +207,7 @@ class _ResponseReader(io.BufferedReader):
                 if self.has_trailing_bytes:
                     self._sock.shutdown(socket.SHUT_RDWR)
             with suppress(OSError):  # it may be closed
-                self._sock.settimeout(self._timeout)  # a proxy's tunnel goes on with it
+                self._sock.settimeout(self._timeout)  # for TLS, where this was a proxy's response to CONNECT
         super().close()
 
 

@@ -161,4 +161,4 @@ def _describe(error: Exception) -> str:
     if isinstance(error, ClientError):
         kind = error.response["Error"]["Code"]
         text = f"{kind}: {error.response['Error'].get('Message') or 'without a message'}"
-    return f"{text}; {ADVICE[kind]}" if kind in ADVICE else text
+    return f"{text.removesuffix('.')}; {ADVICE[kind]}" if kind in ADVICE else text

@@ -22,11 +22,16 @@ def open_file(name: str) -> FileIO:
 
 def file_size(name: str) -> int:
     """Bytes of a file, 0 of a pipe. Raises UsageError if it cannot be read."""
+    return file_status(name).st_size
+
+
+def file_status(name: str) -> os.stat_result:
+    """The status of a file that can be read. Raises UsageError if it cannot."""
     try:
         if name != STDIN and Path(name).is_fifo():  # opening it would lose what is written into it before it is read
-            return 0
+            return Path(name).stat()
         with open_file(name) as file:
-            return os.fstat(file.fileno()).st_size
+            return os.fstat(file.fileno())
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
 

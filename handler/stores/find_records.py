@@ -55,7 +55,8 @@ class RecordFinder:
                 for line, what in self._in_stream(stream, lines, source, depth):
                     yield Located(f"{name}:{line}", what)
         except (*UNREADABLE, InvalidData) as error:
-            yield Located(f"{name}:{lines.line}", InvalidRecord(f"cannot be read from here on: {error}"))
+            reason = str(error) or type(error).__name__
+            yield Located(f"{name}:{lines.line}", InvalidRecord(f"cannot be read from here on: {reason}"))
 
     def _in_stream(self, stream: io.BufferedReader, lines: LineCount, source: Source, depth: int) -> Iterator[Found]:
         def look_into(data: bytes) -> Iterator[Record | InvalidRecord]:

@@ -26,9 +26,13 @@ HEAD_BYTES = 64
 MAX_XZ_MEMORY_BYTES = 2**27
 """The highest level of xz takes half of it to decompress; the head of a file may ask for 4 GiB."""
 _MIN_HEAD_BYTES = 8
+_XZ_MAGIC = b"\xfd7zXZ\x00"
 _COPY_BYTES = 2**18
 
-UNREADABLE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+UNREADABLE = (
+    *(EOFError, OSError, MemoryError, NotImplementedError, RuntimeError),
+    *(zlib.error, zipfile.BadZipFile),
+)
 """What the libraries raise for files that are cut off, corrupt, encrypted or of an unknown method."""
 
 _BOMS = {
@@ -118,14 +122,14 @@ def _streams(name: str, file: Any, source: Source, depth: int) -> Iterator[Strea
 
 
 class _XzFile:
-    """The xz streams of a file, as lzma.LZMAFile reads them, in bounded memory."""
+    """The xz streams of a file, like lzma.LZMAFile, but in bounded memory and with no other data after them."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self._decompressor = _xz_decompressor()
 
     def readinto1(self, buffer: Any) -> int:
-        """Read what is decompressed next. Raises EOFError or lzma.LZMAError."""
+        """Read what is decompressed next. Raises EOFError or InvalidData."""
         data = b""
         while not data:
             compressed = b""
@@ -138,7 +142,10 @@ class _XzFile:
                 compressed = self._file.read1(_COPY_BYTES)
                 if not compressed:
                     raise EOFError("the xz file is cut off")
-            data = self._decompressor.decompress(compressed, len(buffer))
+            try:
+                data = self._decompressor.decompress(compressed, len(buffer))
+            except lzma.LZMAError as error:
+                raise InvalidData(f"{error}; if it is xz, decompress it with xz -d, and read the result") from error
         buffer[: len(data)] = data
         return len(data)
 
@@ -146,8 +153,10 @@ class _XzFile:
         """What follows a stream and the zeros that may pad it; nothing at the end of the file."""
         following = self._decompressor.unused_data.lstrip(b"\0")
         while not following and (read := self._file.read1(_COPY_BYTES)):
-            following = read.lstrip(b"\0")
-        return bytes(following)
+            following = bytes(read).lstrip(b"\0")
+        if following and not following.startswith(_XZ_MAGIC[: len(following)]):
+            raise InvalidData("what follows the xz data is something else: cut it off")
+        return following
 
 
 def _xz_decompressor() -> lzma.LZMADecompressor:
@@ -160,6 +169,8 @@ def _zip_members(file: Any) -> Iterator[tuple[str, Any]]:
             copy.write(chunk)
         with zipfile.ZipFile(copy) as archive:
             for member in archive.infolist():
+                if member.compress_type == zipfile.ZIP_LZMA:  # zipfile cannot limit its memory
+                    raise InvalidData(f"{member.filename} is compressed with LZMA: unpack it, and read the result")
                 if not member.is_dir():
                     yield f":{member.filename}", archive.open(member)
 
@@ -171,7 +182,7 @@ def _one(opener: Callable[[Any], Any]) -> Callable[[Any], Iterable[tuple[str, An
 _OPENERS = {
     b"\x1f\x8b": _one(lambda file: gzip.GzipFile(fileobj=file)),
     b"BZh": _one(bz2.BZ2File),
-    b"\xfd7zXZ\x00": _one(_XzFile),
+    _XZ_MAGIC: _one(_XzFile),
     b"PK\x03\x04": _zip_members,
 }
 """By the first bytes: what opens the files inside, each with what it adds to the name."""

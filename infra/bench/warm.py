@@ -163,7 +163,7 @@ def _targets(costs: Costs) -> list[Target]:
         synchronous = min(share for name, share in others.items() if name in SYNCHRONOUS)
         head = f"warm, {levels} levels, CPU ×"
         targets.append(Target(f"{head} a raw socket", _ratio(costs, US.label, levels).median, maximum))
-        targets.append(Target(f"{head} the best synchronous client", 1 / synchronous, 1.0))
+        targets.append(Target(f"{head} the best of {', '.join(SYNCHRONOUS)}", 1 / synchronous, 1.0))
         if levels >= LEADING_LEVELS:
             targets.append(Target(f"{head} the best of all clients", 1 / min(others.values()), 1.0))
     return targets

@@ -98,7 +98,8 @@ def test_weight_that_just_fits_is_asked_for(exchange: FakeExchange) -> None:
         ([*BTC, "--detail=yes"], ["--detail"]),
         ([*BTC, "--nosuch"], ["--nosuch", "--help"]),
         ([*BTC, "--sym", "ETH"], ["--sym"]),
-        (["BTC"], ["BTC"]),
+        (["BTC"], ["BTC is not a command", "--symbol"]),
+        (["histroy", *BTC], ["histroy is not a command", "history, load, series"]),
     ],
 )
 def test_a_bad_flag_is_named_in_one_sentence(flags: list[str], words: list[str]) -> None:

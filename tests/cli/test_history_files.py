@@ -163,6 +163,32 @@ def test_parquet_of_another_kind_is_one_sentence(tmp_path: Path, capfd: Capture)
     assert "without a column symbol" in err
 
 
+def test_parquet_with_two_columns_of_a_name_is_one_sentence(tmp_path: Path, capfd: Capture) -> None:
+    table = pq.read_table(write_parquet(tmp_path / "records", RECORDS))
+    pq.write_table(table.append_column("symbol", table["symbol"]), tmp_path / "records")
+    assert main(["history", *BTC, "--from", str(tmp_path / "records")], {}) == 1
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "two columns symbol" in err
+
+
+@pytest.mark.parametrize("flag", ["--output", "--plot"])
+@pytest.mark.parametrize("name", ["own.png", "link.png", "folder/own.parquet", "-"])
+def test_a_file_that_is_read_is_never_replaced(tmp_path: Path, flag: str, name: str) -> None:
+    """By whatever name both flags give it."""
+    own = write_parquet(tmp_path / "folder/own.parquet", RECORDS) if "/" in name else tmp_path / "own.png"
+    if "/" not in name:
+        own.write_text(lines(RECORDS, detail=True))
+    (tmp_path / "link.png").symlink_to(own)
+    (tmp_path / "image.png").hardlink_to(own)
+    before = own.read_bytes()
+    source = {"folder/own.parquet": tmp_path / "folder", "-": f"- < {own}"}.get(name, tmp_path / name)
+    done = shell(f"handler history {' '.join(DAY)} {flag} {tmp_path}/image.png --from {source}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{flag} {tmp_path}/image.png is read by --from, and would be replaced: give another name" in done.stderr
+    assert own.read_bytes() == before
+
+
 def test_files_and_a_table_at_once_are_refused(files: list[str], capfd: Capture) -> None:
     assert main(["history", *BTC, "--from", *files, "--table", "obi"], {}) == 2
     assert "--from and --table are mutually exclusive" in capfd.readouterr().err

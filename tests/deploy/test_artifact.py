@@ -1,5 +1,6 @@
 """What `sam build` makes: only what the function needs, for Lambda's machines."""
 
+import json
 import re
 import sys
 import zipfile
@@ -61,6 +62,8 @@ def test_no_service_but_dynamodb_is_described(artifact: Path) -> None:
 
 def test_dynamodb_has_the_endpoints_that_all_of_boto3_gives_it(runnable: Path) -> None:
     """Only the services of endpoints.json that the function does not call are gone: no region, no partition."""
+    endpoints = json.loads((runnable / "botocore/data/endpoints.json").read_text(encoding="utf-8"))
+    assert {name for partition in endpoints["partitions"] for name in partition["services"]} == {"dynamodb"}
     code = (
         "import boto3; session = boto3.Session(); print([(region, session.client('dynamodb', region).meta.endpoint_url)"
         " for partition in session.get_available_partitions()"

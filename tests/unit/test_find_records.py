@@ -190,7 +190,23 @@ def test_xz_takes_no_more_memory_than_its_highest_level_needs() -> None:
     text = written([known(host="x")]).encode()
     assert found(lzma.compress(text, preset=9)) == [known(host="x")]
     (invalid,) = found(lzma.compress(text, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**28}]))
-    assert "Memory usage limit" in str(invalid)
+    assert "Memory usage limit exceeded; if it is xz, decompress it with xz -d" in str(invalid)
+
+
+@pytest.mark.parametrize("following", [b"x", b"more data\n", bz2.compress(b"x")])
+def test_data_after_xz_is_not_passed_over(following: bytes) -> None:
+    record, invalid = found(lzma.compress(written([known(host="x")]).encode()) + following)
+    assert record == known(host="x")
+    assert "what follows the xz data is something else" in str(invalid)
+
+
+def test_zip_with_lzma_is_not_read() -> None:
+    """Its reader has no limit of memory."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.log", written([known(host="x")]))
+    (invalid,) = found(file.getvalue())
+    assert "a.log is compressed with LZMA: unpack it" in str(invalid)
 
 
 @pytest.mark.parametrize("quoting", QUOTING)
