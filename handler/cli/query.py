@@ -17,7 +17,7 @@ from handler.exchanges.market import MARKETS
 from handler.options import Options
 from handler.record import DEFAULT_MARKET, Record, Series
 from handler.settings import read_distances, read_interval_seconds, read_levels, read_markets, read_pairs
-from handler.slots import complete_slots, format_timestamp, measured_slots, parse_moment
+from handler.slots import SETTLING_SECONDS, complete_slots, format_timestamp, measured_slots, parse_moment
 from handler.steps import Step, Steps
 from handler.stores.store import RecordSource
 
@@ -129,7 +129,13 @@ class History:
         if held.first > expected.start:
             since = format_timestamp(held.first)
             print_message(f"{self._no_record(series)} before {since}, and the time before is not counted as missing")
-            return measured_slots(expected, held.first)
+            expected = measured_slots(expected, held.first)
+        if not expected:
+            minutes = SETTLING_SECONDS // 60
+            print_message(
+                f"{series.key}: no slot of this range counts: slots count from the first record on, and {minutes}"
+                " minutes after their end"
+            )
         return expected
 
     def print_empty(self, series: Series) -> None:

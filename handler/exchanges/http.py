@@ -83,6 +83,8 @@ def _request_failed(error: BaseException) -> RequestFailed:
     """A function of its own, because a frame with a variable for an error is a reference cycle with its traceback."""
     *_, root = causes = list(_causes(error))
     reason = getattr(root, "strerror", None) or str(root) or type(root).__name__
+    if isinstance(root, socket.gaierror):
+        reason += "; check the host's name and the Internet connection"
     is_stale = any(isinstance(cause, StaleConnection) for cause in causes)
     return RequestFailed(_URL_USER.sub("//", reason), is_stale=is_stale)
 
