@@ -9,8 +9,7 @@ from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
-PLACES = 6
-"""Decimal places of every sum and ratio in a record."""
+from handler.record import PLACES
 
 MAX_AMOUNT = 1e18
 """More than any price or quantity: Binance caps one quantity at 92,233,720,368.54775807 (CHANGELOG 2022-05-23)."""

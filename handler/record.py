@@ -10,6 +10,8 @@ from handler.slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_millisecond
 compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 """Writes every JSON line of this program."""
 
+PLACES = 6
+"""Decimal places of every sum and ratio in a record."""
 MAX_TEXT_LENGTH = 300
 MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
 """What a record can hold, and a table too: DynamoDB rejects longer keys and numbers of more than 38 digits."""

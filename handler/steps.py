@@ -8,11 +8,9 @@ from itertools import groupby
 from math import ceil
 from typing import Any, NamedTuple
 
-from handler.record import DEFAULT_MARKET, Record
+from handler.record import DEFAULT_MARKET, PLACES, Record
 from handler.slots import format_timestamp, parse_timestamp, slot_start
 
-PLACES = 6
-"""Decimal places of an imbalance."""
 _EXACT = Context(prec=100)
 """Adds the numbers of records, from 1e-18 to 1e38, without rounding."""
 

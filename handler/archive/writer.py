@@ -8,7 +8,8 @@ from handler.archive.days import Day
 from handler.errors import ArchiveError
 from handler.record import Series
 from handler.stores.archive_bucket import ArchiveBucket
-from handler.stores.parquet import SlotRecord, write_records
+from handler.stores.parquet import write_records
+from handler.stores.store import SlotRecord
 from handler.stores.table import Table
 
 RESERVED_SECONDS = 30.0

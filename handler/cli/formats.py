@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 from handler.cli import Write
 from handler.cli.output import Formats, TextFormat
 from handler.errors import UsageError
-from handler.record import DETAIL_KEYS, KEYS, VALUE_TYPES, Record, compact_json
+from handler.record import DETAIL_KEYS, KEYS, Record, compact_json
+from handler.stores.store import COLUMN_TYPES, SlotRecord, column_values
 
 ROWS_PER_TABLE = 500
 """Rows that are aligned with each other, under one heading; a longer table is written as several."""
@@ -142,18 +143,13 @@ COLUMNS = {
 
 FORMATS: dict[str, Format] = {"jsonl": write_jsonl, "csv": write_csv, "table": write_table}
 """The values of --format that are text."""
-PARQUET_TYPES = [("series", str), ("slot", str), *VALUE_TYPES.items()]
-"""The columns of Parquet: those of detail too, whatever the other formats have."""
 
 
-def record_formats(columns: Columns) -> Formats[tuple[str, Record]]:
-    """The formats of records, each with its slot."""
+def record_formats(columns: Columns) -> Formats[SlotRecord]:
+    """The formats of records, each with its slot. Parquet has the columns of detail too."""
 
-    def text_format(write_records: Format) -> TextFormat[tuple[str, Record]]:
+    def text_format(write_records: Format) -> TextFormat[SlotRecord]:
         return lambda rows, write: write_records((record for _, record in rows), write, columns)
 
-    return Formats(
-        {name: text_format(write_records) for name, write_records in FORMATS.items()},
-        PARQUET_TYPES,
-        lambda row: (row[1].series.key, row[0], *row[1]),
-    )
+    texts = {name: text_format(write_records) for name, write_records in FORMATS.items()}
+    return Formats(texts, COLUMN_TYPES, column_values)

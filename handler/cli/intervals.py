@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from handler.cli.streams import print_message
-from handler.record import Record, Series
+from handler.record import Series
 from handler.slots import format_timestamp
-from handler.stores.store import Extent, RecordSource
+from handler.stores.store import Extent, RecordSource, SlotRecord
 
 
 class Intervals:
@@ -24,7 +24,7 @@ class Intervals:
         stored_seconds = held.interval_seconds if held else None
         return self._given_seconds or stored_seconds or self._default_seconds
 
-    def watch_records(self, series: Series, rows: Iterable[tuple[str, Record]]) -> Iterator[tuple[str, Record]]:
+    def watch_records(self, series: Series, rows: Iterable[SlotRecord]) -> Iterator[SlotRecord]:
         """The records of a series, unchanged. Prints a message the first time that their interval changes."""
         before = None
         is_said = False

@@ -15,11 +15,11 @@ from handler.errors import InvalidTimestamp, UsageError
 from handler.exchanges.binance_pairs import Pair
 from handler.exchanges.market import MARKETS
 from handler.options import Options
-from handler.record import DEFAULT_MARKET, Record, Series
+from handler.record import DEFAULT_MARKET, Series
 from handler.settings import read_distances, read_interval_seconds, read_levels, read_markets, read_pairs
 from handler.slots import SETTLING_SECONDS, complete_slots, format_timestamp, measured_slots, parse_moment
 from handler.steps import Step, Steps
-from handler.stores.store import RecordSource
+from handler.stores.store import RecordSource, SlotRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class History:
         self._intervals = Intervals(source, query.given_interval_seconds, query.default_interval_seconds)
         self._hints = {pair.symbol: pair.hint for pairs in query.pairs.values() for pair in pairs}
 
-    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[tuple[str, Record]]:
+    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[SlotRecord]:
         """The records of every series, slot by slot, within a slot in the order requested: as the sampler printed them.
 
         Each comes with its slot. They are read as they are consumed, however long the range is. `on_empty` is called
@@ -102,9 +102,7 @@ class History:
 
         return in_time_order([read(series) for series in query.series])
 
-    def _read(
-        self, series: Series, on_empty: Callable[[Series], object], *, detail: bool
-    ) -> Iterator[tuple[str, Record]]:
+    def _read(self, series: Series, on_empty: Callable[[Series], object], *, detail: bool) -> Iterator[SlotRecord]:
         is_empty = True
         for slot_and_record in self._source.read(series, self._query.since, self._query.until, detail=detail):
             is_empty = False

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from operator import attrgetter, itemgetter
 
-from handler.record import Record, Series
-from handler.stores.store import Extent, RecordSource
+from handler.record import Series
+from handler.stores.store import Extent, RecordSource, SlotRecord
 
 
 class MergedSources:
@@ -17,7 +17,7 @@ class MergedSources:
 
     def read(
         self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
-    ) -> Iterator[tuple[str, Record]]:
+    ) -> Iterator[SlotRecord]:
         """The records of the slots in [since, until), each with its slot. Raises HandlerError."""
         last_slot = ""
         found = [source.read(series, since, until, detail=detail, consistent=consistent) for source in self._sources]

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import IO, Any, TypeVar
 
 from handler.errors import InvalidRecord, UsageError
-from handler.record import VALUE_TYPES, Record
+from handler.stores.store import COLUMN_TYPES, SlotRecord, column_values
 
 try:
     import pyarrow as pa
@@ -17,9 +17,6 @@ except ImportError:
     raise UsageError("Parquet needs the package pyarrow: run pip install pyarrow") from None
 
 T = TypeVar("T")
-
-SlotRecord = tuple[str, Record]
-"""A record with its slot, `2026-11-22T10:00:00Z`, as `RecordSource.read` gives it."""
 
 ROWS_PER_ROW_GROUP = 20_000
 """A row group is in memory while it is written: 20,000 rows take about 10 MB."""
@@ -41,7 +38,7 @@ def schema_of(value_types: Iterable[tuple[str, type]]) -> Any:
     return pa.schema([(key, TIME if key in TIME_KEYS else _TYPES[value_type]) for key, value_type in value_types])
 
 
-SCHEMA = schema_of([("series", str), ("slot", str), *((key, VALUE_TYPES[key]) for key in Record._fields)])
+SCHEMA = schema_of(COLUMN_TYPES)
 """The columns of records: series, slot, and the record's keys in their order."""
 
 
@@ -51,8 +48,7 @@ def write_records(file: IO[bytes], row_groups: Iterable[Iterable[SlotRecord]]) -
     Returns the number of rows; without any, the file has the columns alone. Raises InvalidRecord for a value that a
     column cannot hold. If anything is raised, what was written is not to be used.
     """
-    groups = (((record.series.key, slot, *record) for slot, record in group) for group in row_groups)
-    return write_rows(file, SCHEMA, groups)
+    return write_rows(file, SCHEMA, (map(column_values, group) for group in row_groups))
 
 
 def write_rows(file: IO[bytes], schema: Any, row_groups: Iterable[Iterable[Sequence[Any]]]) -> int:

@@ -18,7 +18,7 @@ from handler.record import Record, Series
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp
 from handler.stores.files import STDIN, is_parquet, open_file, parquet_files
 from handler.stores.find_records import RecordFinder
-from handler.stores.store import Extent, UnknownKeyWarning
+from handler.stores.store import Extent, SlotRecord, UnknownKeyWarning
 
 CACHE_KIB = 32_768
 """Memory of the database; what does not fit is on disk."""
@@ -82,7 +82,7 @@ class RecordFiles:
 
     def read(
         self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
-    ) -> Iterator[tuple[str, Record]]:
+    ) -> Iterator[SlotRecord]:
         """The records of the slots in [since, until), each with its slot, in time order."""
         del detail, consistent  # all is there
         for slot, rows in groupby(self._rows("slot, record", series, since, until), key=itemgetter(0)):

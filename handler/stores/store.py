@@ -2,11 +2,23 @@
 
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from handler.record import Record, Series
+from handler.record import VALUE_TYPES, Record, Series
+
+SlotRecord = tuple[str, Record]
+"""A record with its slot, `2026-11-22T10:00:00Z`."""
+
+COLUMN_TYPES = [("series", str), ("slot", str), *VALUE_TYPES.items()]
+"""The columns of records as rows, each with the type of its values."""
 
 log = logging.getLogger(__name__)
+
+
+def column_values(slot_record: SlotRecord) -> tuple[Any, ...]:
+    """The values of those columns."""
+    slot, record = slot_record
+    return (record.series.key, slot, *record)
 
 
 class UnknownKeyWarning:
@@ -40,8 +52,8 @@ class RecordSource(Protocol):
 
     def read(
         self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
-    ) -> Iterator[tuple[str, Record]]:
-        """The records of the slots in [since, until), each with its slot (`2026-11-22T10:00:00Z`), in time order.
+    ) -> Iterator[SlotRecord]:
+        """The records of the slots in [since, until), each with its slot, in time order.
 
         They are read as they are consumed. Without `detail` only the keys of `SAMPLE_KEYS` need to be set.
         `consistent`: including everything that was stored before the call, even if that costs more.

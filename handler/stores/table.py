@@ -16,7 +16,7 @@ from handler.sinks import FailedPut, PutResult
 from handler.slots import MAX_EPOCH_SECONDS, format_timestamp, parse_timestamp
 from handler.stores.dynamodb import FAILURES, dynamodb_client, table_error
 from handler.stores.items import Item, holds_record, holds_sample, item_from_record, projection, record_from_item
-from handler.stores.store import Extent, UnknownKeyWarning
+from handler.stores.store import Extent, SlotRecord, UnknownKeyWarning
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -104,7 +104,7 @@ class Table:
 
     def read(
         self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
-    ) -> Iterator[tuple[str, Record]]:
+    ) -> Iterator[SlotRecord]:
         """What `query` reads, each record with its slot. Logs a warning if a newer version stored keys unknown here."""
         keys = None if detail else ["slot", *SAMPLE_KEYS]
         for item in self._items(series, since, until, keys, ConsistentRead=consistent):

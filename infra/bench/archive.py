@@ -12,7 +12,8 @@ import duckdb
 
 from handler.record import Record
 from handler.slots import format_milliseconds, format_timestamp, parse_timestamp
-from handler.stores.parquet import SlotRecord, write_records
+from handler.stores.parquet import write_records
+from handler.stores.store import SlotRecord
 
 START = parse_timestamp("2025-01-01T00:00:00Z")
 DAY_SECONDS = 86_400

@@ -105,7 +105,7 @@ def test_a_command_that_ends_by_itself_does_not_wait_for_credentials(
     ("change", "words"),
     [
         ({"AWS_PROFILE": "missing"}, "The config profile (missing) could not be found"),
-        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "You must specify a region.; set AWS_REGION"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "You must specify a region; set AWS_REGION"),
         ({"AWS_ACCESS_KEY_ID": "A"}, "Partial credentials found in env"),
     ],
     ids=str,

@@ -20,7 +20,8 @@ from handler.errors import InvalidRecord
 from handler.record import Record
 from handler.slots import format_timestamp
 from handler.stores import parquet
-from handler.stores.parquet import SlotRecord, row_groups, write_records
+from handler.stores.parquet import row_groups, write_records
+from handler.stores.store import SlotRecord
 
 SLOT = "2026-11-22T10:00:00Z"
 
