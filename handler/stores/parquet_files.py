@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 from handler.errors import ArchiveError, HandlerError, InvalidRecord, UsageError
@@ -18,6 +19,8 @@ except ImportError:
 ROWS_PER_BATCH = 5_000
 _WHOLE_SECONDS = ("timestamp",)
 _SERIES_AND_SLOT = ("series", "slot")
+_EXCESS_ZEROS = {"s": r"()\.0+Z$", "ms": r"(\.[0-9]{3})0+Z$"}
+"""What a whole second or millisecond ends in, if its column is finer."""
 
 Found = tuple[str, Record | InvalidRecord]
 """Where it stands in its file, and what it is."""
@@ -84,7 +87,10 @@ def _values(name: str, column: Any) -> list[Any]:
     """The values of a column; times as the text that records have."""
     if pa.types.is_timestamp(column.type):
         unit = "s" if name in _WHOLE_SECONDS else "ms"
-        column = pc.strftime(column.cast(pa.timestamp(unit, tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
+        with suppress(pa.ArrowInvalid):  # some are finer: they stay so, and make their records invalid
+            column = column.cast(pa.timestamp(unit, tz="UTC"))
+        text = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+        column = pc.replace_substring_regex(text, _EXCESS_ZEROS[unit], r"\1Z")
     values: list[Any] = column.to_pylist()
     return values
 

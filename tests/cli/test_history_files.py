@@ -172,6 +172,21 @@ def test_parquet_with_two_columns_of_a_name_is_one_sentence(tmp_path: Path, capf
     assert "two columns symbol" in err
 
 
+def test_a_finer_time_than_records_have_is_invalid(
+    tmp_path: Path, capfd: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not rounded, and the file's other records are read."""
+    path = write_parquet(tmp_path / "records", RECORDS)
+    table = pq.read_table(path)
+    times = pa.array([1_704_067_207_000_000 + 60_000_000 * row + row % 2 for row in range(len(RECORDS))])
+    column = times.cast(pa.timestamp("us", tz="UTC"))
+    pq.write_table(table.set_column(table.column_names.index("timestamp"), "timestamp", column), path)
+    assert main(["history", *DAY, "--from", str(path)], {}) == 1
+    out, err = capfd.readouterr()
+    assert (len(out.splitlines()), f"left out {len(RECORDS) // 2} that are invalid" in err) == (len(RECORDS) // 2, True)
+    assert "timestamp '2024-01-01T00:01:07.000001Z'" in caplog.text
+
+
 @pytest.mark.parametrize("flag", ["--output", "--plot"])
 @pytest.mark.parametrize("name", ["own.png", "link.png", "folder/own.parquet", "-"])
 def test_a_file_that_is_read_is_never_replaced(tmp_path: Path, flag: str, name: str) -> None:
