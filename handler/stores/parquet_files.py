@@ -53,7 +53,7 @@ def read_parquet(
 def _check_columns(name: str, columns: Sequence[str], on_unknown_key: Callable[[str], object]) -> None:
     if missing := [key for key in KEYS if key not in columns]:
         raise HandlerError(f"{name}: no record was found: a Parquet file without a column {missing[0]}")
-    if twice := [column for column, count in Counter(columns).items() if count > 1]:
+    if twice := [key for key in (*VALUE_TYPES, *_SERIES_AND_SLOT) if columns.count(key) > 1]:
         raise HandlerError(f"{name}: it has two columns {twice[0]}: write it again with one of each name")
     if unknown := set(columns) - VALUE_TYPES.keys() - set(_SERIES_AND_SLOT):
         on_unknown_key(min(unknown))
