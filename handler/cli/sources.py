@@ -63,7 +63,10 @@ def open_files(
     *,
     default_interval_seconds: int,
 ) -> Iterator["RecordFiles"]:
-    """The records of the files. Raises HandlerError at the end if they hold something invalid: all else was read."""
+    """The records of the files. Raises HandlerError at the end if they hold something invalid: all else was read.
+
+    At once, if nothing else is there.
+    """
     if options.is_flag_given("--table"):
         raise UsageError("--from and --table are mutually exclusive: give one of them")
     names = read_files(options)
@@ -76,6 +79,9 @@ def open_files(
         default_interval_seconds=default_interval_seconds,
         hint=input_hint,
     )
+    left_out = HandlerError(f"{files.description}: left out {files.invalid} that are invalid or cannot be read")
+    if files.invalid and not files.holds_record:
+        raise left_out
     yield files
     if files.invalid:
-        raise HandlerError(f"{files.description}: left out {files.invalid} that are invalid or cannot be read")
+        raise left_out

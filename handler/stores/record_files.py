@@ -68,6 +68,8 @@ class RecordFiles:
         self.description = _shown(names[0]) if len(names) == 1 else f"{len(names)} files"
         self.invalid = 0
         """What looks like a record and is none, or cannot be read."""
+        self.holds_record = False
+        """Whether there is any valid record, wanted or not."""
         self._wanted = wanted
         self._since, self._until = since, until
         self._default_interval_seconds = default_interval_seconds
@@ -129,6 +131,7 @@ class RecordFiles:
     def _add(self, name: str) -> None:
         rows = []
         for record in self._records(name):
+            self.holds_record = True
             series = record.series
             if not record.has_data or (self._wanted is not None and series not in self._wanted):
                 continue

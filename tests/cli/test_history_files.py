@@ -1,6 +1,7 @@
 """`history --from` answers from files what it answers from a table, in whatever order their lines come."""
 
 import gzip
+import lzma
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -153,6 +154,16 @@ def test_what_holds_no_record_is_one_sentence(
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert [word for word in [str(tmp_path), *words] if word not in err] == []
+
+
+def test_where_nothing_can_be_read_no_flag_is_said_to_be_wrong(
+    tmp_path: Path, capfd: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cut.xz").write_bytes(lzma.compress(lines(RECORDS, detail=True).encode())[:100])
+    assert main(["history", *BTC, "--from", str(tmp_path / "cut.xz")], {}) == 1
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", f"handler: {tmp_path}/cut.xz: left out 2 that are invalid or cannot be read\n")
+    assert "cannot be read from here on: the xz file is cut off" in caplog.text
 
 
 def test_parquet_of_another_kind_is_one_sentence(tmp_path: Path, capfd: Capture) -> None:
