@@ -31,9 +31,10 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    if argv and argv[0] and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        raise UsageError(f"{argv[0]} is not a command: give {', '.join(COMMANDS)}, or flags such as --symbol BTC")
-    name, arguments = (argv[0], argv[1:]) if argv and argv[0] in COMMANDS else ("sample", argv)
+    first = argv[0] if argv else ""
+    name, arguments = (first, argv[1:]) if first in COMMANDS else ("sample", argv)
+    if name == "sample" and first and not first.startswith("-"):
+        raise UsageError(f"{first} is not a command: give {', '.join(COMMANDS)}, or flags such as --symbol BTC")
     run: Callable[..., int] = import_module(f"handler.cli.{name}").run
     try:
         return run(arguments, environment, write_line)

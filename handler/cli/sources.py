@@ -27,10 +27,10 @@ def check_is_not_read(options: Options, flag: str) -> None:
     target = Path(options.value(flag))
     if not options.is_given("--from") or not target.exists():
         return
+    replaced = target.stat()
     for name in read_files(options):
-        for file in parquet_files(name):
-            if samestat(target.stat(), file_status(file)):
-                raise UsageError(f"{flag} {target} is read by --from, and would be replaced: give another name")
+        if any(samestat(replaced, file_status(file)) for file in parquet_files(name)):
+            raise UsageError(f"{flag} {target} is read by --from, and would be replaced: give another name")
 
 
 @contextmanager
@@ -79,9 +79,7 @@ def open_files(
         default_interval_seconds=default_interval_seconds,
         hint=input_hint,
     )
-    left_out = HandlerError(f"{files.description}: left out {files.invalid} that are invalid or cannot be read")
-    if files.invalid and not files.holds_record:
-        raise left_out
-    yield files
+    if files.holds_record or not files.invalid:
+        yield files
     if files.invalid:
-        raise left_out
+        raise HandlerError(f"{files.description}: left out {files.invalid} that are invalid or cannot be read")

@@ -77,6 +77,7 @@ VARIABLE_PREFIXES = ("AWS_", "REQUESTS_CA_BUNDLE")
 _RENEW = "check that the credentials are those of this account, and renew them if they have expired"
 ADVICE = dict.fromkeys(CREDENTIAL_CODES, _RENEW) | {
     "AccessDeniedException": "give this user or role the permission",
+    "EndpointConnectionError": "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB",
     "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
     "NoRegionError": "set AWS_REGION",
     "ResourceNotFoundException": "check the table's name and AWS_REGION",
