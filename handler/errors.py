@@ -2,24 +2,26 @@
 
     HandlerError
     ├── UsageError                  invalid request: a flag, a variable or an event
-    ├── ExchangeError               a book could not be measured
-    │   ├── RequestRejected         the exchange rejects the request for good, with its own message
-    │   ├── RegionUnavailable       every host answered 451: it does not serve this region
+    ├── ExchangeError               a book could not be measured; `reason` is the record's word for it
     │   ├── BookUnavailable         no usable response before the slot was over
-    │   │   └── RateLimited         … because of a cooldown that lasts longer than the slot
-    │   └── EmptyBook               a response, but too few orders to measure
-    ├── RequestFailed               one HTTP request brought no complete response
+    │   ├── RateLimited             a cooldown lasts longer than the slot
+    │   ├── RequestRejected         the exchange rejects the request for good, with its own message
+    │   └── RegionUnavailable       every host answered 451: it does not serve this region
     ├── InvalidData                 malformed bytes or text
     │   ├── InvalidBook
     │   ├── InvalidRecord
-    │   ├── InvalidResponse
     │   └── InvalidTimestamp
-    ├── TableError                  a table read or write failed
-    │   ├── TransientTableError     the same request may succeed later
+    ├── StoreError                  a table or folder could not be read or written
+    │   ├── TransientStoreError     the same request may succeed later
     │   └── CredentialsError        no valid credentials at the moment
-    └── ArchiveError                a day could not be written to the archive or read there, or is not whole
+    └── SourceError                 files or a table could not be read as records
 
-Messages are one sentence: what happened, to what, what to do.
+A message is one sentence: what happened, to what, what to do.
+
+    try:
+        relation = read("obi/")
+    except HandlerError as error:
+        print(f"cannot read the records: {error}")
 """
 
 
@@ -32,35 +34,37 @@ class UsageError(HandlerError):
 
 
 class ExchangeError(HandlerError):
-    """A book could not be measured."""
+    """A book could not be measured.
 
+    `reason` is the record's word for it: `timeout`, `connection`, `HTTP 503` (any number), `bad answer`,
+    `rate limited`, `banned`, `rejected`, `region`, `empty book` or `weight`.
+    """
 
-class RequestRejected(ExchangeError):
-    """The exchange rejects the request for good, for example because the pair is unknown."""
-
-
-class RegionUnavailable(ExchangeError):
-    """Every host answered 451, for the life of the process."""
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class BookUnavailable(ExchangeError):
     """No usable response came before the slot was over."""
 
 
-class RateLimited(BookUnavailable):
+class RateLimited(ExchangeError):
     """The exchange demands a cooldown that lasts longer than the slot."""
 
 
-class EmptyBook(ExchangeError):
-    """The exchange responded, but there are no orders on either side or, for a distance from mid, on one."""
+class RequestRejected(ExchangeError):
+    """The exchange rejects the request for good, for example because the pair is unknown."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "rejected")
 
 
-class RequestFailed(HandlerError):
-    """One HTTP request brought no complete response; `is_stale`: the host had closed a kept connection."""
+class RegionUnavailable(ExchangeError):
+    """Every host answered 451 before the first success."""
 
-    def __init__(self, reason: str, *, is_stale: bool = False) -> None:
-        super().__init__(reason)
-        self.is_stale = is_stale
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "region")
 
 
 class InvalidData(HandlerError):
@@ -68,32 +72,28 @@ class InvalidData(HandlerError):
 
 
 class InvalidBook(InvalidData):
-    """Not an order book: not JSON, a side is missing, or a level is not a pair of numbers."""
+    """Not an order book: not JSON, a side is missing or unsorted, or a level is not a pair of numbers."""
 
 
 class InvalidRecord(InvalidData):
-    """A line or an item that is not a valid record."""
-
-
-class InvalidResponse(InvalidData):
-    """A response that does not come from DynamoDB."""
+    """A line or an item that is not a valid record; the message names key and value."""
 
 
 class InvalidTimestamp(InvalidData):
     """Text that is not a valid timestamp."""
 
 
-class TableError(HandlerError):
-    """A table read or write failed."""
+class StoreError(HandlerError):
+    """A table or folder could not be read or written."""
 
 
-class TransientTableError(TableError):
-    """A table read or write failed, and the same request may succeed later."""
+class TransientStoreError(StoreError):
+    """A table or folder could not be read or written, and the same request may succeed later."""
 
 
-class CredentialsError(TableError):
+class CredentialsError(StoreError):
     """Credentials are missing, expired, rejected or unreadable; others may be found later."""
 
 
-class ArchiveError(HandlerError):
-    """A day could not be written to the archive or read there, or is not whole in it."""
+class SourceError(HandlerError):
+    """Files or a table could not be read as records."""

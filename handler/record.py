@@ -1,229 +1,190 @@
-"""Record ⇄ JSON line. Pure: no HTTP, no clock, no AWS."""
+"""The record of one book ⇄ one line of JSON. docs/record.md explains every key."""
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self, get_args
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple, Self
 
-from handler.errors import InvalidRecord, InvalidTimestamp
-from handler.slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_milliseconds, parse_timestamp, slot_start
+import msgspec
+from msgspec import Meta
 
-compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""Writes every JSON line of this program."""
+from .book import Levels
+from .errors import InvalidRecord, InvalidTimestamp
+from .slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_milliseconds, parse_timestamp, slot_start
 
-PLACES = 6
-"""Decimal places of every sum and ratio in a record."""
-MAX_TEXT_LENGTH = 300
-MIN_NUMBER, MAX_NUMBER = 1e-18, 1e38
-"""What a record can hold, and a table too: DynamoDB rejects longer keys and numbers of more than 38 digits."""
+SPOT = "spot"  # the market of a line that does not name one
+MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
 
-DEFAULT_MARKET = "spot"
-"""The market of a line or an item that does not name one."""
-
-MAX_BPS = 5000
-"""The greatest distance from mid, in basis points, that is measured: half of the mid price."""
-
-
-class Depth(NamedTuple):
-    """What is measured of a book: its top `levels` or, with `bps`, those of them within this distance from mid.
-
-    The distance is in basis points, hundredths of a percent, of the mid price.
-    """
-
-    levels: int
-    bps: int | None = None
+Text = Annotated[str, Meta(min_length=1, max_length=300)]
+Ratio = Annotated[float, Meta(ge=-1, le=1)]
+Amount = Annotated[float, Meta(ge=0, lt=MAX_NUMBER)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Interval = Annotated[int, Meta(ge=1, le=MAX_INTERVAL_SECONDS)]
+Ladder = list[Amount]
 
 
-class Series(NamedTuple):
-    """The records of one pair, as the exchange spells it, at one depth: of its top `levels` or within `bps` of mid."""
+class Pair(NamedTuple):
+    """A pair as the exchange spells it, and its market."""
 
     symbol: str
-    levels: int | None
-    bps: int | None = None
-    market: str = DEFAULT_MARKET
+    market: str = SPOT
 
-    @property
-    def key(self) -> str:
-        """The table's partition key: `BTCUSDT#5` or `BTCUSDT@10bps`; `usdm:BTCUSDT#5` for another market than spot."""
-        return f"{self.pair}#{self.levels}" if self.bps is None else f"{self.pair}@{self.bps}bps"
-
-    @property
-    def pair(self) -> str:
-        """The pair with its market, unless that is spot: `usdm:BTCUSDT`."""
-        return self.symbol if self.market == DEFAULT_MARKET else f"{self.market}:{self.symbol}"
-
-    @property
-    def depth(self) -> str:
-        """The depth in words: `5 levels` or `within 10 bps`."""
-        if self.bps is not None:
-            return f"within {self.bps} bps"
-        return f"{self.levels} level{'' if self.levels == 1 else 's'}"
+    def __str__(self) -> str:
+        """`BTCUSDT`, `usdm:BTCUSDT`: as users write it, and as the table's partition key."""
+        return self.symbol if self.market == SPOT else f"{self.market}:{self.symbol}"
 
 
-class Record(NamedTuple):
-    """One measurement of one book: six keys that are always there, then others, None where unknown or not applicable.
+class Record(msgspec.Struct, frozen=True):
+    """One measurement of one book, or the reason why there is none.
 
-    `bps` and `covered` are there if depth was measured by distance from mid, `market` if it is not spot, and all of
-    what follows with detail. Amounts are in the quote asset, distances in basis points of the mid price.
-    CONTRIBUTING.md says how to add a detail key.
+    A plain record has the first six keys, and `market` where it is not spot. A full one has an interval and all keys,
+    None where a value is unknown. One with a `reason` has no data. Amounts are in the quote asset unless they are
+    quantities, distances in basis points of mid.
+
+        record = Record.from_line('{"timestamp":"2026-11-22T10:00:00Z","symbol":"BTCUSDT",…}')
+        record.obi, record.bids[0]
     """
 
-    timestamp: str  # UTC, whole seconds, when the book arrived
-    symbol: str
-    obi: float
-    notional_bid: float
-    notional_ask: float
-    levels: int
-    bps: int | None = None
-    covered: bool | None = None  # whether the book was sent at least as far as bps; None: no data
-    market: str = DEFAULT_MARKET
-    obi_quantity: float | None = None
-    best_bid: float | None = None
-    best_bid_quantity: float | None = None
-    best_ask: float | None = None
-    best_ask_quantity: float | None = None
-    mid: float | None = None
-    microprice: float | None = None
-    spread_bps: float | None = None
-    levels_bid: int | None = None
-    levels_ask: int | None = None
-    reach_bid_bps: float | None = None
-    reach_ask_bps: float | None = None
-    last_update_id: int | None = None
-    host: str | None = None
+    timestamp: str  # UTC, whole seconds, when the book arrived; of a reason the start of its slot
+    symbol: Text
+    obi: Ratio
+    notional_bid: Amount
+    notional_ask: Amount
+    levels: Positive
+    market: Text = SPOT
+    interval_seconds: Interval | None = None
+    version: Text | None = None
     received_at: str | None = None  # the timestamp in milliseconds
-    exchange_time: str | None = None  # in milliseconds, by the exchange's clock
-    interval_seconds: int | None = None
-    latency_ms: float | None = None
+    exchange_time: str | None = None  # in milliseconds, by the matching engine's clock
+    last_update_id: int | None = None
+    host: Text | None = None
+    latency_ms: Amount | None = None
+    cache_age_seconds: Count | None = None
+    limit: Positive | None = None
+    bid_levels: Count | None = None
+    ask_levels: Count | None = None
+    bid_reach_bps: Amount | None = None
+    ask_reach_bps: Amount | None = None
+    bids: Levels | None = None
+    asks: Levels | None = None
+    notional_bid_within: Ladder | None = None
+    notional_ask_within: Ladder | None = None
+    quantity_bid_within: Ladder | None = None
+    quantity_ask_within: Ladder | None = None
+    reason: Text | None = None
 
     @property
     def has_data(self) -> bool:
-        """False if nothing could be measured. Such a record is printed but never stored."""
-        return bool(self.notional_bid or self.notional_ask) if self.bps is None else self.covered is not None
+        """False for a reason, and for a plain record of nothing, whose notionals are both 0."""
+        if self.reason is not None:
+            return False
+        return self.interval_seconds is not None or bool(self.notional_bid or self.notional_ask)
 
     @property
-    def series(self) -> Series:
-        """Which series it belongs to."""
-        return Series(self.symbol, self.levels if self.bps is None else None, self.bps, self.market)
-
-    @property
-    def sample(self) -> tuple[Any, ...]:
-        """What makes it this measurement, whatever detail is known: two records of one sample are equal here."""
-        return self[: len(SAMPLE_KEYS)]
-
-    @property
-    def known_values(self) -> int:
-        """How many of its values are known: of two lines of one sample, the one with more has more detail."""
-        return sum(value is not None for value in self)
+    def pair(self) -> str:
+        """The pair with its market: `BTCUSDT`, `usdm:BTCUSDT`."""
+        return str(Pair(self.symbol, self.market))
 
     def slot(self, default_interval_seconds: int) -> int:
         """The start of its slot in epoch seconds, by its own interval, or by the default if it has none."""
         return slot_start(epoch_seconds(self.timestamp), self.interval_seconds or default_interval_seconds)
 
-    def values(self, *, detail: bool) -> dict[str, Any]:
-        """The record as key → value, in order, with or without the detail keys."""
-        values = self._asdict()
-        if self.bps is None:
-            del values["bps"], values["covered"]
-        if not detail:
-            is_spot = self.market == DEFAULT_MARKET
-            for key in DETAIL_KEYS if is_spot else DETAIL_KEYS[1:]:
-                del values[key]
+    def to_line(self, *, detail: bool = True) -> str:
+        """The record as one line of JSON, without the line end; without `detail` as a plain record."""
+        return msgspec.json.encode(self._values(detail=detail)).decode()
+
+    def _values(self, *, detail: bool) -> dict[str, Any]:
+        keys = PLAIN_KEYS if self.market == SPOT else (*PLAIN_KEYS, "market")
+        if detail and self.interval_seconds is not None:
+            keys = FULL_KEYS if self.reason is None else REASON_KEYS
+        values = {key: getattr(self, key) for key in keys}
+        if self.bids is not None and "bids" in values:
+            values["bids"] = levels_json(self.bids)
+        if self.asks is not None and "asks" in values:
+            values["asks"] = levels_json(self.asks)
         return values
 
-    def to_line(self, *, detail: bool) -> str:
-        """The record as one line of JSON, without the line end."""
-        return compact_json(self.values(detail=detail))
-
     @classmethod
-    def from_line(cls, line: str, on_unknown_key: Callable[[str], object] | None = None) -> Self:
-        """Read what `to_line` wrote, of this version or another. Raises InvalidRecord."""
+    def from_line(cls, line: str | bytes) -> Self:
+        """Read what `to_line` wrote, of this version or another; unknown keys are left out. Raises InvalidRecord."""
         try:
-            values = json.loads(line)
+            record = msgspec.json.decode(line, type=cls)
+        except msgspec.ValidationError:
+            return cls.from_values(_decode(line))
         except (ValueError, RecursionError) as error:
             raise InvalidRecord(f"not JSON: {error}") from error
-        if not isinstance(values, dict):
-            raise InvalidRecord("not a JSON object")
-        return cls.from_values(values, on_unknown_key)
+        _check(record)
+        return record
 
     @classmethod
-    def from_values(
-        cls,
-        values: Mapping[str, Any],
-        on_unknown_key: Callable[[str], object] | None = None,
-        max_text_length: int | None = MAX_TEXT_LENGTH,
-    ) -> Self:
-        """Check the values of a record's keys, and leave out other keys. Raises InvalidRecord."""
-        if on_unknown_key and (unknown := values.keys() - set(cls._fields)):
-            on_unknown_key(min(unknown))
-        checked = {key: _checked_value(key, value, max_text_length) for key, value in values.items() if key in _HINTS}
-        if missing := [key for key in KEYS if key not in checked]:
-            raise InvalidRecord(f"{missing[0]} is missing")
-        record = cls(**{key: value for key, value in checked.items() if value is not None})
+    def from_values(cls, values: Any) -> Self:
+        """Check key → value, whole numbers also as floats. Raises InvalidRecord with the key and its value."""
+        if not isinstance(values, dict):
+            raise InvalidRecord("not a JSON object")
+        whole = {
+            key: int(value) if key in INTEGER_KEYS and isinstance(value, float) and value.is_integer() else value
+            for key, value in values.items()
+        }
+        try:
+            record = msgspec.convert(whole, cls)
+        except msgspec.ValidationError as error:
+            text, _, path = str(error).partition(" - at `$.")
+            key = path.strip("`").partition("[")[0]
+            raise InvalidRecord(f"{key} is {values.get(key)!r:.100}: {text}" if key else text) from error
         _check(record)
         return record
 
 
-KEYS = Record._fields[:6]
-"""The keys that every record has, in their order."""
-SAMPLE_KEYS = Record._fields[:9]
-"""The keys that make a record the measurement that it is."""
-DETAIL_KEYS = Record._fields[8:]
-"""The keys that are printed with detail only; the first, market, also for another market than spot."""
-
-_HINTS = Record.__annotations__
-VALUE_TYPES = {key: (get_args(hint) or (hint,))[0] for key, hint in _HINTS.items()}
-"""Key → str, int, float or bool."""
-TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+PLAIN_KEYS = Record.__struct_fields__[:6]
+FULL_KEYS = Record.__struct_fields__[:-1]
+REASON_KEYS = (*Record.__struct_fields__[:8], "reason")
+INTEGER_KEYS = frozenset(
+    ("levels", "interval_seconds", "last_update_id", "cache_age_seconds", "limit", "bid_levels", "ask_levels")
+)
 
 
-def _checked_value(key: str, value: Any, max_text_length: int | None) -> Any:
-    value_type = VALUE_TYPES[key]
-    if value is None and key not in KEYS:
-        return None
-    if value_type is float and type(value) is int and abs(value) < MAX_NUMBER:
-        value = float(value)
-    is_valid = type(value) is value_type and (
-        _is_valid_text(value, max_text_length) if value_type is str else _is_valid_number(value)
-    )
-    if not is_valid:
-        raise InvalidRecord(f"{key} is {value!r:.100}, not a {TYPE_NAMES[value_type]}")
-    return value
+def unknown_keys(line: str | bytes) -> set[str]:
+    """The keys of a valid line that a newer version wrote."""
+    return set(_decode(line)) - set(Record.__struct_fields__)
+
+
+def plain_decimal(number: Decimal) -> str:
+    """The digits of a number without an exponent and without trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def levels_json(levels: Levels) -> msgspec.Raw:
+    """Levels as JSON, `[[63999.5,0.12],…]`, in plain digits."""
+    each = [f"[{plain_decimal(price)},{plain_decimal(quantity)}]" for price, quantity in levels]
+    return msgspec.Raw(f"[{','.join(each)}]".encode())
+
+
+def no_data(timestamp: str, pair: Pair, levels: int, interval_seconds: int | None = None, reason: str | None = None) -> Record:
+    """The record of a book that could not be measured: both notionals are 0."""
+    return Record(timestamp, pair.symbol, 0.0, 0.0, 0.0, levels, pair.market, interval_seconds, reason=reason)
+
+
+def _decode(line: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(f"not JSON: {error}") from error
 
 
 def _check(record: Record) -> None:
-    """Raise InvalidRecord for values that no record can have."""
-    if abs(record.obi) > 1 or min(record.notional_bid, record.notional_ask) < 0 or record.levels < 1:
-        raise InvalidRecord("obi is outside [-1, 1], an amount is negative, or there are no levels")
-    if not (record.symbol and record.market):
-        raise InvalidRecord("symbol or market is empty")
-    if record.bps is None and record.covered is not None:
-        raise InvalidRecord("covered is there without bps")
-    for key, maximum in (("bps", MAX_BPS), ("interval_seconds", MAX_INTERVAL_SECONDS)):
-        number = getattr(record, key)
-        if number is not None and not 1 <= number <= maximum:
-            raise InvalidRecord(f"{key} is {number}, not from 1 to {maximum}")
-    _check_times(record)
-
-
-def _check_times(record: Record) -> None:
+    """Raise InvalidRecord for what no record can have, although it is of the right type."""
     key = "timestamp"
     try:
         parse_timestamp(record.timestamp)
         for key in ("received_at", "exchange_time"):
-            if text := getattr(record, key):
+            if (text := getattr(record, key)) is not None:
                 parse_milliseconds(text)
     except InvalidTimestamp as error:
         raise InvalidRecord(f"{key} {error}") from error
-
-
-def _is_valid_text(text: str, max_length: int | None) -> bool:
-    return text.isprintable() and (max_length is None or len(text) <= max_length)
-
-
-def _is_valid_number(value: float) -> bool:
-    return value == 0 or MIN_NUMBER <= abs(value) < MAX_NUMBER  # false for NaN
-
-
-def no_data(timestamp: str, symbol: str, depth: Depth, market: str = DEFAULT_MARKET) -> Record:
-    """The record of a book that could not be measured: both notionals are 0, and `covered` is None."""
-    return Record(timestamp, symbol, 0.0, 0.0, 0.0, depth.levels, depth.bps, market=market)
+    for key in ("symbol", "market", "host", "reason", "version"):
+        if not (getattr(record, key) or "x").isprintable():
+            raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
+    for key in ("bids", "asks"):
+        for price, quantity in getattr(record, key) or ():
+            if not (0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):  # false for NaN, too
+                raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")

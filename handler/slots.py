@@ -1,12 +1,10 @@
-"""Timestamps as text, the slots that they belong to, the ticks of a schedule, and gaps. Pure: no clock."""
+"""Timestamps as text, the slots that they belong to, and the ticks of a schedule."""
 
 import re
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from math import ceil
 from typing import NamedTuple
 
-from handler.errors import InvalidTimestamp
+from .errors import InvalidTimestamp
 
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
@@ -137,37 +135,3 @@ def next_tick(now: float, interval_seconds: int, origin: float = 0.0, last: Tick
 def skipped_ticks(tick: Tick, last: Tick | None) -> int:
     """How many ticks were skipped between two that ran, one after the other."""
     return max(tick.number - last.number - 1, 0) if last else 0
-
-
-class Gap(NamedTuple):
-    """Consecutive slots without a record: those in [since, until), epoch seconds."""
-
-    since: int
-    until: int
-
-
-def complete_slots(since: float, until: float, now: float, interval_seconds: int) -> range:
-    """The slots in [since, until) that ended at least SETTLING_SECONDS ago: later ones may yet be filled."""
-    first, last = (ceil(moment / interval_seconds) * interval_seconds for moment in (since, until))
-    settled = slot_start(now - SETTLING_SECONDS, interval_seconds)
-    return range(first, max(first, min(last, settled)), interval_seconds)
-
-
-def measured_slots(expected: range, first_record: int) -> range:
-    """The expected slots without those before a series' first record: nothing was measured until then."""
-    start = -(-first_record // expected.step) * expected.step
-    return range(min(max(expected.start, start), expected.stop), expected.stop, expected.step)
-
-
-def find_gaps(present: Iterable[int], expected: range) -> Iterator[Gap]:
-    """The gaps between the slots that are present, which come in time order, and the ends of the expected ones."""
-    start = expected.start
-    for slot in present:
-        if slot not in expected:
-            continue
-        if slot > start:
-            yield Gap(start, slot)
-        start = slot + expected.step
-    end = expected.start + len(expected) * expected.step
-    if start < end:
-        yield Gap(start, end)
