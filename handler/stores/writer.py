@@ -1,4 +1,4 @@
-"""Where records go: what a store promises, the log line of a record that was not stored, and storing in parallel."""
+"""Storing beside the sampler, so that a store that hangs holds up no sample."""
 
 import logging
 from collections import deque
@@ -6,69 +6,34 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Self
 
-from handler.clock import MAX_WAIT_SECONDS
-from handler.errors import TableError
-from handler.record import Record
-from handler.safe_text import RecordLine
+from ..clock import MAX_WAIT_SECONDS
+from ..errors import StoreError
+from ..record import Record
+from .store import FailedPut, Store, log_failed_put
 
-STOP_SECONDS = 1.0
-"""How long a program that was interrupted, or failed, waits for records that are being stored."""
+STOP_SECONDS = 1.0  # how long an interrupted or failed program waits for records that are being stored
 
 log = logging.getLogger(__name__)
 
 
-class FailedPut(NamedTuple):
-    """A record that could not be stored, and why."""
-
-    record: Record
-    error: TableError
-
-
-class PutResult(NamedTuple):
-    """How many records were stored. A duplicate's slot already holds a record, which stays: a success.
-
-    `different`: those of the duplicates whose slot holds another sample.
-    """
-
-    stored: int = 0
-    duplicates: int = 0
-    failed: Sequence[FailedPut] = ()
-    different: int = 0
-
-
-class Store(Protocol):
-    """Something that keeps records, such as a table."""
-
-    def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
-        """Store each record once, first write wins, retrying until `deadline` (monotonic clock); never raises."""
-
-
-def log_failed_put(failed: FailedPut) -> None:
-    """Log a record that is not in the table as the line that `load` takes, with the reason."""
-    log.error("not stored: %s: %s", failed.error, RecordLine(failed.record.to_line(detail=True)))
-
-
 class BackgroundWriter:
-    """Stores records in a thread of its own, until the end of `with`. Batches queued during a write are merged.
+    """Stores records in a thread of its own, until the end of `with`. Batches queued during a put are merged.
 
     What is not stored is logged, by the end of `with` at the latest; at once while no thread can be started. `put` may
-    be interrupted anywhere: then all of the records are queued, or none.
+    be interrupted anywhere: then all of its records are queued, or none.
     """
 
     def __init__(self, store: Store) -> None:
-        self.failed = 0
-        """How many records were logged as not stored."""
+        self.failed = 0  # records that were logged as not stored
         self._store = store
-        self._pending: deque[tuple[Sequence[Record], float]] = deque()
-        """Batches that are queued or being stored, each with its deadline."""
-        self._wake_ups: SimpleQueue[bool] = SimpleQueue()
-        """True for each batch, then False to end."""
+        self._pending: deque[tuple[Sequence[Record], float]] = deque()  # batches with their deadlines, also during a put
+        self._wake_ups: SimpleQueue[bool] = SimpleQueue()  # True for each batch, then False to end
         self._thread: Thread | None = None
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
-        """Have each record stored once, retried until `deadline` (monotonic clock)."""
+        """Have each record stored, retried until `deadline` (monotonic clock)."""
         self._pending.append((records, deadline))
         self._wake_ups.put(True)
         self._start()
@@ -100,11 +65,11 @@ class BackgroundWriter:
         try:
             return self._store.put(records, deadline).failed
         except Exception as error:  # memory ran out, for example: the next records may do better
-            reason = TableError(f"the store failed ({type(error).__name__}: {error})")
+            reason = StoreError(f"the store failed ({type(error).__name__}: {error})")
             return [FailedPut(record, reason) for record in records]
 
     def _log_pending(self, reason: str) -> None:
-        self._log([FailedPut(record, TableError(reason)) for record in self._pending_records()])
+        self._log([FailedPut(record, StoreError(reason)) for record in self._pending_records()])
 
     def _log(self, failures: Sequence[FailedPut]) -> None:
         self.failed += len(failures)
@@ -124,8 +89,8 @@ class BackgroundWriter:
             if self._thread is not None:
                 self._thread.join(STOP_SECONDS)
             if kind is None and self._thread is not None and self._thread.is_alive():
-                log.warning("waiting for the table to store %d record(s)", len(self._pending_records()))
+                log.warning("waiting for the store to take %d record(s)", len(self._pending_records()))
                 while self._thread.is_alive():
                     self._thread.join(MAX_WAIT_SECONDS)
         finally:  # an interrupt ends the waiting
-            self._log_pending("the program ended before the table responded; `load` stores the line")
+            self._log_pending("the program ended before the store responded; `load` stores the line")
