@@ -163,14 +163,7 @@ class Transport:
             with self._lock:
                 self._context = self._context or trusted_context(settings["verify"])
         proxy = proxy_name(select_proxy(url, proxies) or "")
-        return Target(
-            request,
-            dict(request.headers),
-            Adapter(None).request_url(request, proxies),
-            urlsplit(url).netloc,
-            proxies,
-            proxy,
-        )
+        return Target(request, Adapter(None).request_url(request, proxies), urlsplit(url).netloc, proxies, proxy)
 
 
 def _read(response: BaseHTTPResponse, end: float, max_bytes: int) -> bytes:
