@@ -170,7 +170,7 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
 def measure(book: Book, levels: int = 5) -> Measurement:
     """Measure the imbalance over the top `levels` of each side; a side with fewer levels counts those it has.
 
-        measure(book, levels=10).obi
+    measure(book, levels=10).obi
     """
     bid, ask = fsum(book.bids.notionals[:levels]), fsum(book.asks.notionals[:levels])
     total = bid + ask
