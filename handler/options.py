@@ -60,8 +60,8 @@ class Option(NamedTuple):
     """One option of the command line and, where `variable` is set, of the environment.
 
     Without `metavar` it takes no value. `read` turns one text into its value, or raises UsageError with the rest of a
-    sentence that begins with the option. A list takes several values, also separated by commas or spaces unless they are
-    `paths`.
+    sentence that begins with the option. A list takes several values, also separated by commas or spaces
+    unless they are paths.
     """
 
     flag: str
