@@ -121,8 +121,8 @@ class Measurement(NamedTuple):
 class Depth(NamedTuple):
     """How much of a book came, its top levels and its ladder, named as in the record.
 
-    Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the first
-    rung that was not measured.
+    Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the
+    first rung that was not measured.
     """
 
     bid_levels: int
