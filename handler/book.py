@@ -50,6 +50,8 @@ class Side:
     @classmethod
     def from_json(cls, json: bytes) -> "Side":
         """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
+        if b"e" in json or b"E" in json:
+            _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
         return cls(_levels_decoder.decode(json), json)
 
     @cached_property

@@ -186,5 +186,6 @@ def _check(record: Record) -> None:
             raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
     for key in ("bids", "asks"):
         for price, quantity in getattr(record, key) or ():
-            if not (0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):  # false for NaN, too
+            is_finite = price.is_finite() and quantity.is_finite()
+            if not (is_finite and 0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):
                 raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from infra.fake_exchange.books import DEFAULT_SYMBOLS
 from infra.fake_exchange.exchange import FakeExchange
 from infra.fake_exchange.faults import FAULTS
-from infra.fake_exchange.pairs import DEFAULT_SYMBOLS
 
 _PROGRAM = "python -m infra.fake_exchange"
 

@@ -1,17 +1,18 @@
-"""Request → response: the exchange itself, without sockets and threads. Pure, given a clock."""
+"""Request → response: the exchange itself, without sockets and threads. Pure, given a clock.
 
+Sources for limits: binance-spot-api-docs rest-api.md, "LIMITS"; errors.md, "-1003 TOO_MANY_REQUESTS".
+"""
+
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from infra.fake_exchange.books import FakeBook, depth_body, pair_books, render_sides
-from infra.fake_exchange.exchange_info import exchange_info
-from infra.fake_exchange.fault_plan import OK, FaultPlan
-from infra.fake_exchange.faults import FAULTS, FaultContext
+from infra.fake_exchange.books import FakeBook, depth_body, is_dated, pair_books, render_sides
+from infra.fake_exchange.fault import FaultContext
+from infra.fake_exchange.faults import FAULTS, OK, FaultPlan
 from infra.fake_exchange.markets import MARKETS, USDM, FakeMarket
-from infra.fake_exchange.pairs import delivery_ms
-from infra.fake_exchange.queries import DEPTH, EXCHANGE_INFO, TIME, Query, parse_query
+from infra.fake_exchange.queries import Query, parse_query
 from infra.fake_exchange.responses import Response, api_error
-from infra.fake_exchange.weight_limit import WeightLimiter, WeightUse
 
 _INVALID_SYMBOL = api_error(400, -1121, "Invalid symbol.")
 
@@ -23,6 +24,25 @@ class Outcome(NamedTuple):
     response: Response
     used_weight: int
     fault: str = OK
+
+
+class WeightLimiter:
+    """Counts the weight of one IP on one market. `limit` 0 is no limit; rejected requests cost weight, too."""
+
+    def __init__(self, market: FakeMarket, limit: int | None) -> None:
+        self.limit = market.weight_limit if limit is None else limit
+        self.used = self._minute = 0
+        self._too_much = market.too_much_weight.format(limit=self.limit)
+
+    def charge(self, weight: int, now_seconds: float) -> Response | None:
+        """Charge one request made at `now_seconds` since the epoch; the response where it is rejected."""
+        minute, seconds = divmod(now_seconds, 60)
+        if minute != self._minute:
+            self._minute, self.used = int(minute), 0
+        self.used += weight
+        if not self.limit or self.used <= self.limit:
+            return None
+        return api_error(429, -1003, self._too_much, ("Retry-After", str(math.ceil(60 - seconds))))
 
 
 class _Rendered(NamedTuple):
@@ -50,10 +70,7 @@ class Api:
         self._symbols = dict.fromkeys((*symbols, *books))
         self._fixed_books = dict(books)
         self._seed, self._tick_ms = seed, tick_ms
-        self._weight_limits = {
-            market: market.weight_limit if weight_limit is None else weight_limit for market in MARKETS
-        }
-        self._limiters = {market: WeightLimiter(limit) for market, limit in self._weight_limits.items()}
+        self._limiters = {market: WeightLimiter(market, weight_limit) for market in MARKETS}
         self._fault_plan, self._clock, self._started_seconds = fault_plan, clock, clock()
         self._bodies: dict[tuple[FakeMarket, str, int], _Rendered] = {}
 
@@ -70,33 +87,21 @@ class Api:
     def prepare(self) -> None:
         """Build all books now, so that the first request for each takes no longer than the others."""
         for market in MARKETS:
-            for symbol in self._listed(market):
+            for symbol in self._symbols:
                 self._book(market, symbol, 1, 0)
 
     def respond(self, method: str, target: str) -> Outcome:
         """The response to a request made now."""
         query, now_seconds = parse_query(method, target), self._clock()
-        use = self._limiters[query.market].charge(query.weight, now_seconds)
-        if use.status != 200:
-            return Outcome(query, self._over_limit(query.market, use), use.used)
-        if query.error:
-            return Outcome(query, query.error, use.used)
-        if query.endpoint == DEPTH:
-            return self._depth(query, now_seconds, use.used)
-        return Outcome(query, self._other(query, now_seconds), use.used)
+        limiter = self._limiters[query.market]
+        if error := limiter.charge(query.weight, now_seconds) or query.error:
+            return Outcome(query, error, limiter.used)
+        return self._depth(query, now_seconds, limiter)
 
-    def _over_limit(self, market: FakeMarket, use: WeightUse) -> Response:
-        text = (
-            market.banned.format(until_ms=use.banned_until_ms)
-            if use.status == 418
-            else market.too_much_weight.format(limit=self._weight_limits[market])
-        )
-        return api_error(use.status, -1003, text, ("Retry-After", str(use.retry_after_seconds)))
-
-    def _depth(self, query: Query, now_seconds: float, used_weight: int) -> Outcome:
-        market, symbol, limit = query.market, query.symbol or "", query.limit or 0
-        if not self._is_listed(market, symbol):
-            return Outcome(query, _INVALID_SYMBOL, used_weight)
+    def _depth(self, query: Query, now_seconds: float, limiter: WeightLimiter) -> Outcome:
+        market, symbol, limit = query.market, query.symbol, query.limit
+        if symbol not in self._symbols or (market is not USDM and is_dated(symbol)):
+            return Outcome(query, _INVALID_SYMBOL, limiter.used)
         step = self._step(now_seconds)
         rendered = self._rendered(market, symbol, limit, step)
         response = Response(200, depth_body(rendered.update_id, market.times(now_seconds), rendered.sides))
@@ -109,25 +114,11 @@ class Api:
                 now_seconds=now_seconds,
                 first_book=self._book(market, symbol, limit, 0),
                 started_seconds=self._started_seconds,
-                weight_limit=self._weight_limits[market],
+                weight_limit=limiter.limit,
                 parameter=fault.parameter,
             )
             response = FAULTS[fault.name].apply(context)
-        return Outcome(query, response, used_weight, fault.name)
-
-    def _listed(self, market: FakeMarket) -> list[str]:
-        return [symbol for symbol in self._symbols if self._is_listed(market, symbol)]
-
-    def _is_listed(self, market: FakeMarket, symbol: str) -> bool:
-        """Whether a market has this symbol: dated contracts are futures only."""
-        return symbol in self._symbols and (market is USDM or delivery_ms(symbol) is None)
-
-    def _other(self, query: Query, now_seconds: float) -> Response:
-        if query.endpoint == EXCHANGE_INFO:
-            market = query.market
-            info = exchange_info(market, self._listed(market), self._weight_limits[market], now_seconds)
-            return Response(200, info)
-        return Response(200, b'{"serverTime":%d}' % int(now_seconds * 1000) if query.endpoint == TIME else b"{}")
+        return Outcome(query, response, limiter.used, fault.name)
 
     def _step(self, now_seconds: float) -> int:
         if not self._tick_ms:
