@@ -80,6 +80,15 @@ build-SamplerFunction: $(BUILD)
 	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
+# Of the archive's function (infra/archive.yaml). It runs once a day, so that bytecode would save nothing.
+build-ArchiveFunction: $(BUILD)
+	$(PIP_FOR_LAMBDA) -r infra/requirements-archive.txt
+	cp -r handler "$(ARTIFACTS_DIR)/handler"
+	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
+	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
+	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
+	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
+
 # An environment of its own: builds neither need nor touch what is installed for anything else.
 $(BUILD):
 	@$(MAKE) --no-print-directory check-python
@@ -90,11 +99,15 @@ check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): install Python 3.11 or newer, and run make PYTHON=python3.11 …" >&2; exit 1; }
 
-deploy: check-python $(VENV)/runtime ## Build, deploy to AWS with samconfig.toml, and sample once: docs/deploy.md
-	@$(BIN)/python -m infra.deploy
+.venv-deploy/done: uv.lock | $(UV)
+	$(call environment,$(@D),$(PYTHON),--extra table --extra history)
+	@touch $@
 
-test-aws: check-python $(VENV)/runtime ## Try a deployment on your own account, and delete it: make test-aws STACK=obi-trial
-	@$(BIN)/python -m infra.test_aws --stack "$(STACK)"
+deploy: check-python .venv-deploy/done ## Build, deploy to AWS with samconfig.toml, and sample once: docs/deploy.md
+	@.venv-deploy/bin/python -m infra.deploy
+
+test-aws: check-python .venv-deploy/done ## Try a deployment on your own account, and delete it: make test-aws STACK=obi-trial
+	@.venv-deploy/bin/python -m infra.test_aws --stack "$(STACK)"
 
 # The function's runtime, if it is here or in pyenv.
 RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bin/python" \
