@@ -31,7 +31,9 @@ REPLACING = {
 }  # properties whose change replaces a resource that keeps data, or the dimension of metrics
 
 
-@pytest.mark.parametrize("name", ["template.yaml", MONITORING])
+@pytest.mark.parametrize(
+    "name", ["template.yaml", MONITORING, "infra/archive.yaml"], ids=["sampler", "monitoring", "archive"]
+)
 def test_what_is_deployed_changes_only_on_purpose(name: str, snapshot: SnapshotAssertion) -> None:
     assert transformed(ROOT / name)["Resources"] == snapshot(extension_class=JSONSnapshotExtension)
 
@@ -108,7 +110,7 @@ def test_every_parameter_has_a_default_and_stands_in_the_example_and_on_the_page
     overrides = example["default"]["deploy"]["parameters"]["parameter_overrides"]
     assert {name: value.strip('"') for name, value in (word.split("=", 1) for word in overrides)} == parameters
     page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|\s*`?([^|`]*?)`?\s*\|", page, re.MULTILINE)
     assert {name: value.strip() for name, value in rows} == parameters
     groups = sam_template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
