@@ -1,4 +1,4 @@
-"""`sam deploy` of the real template, into an emulator of AWS that enforces IAM policies, through a stack's whole life."""
+"""`sam deploy` of the real template, into an emulator of AWS that enforces IAM policies: the life of a stack."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from handler.stores.item import record_from_item
 from support.listening import assert_only_loopback
 from support.servers import clean_environment
 
 from deploy.account import REGION, Account
 from deploy.tools import ROOT, SAM
 from handler.slots import format_timestamp, parse_timestamp
-from handler.stores.item import record_from_item
 from infra.deploy import US_REGIONS
 
 STACK = "proof"
@@ -44,7 +44,7 @@ def slots(account: Account, table: str) -> dict[str, set[str]]:
     return found
 
 
-def wait_for[T](look: Callable[[], T], seconds: float = 40.0) -> T:
+def wait_for(look: Callable[[], Any], seconds: float = 40.0) -> Any:
     """Look until something is found."""
     give_up = time.monotonic() + seconds
     while not (found := look()):
@@ -122,7 +122,7 @@ def test_the_monitoring_is_there(outputs: Outputs, account: Account) -> None:
 def test_timers_sample_every_slot_of_both_markets_in_time(
     timers: Outputs, account: Account, live_exchange: Any
 ) -> None:
-    """Events for the running minute and for the next one, each sent twice: every slot comes once, in its first seconds."""
+    """Events for the running minute and for the next one, each sent twice: every slot comes once."""
     table, started = timers["TableName"], time.time()
     for scheduled in (started - 60, started) * 2:
         event = {"scheduled_time": format_timestamp(scheduled // 60 * 60)}

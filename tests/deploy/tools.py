@@ -27,7 +27,7 @@ def run(*command: str | Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=clean_environment(**AWS, SAM_CLI_TELEMETRY="0", **environment),
+        env=clean_environment(**(AWS | {"SAM_CLI_TELEMETRY": "0"} | environment)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
