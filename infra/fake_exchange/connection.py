@@ -77,7 +77,7 @@ class Connection:
             return await self._deliver(nginx_error(400, "400 Bad Request"), Request(), SPOT, 0)
         await self._reader.readexactly(request.body_length)
         if self.on_reuse:
-            self._exchange.log_unanswered(self._number, request, self.on_reuse)
+            self._exchange.respond(self._number, request, self.on_reuse)
             if self.on_reuse == "hung":
                 await self.wait_closed()
             return False

@@ -26,10 +26,8 @@ from infra.fake_exchange.wire_faults import hang, refuse
 class LoggedRequest:
     """One request and its response. Header names are in lower case."""
 
-    monotonic_seconds: float
     wall_seconds: float
     connection: int
-    method: str
     path: str
     symbol: str
     limit: int
@@ -76,9 +74,10 @@ class FakeExchange:
         self._connections: set[Connection] = set()
         self._plan = FaultPlan(fault_rate, fault_seed, faults)
         self._plan.script(script)
-        self._api = Api(
-            symbols, books, seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock
-        )
+        self._api = Api(seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock)
+        self._api.symbols.update(symbols)
+        for symbol, book in books.items():
+            self._api.list_book(symbol, book)
         self._ssl_context, self._clock = ssl_context, clock
         self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
@@ -104,16 +103,12 @@ class FakeExchange:
     def delist(self, symbol: str) -> None:
         """Remove a pair: from now on it is an invalid symbol."""
         with self._lock:
-            self._api.delist(symbol)
+            self._api.symbols.discard(symbol)
 
     def list_book(self, symbol: str, book: FakeBook) -> None:
         """Give a new or listed pair a book that does not change."""
         with self._lock:
             self._api.list_book(symbol, book)
-
-    def prepare(self) -> None:
-        """Build all books now (a few milliseconds each), not at the first request for each: for benchmarks."""
-        self._api.prepare()
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is in use."""
@@ -138,18 +133,15 @@ class FakeExchange:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def respond(self, connection: int, request: Request) -> Outcome:
-        """Called by a connection: the response, what was requested, and the weight used so far."""
+    def respond(self, connection: int, request: Request, unanswered: str = "") -> Outcome:
+        """Called by a connection: the response, or in the log why there is none."""
         with self._lock:
-            outcome = self._api.respond(request.method, request.target)
+            if unanswered:
+                outcome = Outcome(parse_query(request.method, request.target), Response(0), fault=unanswered)
+            else:
+                outcome = self._api.respond(request.method, request.target)
             self._log_request(connection, request, outcome)
         return outcome
-
-    def log_unanswered(self, connection: int, request: Request, what: str) -> None:
-        """Called by a connection that closes or hangs instead of responding."""
-        outcome = Outcome(parse_query(request.method, request.target), Response(0), 0, what)
-        with self._lock:
-            self._log_request(connection, request, outcome)
 
     def date(self) -> str:
         """The value of the Date header."""
@@ -160,10 +152,8 @@ class FakeExchange:
         is_sent = response.deliver not in (hang, refuse)
         self._log.append(
             LoggedRequest(
-                monotonic_seconds=time.monotonic(),
                 wall_seconds=self._clock(),
                 connection=connection,
-                method=request.method,
                 path=query.path,
                 symbol=query.symbol,
                 limit=query.limit,

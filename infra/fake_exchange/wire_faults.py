@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 from infra.fake_exchange.connection import Connection
 from infra.fake_exchange.fault import INTERNAL, SURPLUS_BOOK, Behaviour, Fault, FaultContext
-from infra.fake_exchange.responses import Delivery, Response, api_error, send
+from infra.fake_exchange.responses import JSON, Delivery, Response, api_error, send
 
 AmountDelivery = Callable[[Connection, bytes, bytes, float], Awaitable[None]]
 # Long enough for the client to have read what came before the reset, which may discard unread data.
@@ -20,8 +20,6 @@ _INTERIM = (
 )
 """Interim responses (RFC 9110, 15.2). None has a body, whatever its headers say."""
 _MAX_INTERIM = 10_000
-_HUGE_BEGINNING, _HUGE_END = b'{"lastUpdateId":1,"bids":[', b'["1.00000000","1.00000000"]],"asks":[]}'
-_HUGE_PIECE = b'["1.00000000","1.00000000"],' * 2340
 
 
 async def hang(connection: Connection, _head: bytes, _body: bytes) -> None:
@@ -86,32 +84,14 @@ async def _interim_late(connection: Connection, head: bytes, body: bytes, second
     await _slow(connection, head, body, seconds)
 
 
-async def _huge(connection: Connection, head: bytes, _body: bytes, pieces: float) -> None:
-    connection.write(head + _HUGE_BEGINNING)
-    for _ in range(int(pieces)):
-        connection.write(_HUGE_PIECE)
-        await connection.drain()
-    connection.write(_HUGE_END)
-
-
-def _huge_response(context: FaultContext) -> Response:
-    pieces = int(context.amount(64) * 2**20 / len(_HUGE_PIECE))
-    length = len(_HUGE_BEGINNING) + pieces * len(_HUGE_PIECE) + len(_HUGE_END)
-    return _with_amount(context.response, _huge, pieces)._replace(length=length)
-
-
-def _surplus_late(only_idle: bool, context: FaultContext) -> Delivery:
-    async def deliver(connection: Connection, head: bytes, body: bytes) -> None:
-        await send(connection, head, body)
-        write = connection.write_if_idle if only_idle else connection.write
-        asyncio.get_running_loop().call_later(context.amount(0.02), write, _surplus_response(context))
-
-    return deliver
+def _huge(context: FaultContext) -> Response:
+    levels = b'["1.00000000","1.00000000"],' * int(context.amount(64) * 2**20 / 28)
+    return context.with_sides(b'"bids":[' + levels[:-1] + b'],"asks":[]')
 
 
 def _surplus_response(context: FaultContext) -> bytes:
     body = context.with_book(SURPLUS_BOOK).body
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {context.market.json_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -122,15 +102,23 @@ def _surplus(context: FaultContext, data: bytes = b"") -> Response:
     return context.response._replace(deliver=deliver)
 
 
-def _with_amount(response: Response, delivery: AmountDelivery, amount: float) -> Response:
+def _surplus_late(context: FaultContext, response: Response, *, only_idle: bool) -> Response:
     async def deliver(connection: Connection, head: bytes, body: bytes) -> None:
-        await delivery(connection, head, body, amount)
+        connection.write(head + body)
+        write = connection.write_if_idle if only_idle else connection.write
+        asyncio.get_running_loop().call_later(context.amount(0.02), write, _surplus_response(context))
 
     return response._replace(deliver=deliver)
 
 
 def _by(delivery: AmountDelivery, default: float) -> Behaviour:
-    return lambda context: _with_amount(context.response, delivery, context.amount(default))
+    def apply(context: FaultContext) -> Response:
+        async def deliver(connection: Connection, head: bytes, body: bytes) -> None:
+            await delivery(connection, head, body, context.amount(default))
+
+        return context.response._replace(deliver=deliver)
+
+    return apply
 
 
 def _simply(delivery: Delivery) -> Behaviour:
@@ -155,12 +143,12 @@ WIRE_FAULTS = {
     "surplus-late": Fault(
         False,
         "a second response later, if the connection is idle [seconds, 0.02]",
-        lambda context: context.response._replace(deliver=_surplus_late(True, context)),
+        lambda context: _surplus_late(context, context.response, only_idle=True),
     ),
     "500-late": Fault(
         True,
         "500, later 200 with another book, even before the next response [seconds, 0.02]",
-        lambda context: api_error(500, -1001, INTERNAL)._replace(deliver=_surplus_late(False, context)),
+        lambda context: _surplus_late(context, api_error(500, -1001, INTERNAL), only_idle=False),
     ),
-    "huge": Fault(False, "a huge body [megabytes, 64]", _huge_response),
+    "huge": Fault(False, "a huge body [megabytes, 64]", _huge),
 }
