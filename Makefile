@@ -78,17 +78,14 @@ build-SamplerFunction: $(UV)
 	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
-# Of the archive's two functions, which have the same artifact. They run once a day, so that bytecode would save nothing.
-# Of pyarrow only what writes and reads Parquet: 100 MB of 165, where Lambda takes 250 MB in all.
-build-ArchiveFunction build-ArchiveCheckFunction: $(UV)
+# Of the archive's function (infra/archive.yaml). It runs once a day, so that bytecode would save nothing.
+build-ArchiveFunction: $(UV)
 	$(PIP_FOR_LAMBDA) -r infra/requirements-archive.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)/pyarrow" && rm -rf include includes src tests *.pyx *.pxd *.pxi *flight* *_s3* *s3fs* \
-	  libarrow_python*.so libarrow_python*.so.*.*.*
 
 # The function's runtime, if it is here or in pyenv.
 RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bin/python" \
