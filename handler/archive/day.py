@@ -31,7 +31,10 @@ MERGE = """
 # DuckDB ends a row group after each vector (at most 2,048 rows) that fills it, and a vector never spans two files that
 # are read. So of one file for each pair, in their order, ROW_GROUP_SIZE 1 makes row groups of one pair each: exactly
 # one for a day at 60 s, one for each 2,048 slots below.
-ONE_ROW_GROUP_EACH = "COPY (FROM read_parquet({parts})) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1)"
+ONE_ROW_GROUP_EACH = """
+    COPY (FROM read_parquet({parts}, union_by_name = true)) TO '{path}'
+    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1)
+"""
 
 
 class Written(NamedTuple):
@@ -77,13 +80,13 @@ class DayWriter:
                 with duckdb.connect(config={**DUCKDB, "temp_directory": f"{folder}/spill"}) as duck:
                     return self._write(day, deadline, replace, Path(folder), duck)
             except duckdb.Error as error:
-                raise StoreError(f"{day} is not written: {error}") from error
+                raise StoreError(f"{day} is not written: {_first_line(error)}") from error
 
     def _write(self, day: str, deadline: float, replace: bool, folder: Path, duck: Duck) -> Written:
         before = format_day(parse_day(day) - 1)
         etags = self._bucket.days(since=before)
         files = {each: self._bucket.download(each, folder / each) for each in (before, day) if each in etags}
-        pairs_of = {each: _pairs_of(duck, file) for each, file in files.items()}
+        pairs_of = {each: self._pairs_of(duck, file) for each, file in files.items()}
         names = sorted(self._pairs.union(*pairs_of.values()))
         kept = pairs_of.get(day, frozenset()) - (self._pairs if replace else frozenset())
         damaged: list[str] = []
@@ -94,7 +97,7 @@ class DayWriter:
                 raise StoreError(f"{day} is not written: there was no time to read {len(names)} pairs; {advice}")
             lines, pair = folder / f"{number}.jsonl", names[number]
             self._write_lines(pair, day, lines, damaged)
-            return _write_rows(duck.cursor(), pair, lines, files[day] if pair in kept else None)
+            return merge_pair(duck.cursor(), pair, lines, files[day] if pair in kept else None)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             parts = [str(part) for part in pool.map(write_pair, range(len(names))) if part]
@@ -104,6 +107,14 @@ class DayWriter:
         (rows,) = duck.execute(ONE_ROW_GROUP_EACH.format(parts=parts, path=whole)).fetchone() or (0,)
         self._bucket.upload(day, whole, replaces=etags.get(day))
         return Written(rows, len(parts), whole.stat().st_size, sorted(damaged))
+
+    def _pairs_of(self, duck: Duck, file: Path) -> frozenset[str]:
+        try:
+            found = duck.execute(f"SELECT DISTINCT pair FROM read_parquet('{file}')").fetchall()
+        except duckdb.Error as error:
+            where = self._bucket.describe(file.name)
+            raise StoreError(f"{where} cannot be read: {_first_line(error)}; delete it, or restore a version") from error
+        return frozenset(pair for (pair,) in found)
 
     def _write_lines(self, pair: str, day: str, path: Path, damaged: list[str]) -> None:
         """Write the records that the table holds of a pair; name the items that are none."""
@@ -116,11 +127,11 @@ class DayWriter:
                     damaged.append(f"{pair} at {item['slot']['S']!r:.100}: {error}")
 
 
-def _pairs_of(duck: Duck, file: Path) -> frozenset[str]:
-    return frozenset(pair for (pair,) in duck.execute(f"SELECT DISTINCT pair FROM read_parquet('{file}')").fetchall())
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]
 
 
-def _write_rows(duck: Duck, pair: str, lines: Path, former: Path | None) -> Path | None:
+def merge_pair(duck: Duck, pair: str, lines: Path, former: Path | None) -> Path | None:
     """Write the rows of a pair's lines, and of its former rows, into a file of its own; None if there is no row."""
     part = lines.with_suffix(".parquet")
     sources = [f"SELECT *, 0 AS rank FROM ({rows_of_lines(str(lines))})"]

@@ -55,6 +55,10 @@ class Bucket:
         with self._translated(_key(day)), path.open("rb") as file:
             self._client.put_object(Bucket=self.name, Key=_key(day), Body=file, **condition)
 
+    def describe(self, day: str) -> str:
+        """A day's file in a message."""
+        return f"s3://{self.name}/{_key(day)}"
+
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
         try:
