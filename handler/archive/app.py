@@ -95,8 +95,8 @@ def _write(
     logger.info("%s: %s rows of %s pairs, %s bytes", day, written.rows, written.pairs, written.bytes)
     if written.damaged:
         raise StoreError(
-            f"{day} is written without the damaged items of the table ({len(written.damaged)}), such as"
-            f" {written.damaged[0]}; correct or delete them, then write the day again"
+            f"{day} is written without the damaged items ({len(written.damaged)}): {written.damaged[0]},"
+            " then write the day again"
         )
     if not (written.rows or may_be_empty):
         raise StoreError(

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import duckdb
 from duckdb import DuckDBPyConnection as Duck
 
-from ..errors import InvalidRecord, StoreError
+from ..errors import StoreError
 from ..slots import format_timestamp, parse_timestamp
 from ..stores.bucket import Bucket
-from ..stores.item import record_from_item
 from ..stores.table import Table
 from .columns import rows_of_lines
 
@@ -117,14 +116,10 @@ class DayWriter:
         return frozenset(pair for (pair,) in found)
 
     def _write_lines(self, pair: str, day: str, path: Path, damaged: list[str]) -> None:
-        """Write the records that the table holds of a pair; name the items that are none."""
         start = parse_day(day)
         with path.open("w", encoding="utf-8") as file:
-            for item in self._table.items(pair, start, start + DAY_SECONDS):
-                try:
-                    file.write(f"{record_from_item(item).to_line()}\n")
-                except InvalidRecord as error:
-                    damaged.append(f"{pair} at {item['slot']['S']!r:.100}: {error}")
+            for record in self._table.query(pair, since=start, until=start + DAY_SECONDS, on_damaged=damaged.append):
+                file.write(f"{record.to_line()}\n")
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -15,11 +15,11 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError
 from support.records import full, reason
-from support.servers import AWS, aws_client, create_table
+from support.servers import aws_client, create_table
 
 from deploy.account import emulated_aws
 from deploy.emulator import emulate
-from deploy.tools import PATIENCE_SECONDS, PIP_VARIABLES, ROOT, RUNTIME, SAM, run, template, transformed
+from deploy.tools import PATIENCE_SECONDS, PIP_VARIABLES, ROOT, RUNTIME, SAM, run, template
 from handler.archive.app import FIRST_DAY, WATCHED_DAYS
 from handler.archive.day import DAY_SECONDS, format_day, parse_day
 from handler.slots import format_timestamp
@@ -28,14 +28,22 @@ from handler.stores.item import item_from_record
 PAGE = (ROOT / "docs/archive.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 RESOURCES: dict[str, Any] = template(ROOT / "infra/archive.yaml")["Resources"]
+ATHENA_TYPES = {
+    "VARCHAR": "string",
+    "BIGINT": "bigint",
+    "DOUBLE": "double",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "DOUBLE[]": "array<double>",
+    "DOUBLE[][]": "array<array<double>>",
+}
 MAX_UNZIPPED_BYTES = 250_000_000  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 YESTERDAY = parse_day(format_day(time.time())) - DAY_SECONDS
 DAYS = [YESTERDAY - number * DAY_SECONDS for number in (2, 1, 0)]
 PAIRS = [("BTCUSDT", "spot"), ("ETHUSDT", "spot"), ("BTCUSDT", "usdm")]
 RECORDS = [
-    full(symbol=symbol, market=market, timestamp=format_timestamp(day + 600 * step + 7), obi=step / 1000)
+    full(symbol=symbol, market=market, timestamp=format_timestamp(day + 600 * step + 7), obi=step / 1000 + number / 10**5)
     for day in DAYS
-    for symbol, market in PAIRS
+    for number, (symbol, market) in enumerate(PAIRS)
     for step in range(144)
 ] + [reason(timestamp=format_timestamp(DAYS[0] + 60))]
 
@@ -156,7 +164,7 @@ def test_athena_and_duckdb_answer_the_queries_of_the_page_alike(
         found = duck.execute(query).fetchall()
     assert found
     assert len(rows) == len(found) + 1
-    assert [row["Data"][0].get("VarCharValue") for row in rows[1:4]] == [str(row[0])[:19] for row in found[:3]]
+    assert [row["Data"][0]["VarCharValue"][:19] for row in rows[1:4]] == [str(row[0])[:19] for row in found[:3]]
 
 
 class SimpleDuck(NamedTuple):
@@ -225,7 +233,28 @@ def test_the_role_allows_what_the_function_does_and_nothing_else(stack: Stack, w
                     getattr(client, call)(**parameters)
 
 
-def test_the_template_agrees_with_the_code() -> None:
-    """The columns that Athena reads are those of a file; the projection begins with the first day; nothing is lost."""
-    ...
-    assert transformed and AWS and FIRST_DAY
+def test_the_database_has_the_columns_and_the_days_of_the_files(
+    stack: Stack, written: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "day.parquet").write_bytes(stack.file(DAYS[0]))
+    with duckdb.connect() as duck:
+        columns = duck.execute(f"DESCRIBE FROM read_parquet('{tmp_path}/day.parquet')").fetchall()
+    with aws_client("glue", stack.url) as glue:
+        table = glue.get_table(DatabaseName=stack.outputs["DatabaseName"], Name="records")["Table"]
+    found = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert found == {name: ATHENA_TYPES[kind] for name, kind, *_ in columns}
+    assert table["Parameters"]["projection.dt.range"] == f"{FIRST_DAY},NOW"
+    assert table["Parameters"]["storage.location.template"] == f"s3://{stack.outputs['BucketName']}/dt=${{dt}}/"
+
+
+def test_what_cannot_be_made_again_stays_when_the_stack_goes() -> None:
+    assert {name: each["DeletionPolicy"] for name, each in RESOURCES.items() if "DeletionPolicy" in each} == {
+        "Bucket": "RetainExceptOnCreate",
+        "ArchiveLog": "RetainExceptOnCreate",
+    }
+    bucket = RESOURCES["Bucket"]["Properties"]
+    assert bucket.keys() & {"BucketName"} == set()
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == ["query-results"]
+    assert rules["query-results"]["Prefix"] == "_athena/"
