@@ -4,9 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from functools import partial
 from json import JSONDecodeError
-from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.0  # a request takes milliseconds; one attempt exceeds its deadline by at most these
 MAX_CONNECTIONS = 32
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
 # Errors to retry, besides every 5xx (DynamoDB Developer Guide, "Error handling with DynamoDB").
@@ -64,7 +63,6 @@ CREDENTIAL_ERRORS = (
     boto.LoginError,
     boto.MetadataRetrievalError,
     boto.NoCredentialsError,
-    boto.RefreshWithMFAUnsupportedError,
     boto.SSOError,
     boto.TokenRetrievalError,
 )
@@ -102,7 +100,9 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     _unset_empty_variables()
     region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
     try:
-        client: DynamoDBClient = boto3.Session(botocore_session=_session()).client(
+        session = botocore.session.get_session()
+        _check_credentials(session)
+        client: DynamoDBClient = boto3.Session(botocore_session=session).client(
             "dynamodb", region_name=region, config=config
         )
     except Exception as error:  # boto3 does not wrap what sources of credentials raise
@@ -113,20 +113,17 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     return client
 
 
-def _session() -> "botocore.session.Session":
-    """A session that never asks a person: stdin may be records."""
-    session = botocore.session.get_session()
-    sources = session.get_component("credential_provider")
-    sources.get_provider("assume-role")._prompter = _refuse_prompt
-    sources.get_provider("custom-process")._popen = partial(Popen, stdin=DEVNULL)
-    return session
-
-
-def _refuse_prompt(_prompt: str) -> str:
-    raise CredentialsError(
-        "DynamoDB: the profile asks for an MFA code, which this program never does: "
-        "get temporary credentials first, for example with aws sts assume-role, and set them in the environment"
-    )
+def _check_credentials(session: botocore.session.Session) -> None:
+    """Raise CredentialsError for malformed keys, and where boto3 would ask a person for a code."""
+    for name in KEY_VARIABLES:
+        value = os.environ.get(name, "")
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise CredentialsError(f"{name} is malformed: it has a line end, a space or another invalid character")
+    if session.get_scoped_config().get("mfa_serial"):  # stdin may be records, and a long run has nobody to ask
+        raise CredentialsError(
+            "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
+            " first, for example with aws sts assume-role, and set them in the environment"
+        )
 
 
 def _unset_empty_variables() -> None:
@@ -231,6 +228,8 @@ def _code(error: boto.ClientError) -> str:
 
 
 def _clean(text: object) -> str:
-    """The text of a message, shortened, without users and passwords of URLs."""
+    """The text of a message, shortened, without users and passwords of URLs; nothing of one that repeats a request."""
+    if "Credential=" in str(text) or "security-token" in str(text).lower():
+        return "its text repeats the signed request and is left out"
     cut = re.sub(r"//[^/\s@]*@", "//***@", str(text)).strip().removesuffix(".")
     return cut if len(cut) <= MAX_TEXT else f"{cut[:MAX_TEXT]}…"
