@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from handler.exchanges.binance_spot import WEIGHT_PER_MINUTE, request_weight
+
 from handler.invocation import HAND_OVER_REQUESTS
 
 MONTH_MINUTES = 43_800
