@@ -24,7 +24,6 @@ from .messages import safe_text
 from .sampler import Sample, Sampler, resume_garbage_collection
 from .settings import Settings
 from .slots import format_timestamp, slot_start
-from .stores.store import log_failed_put
 from .stores.table import Table
 from .timers import messages, plan, scheduled_time, slot_of_message
 
@@ -79,7 +78,8 @@ class Function:
             interval_seconds=settings.interval_seconds,
         )
         self._table = Table(name, region=region, retention_days=settings.retention_days)
-        self._timers_url, self._queue = environment.get("OBI_TIMERS_URL", ""), None
+        self._timers_url = environment.get("OBI_TIMERS_URL", "")
+        self._queue: Any = None
         self._failure_log = FailureLog(log)
         resume_garbage_collection()
 
@@ -128,8 +128,12 @@ class Function:
         if 0 <= lag < self.settings.interval_seconds:
             remaining = self.settings.interval_seconds - lag
             deadline = min(put_deadline - min(STORING_SECONDS, seconds / 6), time.monotonic() + remaining)
-            for samples in self._sampler.sample(deadline, slot):
-                self._deliver(samples, put_deadline, outcome)
+            samples: list[Sample] = []
+            for ready in self._sampler.sample(deadline, slot):
+                self._deliver(ready, put_deadline, outcome)
+                samples += ready
+            if self._failure_log.is_open or any(error for _, error in samples):
+                self._failure_log.note(samples)
             metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
         else:
             log.warning("the slot %s %s: not sampled", format_timestamp(slot), "is over" if lag > 0 else "is far ahead")
@@ -146,14 +150,13 @@ class Function:
                 outcome.failures.append(str(error))
             outcome.rejected += error is not None and error.reason == "rejected"
             outcome.skipped += error is not None and error.reason == "empty book"
-        if self._failure_log.is_open or any(error for _, error in samples):
-            self._failure_log.note(samples)
         result = self._table.put([record for record, _ in samples], deadline)
         outcome.stored += result.stored
         outcome.duplicates += result.duplicates
-        for failed in result.failed:
-            log_failed_put(failed)
-            outcome.failures.append(str(failed.error))
+        lost = [error for record, error in result.failed if record.reason is None]
+        if lost:  # the lines themselves are in the log already
+            log.error("%d record(s) not stored: %s", len(lost), lost[0])
+            outcome.failures += map(str, lost)
 
     def _flush_metrics(self, outcome: Outcome) -> None:
         if not METRICS_ENABLED:  # Powertools would print them nevertheless once there are 100

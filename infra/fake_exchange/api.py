@@ -49,7 +49,7 @@ class Api:
         self, *, seed: int, tick_ms: float, weight_limit: int | None, fault_plan: FaultPlan, clock: Callable[[], float]
     ) -> None:
         self.symbols: set[str] = set()
-        self._fixed_books: dict[str, FakeBook] = {}
+        self.fixed_books: dict[str, FakeBook] = {}
         self._seed, self._tick_ms, self._fault_plan = seed, tick_ms, fault_plan
         self._limiters = {market: WeightLimiter(market, weight_limit) for market in MARKETS}
         self._clock, self._started_seconds = clock, clock()
@@ -57,7 +57,7 @@ class Api:
 
     def list_book(self, symbol: str, book: FakeBook) -> None:
         """List a pair with a book that does not change."""
-        self._fixed_books[symbol] = book
+        self.fixed_books[symbol] = book
         self.symbols.add(symbol)
         self._rendered.clear()
 
@@ -85,7 +85,7 @@ class Api:
         return max(0, int((now_seconds - self._started_seconds) * 1000 / self._tick_ms + 1e-3))
 
     def _book(self, query: Query, step: int) -> FakeBook:
-        if fixed := self._fixed_books.get(query.symbol):
+        if fixed := self.fixed_books.get(query.symbol):
             return fixed.top(query.limit)
         return pair_books(query.market, query.symbol, self._seed).book(step, query.limit)
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from infra.fake_exchange.connection import Connection
 
 HTML, JSON = "text/html", "application/json;charset=UTF-8"
-Delivery = Callable[["Connection", bytes, bytes], Awaitable[None]]
-"""Sends head and body over a connection."""
+Delivery = Callable[["Connection", bytes, bytes, float], Awaitable[None]]
+"""Sends head and body over a connection; the amount is seconds or a count."""
 
 
-async def send(connection: "Connection", head: bytes, body: bytes) -> None:
+async def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Send a response whole, at once."""
     connection.write(head + body)
 
@@ -33,6 +33,7 @@ class Response(NamedTuple):
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     deliver: Delivery = send
+    amount: float = 0.0
 
 
 def api_error(status: int, code: int, message: str, *headers: tuple[str, str]) -> Response:
