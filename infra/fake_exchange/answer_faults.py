@@ -5,7 +5,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from infra.fake_exchange.fault import INTERNAL, Behaviour, Fault, FaultContext
-from infra.fake_exchange.responses import HTML, Response, api_error, nginx_error
+from infra.fake_exchange.responses import HTML, JSON, Response, api_error, nginx_error
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -14,7 +14,7 @@ def _always(response: Response) -> Behaviour:
     return lambda _: response
 
 
-def _body(text: str, content_type: str | None = None) -> Behaviour:
+def _body(text: str, content_type: str = JSON) -> Behaviour:
     return lambda context: context.response._replace(body=text.encode(), content_type=content_type)
 
 
@@ -41,7 +41,7 @@ def _as_epoch(context: FaultContext) -> Headers:
 
 def _too_much(retry_after: Callable[[FaultContext], Headers]) -> Behaviour:
     def apply(context: FaultContext) -> Response:
-        text = context.market.too_much_weight.format(limit=context.weight_limit)
+        text = context.market.too_much_weight.format(limit=context.market.weight_limit)
         return api_error(429, -1003, text, *retry_after(context))
 
     return apply
@@ -87,7 +87,7 @@ ANSWER_FAULTS = {
     "418-until": Fault(False, "418 with the end of the ban only in the body [seconds, 120]", _banned(418)),
     "400-until": Fault(False, "400 with the body of such a 418 [seconds, 120]", _banned(400)),
     "200-until": Fault(False, "200 with the body of such a 418 [seconds, 120]", _banned(200)),
-    "451": Fault(False, "451, blocked in this region", _always(Response(451, _RESTRICTED, "application/json"))),
+    "451": Fault(False, "451, blocked in this region", _always(Response(451, _RESTRICTED))),
     "html400": Fault(True, "400 from CloudFront, in HTML", _cloudfront(400, "400 ERROR", "Bad request.")),
     "html403": Fault(True, "403 from the firewall, in HTML", _cloudfront(403, "403 ERROR", "Request blocked.")),
     "delisted": Fault(False, "400 with -1121, invalid symbol", _always(api_error(400, -1121, "Invalid symbol."))),
@@ -102,7 +102,9 @@ ANSWER_FAULTS = {
     "503": Fault(
         True,
         "503 with a code [Retry-After in seconds, no such header]",
-        lambda context: api_error(503, -1008, context.market.busy, *_in_seconds(context)),
+        lambda context: api_error(
+            503, -1008, "Server is currently overloaded with other requests.", *_in_seconds(context)
+        ),
     ),
     "503-no-code": Fault(True, "503 with JSON but no code", _always(Response(503, b'{"message":"Unavailable"}'))),
     "504": Fault(True, "504 with an empty body", _always(Response(504, b"", HTML))),

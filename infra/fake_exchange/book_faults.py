@@ -29,20 +29,21 @@ def _crossed(book: FakeBook) -> FakeBook:
     return FakeBook([(ask[0], bid[1]), *bids], [(bid[0], ask[1]), *asks], book.last_update_id)
 
 
+def _earlier(context: FaultContext, seconds: float, *headers: tuple[str, str]) -> Response:
+    """The response as of some time ago."""
+    earlier = context._replace(now_seconds=context.now_seconds - seconds)
+    date = ("Date", formatdate(earlier.now_seconds, usegmt=True))
+    return earlier.with_book(context.book)._replace(headers=(date, *headers))
+
+
 def _cached(context: FaultContext) -> Response:
-    age_seconds = context.amount(3600)
-    headers = ("Age", str(round(age_seconds))), ("X-Cache", "Hit from cloudfront")
-    return context.with_book(context.book, context.now_seconds - age_seconds)._replace(headers=headers)
+    age = context.amount(3600)
+    return _earlier(context, age, ("Age", str(round(age))), ("X-Cache", "Hit from cloudfront"))
 
 
 def _backward(context: FaultContext) -> Response:
     book = context.book
     return context.with_book(FakeBook(book.bids, book.asks, book.last_update_id - round(context.amount(1000))))
-
-
-def _date(context: FaultContext) -> Response:
-    date = formatdate(context.now_seconds - context.amount(7200), usegmt=True)
-    return context.response._replace(headers=(("Date", date),))
 
 
 def _other_symbol(context: FaultContext) -> Response:
@@ -65,11 +66,9 @@ BOOK_FAULTS = {
     ),
     "other-symbol": Fault(True, "a body that names another pair", _other_symbol),
     "age": Fault(False, "a cached response: Age, X-Cache: Hit [seconds, 3600]", _cached),
-    "date": Fault(False, "a Date that is off [seconds ago, 7200]", _date),
-    "frozen": Fault(
-        False,
-        "always the pair's first book",
-        lambda context: context.with_book(context.first_book, context.started_seconds),
+    "date": Fault(
+        False, "a Date, and T, that is off [seconds ago, 7200]", lambda context: _earlier(context, context.amount(7200))
     ),
+    "frozen": Fault(False, "always the pair's first book", lambda context: context.with_book(context.first_book)),
     "backward": Fault(False, "a lastUpdateId that went back [by, 1000]", _backward),
 }

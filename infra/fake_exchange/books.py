@@ -7,7 +7,6 @@ integers of 1e-8, the eight decimals of the exchange, so that no price is ever a
 
 import math
 import random
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ from infra.fake_exchange.markets import FakeMarket
 _PRICES = {"BTCUSDT": 90_000.0, "ETHUSDT": 3_000.0, "BNBUSDT": 860.0, "SOLUSDT": 140.0, "XRPUSDT": 2.1, "ADAUSDT": 0.42}
 _PRICES |= {"DOGEUSDT": 0.15, "LTCUSDT": 85.0, "SHIBUSDT": 0.0000085, "ETHBTC": 0.0333, "SOLBTC": 0.0016}
 DEFAULT_SYMBOLS = (*_PRICES, "这是测试币456", "BTCUSDT_261225")
-"""Well-known pairs, the non-ASCII one of the exchange's testnet, and a dated contract, which is listed as futures."""
+"""Well-known pairs, the non-ASCII one of the exchange's testnet, and a dated contract."""
 
 Level = Sequence[str]
 """Price and quantity as the exchange writes them, e.g. ("90000.01000000", "0.12300000")."""
@@ -27,7 +26,6 @@ _UNIT = 10**8
 # Mean distance between levels in basis points: 1000 levels of the real BTCUSDT reach 40-113 bps, of ETHUSDT 105-330.
 _GAPS_BPS = dict.fromkeys(_PRICES, 0.3) | {"BTCUSDT": 0.07, "ETHUSDT": 0.2}
 _DEEP_LEVELS = 6000
-_DATED_SYMBOL = re.compile(r"(.+)_[0-9]{6}")
 _BUSY_LEVELS, _SLOW_STEPS, _POOL = 20, 50, 1021
 
 
@@ -44,20 +42,14 @@ class FakeBook:
         return FakeBook(self.bids[:limit], self.asks[:limit], self.last_update_id)
 
 
-def is_dated(symbol: str) -> bool:
-    """True for a dated contract such as BTCUSDT_261225."""
-    return _DATED_SYMBOL.fullmatch(symbol) is not None
-
-
 class PairBooks:
     """The book of one pair at any step."""
 
     def __init__(self, market: FakeMarket, symbol: str, seed: int) -> None:
-        dated = _DATED_SYMBOL.fullmatch(symbol)
-        pair, draw = dated[1] if dated else symbol, random.Random(f"{seed}/{market.name}/{symbol}")
+        pair, draw = symbol.partition("_")[0], random.Random(f"{seed}/{market.name}/{symbol}")
         price = _PRICES.get(pair) or 10 ** random.Random(pair).uniform(-2, 2)
         tick, lot = _power_of_ten(price * 1e-4, _UNIT // 100), _power_of_ten(1 / price, _UNIT)
-        middle = round(price * _UNIT / tick) * (10_000 + market.premium_bps) // 10_000
+        middle = round(price * _UNIT / tick)
         # Thin pairs have short and unequal sides, as on the exchange.
         gap_bps = _GAPS_BPS.get(pair) or draw.uniform(1, 4)
         bid_levels, ask_levels = (
@@ -78,15 +70,13 @@ class PairBooks:
         """The best `limit` levels a side at this step (0, 1, 2 …)."""
         middle = self._bids + round(self._reach * math.sin(step * 0.07))
         low, high = max(0, middle - limit), min(len(self._prices), middle + limit)
-        levels = list(zip(self._prices[low:high], self._quantities_at(step, low, middle, high), strict=True))
+        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
+        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
+        pool = self._quantities
+        quantities = pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
+        levels = list(zip(self._prices[low:high], quantities, strict=True))
         update_id = self._first_update_id + step * self._updates_per_step
         return FakeBook(levels[: middle - low][::-1], levels[middle - low :], update_id)
-
-    def _quantities_at(self, step: int, low: int, middle: int, high: int) -> Sequence[str]:
-        pool = self._quantities
-        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
-        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
-        return pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
 
 
 @lru_cache(maxsize=1024)

@@ -18,10 +18,8 @@ class Connection:
     def __init__(
         self, exchange: "FakeExchange", number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self.is_idle = True
-        """No request is in progress."""
-        self.on_reuse = ""
-        """Instead of a further response: the connection is `closed` or `hung`."""
+        self.on_reuse = ""  # instead of a further response, the connection is `closed` or `hung`
+        self._is_idle = True
         self._exchange, self._number, self._reader, self._writer = exchange, number, reader, writer
 
     async def serve(self) -> None:
@@ -46,12 +44,8 @@ class Connection:
 
     def write_if_idle(self, data: bytes) -> None:
         """Send some bytes unless a request is in progress."""
-        if self.is_idle:
+        if self._is_idle:
             self.write(data)
-
-    async def drain(self) -> None:
-        """Wait until the client has read most of what was sent."""
-        await self._writer.drain()
 
     async def wait_closed(self) -> None:
         """Wait until the client closes the connection; what it sends is ignored."""
@@ -72,12 +66,12 @@ class Connection:
     async def _serve_one(self) -> bool:
         """Answer one request. Returns True if another one may come."""
         request = parse_head((await self._reader.readuntil(b"\r\n\r\n"))[:-4])
-        self.is_idle = False
+        self._is_idle = False
         if request is None:
             return await self._deliver(nginx_error(400, "400 Bad Request"), Request(), SPOT, 0)
         await self._reader.readexactly(request.body_length)
         if self.on_reuse:
-            self._exchange.log_unanswered(self._number, request, self.on_reuse)
+            self._exchange.respond(self._number, request, self.on_reuse)
             if self.on_reuse == "hung":
                 await self.wait_closed()
             return False
@@ -89,7 +83,7 @@ class Connection:
     async def _deliver(self, response: Response, request: Request, market: FakeMarket, used_weight: int) -> bool:
         date, gzip = self._exchange.date(), self._exchange.gzip
         head, body = encode(response, request, market, used_weight=used_weight, date=date, gzip=gzip)
-        await response.deliver(self, head, body)
+        await response.deliver(self, head, body, response.amount)
         await self._writer.drain()
-        self.is_idle = True
+        self._is_idle = True
         return request.keep_alive and not self.is_closing

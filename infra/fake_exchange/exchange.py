@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache, partial
 from itertools import count
+from typing import NamedTuple
 
 from infra.fake_exchange.api import Api, Outcome
 from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook
@@ -22,14 +22,11 @@ from infra.fake_exchange.responses import Request, Response
 from infra.fake_exchange.wire_faults import hang, refuse
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """One request and its response. Header names are in lower case."""
 
-    monotonic_seconds: float
     wall_seconds: float
     connection: int
-    method: str
     path: str
     symbol: str
     limit: int
@@ -69,16 +66,16 @@ class FakeExchange:
         keep_requests: int = 10_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        symbols, books = tuple(symbols), books or {}
-        if invalid := [symbol for symbol in (*symbols, *books) if not is_valid_symbol(symbol)]:
+        symbols = (*symbols, *(books or {}))
+        if invalid := [symbol for symbol in symbols if not is_valid_symbol(symbol)]:
             raise ValueError(f"A symbol is 1 to 50 letters other than a-z, digits, -, _ or .; {invalid[0]!r} is not.")
         self.port, self.latency_seconds, self.gzip = port, latency_ms / 1000, gzip
         self._connections: set[Connection] = set()
         self._plan = FaultPlan(fault_rate, fault_seed, faults)
         self._plan.script(script)
-        self._api = Api(
-            symbols, books, seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock
-        )
+        self._api = Api(seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock)
+        self._api.symbols.update(symbols)
+        self._api.fixed_books.update(books or {})
         self._ssl_context, self._clock = ssl_context, clock
         self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
@@ -104,16 +101,12 @@ class FakeExchange:
     def delist(self, symbol: str) -> None:
         """Remove a pair: from now on it is an invalid symbol."""
         with self._lock:
-            self._api.delist(symbol)
+            self._api.symbols.discard(symbol)
 
     def list_book(self, symbol: str, book: FakeBook) -> None:
         """Give a new or listed pair a book that does not change."""
         with self._lock:
             self._api.list_book(symbol, book)
-
-    def prepare(self) -> None:
-        """Build all books now (a few milliseconds each), not at the first request for each: for benchmarks."""
-        self._api.prepare()
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is in use."""
@@ -138,43 +131,19 @@ class FakeExchange:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def respond(self, connection: int, request: Request) -> Outcome:
-        """Called by a connection: the response, what was requested, and the weight used so far."""
+    def respond(self, connection: int, request: Request, unanswered: str = "") -> Outcome:
+        """Called by a connection: the response, or in the log why there is none."""
         with self._lock:
-            outcome = self._api.respond(request.method, request.target)
-            self._log_request(connection, request, outcome)
+            if unanswered:
+                outcome = Outcome(parse_query(request.method, request.target), Response(0), fault=unanswered)
+            else:
+                outcome = self._api.respond(request.method, request.target)
+            self._log.append(_logged(connection, request, outcome, self._clock()))
         return outcome
-
-    def log_unanswered(self, connection: int, request: Request, what: str) -> None:
-        """Called by a connection that closes or hangs instead of responding."""
-        outcome = Outcome(parse_query(request.method, request.target), Response(0), 0, what)
-        with self._lock:
-            self._log_request(connection, request, outcome)
 
     def date(self) -> str:
         """The value of the Date header."""
         return _http_date(int(self._clock()))
-
-    def _log_request(self, connection: int, request: Request, outcome: Outcome) -> None:
-        query, response = outcome.query, outcome.response
-        is_sent = response.deliver not in (hang, refuse)
-        self._log.append(
-            LoggedRequest(
-                monotonic_seconds=time.monotonic(),
-                wall_seconds=self._clock(),
-                connection=connection,
-                method=request.method,
-                path=query.path,
-                symbol=query.symbol,
-                limit=query.limit,
-                host=request.headers.get("host", ""),
-                headers=request.headers,
-                status=response.status if is_sent else 0,
-                fault=outcome.fault,
-                body=response.body if is_sent else b"",
-                retry_after=dict(response.headers).get("Retry-After"),
-            )
-        )
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -197,6 +166,15 @@ class FakeExchange:
         with suppress(asyncio.CancelledError):  # the exchange stops while this connection waits
             await connection.serve()
         self._connections.discard(connection)
+
+
+def _logged(connection: int, request: Request, outcome: Outcome, now_seconds: float) -> LoggedRequest:
+    query, response = outcome.query, outcome.response
+    if response.deliver in (hang, refuse):
+        response = Response(0)
+    host, retry_after = request.headers.get("host", ""), dict(response.headers).get("Retry-After")
+    what = (query.path, query.symbol, query.limit, host, request.headers)
+    return LoggedRequest(now_seconds, connection, *what, response.status, outcome.fault, response.body, retry_after)
 
 
 @lru_cache(maxsize=2)

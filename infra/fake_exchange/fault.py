@@ -13,29 +13,26 @@ INTERNAL = "Internal error; unable to process your request. Please try again."
 
 
 class FaultContext(NamedTuple):
-    """What a fault can use: the response without the fault, its book and time, the pair's first ones."""
+    """What a fault can use: the response without the fault, its book, the pair's first book, and the parameter."""
 
     market: FakeMarket
     response: Response
     book: FakeBook
-    now_seconds: float
     first_book: FakeBook
-    started_seconds: float
-    weight_limit: int
+    now_seconds: float
     parameter: float | None
 
     def amount(self, default: float) -> float:
         """The parameter, or the default if none was given."""
         return default if self.parameter is None else self.parameter
 
-    def with_book(self, book: FakeBook, sent_seconds: float | None = None) -> Response:
-        """The response, with this book, as it is sent now or was at this time."""
-        return self.with_sides(render_sides(book), book.last_update_id, sent_seconds)
+    def with_book(self, book: FakeBook) -> Response:
+        """The response, with this book."""
+        return self.with_sides(render_sides(book), book.last_update_id)
 
-    def with_sides(self, sides: bytes, update_id: int = 1, sent_seconds: float | None = None) -> Response:
+    def with_sides(self, sides: bytes, update_id: int = 1) -> Response:
         """The response, with these bytes where the sides are."""
-        times = self.market.times(self.now_seconds if sent_seconds is None else sent_seconds)
-        return self.response._replace(body=depth_body(update_id, times, sides))
+        return self.response._replace(body=depth_body(update_id, self.market.times(self.now_seconds), sides))
 
 
 Behaviour = Callable[[FaultContext], Response]

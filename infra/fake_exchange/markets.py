@@ -24,13 +24,9 @@ class FakeMarket:
     default_limit: int
     max_limit: int
     is_futures: bool  # a body has the times E and T, and each pair its own number of decimals instead of eight
-    premium_bps: int  # how far its prices are above those of spot
-    json_type: str
-    server: str
     head: str
     too_much_weight: str  # of a 429; the text has changed before, so clients match the code -1003 instead
     banned: str  # of a 418; the only place that has the end of the ban as a time
-    busy: str  # of a 503 with the code -1008
 
     def depth_weight(self, limit: int) -> int:
         """Weight of one depth request."""
@@ -103,15 +99,11 @@ SPOT = FakeMarket(
     default_limit=100,
     max_limit=5000,
     is_futures=False,
-    premium_bps=0,
-    json_type="application/json;charset=UTF-8",
-    server="nginx",
     head=(_SPOT_HEAD + _CLOUDFRONT).replace("\n", "\r\n"),
     too_much_weight="Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
     "Please use WebSocket Streams for live updates to avoid polling the API.",
     banned="Way too much request weight used; IP banned until {until_ms}. "
     "Please use WebSocket Streams for live updates to avoid bans.",
-    busy="Server is currently overloaded with other requests. Please try again in a few minutes.",
 )
 USDM = FakeMarket(
     name="usdm",
@@ -122,14 +114,10 @@ USDM = FakeMarket(
     default_limit=500,
     max_limit=1000,
     is_futures=True,
-    premium_bps=5,
-    json_type="application/json",
-    server="Tengine",
     head=(_USDM_HEAD + _CLOUDFRONT).replace("\n", "\r\n"),
     too_much_weight="Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
     "Please use the websocket for live updates to avoid polling the API.",
     banned="Way too many requests; IP(127.0.0.1) banned until {until_ms}. "
     "Please use the websocket for live updates to avoid bans.",
-    busy="Request throttled by system-level protection. Please try again.",
 )
 MARKETS = (SPOT, USDM)

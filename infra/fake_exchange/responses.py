@@ -15,28 +15,25 @@ from infra.fake_exchange.markets import FakeMarket
 if TYPE_CHECKING:
     from infra.fake_exchange.connection import Connection
 
-HTML = "text/html"
-Delivery = Callable[["Connection", bytes, bytes], Awaitable[None]]
-"""Sends head and body over a connection."""
+HTML, JSON = "text/html", "application/json;charset=UTF-8"
+Delivery = Callable[["Connection", bytes, bytes, float], Awaitable[None]]
+"""Sends head and body over a connection; the amount is seconds or a count."""
 
 
-async def send(connection: "Connection", head: bytes, body: bytes) -> None:
+async def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Send a response whole, at once."""
     connection.write(head + body)
 
 
 class Response(NamedTuple):
-    """One response. `headers` are those beyond what every response has, or instead of one of them.
-
-    Where there is no `content_type`, it is that of the market's JSON; no `length`, that of the body.
-    """
+    """One response. `headers` are those beyond what every response has, or instead of one of them."""
 
     status: int
     body: bytes = b""
-    content_type: str | None = None
+    content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     deliver: Delivery = send
-    length: int | None = None
+    amount: float = 0.0
 
 
 def api_error(status: int, code: int, message: str, *headers: tuple[str, str]) -> Response:
@@ -84,17 +81,15 @@ def encode(
     A compressed body comes in chunks, since a server that compresses while it sends does not know the length before.
     """
     body, framing, headers = response.body, f"Content-Length: {len(response.body)}", dict(response.headers)
-    if response.length is not None:
-        framing = f"Content-Length: {response.length}"
-    elif gzip and response.status == 200 and "gzip" in request.headers.get("accept-encoding", ""):
+    if gzip and response.status == 200 and "gzip" in request.headers.get("accept-encoding", ""):
         body, framing = _compressed(body), "Transfer-Encoding: chunked"
         headers["Content-Encoding"] = "gzip"
     fields = market.head.format(
-        content_type=response.content_type or market.json_type,
+        content_type=response.content_type,
         framing=framing,
         connection="keep-alive" if request.keep_alive else "close",
         date=headers.pop("Date", date),
-        server=headers.pop("Server", market.server),
+        server=headers.pop("Server", "nginx"),
         uuid=UUID(bytes=random.randbytes(16), version=4),
         used_weight=used_weight,
         cache=headers.pop("X-Cache", f"{'Miss' if response.status < 400 else 'Error'} from cloudfront"),

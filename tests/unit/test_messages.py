@@ -6,7 +6,7 @@ import pytest
 
 from handler.messages import MAX_CHARACTERS, safe_message, safe_text
 
-SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # noqa: S105 - AWS's own example
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 
 @pytest.mark.parametrize(

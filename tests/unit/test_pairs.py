@@ -40,7 +40,10 @@ def test_word(word: str, quote: str, pair: str) -> None:
 @pytest.mark.parametrize(
     ("word", "advice"),
     [
-        *((word, "write BTC, BTCUSDT or, with both sides, BTC/USDT") for word in ("A/B/C", "/BTC", "ETH/", "/", "usdm:")),
+        *(
+            (word, "write BTC, BTCUSDT or, with both sides, BTC/USDT")
+            for word in ("A/B/C", "/BTC", "ETH/", "/", "usdm:")
+        ),
         ("", "write BTC, BTCUSDT"),
         ("coinm:BTC", "write spot:BTC or usdm:BTC"),
         (":BTC", "write spot:BTC or usdm:BTC"),

@@ -48,7 +48,9 @@ def test_full_record(clock: FakeClock) -> None:
     assert (first.received_at, first.host, first.latency_ms) == ("2026-11-21T12:00:00.000Z", "127.0.0.1", 1.5)
     assert (first.limit, second.limit, second.pair, second.interval_seconds) == (1000, 500, "usdm:BUSDT", 60)
     assert sorted(exchange.requests) == [("AUSDT", 1000), ("BUSDT", 500), ("CUSDT", 1000)]
-    assert all(getattr(first, key) is not None for key in FULL_KEYS if key not in ("exchange_time", "cache_age_seconds"))
+    assert all(
+        getattr(first, key) is not None for key in FULL_KEYS if key not in ("exchange_time", "cache_age_seconds")
+    )
 
 
 def test_plain_record(clock: FakeClock) -> None:
@@ -79,7 +81,7 @@ def test_hanging_request() -> None:
         hangs = sampler(exchange)
         for _ in range(2):
             slot = int(SYSTEM.time() // 60) * 60
-            groups = [group for group in hangs.sample(SYSTEM.monotonic() + 0.3, slot + 60)]
+            groups = list(hangs.sample(SYSTEM.monotonic() + 0.3, slot + 60))
             found = {each.record.symbol: each for group in groups for each in group}
             assert found["AUSDT"].record.reason == "timeout"
             assert found["BUSDT"].error is found["CUSDT"].error is None
@@ -117,9 +119,7 @@ def test_empty_book(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(("bids", "asks", "obi"), [([("1", "1")], [], 1.0), ([], [("1", "1")], -1.0)])
-def test_one_sided_book(
-    clock: FakeClock, bids: list[tuple[str, str]], asks: list[tuple[str, str]], obi: float
-) -> None:
+def test_one_sided_book(clock: FakeClock, bids: list[tuple[str, str]], asks: list[tuple[str, str]], obi: float) -> None:
     """A book with one side is measured; without mid its ladder is unknown."""
     [found, *_] = sample(StubExchange(clock, lambda symbol: book(bids, asks)), clock)
     assert (found.record.obi, found.record.notional_bid_within, found.error) == (obi, None, None)

@@ -22,7 +22,11 @@ def read(environment: dict[str, str] | None = None, **flags: list[str] | None) -
     [
         ({}, {"OBI_SYMBOLS": "BTC"}, {"levels": 5, "interval_seconds": 60, "retention_days": 0, "limits": {"spot": 5}}),
         ({"symbol": ["ETH"]}, {"OBI_SYMBOLS": "BTC"}, {"pairs": ["ETHUSDT"]}),
-        ({}, {"OBI_SYMBOLS": "BTC ETH,usdm:BTC , ETH / BTC"}, {"pairs": ["BTCUSDT", "ETHUSDT", "usdm:BTCUSDT", "ETHBTC"]}),
+        (
+            {},
+            {"OBI_SYMBOLS": "BTC ETH,usdm:BTC , ETH / BTC"},
+            {"pairs": ["BTCUSDT", "ETHUSDT", "usdm:BTCUSDT", "ETHBTC"]},
+        ),
         ({"symbol": ["BTC", "btc", "BTCUSDT"]}, {}, {"pairs": ["BTCUSDT"]}),
         ({"symbol": ["BTC"]}, {"OBI_QUOTE": "usdc"}, {"pairs": ["BTCUSDC"]}),
         ({"symbol": ["BTC"], "levels": ["20"]}, {"OBI_LEVELS": "10"}, {"levels": 20, "limits": {"spot": 20}}),
@@ -45,7 +49,11 @@ def test_values(flags: dict[str, Any], environment: dict[str, str], expected: di
     ("flags", "environment", "urls"),
     [
         ({"symbol": ["BTC"]}, {}, {"spot": ("https://data-api.binance.vision",)}),
-        ({"symbol": ["BTC", "usdm:BTC"], "base_url": ["http://h:1/"]}, {}, {"spot": ("http://h:1",), "usdm": ("http://h:1",)}),
+        (
+            {"symbol": ["BTC", "usdm:BTC"], "base_url": ["http://h:1/"]},
+            {},
+            {"spot": ("http://h:1",), "usdm": ("http://h:1",)},
+        ),
         (
             {"symbol": ["BTC", "usdm:BTC"], "base_url": ["spot:http://a", "http://b", "usdm:http://c"]},
             {},
@@ -91,12 +99,12 @@ def pairs(count: int, market: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("symbols", "flags", "advice"),
     [
-        (pairs(6), {"interval_seconds": ["1"], "limit": ["1000"]}, "--limit 100, or every 3 s would fit"),
-        (pairs(121), {"to": ["obi"]}, "--limit 500 would fit"),
-        (pairs(121), {"to": ["obi"], "interval_seconds": ["3600"]}, "--limit 500 would fit"),
+        (pairs(6), {"interval_seconds": ["1"], "limit": ["1000"]}, "give --limit 100 or sample every 3 s"),
+        (pairs(121), {"to": ["obi"]}, "give --limit 500"),
+        (pairs(121), {"to": ["obi"], "interval_seconds": ["3600"]}, "give --limit 500"),
         (pairs(1201), {"to": ["obi"]}, "give fewer pairs"),
-        (pairs(121, "usdm:"), {"detail": []}, "--limit 500 would fit"),
-        (pairs(2), {"levels": ["5000"], "interval_seconds": ["1"]}, "every 5 s would fit"),
+        (pairs(121, "usdm:"), {"detail": []}, "give --limit 500"),
+        (pairs(2), {"levels": ["5000"], "interval_seconds": ["1"]}, "sample every 5 s"),
     ],
 )
 def test_weight(symbols: list[str], flags: dict[str, Any], advice: str) -> None:

@@ -1,0 +1,167 @@
+"""The fake exchange has the real one's API and limits on both markets, and the faults of its script."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from infra.fake_exchange import FakeBook, FakeExchange
+from infra.fake_exchange.faults import FAULTS
+
+ROOT = Path(__file__).parents[2]
+NOON = 1_795_262_400.0
+PATHS = {"spot": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
+BOOK = FakeBook([("99.0", "2.0"), ("98.0", "1.0"), ("97.0", "1.0")], [("101.0", "3.0")], 5000)
+HEADERS = {
+    "spot": "Content-Type Transfer-Encoding Connection Date Server x-mbx-uuid x-mbx-used-weight x-mbx-used-weight-1m "
+    "Content-Encoding Strict-Transport-Security X-Frame-Options",
+    "usdm": "Content-Type Transfer-Encoding Connection Date Server Vary X-MBX-USED-WEIGHT-1M x-response-time",
+}
+
+
+def get(exchange: FakeExchange, market: str, *, symbol: str = "BTCUSDT", limit: Any = 5) -> requests.Response:
+    query = f"symbol={quote(symbol)}&limit={limit}"
+    with requests.Session() as session:
+        return session.get(f"{exchange.url}{PATHS[market]}?{query}", timeout=1, allow_redirects=False)
+
+
+@pytest.mark.parametrize("market", PATHS)
+def test_a_response_looks_like_the_real_one(market: str) -> None:
+    with FakeExchange(clock=lambda: NOON) as exchange:
+        response = get(exchange, market, limit=100)
+        again = get(exchange, market, limit=100)
+    body = response.json()
+    names = list(response.headers)
+    assert names[: HEADERS[market].count(" ") + 1] == HEADERS[market].split()
+    assert 24 <= len(names) <= 26
+    assert response.headers["Date"] == "Sat, 21 Nov 2026 12:00:00 GMT"
+    assert list(body) == ["lastUpdateId", *(["E", "T"] if market == "usdm" else []), "bids", "asks"]
+    prices = {side: [float(price) for price, _ in body[side]] for side in ("bids", "asks")}
+    assert prices["bids"] == sorted(set(prices["bids"]), reverse=True)
+    assert prices["asks"] == sorted(set(prices["asks"]))
+    assert 0 < prices["bids"][0] < prices["asks"][0]
+    assert again.content == response.content
+
+
+@pytest.mark.parametrize(
+    ("market", "limit", "levels", "weight"),
+    [
+        *(("spot", limit, limit, weight) for limit, weight in ((1, 5), (100, 5), (101, 25), (500, 25), (1000, 50))),
+        *(("usdm", limit, limit, weight) for limit, weight in ((5, 2), (50, 2), (100, 5), (500, 10), (1000, 20))),
+        ("spot", 5001, 5000, 250),
+    ],
+)
+def test_the_limit_decides_on_levels_and_weight(market: str, limit: int, levels: int, weight: int) -> None:
+    with FakeExchange() as exchange:
+        response = get(exchange, market, limit=limit)
+    assert [len(response.json()[side]) for side in ("bids", "asks")] == [levels, levels]
+    assert response.headers["x-mbx-used-weight-1m"] == str(weight)
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol", "limit", "code"),
+    [
+        ("spot", "NOSUCH", 5, -1121),
+        ("usdm", "NOSUCH", 5, -1121),
+        ("spot", "btcusdt", 5, -1100),
+        ("spot", "BTCUSDT", -5, -1100),
+        ("spot", "BTCUSDT", 0, -1102),
+        ("spot", "", 5, -1102),
+        ("spot", "BTCUSDT", "5&depth=5", -1104),
+        ("usdm", "BTCUSDT", 7, -4021),
+    ],
+)
+def test_an_invalid_request_gets_the_error_of_the_exchange(market: str, symbol: str, limit: Any, code: int) -> None:
+    with FakeExchange() as exchange:
+        response = get(exchange, market, symbol=symbol, limit=limit)
+    assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("market", PATHS)
+def test_too_much_weight_in_a_clock_minute_is_a_429(market: str) -> None:
+    seconds = [NOON + 20.5]
+    with FakeExchange(books={"BTCUSDT": BOOK}, clock=lambda: seconds[0]) as exchange:
+        statuses = {get(exchange, market, limit=1000).status_code for _ in range(120)}
+        rejected = get(exchange, market)
+        seconds[0] += 40
+        later = get(exchange, market)
+    assert (statuses, rejected.status_code, later.status_code) == ({200}, 429, 200)
+    assert (rejected.headers["Retry-After"], rejected.json()["code"]) == ("40", -1003)
+
+
+BROKEN = "no response"
+ANSWERS: dict[str, Any] = (
+    dict.fromkeys(("refused", "reset", "hang", "slow=5", "trickle", "trickle-body", "cut"), BROKEN)
+    | dict.fromkeys(("interim", "interim-late"), 103)  # to a client that takes the first status for the last
+    | dict.fromkeys(("429=3", "429-date", "429-epoch"), 429)
+    | {"418=3": 418, "418-until": 418, "200-until": 200, "451": 451, "redirect": 302, "html403": 403, "504": 504}
+    | dict.fromkeys(("400", "400-until", "400-nested", "delisted", "html400"), 400)
+    | {"500": 500, "500-late": 500, "502": 502, "503": 503, "503-no-code": 503}
+)
+
+
+@pytest.mark.parametrize("market", PATHS)
+def test_each_fault_does_what_it_says_and_is_logged(market: str) -> None:
+    bodies = {}
+    with FakeExchange((), books={"BTCUSDT": BOOK}, clock=lambda: NOON, weight_limit=0) as exchange:
+        right = get(exchange, market).content
+        for name in FAULTS:
+            entry = next((entry for entry in ANSWERS if entry.partition("=")[0] == name), name)
+            exchange.script([entry])
+            try:
+                response = get(exchange, market)
+            except requests.RequestException:
+                assert ANSWERS[entry] == BROKEN, name
+            else:
+                assert response.status_code == ANSWERS.get(entry, 200), name
+                bodies[name] = response.content
+            assert exchange.requests[-1].fault == name
+    same = {name for name, body in bodies.items() if body == right}
+    surplus = {"surplus", "surplus-bytes", "surplus-late"}
+    assert same - {"age", "date", "frozen"} == surplus | {"hang-reuse", "close-idle", "close-reuse"}
+    assert json.loads(bodies["short"])["bids"] == [["99.0", "2.0"], ["98.0", "1.0"]]
+    assert json.loads(bodies["backward"])["lastUpdateId"] == 4000
+
+
+@pytest.mark.parametrize(("fault", "update_id"), [("hang-reuse", None), ("close-reuse", None), ("500-late=0.05", 7)])
+def test_a_fault_meets_the_next_request_on_its_connection(fault: str, update_id: int | None) -> None:
+    with FakeExchange((), books={"BTCUSDT": BOOK}, script=[fault, "slow=0.2"], gzip=False) as exchange:
+        connection = http.client.HTTPConnection("127.0.0.1", exchange.port, timeout=0.5)
+        connection.request("GET", f"{PATHS['spot']}?symbol=BTCUSDT")
+        connection.getresponse().read()
+        connection.request("GET", f"{PATHS['spot']}?symbol=BTCUSDT")
+        with contextlib.nullcontext() if update_id else pytest.raises(OSError, match=r"timed out|closed"):
+            assert json.loads(connection.getresponse().read())["lastUpdateId"] == update_id
+        connection.close()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, None])
+def test_around_a_command_it_passes_its_url_on_and_ends_with_it(end: signal.Signals | None) -> None:
+    program = (
+        "import os, signal, sys, time, urllib.request as request\n"
+        "for name in (signal.SIGINT, signal.SIGTERM): signal.signal(name, lambda *_: sys.exit(7))\n"
+        f"url = os.environ['OBI_BASE_URL'] + '{PATHS['usdm']}?symbol=BTCUSDT&limit=5'\n"
+        "print(request.urlopen(url).status, 'OBI_TABLE' in os.environ, flush=True)\n"
+        f"time.sleep({30 if end else 0})\nsys.exit(3)"
+    )
+    command = [sys.executable, "-m", "infra.fake_exchange", "--run", sys.executable, "-c", program]
+    environment = os.environ | {"OBI_TABLE": "records"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "200 False\n"
+        if end == signal.SIGINT:
+            os.killpg(process.pid, end)  # as a terminal does
+        elif end:
+            process.send_signal(end)
+        assert process.wait(30) == (7 if end else 3)
