@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import floor
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..slots import format_timestamp
-from .engine import Engine
-from .output import complete_file
-from .plot_steps import AS_PRINTED, Series, all_series, collect, fitting_step, steps
+from .plot_steps import Series, all_series, collect, fitting_step, steps
+from .source import Records
+from .views import Expected, Views
 
 IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")  # matplotlib fails to load if they name a wrong backend or file
 
@@ -51,23 +51,26 @@ UNITS = ((DAY, "d"), (3600, "h"), (60, "min"), (1, "s"))
 STYLE = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "obi"}
 
 
-def draw(
-    engine: Engine,
+def plot(
+    records: Records,
     path: str,
     *,
-    relation: str = AS_PRINTED,
+    name: str,
+    views: Views,
+    expected: Expected,
     step_seconds: int | None = None,
+    order: str = "pair",
     full_scale: bool = False,
-    flag: str = "--plot",
+    pairs: Sequence[str] = (),
 ) -> None:
-    """Write the picture of a relation as .png or .svg; the file is complete or not there. Raises HandlerError.
+    """Write the picture of records, whose columns are mid, host and those of the views, in the format that `name` has.
 
-    The relation has pair, slot, interval_seconds, levels, bps, obi, mid and host, as those of `Views.sql`; each pair and
-    depth gets a panel. Lines are means of steps; they break where less than half of a step is there.
+    Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where less than half of a step is there.
+    Raises HandlerError.
     """
-    check_path(path, flag)
-    collect(engine, relation)
-    series = all_series(engine)
+    engine = records.engine
+    collect(engine, views, expected, order, pairs)
+    series = all_series(engine, order)
     has_price = any(one.has_mid for one in series)
     if len(series) + has_price > MAX_PANELS:
         raise UsageError(
@@ -75,15 +78,16 @@ def draw(
         )
     step_seconds = step_seconds or fitting_step(series)
     lines = {(one.pair, one.depth): np.array(steps(engine, one, step_seconds), dtype=float) for one in series}
-    figure_format = Path(path).suffix[1:].lower()
-    with _default_style(), complete_file(path, flag) as unfinished:
-        _figure(series, lines, step_seconds, full_scale=full_scale).savefig(unfinished, format=figure_format)
+    with _default_style():
+        _figure(series, lines, step_seconds, full_scale=full_scale).savefig(path, format=picture_format(name))
 
 
-def check_path(path: str, flag: str = "--plot") -> None:
-    """Raise UsageError for the name of a file that is no picture."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{flag} {path}: the name must end in {' or '.join(SUFFIXES)}")
+def picture_format(name: str) -> str:
+    """The format of a picture by the ending of its name. Raises UsageError."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"--plot {name}: the name must end in {' or '.join(SUFFIXES)}")
+    return suffix[1:]
 
 
 @contextmanager
@@ -91,7 +95,8 @@ def _default_style() -> Iterator[None]:
     """Use matplotlib's defaults instead of the user's configuration, and draw a `$` in a name as it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # for example about a letter that the font lacks
-        with rc_context({key: value for key, value in rcParamsDefault.items() if key != "backend"} | STYLE):
+        style: Any = {key: value for key, value in rcParamsDefault.items() if key != "backend"} | STYLE
+        with rc_context(style):
             yield
 
 
@@ -106,7 +111,7 @@ def _figure(series: list[Series], lines: dict[tuple[str, str], Any], step_second
     if priced:
         _draw_prices(panels[0], {pair: priced[pair] for pair in pairs if pair in priced}, colors)
     for axes, one in zip(panels[bool(priced) :], series, strict=True):
-        _draw_imbalance(axes, one, lines[one.pair, one.depth], colors[one.pair], until, full_scale=full_scale)
+        _draw_imbalance(axes, one, lines[one.pair, one.depth], colors[one.pair], full_scale=full_scale)
     locator = AutoDateLocator(minticks=4, maxticks=9)
     panels[-1].xaxis.set_major_locator(locator)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
@@ -132,13 +137,13 @@ def _draw_prices(axes: Any, lines: dict[str, Any], colors: dict[str, str]) -> No
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderpad=0)
 
 
-def _draw_imbalance(axes: Any, series: Series, line: Any, color: str, until: float, *, full_scale: bool) -> None:
+def _draw_imbalance(axes: Any, series: Series, line: Any, color: str, *, full_scale: bool) -> None:
     times, means, low, high, _, is_sparse = line.T
     axes.axhline(0, color="black", linewidth=0.8)
     _line(axes, times, means, is_sparse == 1, color=color)
     axes.fill_between(times, low, high, where=is_sparse == 0, color=color, alpha=0.2, linewidth=0)
     axes.set_title(f"{series.pair}, {series.depth}", loc="left")
-    percent = floor(min(series.seconds / (until - series.since), 1) * 10_000) / 100  # 100 only if nothing is missing
+    percent = floor(series.share * 10_000) / 100  # 100 only if nothing is missing
     axes.set_title(f"{percent:g} % of slots; {_hosts(series.hosts)}", loc="right")
     axes.set_ylabel("imbalance")
     axes.grid(alpha=0.3)

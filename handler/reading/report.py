@@ -7,12 +7,22 @@ from typing import Any, NamedTuple
 from ..book import RUNGS_BPS
 from .engine import Engine
 from .output import time_text
-from .views import Expected, gaps_sql
+from .views import Expected, create_gaps
 
 LAGS = (1, 5, 60)  # in intervals
 DISTANCE_BPS = 50  # whose imbalance stands beside that of the levels
 COLUMNS = (
-    *("limit", "bid_levels", "ask_levels", "best_bid", "best_ask", "mid", "last_update_id", "cache_age_seconds", "host"),
+    *(
+        "limit",
+        "bid_levels",
+        "ask_levels",
+        "best_bid",
+        "best_ask",
+        "mid",
+        "last_update_id",
+        "cache_age_seconds",
+        "host",
+    ),
     *("latency_ms", "received_at", "exchange_time", "notional_bid_within", "notional_ask_within"),
     f"obi_{DISTANCE_BPS}bps",
 )  # of `records`, beside those that every row has
@@ -57,18 +67,19 @@ class Sheet(NamedTuple):
     shares: Mapping[str, float]
 
 
-def data_sheet(engine: Engine, expected: Expected, pairs: Sequence[str], title: str) -> Sheet:
-    """Describe the records of an engine, whose `records` have COLUMNS; `pairs` are those asked for, () for all.
-
-    Raises SourceError.
-    """
-    gaps: dict[str, list[dict[str, Any]]] = {pair: [] for pair in pairs}
-    for row in _dicts(engine, gaps_sql(expected, "pair")):
-        gaps.setdefault(row["pair"], []).append(row)
+def data_sheet(
+    engine: Engine, expected: Expected, title: str, order: str = "pair", absent: Sequence[str] = ()
+) -> Sheet:
+    """Describe the `records` of an engine, which have COLUMNS; `absent` are pairs without any. Raises SourceError."""
+    create_gaps(engine, expected, order, absent)
     engine.run(_SHEET)
-    books = {row["pair"]: row for row in _dicts(engine, _BOOKS)}
+    gaps: dict[str, list[dict[str, Any]]] = {}
+    for row in _dicts(engine, "SELECT * FROM gaps"):
+        gaps.setdefault(row["pair"], []).append(row)
+    found = {row["pair"]: row for row in _dicts(engine, _BOOKS)}
+    books = {pair: found[pair] for pair in gaps if pair in found}
     correlations = {(pair, lag): found for pair, lag, *found in engine.rows(_PERSISTENCE)}
-    shares = {pair: (rows[-1]["share"] or 0.0) if rows else 0.0 for pair, rows in gaps.items()}
+    shares = {pair: rows[-1]["share"] or 0.0 for pair, rows in gaps.items()}
     tables = [f"# {title}", *_coverage(gaps, books)]
     if books:
         tables += [*_depth(books), *_quality(books), *_timing(books), *_persistence(books, correlations)]
@@ -78,10 +89,10 @@ def data_sheet(engine: Engine, expected: Expected, pairs: Sequence[str], title: 
 def _coverage(gaps: Mapping[str, list[dict[str, Any]]], books: Mapping[str, Any]) -> Iterable[str]:
     rows = []
     for pair, found in gaps.items():
-        if not found or found[-1]["slots"] in (0, None):
-            rows.append([pair, DASH, DASH, 0, 0, "0 %", DASH, DASH, "no record"])
-            continue
         *each, total = found
+        if not total["slots"]:
+            rows.append([pair, DASH, DASH, 0, 0, DASH, DASH, DASH, "no record"])
+            continue
         longest = max((gap["until"] - gap["since"] for gap in each), default=None)
         unexplained = total["missing"] - sum(total["reasons"].values())
         reasons = sorted(total["reasons"].items(), key=lambda item: -item[1])
