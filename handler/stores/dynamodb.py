@@ -2,8 +2,6 @@
 
 import logging
 import os
-from functools import partial
-from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.0  # a request takes milliseconds; one attempt exceeds its deadline by at most these
 MAX_CONNECTIONS = 32
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
@@ -47,8 +46,11 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     _unset_empty_variables()
     region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
     try:
-        session = boto3.Session(botocore_session=_botocore_session())
-        client: DynamoDBClient = session.client("dynamodb", region_name=region, config=config)
+        session = botocore.session.get_session()
+        _check_credentials(session)
+        client: DynamoDBClient = boto3.Session(botocore_session=session).client(
+            "dynamodb", region_name=region, config=config
+        )
     except Exception as error:  # boto3 does not wrap what sources of credentials raise
         raise creation_error(error) from error
     client.meta.events.register("provide-client-params.dynamodb.PutItem", _encode_put)
@@ -57,20 +59,17 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     return client
 
 
-def _botocore_session() -> "botocore.session.Session":
-    """A session that never asks a person: stdin may be records."""
-    session = botocore.session.get_session()
-    sources = session.get_component("credential_provider")
-    sources.get_provider("assume-role")._prompter = _refuse_prompt
-    sources.get_provider("custom-process")._popen = partial(Popen, stdin=DEVNULL)
-    return session
-
-
-def _refuse_prompt(_prompt: str) -> str:
-    raise CredentialsError(
-        "DynamoDB: the profile asks for an MFA code, which this program never does: "
-        "get temporary credentials first, for example with aws sts assume-role, and set them in the environment"
-    )
+def _check_credentials(session: botocore.session.Session) -> None:
+    """Raise CredentialsError for malformed keys, and where boto3 would ask a person for a code."""
+    for name in KEY_VARIABLES:
+        value = os.environ.get(name, "")
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise CredentialsError(f"{name} is malformed: it has a line end, a space or another invalid character")
+    if session.get_scoped_config().get("mfa_serial"):  # stdin may be records, and a long run has nobody to ask
+        raise CredentialsError(
+            "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
+            " first, for example with aws sts assume-role, and set them in the environment"
+        )
 
 
 def _unset_empty_variables() -> None:
