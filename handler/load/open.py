@@ -141,10 +141,10 @@ def _decompress(source: Source, kind: str) -> Iterator[bytes]:
                 yield piece
             elif is_end and not decompressor.eof:
                 raise EOFError("it is cut off")
-    except InvalidData:
-        raise
     except Exception as error:  # each library has its own
         source.data = given[1:] + source.data  # without the magic, which would be found again
+        if isinstance(error, InvalidData):
+            raise
         raise InvalidData(f"{kind} data that cannot be read: {error}") from error
     source.data = decompressor.unused_data + source.data
 
@@ -203,4 +203,4 @@ def _held_bytes(data: bytes, is_wide: bool) -> int:
     tail = data[-_MAX_HELD_BYTES:]
     if is_wide:
         return len(tail) - len(tail.rstrip(bytes(range(0x20, 0x7F))))
-    return len(tail) if b"\0" in tail else 0
+    return len(tail) if b"\0" in tail else not tail.endswith(b"\n")
