@@ -96,7 +96,9 @@ def test_times_are_by_the_hosts_clock() -> None:
     assert meaning(418, ban(7200 - 12.5 + 60), **clock).seconds == pytest.approx(60, abs=0.01)
 
 
-@pytest.mark.parametrize(("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))])
+@pytest.mark.parametrize(
+    ("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))]
+)
 def test_numbers_in_headers(text: str, number: int | None) -> None:
     """An odd number in a header costs no book."""
     assert used_weight({"x-mbx-used-weight-1m": text}) == number
