@@ -3,12 +3,10 @@
 import gzip
 import socket
 import time
-from collections.abc import Iterator
-from threading import Event
 from typing import Any
 
 import pytest
-from support.fakes import FakeClock, StartExchange, StartRaw, http, spot_client
+from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, spot_client
 
 import handler
 from handler.book import Snapshot
@@ -56,7 +54,7 @@ def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
     exchange = start_exchange()
     ours = Exchange(MARKETS["usdm"], (exchange.url,), clock=clock)
     assert ours.depth("BTCUSDT", 5, clock.monotonic() + 60).book.exchange_time_ms
-    with pytest.raises(RequestRejected, match="^usdm:NOSUCH: "):
+    with pytest.raises(RequestRejected, match=r"^usdm:NOSUCH: "):
         ours.depth("NOSUCH", 5, clock.monotonic() + 60)
 
 
@@ -246,14 +244,14 @@ def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None
 
 
 @pytest.fixture
-def proxy(start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def proxy(start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch) -> RawServer:
     server = start_raw(http("200 OK", BODY), http("403 Forbidden"))
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", f"http://alice:Sup3r@127.0.0.1:{server.port}")
     return server
 
 
-def test_proxy(proxy: Any, exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy(proxy: RawServer, exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy of the environment is asked, for https for a tunnel; NO_PROXY is respected."""
     assert fetch(client(clock, "http://exchange.invalid"), clock).host == "exchange.invalid"
     error = failure(client(clock, "https://exchange.invalid"), clock)
