@@ -125,15 +125,10 @@ class Exchange:
         log.debug("%s: %s: %s", symbol, host.name, result.text)
         if isinstance(result, Retry):
             self._failures.failed(host.name, result.text, sent)
-<<<<<<< HEAD
-            self._hosts.failed(host, result, sent)
+            self._hosts.failed(host, symbol, result, sent)
         elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS and (
             self._has_succeeded or result.reason != "region"  # which ends the run with an error of its own
         ):
-=======
-            self._hosts.failed(host, symbol, result, sent)
-        elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS:
->>>>>>> v1-exchange
             self._failures.failed(host.name, self._until(result, seconds), began=float("-inf"))
         return result
 
