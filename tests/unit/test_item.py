@@ -98,7 +98,8 @@ def value_bytes(attribute: Any) -> int:
         return 3 + sum(1 + value_bytes(element) for element in value)
     whole, _, fraction = f"{abs(Decimal(value)):f}".partition(".")
     digits = (whole if len(whole) % 2 == 0 else f"0{whole}") + (fraction if len(fraction) % 2 == 0 else f"{fraction}0")
-    return 1 + len(re.sub("^(00)+|(00)+$", "", digits)) // 2 + value.startswith("-")
+    pairs = len(re.sub("^(00)+|(00)+$", "", digits)) // 2
+    return 1 + pairs + bool(value.startswith("-"))
 
 
 def test_item_size() -> None:
@@ -241,7 +242,7 @@ def test_attributes_of_a_newer_version() -> None:
 def test_same_sample() -> None:
     """Details do not make another sample; one of the six keys does."""
     full = Record(*PLAIN_VALUES, interval_seconds=60, host="x")
-    other = Record(*PLAIN_VALUES[:2], 0.5, *PLAIN_VALUES[3:])
+    other = Record(PLAIN.timestamp, PLAIN.symbol, 0.5, 150000.5, 110000.25, 5)
     assert [is_same_sample(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
         True,
         True,
