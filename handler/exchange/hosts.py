@@ -9,20 +9,22 @@ from .answers import Cooldown, Retry
 
 MAX_REQUEST_SECONDS = 10.0
 MAX_GROWN_SECONDS = 3600.0
+MIN_STREAK = 3  # failures in a row that show that it is not one pair or one connection that fails
 POLL_SECONDS = 0.1  # between looks at whether another pair's probe was answered
 
 NEVER = float("-inf")
 
 
 class Host:
-    """One base URL and its state. After a failure it is unproven, and gets one request at a time until one succeeds."""
+    """One base URL and its state. While it is unproven it gets one request at a time, until one succeeds."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.name = urlsplit(base_url).netloc.rpartition("@")[2]
         self.is_unproven = False
         self.probe_until = NEVER  # a probe is under way, at most until then
-        self.failures = 0  # in a row; those that were under way at the same time count once
+        self.streak = 0  # failures in a row
+        self.pauses = 0  # in a row: failures of requests that were under way at the same time share one
         self.failed_at = NEVER
         self.failure: Retry | None = None  # the last one
         self.pause_until = NEVER
@@ -74,21 +76,23 @@ class Hosts:
 
     def succeeded(self, host: Host) -> None:
         """Note an answer that shows that the host works."""
-        if host.is_unproven:
+        if host.streak or host.is_unproven:
             with self._lock:
                 host.is_unproven = self.cooldown_seconds(host) > 0  # of a request that was under way when it began
-                host.failures, host.pause_until, host.probe_until = 0, NEVER, NEVER
+                host.streak = host.pauses = 0
+                host.pause_until = host.probe_until = NEVER
                 host.refusals = host.refusals if host.is_unproven else 0
 
     def failed(self, host: Host, failure: Retry, sent: float) -> None:
         """Note a failed request, which was sent at `sent`: the next host is used, and this one pauses."""
         with self._lock:
             now = self._clock.monotonic()
-            host.failure, host.is_unproven = failure, True
-            if sent >= host.failed_at:
+            host.failure, host.streak = failure, host.streak + 1
+            host.is_unproven |= host.streak >= MIN_STREAK
+            if host.is_unproven and sent >= host.failed_at:
                 host.failed_at, host.probe_until = now, NEVER
-                host.pause_until = now + backoff_seconds(host.failures, self._random())
-                host.failures += 1
+                host.pause_until = now + backoff_seconds(host.pauses, self._random())
+                host.pauses += 1
             if self._current is host:
                 self._current = self._hosts[(self._hosts.index(host) + 1) % len(self._hosts)]
 

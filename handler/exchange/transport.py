@@ -5,6 +5,7 @@ another answer, or too late, is never taken for the answer to the next request.
 """
 
 import logging
+from collections import deque
 from contextlib import suppress
 from functools import lru_cache
 from ssl import SSLContext
@@ -98,7 +99,7 @@ class Transport:
         self._session = requests.Session()
         self._target = lru_cache(maxsize=4096)(self._prepare)
         self._context: SSLContext | None = None
-        self._idle: dict[str, list[Line]] = {}
+        self._idle: dict[str, deque[Line]] = {}
         self._max_idle_seconds = MAX_AGE_SECONDS
         self._lock = Lock()
 
@@ -124,7 +125,7 @@ class Transport:
         line.used_at = self._clock.time()
         if is_right:
             with self._lock:
-                idle = self._idle.setdefault(line.origin, [])
+                idle = self._idle.setdefault(line.origin, deque())
                 if len(idle) < self._connections:
                     idle.append(line)
                     return
@@ -134,7 +135,7 @@ class Transport:
         now = self._clock.time()
         while idle := self._idle.get(origin):
             try:
-                line = idle.pop()
+                line = idle.popleft()  # the longest idle: surplus bytes have had most time to arrive, and are noticed
             except IndexError:  # another thread took the last one
                 break
             if now - line.opened_at < MAX_AGE_SECONDS and now - line.used_at <= self._max_idle_seconds:

@@ -1,307 +1,260 @@
-"""The archive, deployed into an emulator of AWS that enforces IAM policies: it is whole, and a day is always the same.
+"""The archive as docs/archive.md deploys it, in an emulator of AWS that enforces IAM policies.
 
-Athena is the emulator's DuckDB there, which knows no partition projection: test_archive_template.py has the rest.
+Athena is the emulator's DuckDB there, which knows no partition projection.
 """
 
-import signal
-import subprocess
+import json
+import platform
+import re
 import time
-from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
 from botocore.exceptions import ClientError
-from support.program import run as run_program
-from support.servers import AWS, clean_environment, create_table
+from support.records import full, reason
+from support.servers import aws_client, create_table
 
-from deploy.account import Account
-from deploy.archive_stack import LEVELS, PAIRS, SERIES, ArchiveStack, items_of, key, rows_of
+from deploy.account import emulated_aws
 from deploy.emulator import emulate
-from deploy.tools import PATIENCE_SECONDS, RUNTIME
-from handler.archive.days import Day
-from handler.slots import format_timestamp, parse_timestamp
-from handler.stores.items import Item, item_from_record, record_from_item
+from deploy.tools import PATIENCE_SECONDS, PIP_VARIABLES, ROOT, RUNTIME, SAM, run, template
+from handler.archive.app import FIRST_DAY, WATCHED_DAYS
+from handler.archive.day import DAY_SECONDS, format_day, parse_day
+from handler.slots import format_timestamp
+from handler.stores.item import item_from_record
 
-WRITE, CHECK = "ArchiveFunctionName", "ArchiveCheckFunctionName"
-TODAY = Day.of(time.time())
-DAYS = [TODAY.before(number) for number in (4, 3, 2)]
-"""Those that a check counts."""
-HOURLY = (
-    "SELECT series, CAST(date_trunc('hour', slot) AS varchar), count(*), count(DISTINCT slot), avg(obi) FROM records"
-    f" WHERE dt BETWEEN '{DAYS[0]}' AND '{DAYS[-1]}' GROUP BY 1, 2 ORDER BY 1, 2"
-)
-KILLED = """
-import os, signal
-from itertools import count
-from types import SimpleNamespace
-from handler.archive.app import lambda_handler
+PAGE = (ROOT / "docs/archive.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+RESOURCES: dict[str, Any] = template(ROOT / "infra/archive.yaml")["Resources"]
+ATHENA_TYPES = {
+    "VARCHAR": "string",
+    "BIGINT": "bigint",
+    "DOUBLE": "double",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "DOUBLE[]": "array<double>",
+    "DOUBLE[][]": "array<array<double>>",
+}
+MAX_UNZIPPED_BYTES = 250_000_000  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+YESTERDAY = parse_day(format_day(time.time())) - DAY_SECONDS
+DAYS = [YESTERDAY - number * DAY_SECONDS for number in (2, 1, 0)]
+PAIRS = [("BTCUSDT", "spot"), ("ETHUSDT", "spot"), ("BTCUSDT", "usdm")]
+RECORDS = [
+    full(symbol=symbol, market=market, timestamp=format_timestamp(day + 600 * step + 7), obi=step / 1000 + number / 10**5)
+    for day in DAYS
+    for number, (symbol, market) in enumerate(PAIRS)
+    for step in range(144)
+] + [reason(timestamp=format_timestamp(DAYS[0] + 60))]
 
-series = count()
 
-def remaining():  # asked before each series
-    if next(series) == 10:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 900_000
+class Stack(NamedTuple):
+    """The deployed stack and what it was given."""
 
-context = SimpleNamespace(function_name="archive", memory_limit_in_mb=1769, invoked_function_arn="arn",
-                          aws_request_id="one", get_remaining_time_in_millis=remaining)
-lambda_handler({"day": "DAY"}, context)
-"""
-"""A run that is killed when it has read half of the series."""
+    url: str
+    artifact: Path
+    outputs: dict[str, str]
+    table: str
+    queue: str
 
-Hours = dict[tuple[str, str], tuple[int, int, float]]
+    def invoke(self, event: Any, kind: str = "RequestResponse") -> Any:
+        """Run the function; what it returned, or the error: errorType, errorMessage."""
+        with aws_client("lambda", self.url) as client:
+            name, payload = self.outputs["FunctionName"], json.dumps(event).encode()
+            answer = client.invoke(FunctionName=name, Payload=payload, InvocationType=kind)
+            return json.loads(answer["Payload"].read() or b"null")
+
+    def file(self, day: int) -> bytes:
+        with aws_client("s3", self.url) as client:
+            key = f"dt={format_day(day)}/records.parquet"
+            content: bytes = client.get_object(Bucket=self.outputs["BucketName"], Key=key)["Body"].read()
+            return content
+
+    def role_keys(self) -> dict[str, str]:
+        """Keys of the function's role, as boto3's arguments."""
+        with aws_client("lambda", self.url) as functions, aws_client("sts", self.url) as sts:
+            function = functions.get_function(FunctionName=self.outputs["FunctionName"])
+            role = function["Configuration"]["Role"]
+            lent = sts.assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
+        names = {"AccessKeyId": "aws_access_key_id", "SecretAccessKey": "aws_secret_access_key"}
+        return {ours: lent[theirs] for theirs, ours in (names | {"SessionToken": "aws_session_token"}).items()}
 
 
 @pytest.fixture(scope="module")
-def items() -> list[Item]:
-    return items_of(DAYS)
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Built and deployed by the section of samconfig.toml in docs/archive.md, beside a table with records."""
+    folder = tmp_path_factory.mktemp("archive")
+    config = folder / "samconfig.toml"
+    (toml,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    with emulated_aws(tmp_path_factory.mktemp("aws")) as url, aws_client("dynamodb", url) as dynamodb:
+        table = create_table(dynamodb)
+        puts = [{"PutRequest": {"Item": item_from_record(record, 60)}} for record in RECORDS]
+        for start in range(0, len(puts), 25):
+            assert not dynamodb.batch_write_item(RequestItems={table: puts[start : start + 25]})["UnprocessedItems"]
+        with aws_client("sqs", url) as sqs:
+            queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+            arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        text = "version = 0.1\n" + toml.replace("NAME", table).replace("ARN", arn).replace(".aws-sam", str(folder))
+        config.write_text(text.replace('UsdmSymbols=""', "UsdmSymbols=BTC"))
+        by_config = ["--config-file", config, "--config-env", "archive"]
+        version = run(RUNTIME, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+        machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+        run(SAM, "build", *by_config, ARCHITECTURE=machine, RUNTIME_VERSION=version, **PIP_VARIABLES)
+        variables = {"AWS_ENDPOINT_URL": url, "HOME": str(folder), "SAM_CLI_POLL_DELAY": "1"}
+        built, uploaded = folder / "archive/template.yaml", folder / "uploaded.yaml"
+        run(SAM, "package", "--template-file", built, "--resolve-s3", "--output-template-file", uploaded, **variables)
+        # sam takes the emulator's URLs for paths, and the emulator takes those of AWS for its own
+        uploaded.write_text(uploaded.read_text().replace(f"{url}/", "https://s3.amazonaws.com/"))
+        run(SAM, "deploy", *by_config, "--template-file", uploaded, **variables)
+        with aws_client("cloudformation", url) as cloudformation:
+            (found,) = cloudformation.describe_stacks(StackName="obi-archive")["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+        with aws_client("s3", url) as s3:
+            s3.delete_bucket_policy(Bucket=outputs["BucketName"])  # it refuses plain HTTP, which the emulator speaks
+        yield Stack(url, folder / "archive/ArchiveFunction", outputs, table, queue)
 
 
 @pytest.fixture(scope="module")
-def stack(account: Account, items: list[Item]) -> ArchiveStack:
-    """A stack whose table is filled. Its bucket takes requests by TLS only, and so denies all of this emulator."""
-    levels = ",".join(map(str, LEVELS))
-    parameters = [f"Symbols={','.join(PAIRS)}", f"Levels={levels}", "Dashboard=false", "Archive=true"]
-    account.deploy(*parameters, stack="archive")
-    stack = ArchiveStack(account, account.outputs("archive"))
-    stack.put(items)
-    assert "explicit deny in a resource-based policy" in stack.write(DAYS[0])["errorMessage"]
-    account.client("s3").delete_bucket_policy(Bucket=stack.bucket)
-    return stack
+def written(stack: Stack) -> dict[str, Any]:
+    """What the function answers to the schedule's event, on the first night."""
+    (schedule,) = (each for each in RESOURCES.values() if each["Type"] == "AWS::Scheduler::Schedule")
+    answer: dict[str, Any] = stack.invoke(json.loads(schedule["Properties"]["Target"]["Input"]))
+    return answer
 
 
-@pytest.fixture(scope="module")
-def written(stack: ArchiveStack, items: list[Item], runnable_archive: Path) -> dict[Day, bytes]:
-    """The file of each day. Before the second one was written, a first attempt was killed in the middle."""
-    files = {}
-    for number, day in enumerate(DAYS):
-        assert stack.file(day) is None
-        if number == 1:
-            kill_while_reading(stack, runnable_archive, day)
-            assert stack.file(day) is None
-        answer = stack.write(day)
-        content = stack.file(day)
-        assert content is not None, answer
-        expected = [item for item in items if item["slot"]["S"].startswith(str(day))]
-        assert answer == {"day": str(day), "records": len(expected), "bytes": len(content)}
-        files[day] = content
-    return files
-
-
-def kill_while_reading(stack: ArchiveStack, artifact: Path, day: Day) -> None:
-    """Run the artifact under the role of the function, as far as half of the series."""
-    environment = AWS | stack.variables(WRITE) | stack.keys(WRITE) | {"AWS_ENDPOINT_URL": stack.account.url}
-    done = subprocess.run(
-        [RUNTIME, "-P", "-S", "-B", "-c", KILLED.replace("DAY", str(day))],
-        env=clean_environment(PYTHONPATH=str(artifact), **environment),
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
-
-
-def hours_of(items: list[Item]) -> Hours:
-    """Of each series and hour: how many records, how many slots, and the mean."""
-    found: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in items:
-        found[item["series"]["S"], item["slot"]["S"][:13]].append(item)
-    return {
-        where: (len(each), len({item["slot"]["S"] for item in each}), fmean(float(item["obi"]["N"]) for item in each))
-        for where, each in found.items()
+def test_the_first_night_writes_all_days_of_the_table_and_the_same_bytes_again(
+    stack: Stack, written: dict[str, Any]
+) -> None:
+    expected = {day: 3 * 144 + (day == DAYS[0]) for day in DAYS}
+    assert {day: done["rows"] for day, done in written.items() if done["rows"]} == {
+        format_day(day): rows for day, rows in expected.items()
     }
+    assert len(written) == WATCHED_DAYS
+    files = {day: stack.file(day) for day in DAYS}
+    for day in DAYS:
+        assert stack.invoke({"day": format_day(day)})[format_day(day)]["bytes"] == len(files[day])
+        assert stack.file(day) == files[day]
 
 
-def hours_of_rows(rows: list[Any]) -> Hours:
-    return {(row[0], row[1][:13].replace(" ", "T")): (int(row[2]), int(row[3]), float(row[4])) for row in rows}
-
-
-def assert_same(found: Hours, expected: Hours) -> None:
-    assert {where: each[:2] for where, each in found.items()} == {where: each[:2] for where, each in expected.items()}
-    assert [found[where][2] for where in expected] == pytest.approx([each[2] for each in expected.values()], abs=1e-12)
-
-
-def synced(files: dict[Day, bytes], folder: Path) -> Path:
-    """What `aws s3 sync` makes of the bucket."""
-    for day, content in files.items():
-        path = folder / key(day)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(content)
-    return folder
-
-
-def test_a_file_is_sorted_with_a_row_group_for_each_series(written: dict[Day, bytes], items: list[Item]) -> None:
-    for day, content in written.items():
-        rows = [(row["series"], row["slot"].timestamp()) for row in rows_of(content)]
-        assert rows == sorted(
-            (item["series"]["S"], parse_timestamp(item["slot"]["S"]))
-            for item in items
-            if item["slot"]["S"].startswith(str(day))
-        )
-
-
-def test_a_day_that_is_written_again_is_the_same_file(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    """Byte by byte; and a run that is killed leaves the file as it was."""
-    stack.write(DAYS[2])
-    assert stack.file(DAYS[2]) == written[DAYS[2]]
-
-
-def test_a_run_that_is_killed_leaves_the_former_file(
-    stack: ArchiveStack, written: dict[Day, bytes], runnable_archive: Path
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_athena_and_duckdb_answer_the_queries_of_the_page_alike(
+    stack: Stack, written: dict[str, Any], query: str, tmp_path: Path
 ) -> None:
-    kill_while_reading(stack, runnable_archive, DAYS[0])
-    assert stack.file(DAYS[0]) == written[DAYS[0]]
+    query = re.sub(r"2026-11-[0-9]{2}(?= 12)", format_day(DAYS[1]), query)
+    ends = iter([format_day(DAYS[0]), format_day(DAYS[-1])] * 2)
+    query = re.sub(r"'2026-11-[0-9]{2}'", lambda _: f"'{next(ends)}'" if "BETWEEN" in query else f"'{format_day(DAYS[1])}'", query)
+    with aws_client("athena", stack.url) as athena:
+        context = {"Database": stack.outputs["DatabaseName"]}
+        started = athena.start_query_execution(
+            QueryString=query, QueryExecutionContext=context, WorkGroup=stack.outputs["WorkGroupName"]
+        )["QueryExecutionId"]
+        while (status := athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"])["State"] in (
+            "QUEUED", "RUNNING",
+        ):  # fmt: skip
+            time.sleep(0.05)
+        assert status["State"] == "SUCCEEDED", status
+        rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
+    for day in DAYS:
+        folder = tmp_path / f"archive/dt={format_day(day)}"
+        folder.mkdir(parents=True)
+        (folder / "records.parquet").write_bytes(stack.file(day))
+    with duckdb.connect() as duck:
+        (view,) = re.findall(r"```python\nimport duckdb\n\n(.*?)```", PAGE, re.DOTALL)
+        exec(view, {"duckdb": SimpleDuck(duck, tmp_path)})
+        found = duck.execute(query).fetchall()
+    assert found
+    assert len(rows) == len(found) + 1
+    assert [row["Data"][0]["VarCharValue"][:19] for row in rows[1:4]] == [str(row[0])[:19] for row in found[:3]]
 
 
-def test_athena_finds_what_the_table_holds(stack: ArchiveStack, written: dict[Day, bytes], items: list[Item]) -> None:
-    assert_same(hours_of_rows(stack.query(HOURLY)), hours_of(items))
-    results = stack.account.client("s3").list_objects_v2(Bucket=stack.bucket, Prefix="_athena/")
-    assert results["KeyCount"] > 0  # or the workgroup does not say where results go
+class SimpleDuck(NamedTuple):
+    """`duckdb` as the page uses it, with the page's folder in a temporary one."""
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+
+    def sql(self, text: str) -> None:
+        self.connection.execute(text.replace("'archive/", f"'{self.folder}/archive/"))
 
 
-def test_duckdb_finds_what_the_table_holds(written: dict[Day, bytes], items: list[Item], tmp_path: Path) -> None:
-    files = (
-        f"read_parquet('{synced(written, tmp_path)}/*/*.parquet', hive_partitioning = true, hive_types_autocast = 0)"
-    )
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        rows = connection.execute(HOURLY.replace("FROM records", f"FROM {files}")).fetchall()
-    assert_same(hours_of_rows(rows), hours_of(items))
+def test_a_failure_goes_to_the_queue(stack: Stack) -> None:
+    stack.invoke({"day": "soon"}, "Event")
+    with aws_client("sqs", stack.url) as sqs:
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        while not (found := sqs.receive_message(QueueUrl=stack.queue, WaitTimeSeconds=5).get("Messages")):
+            assert time.monotonic() < ends_at
+    failure = json.loads(found[0]["Body"])
+    assert failure["requestPayload"] == {"day": "soon"}
+    assert "the event's day is 'soon'" in json.dumps(failure["responsePayload"])
 
 
-def test_history_reads_the_same_from_the_archive_and_from_the_table(
-    stack: ArchiveStack, written: dict[Day, bytes], tmp_path: Path
-) -> None:
-    command = ["history", "--symbol", *PAIRS, "--levels", *map(str, LEVELS), "--detail"]
-    command += ["--since", str(DAYS[0]), "--until", str(Day(DAYS[-1].end))]
-    environment = AWS | {"AWS_ENDPOINT_URL": stack.account.url}
-    of_table = run_program(*command, "--table", stack.table, **environment)
-    of_files = run_program(*command, "--from", str(synced(written, tmp_path)))
-    assert (of_table.returncode, of_files.returncode) == (0, 0)
-    assert of_table.stdout.count("\n") == sum(len(rows_of(content)) for content in written.values())
-    assert of_files.stdout == of_table.stdout
-
-
-def test_the_artifact_runs_by_itself(
-    stack: ArchiveStack, written: dict[Day, bytes], runnable_archive: Path, tmp_path: Path
-) -> None:
+def test_the_artifact_runs_by_itself(stack: Stack, written: dict[str, Any], tmp_path: Path) -> None:
     """Under the Runtime Interface Emulator, where an import that it lacks would fail, and with the keys of its role."""
-    environment = stack.variables(WRITE) | stack.keys(WRITE) | {"AWS_ENDPOINT_URL": stack.account.url}
-    stack.account.client("s3").delete_object(Bucket=stack.bucket, Key=key(DAYS[2]))
-    with emulate(runnable_archive, tmp_path, handler="handler.archive.app.lambda_handler", **environment) as function:
-        assert function.invoke({"day": str(DAYS[2])})["bytes"] == len(written[DAYS[2]])
-    assert stack.file(DAYS[2]) == written[DAYS[2]]
-    assert '"message":"done: ' in function.log
-    environment = stack.variables(CHECK) | stack.keys(CHECK) | {"AWS_ENDPOINT_URL": stack.account.url}
-    with emulate(runnable_archive, tmp_path, handler="handler.archive.app.check_handler", **environment) as function:
-        assert function.invoke({}) == {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
+    size = sum(file.stat().st_size for file in stack.artifact.rglob("*") if file.is_file())
+    assert size < MAX_UNZIPPED_BYTES / 2
+    keys = {name.upper(): value for name, value in stack.role_keys().items()}
+    variables = {"OBI_TABLE": stack.table, "OBI_ARCHIVE_BUCKET": stack.outputs["BucketName"], "OBI_SYMBOLS": "BTC,ETH"}
+    keys |= {"AWS_ENDPOINT_URL": stack.url, **variables}
+    with emulate(stack.artifact, tmp_path, handler="handler.archive.app.lambda_handler", **keys) as function:
+        day = format_day(DAYS[2])
+        assert function.invoke({"day": day}) == {day: written[day]}
+        assert f"{day}: 432 rows of 3 pairs" in function.log
 
 
-def test_a_check_finds_what_was_loaded_late_until_the_day_is_written_again(
-    stack: ArchiveStack, written: dict[Day, bytes], items: list[Item]
-) -> None:
-    checked = {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
-    first = next(item for item in items if item["slot"]["S"].startswith(str(DAYS[1])))
-    late = record_from_item(first)._replace(timestamp=format_timestamp(DAYS[1].start + 60))
-    stack.put([item_from_record(late, 60)])
-    message = stack.check(TODAY.before(1))["errorMessage"]
-    rows = sum(row["series"] == late.series.key for row in rows_of(written[DAYS[1]]))
-    assert f"{DAYS[1]} is not whole: of {late.series.key} the table holds {rows + 1} and" in message
-    command = stack.outputs["ArchiveDay"].replace("YYYY-MM-DD", str(DAYS[1]))
-    assert message.endswith(f"and the archive {rows} records. Write again what is not whole: {command}")
-    assert stack.write(DAYS[1])["records"] == len(rows_of(written[DAYS[1]])) + 1
-    assert stack.check(TODAY.before(1)) == checked
-    stack.account.client("dynamodb").delete_item(
-        TableName=stack.table, Key={name: item_from_record(late, 60)[name] for name in ("series", "slot")}
-    )
-    assert stack.check(TODAY.before(1)) == checked  # the archive may hold more
-    stack.write(DAYS[1])
-
-
-def test_a_check_finds_a_missing_file_but_none_before_the_first(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    s3 = stack.account.client("s3")
-    s3.delete_object(Bucket=stack.bucket, Key=key(DAYS[1]))
-    message = stack.check(TODAY.before(1))["errorMessage"]
-    assert message.startswith(f"{DAYS[1]} has no file, and of {SERIES[0].key} the table holds ")
-    assert "(and 17 more series)" in message
-    s3.delete_object(Bucket=stack.bucket, Key=key(DAYS[0]))
-    assert stack.check(TODAY.before(1)) == {"checked": [str(day) for day in [DAYS[2], TODAY.before(1)]]}
-    for day in DAYS[:2]:
-        stack.write(day)
-        assert stack.file(day) == written[day]
-
-
-def test_a_day_without_a_record_is_an_error(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    message = stack.write(TODAY.before(5))["errorMessage"]
-    assert message.startswith(f"{TODAY.before(5)} is not written: table {stack.table} holds no record of it")
-    assert stack.file(TODAY.before(5)) is None
-
-
-ITEM = {"series": {"S": "TEST#5"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
-Call = tuple[str, str, dict[str, Any]]
-
-
-def query(table: str) -> Call:
-    values = {":one": {"S": "P0USDT#5"}}
-    request = {"TableName": table, "KeyConditionExpression": "series = :one", "ExpressionAttributeValues": values}
-    return "dynamodb", "query", request
-
-
-def denied_of_the_table(table: str) -> list[Call]:
-    return [
-        ("dynamodb", "scan", {"TableName": table}),
-        ("dynamodb", "get_item", {"TableName": table, "Key": ITEM}),
-        ("dynamodb", "put_item", {"TableName": table, "Item": ITEM}),
-        ("dynamodb", "delete_item", {"TableName": table, "Key": ITEM}),
+def test_the_role_allows_what_the_function_does_and_nothing_else(stack: Stack, written: dict[str, Any]) -> None:
+    mine = {"Bucket": stack.outputs["BucketName"]}
+    key, new = f"dt={format_day(DAYS[0])}/records.parquet", {"Key": "dt=2000-01-01/records.parquet", "Body": b"1"}
+    question = {
+        "KeyConditionExpression": "pair = :pair",
+        "ExpressionAttributeValues": {":pair": {"S": "BTCUSDT"}},
+    }
+    item = {"pair": {"S": "BTCUSDT"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
+    with aws_client("s3", stack.url) as s3, aws_client("dynamodb", stack.url) as dynamodb:
+        s3.create_bucket(Bucket="another")
+        other_table = create_table(dynamodb)
+    allowed = [
+        *[("s3", "list_objects_v2", mine | {"Prefix": "dt="}), ("s3", "get_object", mine | {"Key": key})],
+        *[("s3", "put_object", mine | new), ("dynamodb", "query", {"TableName": stack.table} | question)],
     ]
+    denied = [
+        *[("s3", "put_object", mine | {"Key": "_athena/1", "Body": b"1"}), ("s3", "list_objects_v2", mine)],
+        *[("s3", "delete_object", mine | {"Key": key}), ("s3", "put_object", {"Bucket": "another"} | new)],
+        *[("dynamodb", "query", {"TableName": other_table} | question), ("dynamodb", "scan", {"TableName": stack.table})],
+        ("dynamodb", "put_item", {"TableName": stack.table, "Item": item}),
+    ]
+    keys = stack.role_keys()
+    for calls, may in ((allowed, True), (denied, False)):
+        for service, call, parameters in calls:
+            with aws_client(service, stack.url, **keys) as client:
+                if may:
+                    getattr(client, call)(**parameters)
+                    continue
+                with pytest.raises(ClientError, match="AccessDenied"):
+                    getattr(client, call)(**parameters)
 
 
-@pytest.mark.parametrize(
-    ("function", "allowed", "denied"),
-    [
-        (
-            WRITE,
-            [("put_object", {"Key": "dt=2000-01-01/records.parquet", "Body": b"1"})],
-            [
-                ("put_object", {"Key": "_athena/1", "Body": b"1"}),
-                ("put_object", {"Key": "records.parquet", "Body": b"1"}),
-                ("get_object", {"Key": key(DAYS[0])}),
-                ("delete_object", {"Key": key(DAYS[0])}),
-                ("list_objects_v2", {"Prefix": "dt="}),
-            ],
-        ),
-        (
-            CHECK,
-            [("get_object", {"Key": key(DAYS[0])}), ("list_objects_v2", {"Prefix": "dt="})],
-            [
-                ("put_object", {"Key": key(DAYS[0]), "Body": b"1"}),
-                ("get_object", {"Key": "_athena/1"}),
-                ("delete_object", {"Key": key(DAYS[0])}),
-                ("list_objects_v2", {}),
-            ],
-        ),
-    ],
-    ids=["writer", "check"],
-)
-def test_a_role_allows_what_its_function_does_and_nothing_else(
-    stack: ArchiveStack, written: dict[Day, bytes], function: str, allowed: list[Any], denied: list[Any]
+def test_the_database_has_the_columns_and_the_days_of_the_files(
+    stack: Stack, written: dict[str, Any], tmp_path: Path
 ) -> None:
-    s3 = stack.account.client("s3")
-    s3.create_bucket(Bucket=f"another-{function.lower()}")
-    other_table = create_table(stack.account.client("dynamodb"))
-    with stack.client_as(function, "s3") as s3_as, stack.client_as(function, "dynamodb") as dynamodb_as:
-        clients = {"s3": s3_as, "dynamodb": dynamodb_as}
-        may: list[Call] = [query(stack.table)]
-        may += [("s3", call, {"Bucket": stack.bucket} | parameters) for call, parameters in allowed]
-        may_not = [*denied_of_the_table(stack.table), query(other_table)]
-        may_not += [("s3", call, {"Bucket": stack.bucket} | parameters) for call, parameters in denied]
-        may_not += [("s3", call, {"Bucket": f"another-{function.lower()}"} | each) for call, each in allowed]
-        for service, call, parameters in may:
-            getattr(clients[service], call)(**parameters)
-        for service, call, parameters in may_not:
-            with pytest.raises(ClientError, match="AccessDenied"):
-                getattr(clients[service], call)(**parameters)
-    s3.delete_object(Bucket=stack.bucket, Key="dt=2000-01-01/records.parquet")
+    (tmp_path / "day.parquet").write_bytes(stack.file(DAYS[0]))
+    with duckdb.connect() as duck:
+        columns = duck.execute(f"DESCRIBE FROM read_parquet('{tmp_path}/day.parquet')").fetchall()
+    with aws_client("glue", stack.url) as glue:
+        table = glue.get_table(DatabaseName=stack.outputs["DatabaseName"], Name="records")["Table"]
+    found = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert found == {name: ATHENA_TYPES[kind] for name, kind, *_ in columns}
+    assert table["Parameters"]["projection.dt.range"] == f"{FIRST_DAY},NOW"
+    assert table["Parameters"]["storage.location.template"] == f"s3://{stack.outputs['BucketName']}/dt=${{dt}}/"
+
+
+def test_what_cannot_be_made_again_stays_when_the_stack_goes() -> None:
+    assert {name: each["DeletionPolicy"] for name, each in RESOURCES.items() if "DeletionPolicy" in each} == {
+        "Bucket": "RetainExceptOnCreate",
+        "ArchiveLog": "RetainExceptOnCreate",
+    }
+    bucket = RESOURCES["Bucket"]["Properties"]
+    assert bucket.keys() & {"BucketName"} == set()
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == ["query-results"]
+    assert rules["query-results"]["Prefix"] == "_athena/"
