@@ -3,15 +3,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := .venv-uv/bin/uv
+UV_VERSION := 0.13.9
 TABLES := tests/deploy/node_modules
-PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
+
+# Every environment is made from uv.lock: $(call environment,FOLDER,PYTHON,GROUPS)
+environment = @UV_PROJECT_ENVIRONMENT=$(1) $(UV) sync --quiet --system-certs --frozen --no-install-project \
+	  --python "$(2)" $(3)
 
 SYMBOL ?= BTC
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run local demo test test-deploy lint lock clean build-SamplerFunction build-ArchiveFunction \
-  build-ArchiveCheckFunction
+.PHONY: help run local test test-deploy lint lock clean
 
 help: ## Show this list
 	@echo "make <target>"
@@ -20,18 +24,11 @@ help: ## Show this list
 run: $(VENV)/runtime ## Measure real books: make run SYMBOL="BTC ETH" ARGS="--levels 20 --interval_seconds 10"
 	@$(BIN)/python -m handler --symbol $(SYMBOL) $(ARGS)
 
-local: $(VENV)/local ## The whole system on this machine: make local ARGS="--interval_seconds 5", also SYMBOL="BTC ETH", LIVE=1
-	@$(BIN)/python -m infra.local --symbol $(SYMBOL) $(ARGS)
-
-demo: local
+local: $(VENV)/runtime ## The same without the Internet, on synthetic books: make local SYMBOL="BTC usdm:BTC" ARGS="--count 3"
+	@$(BIN)/python -m infra.fake_exchange --run $(BIN)/python -m handler --symbol $(SYMBOL) --to .local/records $(ARGS)
 
 test: lint $(TABLES) ## Formatting, lint, import rules, types and tests
 	$(BIN)/python -m pytest -n auto
-
-CLIENTS := .venv-client-python-binance/done .venv-client-ccxt/done
-
-test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-lambda/done $(CLIENTS) ## The package and the deployment: built, installed, run
-	$(BIN)/python -m pytest -r sx -n 2 --dist loadfile tests/deploy
 
 lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/ruff format --check
@@ -39,69 +36,78 @@ lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-lock: $(VENV)/tests ## Take newer dependencies: compile requirements.in and tests/requirements.in again
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	  requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c requirements.txt infra/requirements.in -o infra/requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c requirements.txt infra/requirements-archive.in -o infra/requirements-archive.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c requirements.txt -c infra/requirements.txt -c infra/requirements-archive.txt tests/requirements.in \
-	  -o tests/requirements.txt
+lock: $(UV) ## Take newer dependencies: uv.lock, and what pip and SAM read of it
+	$(UV) lock --upgrade --system-certs
+	$(UV) export --quiet --frozen --no-emit-project --no-header --extra lambda -o requirements.txt
+	$(UV) export --quiet --frozen --no-emit-project --no-header --only-group archive -o infra/requirements-archive.txt
 
 clean: ## Remove everything that was built or installed here; records in .local stay
 	rm -rf $(VENV) .venv-* $(TABLES) .aws-sam .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BIN)/python:
-	@echo "installing what this needs into $(VENV), once" >&2
-	@$(PYTHON) -m venv $(VENV)
+$(UV):
+	@echo "installing what this needs, once" >&2
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(VENV)/runtime: requirements.txt | $(BIN)/python
-	@$(PIP) -r requirements.txt
+$(VENV)/runtime: uv.lock | $(UV)
+	$(call environment,$(VENV),$(PYTHON),--inexact)
 	@touch $@
 
-$(VENV)/local: requirements.txt infra/requirements.txt | $(BIN)/python
-	@$(PIP) -r requirements.txt -r infra/requirements.txt
-	@touch $(VENV)/runtime $@
-
-$(VENV)/tests: requirements.txt tests/requirements.txt | $(BIN)/python
-	@$(PIP) -r requirements.txt -r tests/requirements.txt
+$(VENV)/tests: uv.lock | $(UV)
+	$(call environment,$(VENV),$(PYTHON),--group test --extra all --extra lambda)
 	@touch $(VENV)/runtime $@
 
 # `sam build` runs this (template.yaml, BuildMethod: makefile). SAM passes neither runtime nor architecture: a test
 # compares these two with the template. The command line is left out, and so are boto3's descriptions and endpoints of
-# all services but DynamoDB, 27 MB. Bytecode more than halves the cold start, since Lambda cannot keep what it compiles;
-# only the runtime's own Python can write it.
+# all services but two, 27 MB. Bytecode more than halves the cold start, since Lambda cannot keep what it compiles; only
+# the runtime's own Python can write it.
 ARCHITECTURE ?= aarch64
 RUNTIME_VERSION ?= 3.13
-PIP_FOR_LAMBDA = $(PIP) --target "$(ARTIFACTS_DIR)" --no-compile --only-binary=:all: \
-	  --implementation cp --python-version $(RUNTIME_VERSION) \
+BUILD := .venv-build/bin/python
+PIP_FOR_LAMBDA = $(BUILD) -m pip install --quiet --disable-pip-version-check --require-hashes --target "$(ARTIFACTS_DIR)" \
+	  --no-compile --only-binary=:all: --implementation cp --python-version $(RUNTIME_VERSION) \
 	  --platform manylinux2014_$(ARCHITECTURE) --platform manylinux_2_28_$(ARCHITECTURE)
-build-SamplerFunction: $(VENV)/runtime
+build-SamplerFunction: $(BUILD)
 	$(PIP_FOR_LAMBDA) -r requirements.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +
-	$(BIN)/python -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb
+	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
+	  ! -name dynamodb ! -name sqs -exec rm -rf {} +
+	$(BUILD) -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb sqs
 	cd "$(ARTIFACTS_DIR)" && python="$(RUNTIME_PYTHON)" && if [ -n "$$python" ]; then \
 	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
-# Of the archive's two functions, which have the same artifact. They run once a day, so that bytecode would save nothing.
-# Of pyarrow only what writes and reads Parquet: 100 MB of 165, where Lambda takes 250 MB in all.
-build-ArchiveFunction build-ArchiveCheckFunction: $(VENV)/runtime
+# Of the archive's function (infra/archive.yaml). It runs once a day, so that bytecode would save nothing.
+build-ArchiveFunction: $(BUILD)
 	$(PIP_FOR_LAMBDA) -r infra/requirements-archive.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)/pyarrow" && rm -rf include includes src tests *.pyx *.pxd *.pxi *flight* *_s3* *s3fs* \
-	  libarrow_python*.so libarrow_python*.so.*.*.*
+
+# An environment of its own: builds neither need nor touch what is installed for anything else.
+$(BUILD):
+	@$(MAKE) --no-print-directory check-python
+	@$(PYTHON) -m venv .venv-build
+
+.PHONY: check-python deploy test-aws
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): install Python 3.11 or newer, and run make PYTHON=python3.11 …" >&2; exit 1; }
+
+.venv-deploy/done: uv.lock | $(UV)
+	$(call environment,$(@D),$(PYTHON),--extra table --extra history)
+	@touch $@
+
+deploy: check-python .venv-deploy/done ## Build, deploy to AWS with samconfig.toml, and sample once: docs/deploy.md
+	@.venv-deploy/bin/python -m infra.deploy
+
+test-aws: check-python .venv-deploy/done ## Try a deployment on your own account, and delete it: make test-aws STACK=obi-trial
+	@.venv-deploy/bin/python -m infra.test_aws --stack "$(STACK)"
 
 # The function's runtime, if it is here or in pyenv.
 RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bin/python" \
@@ -111,35 +117,23 @@ RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bi
 # report that.
 LAMBDA_PYTHON = $(or $(RUNTIME_PYTHON),$(PYTHON))
 
-$(VENV)/uv: tests/deploy/requirements-uv.txt $(VENV)/tests
-	$(PIP) -r $<
-	@touch $@
-
-.venv-%/done: tests/deploy/requirements-%.txt $(VENV)/uv
-	$(BIN)/uv venv --quiet --clear --python "$(LAMBDA_PYTHON)" $(@D)
-	VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --require-hashes -r $<
-	@touch $@
-
-# Other clients of the exchange, each in an environment of its own, since their pins differ.
-.venv-client-%/done: infra/bench/requirements-%.txt $(VENV)/uv
-	$(BIN)/uv venv --quiet --clear --python "$(LAMBDA_PYTHON)" $(@D)
-	VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --require-hashes -r $<
+.venv-%/done: uv.lock | $(UV)
+	$(call environment,$(@D),$(LAMBDA_PYTHON),--only-group $*)
 	@touch $@
 
 $(TABLES): tests/deploy/package-lock.json
 	@npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@ || \
 	  echo "npm cannot install dynalite: the tests that need it are skipped, those with moto run" >&2
 
-# The interpreter of all contenders, which are pinned in infra/bench/requirements-*.txt: /usr/bin/python3 unless
-# another one here is twice as fast. One that is half as fast as the fastest is rejected.
-BENCH_PYTHON ?= auto
+test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-emulator/done ## The package and the deployment: built, installed, run
+	$(BIN)/python -m pytest -r sx -n 2 --dist loadfile tests/deploy
 
 .PHONY: bench
-bench: $(VENV)/tests ## Measure CPU, time and size beside other libraries: make bench ARGS="--quick --only cold,warm"
-	$(BIN)/python -m infra.bench --python "$(BENCH_PYTHON)" $(ARGS)
+bench: $(VENV)/tests .venv-bench/done ## Measure CPU, time and size beside other libraries: make bench ARGS="--quick --only cold,warm"
+	$(BIN)/python -m infra.bench $(ARGS)
 
 MINUTES ?= 1
 
 .PHONY: chaos
-chaos: $(VENV)/tests ## Faults, kills and bad input, and the reliability table: make chaos MINUTES=5
+chaos: $(VENV)/tests ## Faults, kills and bad input, and what came of every slot: make chaos MINUTES=5
 	@$(BIN)/python -m infra.chaos --minutes $(MINUTES) $(ARGS)

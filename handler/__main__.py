@@ -9,18 +9,24 @@ from typing import NoReturn
 STOPPING = [signal.SIGINT, signal.SIGTERM]
 
 
-def interrupt(*_: object) -> None:
+class Interrupted(KeyboardInterrupt):
+    """A signal that ends the program came; its number is the first argument."""
+
+
+def interrupt(number: int, _frame: object) -> None:
     """End, at the first signal only: another must not cut short what is still to be logged."""
-    for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(number)
 
 
 def run() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` ignores it, so that the run goes on
-    gc.disable()  # until a command is ready: see bootstrap.resume_garbage_collection
+    gc.disable()  # until a command is ready: see sampler.resume_garbage_collection
+    arguments = sys.argv[1:]
+    code = 0
     try:
         for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
             signal.signal(number, interrupt)
@@ -29,16 +35,18 @@ def run() -> NoReturn:
             pass
         os.close(spare)
 
-        from handler.cli import main, streams
+        from .cli import main, streams
 
         streams.guard_stderr()
         try:
-            code = main.main(sys.argv[1:])
+            code = main.main(arguments)
         except Exception as error:
             streams.print_traceback(error)
             code = 1
-    except KeyboardInterrupt:
-        code = 0
+    except Interrupted as caught:
+        from .cli import main
+
+        code = main.interrupted(arguments, caught.args[0])
     os._exit(code)  # everything is printed: do not wait for fetches under way, nor for the interpreter's clean-up
 
 

@@ -1,195 +1,164 @@
-"""The options of all commands, one row each, and their values: of the flag, else the variable, else the default."""
+"""The options of all commands, one row each, and their values: of the flag, else of the variable, else the default."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from handler.errors import UsageError
-from handler.record import DEFAULT_MARKET
+from .errors import UsageError
+from .slots import MAX_INTERVAL_SECONDS
+
+MAX_LEVELS = 5000
+MAX_BPS = 500
+MAX_COUNT = 999_999_999
+MAX_RETENTION_DAYS = 36_500
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """Returns a reader of whole numbers in this range."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
+            raise UsageError(f"is not a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or not 0 <= float(text) <= 1:
+        raise UsageError("is not a number from 0 to 1")
+    return float(text)
+
+
+def base_url(text: str) -> tuple[str | None, str]:
+    """The market that a URL is for, None for all, and the URL without a slash at its end."""
+    prefix, colon, rest = text.partition(":")
+    market, url = (prefix, rest) if colon and "://" in rest else (None, text)
+    url = url.rstrip("/")
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or "@" in parts.path or set(url) & set("?# ") or not url.isprintable():
+        raise UsageError("is not a base URL: give http:// or https://, a host, and perhaps a path")
+    return market, url
+
+
+def table_address(text: str) -> tuple[str, str | None]:
+    """The name and region of NAME or NAME@REGION."""
+    name, at, region = text.partition("@")
+    if not name or (at and not _REGION.fullmatch(region)):
+        raise UsageError("is not a table: give NAME or NAME@REGION, such as obi@eu-west-1")
+    return name, region or None
 
 
 class Option(NamedTuple):
-    """One option. Without `metavar` it takes no value, with `is_list` several; the flag overrides `variable`."""
+    """One option of the command line and, where `variable` is set, of the environment.
 
-    flag: str
+    Without `metavar` it takes no value. `read` turns one text into its value, or raises UsageError with the rest of a
+    sentence that begins with the option. A list takes several values, also separated by commas or spaces
+    unless they are paths.
+    """
+
     metavar: str | None
     help: str
     variable: str = ""
-    default: tuple[str, ...] = ()
+    default: str | None = None
+    read: Callable[[str], Any] = str
     is_list: bool = False
+    is_path: bool = False
 
 
+LEVELS = whole_number(1, MAX_LEVELS)
+BPS = whole_number(1, MAX_BPS)
+SECONDS = whole_number(1, MAX_INTERVAL_SECONDS)
+DAYS = whole_number(0, MAX_RETENTION_DAYS)
+COUNT = whole_number(1, MAX_COUNT)
+
+# A new option is a row here, and its flag in the FLAGS of its commands.
 OPTIONS = {
-    option.flag: option
-    for option in (
-        Option(
-            "--symbol",
-            "PAIR",
-            "pairs such as BTC (the quote asset is appended), BTCUSDT or ETH/BTC",
-            variable="OBI_SYMBOLS",
-            is_list=True,
-        ),
-        Option(
-            "--market",
-            "MARKET",
-            "spot, or usdm for USD-M futures",
-            variable="OBI_MARKET",
-            default=(DEFAULT_MARKET,),
-            is_list=True,
-        ),
-        Option(
-            "--levels",
-            "N",
-            "levels of each side of the book to measure, 1 to 5000 (usdm: 1000); one record for each number given;"
-            " 5 unless --bps is given",
-            variable="OBI_LEVELS",
-            is_list=True,
-        ),
-        Option(
-            "--bps",
-            "N",
-            "distances from mid to measure, in basis points, 1 to 5000; one record for each",
-            variable="OBI_BPS",
-            is_list=True,
-        ),
-        Option(
-            "--limit",
-            "N",
-            "levels to request; by default as many as --levels needs, and at least 1000 with --bps",
-            variable="OBI_LIMIT",
-        ),
-        Option(
-            "--interval_seconds",
-            "N",
-            "seconds from one measurement of a pair to the next",
-            variable="OBI_INTERVAL_SECONDS",
-            default=("60",),
-        ),
-        Option("--count", "N", "end after N intervals; without it, run until interrupted by Ctrl-C"),
-        Option(
-            "--quote",
-            "ASSET",
-            "quote asset to append to pairs such as BTC that are given without one",
-            variable="OBI_QUOTE",
-            default=("USDT",),
-        ),
-        Option(
-            "--detail",
-            None,
-            "also print best prices, mid, spread, reach, quantity imbalance, host, latency, …",
-        ),
-        Option(
-            "--base-url",
-            "URL",
-            "base URLs of the exchange instead of the market's own; if one fails, the next is tried",
-            variable="OBI_BASE_URL",
-            is_list=True,
-        ),
-        Option(
-            "--table",
-            "NAME",
-            "DynamoDB table of the records, or NAME@REGION; AWS is configured as for the AWS CLI",
-            variable="OBI_TABLE",
-        ),
-        Option(
-            "--from",
-            "FILE",
-            "read these files instead of a table: printed lines, logs, Parquet, a folder of it; - for standard input",
-            is_list=True,
-        ),
-        Option(
-            "--retention-days",
-            "N",
-            "days after which a stored record expires; 0 keeps it for ever",
-            variable="OBI_RETENTION_DAYS",
-            default=("0",),
-        ),
-        Option(
-            "--since",
-            "TIME",
-            "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)",
-            default=("24h",),
-        ),
-        Option("--until", "TIME", "end, not included, in the same forms (without it: now)"),
-        Option("--every", "DURATION", "print mean, minimum, maximum and last imbalance of steps such as 5m, 1h or 1d"),
-        Option(
-            "--format",
-            "FORMAT",
-            "jsonl, csv, table (aligned columns), or parquet, which needs --output",
-            default=("jsonl",),
-        ),
-        Option("--output", "FILE", "write into FILE, which is complete or not there, instead of standard output"),
-        Option(
-            "--gaps",
-            None,
-            "print missing slots and the share covered instead of records; exit code 3 if any is missing",
-        ),
-        Option("--plot", "FILE", "draw mid price and imbalance into FILE, .png or .svg, instead of printing"),
-        Option("FILE", "FILE", "files to read, plain or gzip; standard input for - or if none is given"),
-    )
+    "--symbol": Option("PAIR", "pairs such as BTC, BTCUSDT, ETH/BTC or usdm:BTC", "OBI_SYMBOLS", is_list=True),
+    "--levels": Option("N", "levels of each side, 1 to 5000 (futures: 1000)", "OBI_LEVELS", "5", LEVELS),
+    "--bps": Option("N", "distances from mid in basis points: rungs of the stored ladder", read=BPS, is_list=True),
+    "--limit": Option("N", "levels to request; 1000 if the full record is printed or stored", "OBI_LIMIT", read=LEVELS),
+    "--interval_seconds": Option("N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", SECONDS),
+    "--count": Option("N", "end after N intervals; without it, run until Ctrl-C", read=COUNT),
+    "--quote": Option("ASSET", "quote asset to append to pairs given without one", "OBI_QUOTE", "USDT"),
+    "--detail": Option(None, "the full record: top 20 levels, depth ladder, host, latency, …"),
+    "--base-url": Option(
+        "URL", "other hosts of the exchange; usdm:URL is for that market", "OBI_BASE_URL", read=base_url, is_list=True
+    ),
+    "--to": Option("FOLDER", "append the full records to FOLDER, one file a day", is_path=True),
+    "--table": Option("NAME", "DynamoDB table, or NAME@REGION; AWS as for its CLI", "OBI_TABLE", read=table_address),
+    "--from": Option("PATH", "folders, files or globs of records; - for stdin", is_list=True, is_path=True),
+    "--retention-days": Option("N", "days that the table keeps them, 0: for ever", "OBI_RETENTION_DAYS", "0", DAYS),
+    "--since": Option("TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
+    "--until": Option("TIME", "end, not included, in the same forms"),
+    "--every": Option("STEP", "mean, minimum, maximum and last of steps such as 5m, 1h or 1d"),
+    "--gaps": Option(None, "missing slots and why, instead of records; exit code 3 if any is missing"),
+    "--reasons": Option(None, "also the reasons why slots have no record"),
+    "--plot": Option("FILE", "draw price and imbalance into FILE, .png or .svg", is_path=True),
+    "--full-scale": Option(None, "let the imbalance of --plot reach from -1 to 1"),
+    "--format": Option("FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
+    "--output": Option("FILE", "write into FILE, complete or not there; - for standard output", is_path=True),
+    "--min-share": Option("X", "exit code 3 if a pair has less than this share of its slots", read=share),
+    "FILE": Option("FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
 }
-"""Flag → its option. A new option is a row here, its flag in the FLAGS of its commands, and a reader in settings.py."""
 
-Flags = Mapping[str, Sequence[str] | None]
-"""Flag → the arguments that were given for it; None or absent if it was not given."""
+Flags = Mapping[str, Sequence[str] | None]  # flag → the texts that were given for it; None if it was not given
 
 
 class Options:
-    """The values given for each option."""
+    """The values given by flags or variables; an empty variable is absent."""
 
-    def __init__(self, flags: Flags, environment: Mapping[str, str]) -> None:
+    def __init__(self, flags: Flags, environment: Mapping[str, str], lists: Sequence[str] = ()) -> None:
         self._flags = flags
         self._environment = environment
-
-    def is_given(self, flag: str) -> bool:
-        """Whether the flag, or a variable that is not empty, was given."""
-        return self._flags.get(flag) is not None or bool(self._variable(flag))
-
-    def values(self, flag: str) -> list[str]:
-        """The values of an option, also split at commas. Raises UsageError if one is empty."""
-        arguments = self._flags.get(flag)
-        if arguments is None:
-            variable = self._variable(flag)
-            arguments = [variable] if variable else OPTIONS[flag].default
-        values = [value.strip() for argument in arguments for value in argument.split(",")]
-        if not all(values):
-            raise UsageError(f"{self.name(flag)} has an empty value: leave it out or fill it in")
-        for value in values:
-            if not value.isprintable():
-                raise UsageError(f"{self.name(flag)} {value!r} has characters that cannot be printed")
-        return values
-
-    def is_flag_given(self, flag: str) -> bool:
-        """Whether the flag itself was given: what its variable says does not count."""
-        return self._flags.get(flag) is not None
-
-    def arguments(self, flag: str) -> list[str]:
-        """The arguments of a flag without a variable, as they were given."""
-        return list(self._flags.get(flag) or ())
-
-    def value(self, flag: str) -> str:
-        """The value of an option that takes one. Raises UsageError."""
-        values = self.values(flag)
-        if len(values) > 1:
-            raise UsageError(f"{self.name(flag)} takes one value, not {len(values)}: {', '.join(values)}")
-        return values[0]
-
-    def whole_number(self, flag: str, minimum: int, maximum: int) -> int:
-        """The value of an option, as a number within bounds. Raises UsageError."""
-        return _whole_number(self.name(flag), self.value(flag), minimum, maximum)
-
-    def whole_numbers(self, flag: str, minimum: int, maximum: int) -> list[int]:
-        """The values of an option, each a number within bounds. Raises UsageError."""
-        return [_whole_number(self.name(flag), value, minimum, maximum) for value in self.values(flag)]
+        self._lists = lists
 
     def name(self, flag: str) -> str:
-        """The name for messages: the flag, or the variable if that was given instead."""
-        return OPTIONS[flag].variable if self._flags.get(flag) is None and self._variable(flag) else flag
+        """The flag or, where its variable gave the value, the variable."""
+        is_variable = self._flags.get(flag) is None and self._variable(flag)
+        return OPTIONS[flag].variable if is_variable else flag
+
+    def is_given(self, flag: str) -> bool:
+        """True if the flag, or a variable that is not empty, was given."""
+        return self._flags.get(flag) is not None or bool(self._variable(flag))
+
+    def value(self, flag: str) -> Any:
+        """The value of an option: a list where it takes several, None where it has none. Raises UsageError."""
+        option = OPTIONS[flag]
+        if option.metavar is None:
+            return self._flags.get(flag) is not None
+        values = [self._read(flag, text) for text in self._texts(flag)]
+        if option.is_list or flag in self._lists:
+            return values
+        if len(values) > 1:
+            raise UsageError(f"{self.name(flag)} takes one value, not {len(values)}")
+        return values[0] if values else None
+
+    def _texts(self, flag: str) -> list[str]:
+        option, given = OPTIONS[flag], self._flags.get(flag)
+        if given is None:
+            default = None if flag in self._lists else option.default
+            given = [text for text in [self._variable(flag) or default] if text is not None]
+        if given and not option.is_path:
+            joined = re.sub(r"\s*/\s*", "/", ",".join(given))
+            given = re.split(r"\s*,\s*|\s+", joined.strip())
+        if not all(given):
+            raise UsageError(f"{self.name(flag)} has an empty value: leave it out or fill it in")
+        return list(dict.fromkeys(given))
+
+    def _read(self, flag: str, text: str) -> Any:
+        try:
+            return OPTIONS[flag].read(text)
+        except UsageError as error:
+            shown = text.rpartition("@")[2] if "://" in text else text  # without user and password
+            raise UsageError(f"{self.name(flag)} {shown!r:.100} {error}") from None
 
     def _variable(self, flag: str) -> str:
-        return self._environment.get(OPTIONS[flag].variable, "")
-
-
-def _whole_number(name: str, value: str, minimum: int, maximum: int) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 10 and minimum <= int(value) <= maximum):
-        raise UsageError(f"{name} {value} is not a whole number from {minimum} to {maximum}")
-    return int(value)
+        return self._environment.get(OPTIONS[flag].variable, "").strip() if OPTIONS[flag].variable else ""

@@ -1,105 +1,75 @@
-"""The local loop: wait for a tick, sample, print, store."""
+"""The local loop: wait for a tick, sample, deliver."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from handler.clock import MAX_WAIT_SECONDS, SYSTEM, Clock
-from handler.errors import ExchangeError, RegionUnavailable, RequestRejected, UsageError
-from handler.record import Record, no_data
-from handler.sampler import FailedSample, Sample, Sampler
-from handler.slots import Tick, format_timestamp, next_tick, skipped_ticks
+from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
+from .errors import RegionUnavailable, RequestRejected, UsageError
+from .record import Record
+from .sampler import ReasonLog, Sample, Sampler
+from .slots import Tick, next_tick, skipped_ticks
+
+MIN_FIRST_SLOT_SECONDS = 1.0  # a run that starts at the very end of a slot begins with the next one
 
 log = logging.getLogger(__name__)
 
-Emit = Callable[[list[Record]], object]
-"""What to do with the records of a tick, with or without data: print, store."""
+Deliver = Callable[[list[Record]], object]  # stores and prints the records of a tick, with or without data
 
 
 class Runner:
-    """Samples once per interval: at once, then in steps that never drift.
+    """Samples once per interval: at once, then at whole multiples of the interval by the wall clock, without drift."""
 
-    `aligned` puts the ticks on whole multiples of the interval by the wall clock, where the table's slots are; without
-    it they are counted from the start, on the monotonic clock.
-    """
-
-    def __init__(
-        self, sampler: Sampler, emit: Emit, *, interval_seconds: int, aligned: bool = False, clock: Clock = SYSTEM
-    ) -> None:
+    def __init__(self, sampler: Sampler, deliver: Deliver, *, interval_seconds: int, clock: Clock = SYSTEM) -> None:
         self._sampler = sampler
-        self._emit = emit
+        self._deliver = deliver
         self._interval_seconds = interval_seconds
-        self._aligned = aligned
         self._clock = clock
-        self._now = clock.time if aligned else clock.monotonic
+        self._reasons = ReasonLog(clock)
 
     def run(self, max_ticks: int | None = None) -> int:
-        """Sample for so many ticks, or for ever; returns how many samples were measured.
+        """Run `max_ticks` ticks, None: forever; returns how many samples were measured.
 
-        Raises UsageError if the exchange rejects a pair in the first tick, before anything is emitted, and
-        RegionUnavailable when no host serves this region.
+        Raises UsageError if the exchange rejects every pair in the first tick, and RegionUnavailable if no host serves
+        this region before the first measurement; nothing is delivered then.
         """
         measured = 0
-        is_first = True
-        for tick in islice(self._ticks(), max_ticks):
-            groups = self._sample(tick)
-            if is_first:
-                groups = iter([_without_rejections(groups)])
-                is_first = False
+        for number, tick in enumerate(islice(self._ticks(), max_ticks)):
+            groups: Iterable[list[Sample]] = self._sample(tick)
+            if not measured:
+                groups = [[sample for group in groups for sample in group]]
+                _check_first(groups[0], is_first_tick=number == 0)
             for samples in groups:
-                measured += self._deliver(samples)
+                self._reasons.note(samples)
+                self._deliver([sample.record for sample in samples])
+                measured += sum(sample.error is None for sample in samples)
         return measured
 
     def _ticks(self) -> Iterator[Tick]:
         last = None
-        origin = 0.0 if self._aligned else self._now()
         while True:
-            now = self._now()
-            tick = next_tick(now, self._interval_seconds, origin, last)
+            now = self._clock.time()
+            tick = next_tick(now, self._interval_seconds, last=last)
+            if last is None and tick.end - now < min(MIN_FIRST_SLOT_SECONDS, self._interval_seconds / 4):
+                tick = next_tick(now, self._interval_seconds, last=tick)
             if tick.start > now:
                 self._clock.sleep(min(tick.start - now, MAX_WAIT_SECONDS))
                 continue
             if skipped := skipped_ticks(tick, last):
-                log.warning("skipped %d interval(s): the last one took too long, or the clock was set", skipped)
+                log.warning("skipped %d interval(s): the machine slept, was too slow, or its clock was set", skipped)
             last = tick
             yield tick
 
     def _sample(self, tick: Tick) -> Iterator[list[Sample]]:
-        deadline = self._clock.monotonic() + tick.end - self._now()
-        return self._sampler.sample(deadline, tick.end if self._aligned else float("inf"))
-
-    def _deliver(self, samples: list[Sample]) -> int:
-        """Emit a record of each sample, without data if it failed; returns how many were measured.
-
-        Where no host serves this region, only those with data are emitted, and RegionUnavailable is raised.
-        """
-        errors = _errors(samples)
-        region_error = next((error for error in errors if isinstance(error, RegionUnavailable)), None)
-        now = format_timestamp(self._clock.time())
-        measured = [sample for sample in samples if isinstance(sample, Record)]
-        for error in errors:
-            if error is not region_error:
-                log.warning("%s", error)
-        if region_error:
-            self._emit(measured)
-            raise region_error
-        self._emit(
-            [
-                sample if isinstance(sample, Record) else no_data(now, sample.symbol, sample.depth, sample.market)
-                for sample in samples
-            ]
-        )
-        return len(measured)
+        deadline = self._clock.monotonic() + tick.end - self._clock.time()
+        return self._sampler.sample(deadline, int(tick.start))
 
 
-def _errors(samples: Iterable[Sample]) -> list[ExchangeError]:
-    """The errors, once each: the depths of a pair share one request, and so one error or one empty book."""
-    return list({str(sample.error): sample.error for sample in samples if isinstance(sample, FailedSample)}.values())
-
-
-def _without_rejections(groups: Iterable[list[Sample]]) -> list[Sample]:
-    """All samples. Raises UsageError with the exchange's message for every pair that it rejected."""
-    samples = [sample for group in groups for sample in group]
-    if rejections := [str(error) for error in _errors(samples) if isinstance(error, RequestRejected)]:
-        raise UsageError("; ".join(rejections))
-    return samples
+def _check_first(samples: list[Sample], *, is_first_tick: bool) -> None:
+    errors = [error for _, error in samples]
+    if is_first_tick and all(isinstance(error, RequestRejected) for error in errors):
+        raise UsageError("; ".join(str(error) for error in errors))
+    for error in errors:
+        if not all(isinstance(each, RegionUnavailable) for each in errors):
+            break
+        raise RegionUnavailable(str(error))

@@ -1,140 +1,181 @@
-"""One tick: every pair and depth, concurrently, within the time that the slot leaves."""
+"""One tick: every pair of every market at the same moment, within the time that the slot leaves."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol
 
-from handler.book import Book, Snapshot, measure
-from handler.clock import MAX_WAIT_SECONDS
-from handler.errors import BookUnavailable, EmptyBook, ExchangeError
-from handler.record import DEFAULT_MARKET, Depth, Record
-from handler.slots import format_milliseconds, format_timestamp, whole_milliseconds
+from . import __version__
+from .book import Snapshot, measure, measure_depth
+from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
+from .errors import BookUnavailable, ExchangeError
+from .record import Pair, Record, no_data
+from .slots import format_milliseconds, format_timestamp, whole_milliseconds
+from .workers import Workers
 
-MAX_WORKERS = 64
-"""Threads that fetch at a time. More would cost handshakes, and gain little: one at a time runs Python."""
+BOOK_OBJECTS = 20_000  # more than a book of 5000 levels has, so that no collection starts while one is read
+LOG_AGAIN_SECONDS = 86_400
+PATIENCE_SECONDS = 1.0  # samples come in the order of the pairs, unless the next one takes longer than this
+GRACE_SECONDS = 0.2  # for a request that ends at the deadline to say why it failed
+
+log = logging.getLogger(__name__)
 
 
 class Exchange(Protocol):
-    """A source of order books, such as `exchanges.client.DepthClient`."""
+    """A source of order books of one market, such as `exchange.client.Exchange`."""
 
-    used_weight: int | None
-    """Request weight used this minute, where the exchange counts and reports it; the function's metric UsedWeight."""
+    @property
+    def used_weight(self) -> int | None:
+        """Request weight used this minute, where the exchange counts and reports it."""
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
-        """Fetch the top levels, so many of each side, or raise an ExchangeError, by `deadline` (monotonic clock)."""
+        """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 
 
-class FailedSample(NamedTuple):
-    """A sample that could not be taken, and why."""
+class Sample(NamedTuple):
+    """A measurement or, with the error that says why, the record of a reason."""
 
-    symbol: str
-    depth: Depth
-    market: str
-    error: ExchangeError
-
-
-Sample = Record | FailedSample
+    record: Record
+    error: ExchangeError | None = None
 
 
 class Sampler:
-    """Samples all pairs of a market at all depths. One request for the top `limit` levels serves every depth of a pair.
+    """Samples pairs of several markets. One request serves a pair; `limits` says how many levels, by market.
 
-    The records name the market and the interval; both are for readers, and change nothing in the sampling. Without
-    `detail` the numbers that only a detailed record has are not computed.
+    Without `detail` the records are plain.
     """
 
     def __init__(
         self,
-        exchange: Exchange,
-        symbols: Sequence[str],
-        depths: Sequence[Depth],
+        exchanges: Mapping[str, Exchange],
+        pairs: Sequence[Pair],
         *,
-        limit: int,
+        levels: int,
+        limits: Mapping[str, int],
         interval_seconds: int,
-        market: str = DEFAULT_MARKET,
         detail: bool = True,
+        clock: Clock = SYSTEM,
     ) -> None:
-        self._exchange = exchange
-        self._symbols = symbols
-        self._depths = depths
-        self._limit = limit
+        self.pairs = tuple(pairs)
+        self._exchanges = exchanges
+        self._levels = levels
+        self._limits = limits
         self._interval_seconds = interval_seconds
-        self._market = market
         self._detail = detail
-        self._pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(symbols)), thread_name_prefix="fetch")
+        self._clock = clock
+        self._workers = {market: Workers(market) for market in exchanges}
 
-    @property
-    def size(self) -> int:
-        """Samples per tick."""
-        return len(self._symbols) * len(self._depths)
+    def sample(self, deadline: float, slot: int) -> Iterator[list[Sample]]:
+        """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
 
-    def sample(self, deadline: float, slot_end: float = float("inf")) -> Iterator[list[Sample]]:
-        """Take every sample before `deadline` (monotonic clock), all requests at once.
-
-        Yields the samples in the order of symbols and depths, as many at a time as are ready; every pair and depth
-        exactly once. A book that arrives at or after `slot_end` (wall clock) belongs to another slot and is a failure.
+        Yields the samples as they come, every pair once, in the order of the pairs unless one takes long. A book that
+        arrives after the slot's end belongs to another slot and is a failure. A request that hangs is left alone.
         """
-        if len(self._symbols) == 1:  # in this thread: waking another one costs more than sampling
-            yield self._fetch(self._symbols[0], deadline, slot_end)
-            return
-        fetches = deque(self._submit(symbol, deadline, slot_end) for symbol in self._symbols)
-        while fetches:
-            ready = _result(fetches.popleft())
-            while fetches and fetches[0].done():
-                ready += fetches.popleft().result()
-            yield ready
+        done: SimpleQueue[tuple[Pair, Sample]] = SimpleQueue()
+        for market, workers in self._workers.items():
+            workers.run({pair: self._task(pair, deadline, slot, done) for pair in self.pairs if pair.market == market})
+        remaining, ready = list(self.pairs), dict[Pair, Sample]()
+        while remaining:
+            self._wait(remaining[0], ready, done, deadline)
+            if self._clock.monotonic() >= deadline + GRACE_SECONDS:
+                for pair in remaining:
+                    ready.setdefault(pair, self._failed(pair, slot, BookUnavailable(f"{pair}: no answer", "timeout")))
+            in_order = list(takewhile(ready.__contains__, remaining))
+            taken = {pair: ready.pop(pair) for pair in in_order or remaining if pair in ready}
+            remaining = [pair for pair in remaining if pair not in taken]
+            if taken:
+                yield list(taken.values())
 
-    def _submit(self, symbol: str, deadline: float, slot_end: float) -> "Future[list[Sample]]":
-        try:
-            return self._pool.submit(self._fetch, symbol, deadline, slot_end)
-        except RuntimeError as error:  # no thread can be started at the moment
-            future: Future[list[Sample]] = Future()
-            future.set_result(self._failed(symbol, BookUnavailable(f"{symbol}: not sampled: {error}")))
-            return future
+    def _wait(
+        self, first: Pair, ready: dict[Pair, Sample], done: "SimpleQueue[tuple[Pair, Sample]]", deadline: float
+    ) -> None:
+        """Wait for the sample that is next in order, but no longer than patience and deadline allow."""
+        end = min(self._clock.monotonic() + PATIENCE_SECONDS, deadline + GRACE_SECONDS)
+        while first not in ready and (seconds := end - self._clock.monotonic()) > 0:
+            try:
+                pair, sample = done.get(timeout=min(seconds, MAX_WAIT_SECONDS))
+            except Empty:
+                continue
+            ready[pair] = sample
+        while not done.empty():
+            pair, sample = done.get()
+            ready[pair] = sample
 
-    def _fetch(self, symbol: str, deadline: float, slot_end: float) -> list[Sample]:
+    def _task(
+        self, pair: Pair, deadline: float, slot: int, done: "SimpleQueue[tuple[Pair, Sample]]"
+    ) -> Callable[[], None]:
+        return lambda: done.put((pair, self._sample(pair, deadline, slot)))
+
+    def _sample(self, pair: Pair, deadline: float, slot: int) -> Sample:
         try:
-            snapshot = self._exchange.depth(symbol, self._limit, deadline)
-            if snapshot.received_at >= slot_end:
-                raise BookUnavailable(f"{symbol}: the book arrived after its slot was over")
-            return self._measure(symbol, snapshot)
+            snapshot = self._exchanges[pair.market].depth(pair.symbol, self._limits[pair.market], deadline)
+            if snapshot.received_at >= slot + self._interval_seconds:
+                raise BookUnavailable(f"{pair}: the book arrived after its slot was over", "timeout")
+            if snapshot.book.is_empty:
+                raise BookUnavailable(f"{pair}: the order book is empty", "empty book")
+            return Sample(self._record(pair, snapshot))
         except ExchangeError as error:
-            return self._failed(symbol, error)
+            return self._failed(pair, slot, error)
+        except Exception as error:
+            log.exception("%s: the request failed in a way that nobody foresaw", pair)
+            failure = BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection")
+            return self._failed(pair, slot, failure)
 
-    def _failed(self, symbol: str, error: ExchangeError) -> list[Sample]:
-        return [FailedSample(symbol, depth, self._market, error) for depth in self._depths]
-
-    def _numbers(self, book: Book, depth: Depth) -> dict[str, Any]:
-        return measure(book, depth.levels, depth.bps, detail=self._detail)._asdict()
-
-    def _measure(self, symbol: str, snapshot: Snapshot) -> list[Sample]:
-        book = snapshot.book
-        record = partial(
-            Record,
-            timestamp=format_timestamp(snapshot.received_at),
-            symbol=symbol,
-            market=self._market,
-            host=snapshot.host,
+    def _record(self, pair: Pair, snapshot: Snapshot) -> Record:
+        book, timestamp = snapshot.book, format_timestamp(snapshot.received_at)
+        measured = measure(book, self._levels)
+        if not self._detail:
+            return Record(timestamp, pair.symbol, *measured, self._levels, pair.market)
+        exchange_time_ms, limit = book.exchange_time_ms, self._limits[pair.market]
+        return Record(
+            timestamp,
+            pair.symbol,
+            *measured,
+            self._levels,
+            pair.market,
+            self._interval_seconds,
+            version=__version__,
             received_at=format_milliseconds(whole_milliseconds(snapshot.received_at)),
-            exchange_time=None if book.exchange_time_ms is None else format_milliseconds(book.exchange_time_ms),
-            interval_seconds=self._interval_seconds,
+            exchange_time=None if exchange_time_ms is None else format_milliseconds(exchange_time_ms),
+            last_update_id=book.last_update_id,
+            host=snapshot.host,
             latency_ms=round(snapshot.latency_ms, 3),
+            cache_age_seconds=snapshot.cache_age_seconds,
+            limit=limit,
+            **measure_depth(book, limit)._asdict(),
         )
-        records = [record(levels=depth.levels, bps=depth.bps, **self._numbers(book, depth)) for depth in self._depths]
-        return [
-            record if record.has_data else FailedSample(symbol, depth, self._market, _empty_book(symbol, depth))
-            for record, depth in zip(records, self._depths, strict=True)
-        ]
+
+    def _failed(self, pair: Pair, slot: int, error: ExchangeError) -> Sample:
+        record = no_data(format_timestamp(slot), pair, self._levels, self._interval_seconds, error.reason)
+        return Sample(record, error)
 
 
-def _empty_book(symbol: str, depth: Depth) -> EmptyBook:
-    reason = "the order book is empty" if depth.bps is None else "the order book has no mid: a side is empty"
-    return EmptyBook(f"{symbol}: {reason}")
+class ReasonLog:
+    """Logs why samples fail: one line for all pairs of a reason while it lasts, and again once a day."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._logged: dict[Pair, tuple[str, float]] = {}  # reason, and when it was logged
+
+    def note(self, samples: Iterable[Sample]) -> None:
+        """Log the reasons that are new."""
+        now, new = self._clock.monotonic(), dict[str, list[ExchangeError]]()
+        for record, error in samples:
+            pair = Pair(record.symbol, record.market)
+            reason, logged_at = self._logged.get(pair, ("", now))
+            if error is None:
+                self._logged.pop(pair, None)
+            elif reason != error.reason or now - logged_at >= LOG_AGAIN_SECONDS:
+                self._logged[pair] = error.reason, now
+                new.setdefault(error.reason, []).append(error)
+        for reason, (first, *others) in new.items():
+            log.warning("%s: %s%s", reason, first, f" (and {len(others)} more pairs)" if others else "")
 
 
-def _result(fetch: "Future[list[Sample]]") -> list[Sample]:
-    while not fetch.done():
-        wait([fetch], MAX_WAIT_SECONDS)
-    return fetch.result()
+def resume_garbage_collection() -> None:
+    """Collect garbage again: the entry points disable it while modules are loaded, since those are not garbage."""
+    gc.freeze()
+    gc.set_threshold(BOOK_OBJECTS)
+    gc.enable()

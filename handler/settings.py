@@ -1,226 +1,138 @@
-"""Settings, read from flags or variables and validated at start."""
+"""The sampler's settings, read from flags or variables and validated at start."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
-from handler.errors import UsageError
-from handler.exchanges.binance_pairs import Pair
-from handler.exchanges.market import MARKETS, Market
-from handler.options import Flags, Options
-from handler.record import MAX_BPS, Depth, Series
-from handler.slots import MAX_INTERVAL_SECONDS
+from .errors import UsageError
+from .exchange.markets import MARKETS, Market
+from .options import Flags, Options
+from .pairs import NamedPair, parse_pair, parse_quote
+from .record import Pair
 
-DEFAULT_LEVELS = 5
-MIN_LIMIT_WITH_BPS = 1000
-"""Levels that are requested by default to measure a distance: a hundred often reach no further than a few bps."""
-MAX_RETENTION_DAYS = 36_500
-MAX_COUNT = 999_999_999
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
-NO_TABLE = "no table: give --table NAME, or set OBI_TABLE"
+FULL_LIMIT = 1000
 
 
 class Settings(NamedTuple):
-    """What to sample, how often, from where and into which table; 0 days keeps records for ever."""
+    """What to sample, how often, from where, and where to store it; 0 days keeps records for ever.
 
-    market_name: str
+    `limits` and `base_urls` are by market: how many levels to request, and the hosts to request from.
+    """
+
     pairs: tuple[Pair, ...]
-    depths: tuple[Depth, ...]
-    limit: int
-    """Levels that each request asks for."""
+    hints: Mapping[str, str]
+    levels: int
+    limits: Mapping[str, int]
     interval_seconds: int
-    base_urls: tuple[str, ...]
-    table: str | None
+    base_urls: Mapping[str, tuple[str, ...]]
+    table: tuple[str, str | None] | None
+    folder: str | None
     retention_days: int
+    max_ticks: int | None
+    prints_detail: bool
 
     @property
-    def market(self) -> Market:
-        """The facts of the market."""
-        return MARKETS[self.market_name]
+    def is_full(self) -> bool:
+        """True if the full record is printed or stored."""
+        return self.prints_detail or self.table is not None or self.folder is not None
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        """The pairs as the exchange spells them."""
-        return tuple(pair.symbol for pair in self.pairs)
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What is sampled, in the order of the table's keys."""
-        found = [
-            Series(symbol, depth.levels if depth.bps is None else None, depth.bps, self.market_name)
-            for symbol in self.symbols
-            for depth in self.depths
-        ]
-        return tuple(sorted(found, key=lambda series: series.key))
+    def markets(self) -> tuple[str, ...]:
+        """The markets of the pairs."""
+        return tuple(dict.fromkeys(pair.market for pair in self.pairs))
 
     @classmethod
     def read(cls, flags: Flags, environment: Mapping[str, str]) -> Self:
         """Flags override variables, variables defaults. Raises UsageError, which names the option."""
         options = Options(flags, environment)
-        market_name = read_market(options)
-        market = MARKETS[market_name]
-        limit = read_limit(options, market)
+        named = read_pairs(options)
+        markets = tuple(dict.fromkeys(each.pair.market for each in named))
         settings = cls(
-            market_name=market_name,
-            pairs=read_pairs(options, market),
-            depths=read_depths(options, market, limit),
-            limit=limit,
-            interval_seconds=read_interval_seconds(options),
-            base_urls=read_base_urls(options, market),
-            table=options.value("--table") if options.is_given("--table") else None,
-            retention_days=read_retention_days(options),
+            pairs=tuple(each.pair for each in named),
+            hints={each.pair.symbol: each.hint for each in named if each.hint},
+            levels=options.value("--levels"),
+            limits={},
+            interval_seconds=options.value("--interval_seconds"),
+            base_urls=_read_base_urls(options, markets),
+            table=options.value("--table"),
+            folder=options.value("--to"),
+            retention_days=options.value("--retention-days"),
+            max_ticks=options.value("--count"),
+            prints_detail=options.value("--detail"),
         )
-        settings.check_weight()
+        default = max(FULL_LIMIT, settings.levels) if settings.is_full else settings.levels
+        settings = settings._replace(
+            limits={market: _read_limit(options, MARKETS[market], default) for market in markets}
+        )
+        for market in markets:
+            settings.check_weight(market)
         return settings
 
-    def check_weight(self, extra_requests: int = 0) -> None:
-        """Raise UsageError for more request weight than the exchange allows: it would ban this address.
-
-        `extra_requests` are those for each pair and minute beyond one every interval.
-        """
-        weight = self.market.request_weight(self.limit)
-        per_minute = len(self.pairs) * weight * (60 / self.interval_seconds + extra_requests)
-        if per_minute > self.market.WEIGHT_PER_MINUTE:
-            extra = f" and {extra_requests} times a minute more (where invocations overlap)" if extra_requests else ""
-            raise UsageError(
-                f"{len(self.pairs)} symbols x weight {weight} (for a limit of {self.limit} levels) every"
-                f" {self.interval_seconds} s{extra} are {per_minute:.0f} of request weight a minute, and the exchange"
-                f" allows {self.market.WEIGHT_PER_MINUTE}: give fewer symbols, fewer levels (--limit, --levels), or a"
-                " longer interval"
-            )
-
-
-def read_markets(options: Options) -> tuple[str, ...]:
-    """The names of markets, each once. Raises UsageError."""
-    names = tuple(dict.fromkeys(options.values("--market")))
-    for name in names:
-        if name not in MARKETS:
-            raise UsageError(f"{options.name('--market')} {name} is not a market: give one of {', '.join(MARKETS)}")
-    return names
-
-
-def read_market(options: Options) -> str:
-    """The name of the one market that is sampled. Raises UsageError."""
-    names = read_markets(options)
-    if len(names) > 1:
-        raise UsageError(f"{options.name('--market')} takes one market here, not {', '.join(names)}: run one for each")
-    return names[0]
-
-
-def read_pairs(options: Options, market: Market) -> tuple[Pair, ...]:
-    """The pairs, each once. Raises UsageError if there is none."""
-    quote = market.read_quote(options.value("--quote"), options.name("--quote"))
-    pairs: dict[str, Pair] = {}
-    for word in options.values("--symbol"):
-        pair = market.read_pair(word, quote, options.name("--symbol"))
-        if pair.symbol not in pairs or not pair.hint:  # of two spellings keep the one without a hint
-            pairs[pair.symbol] = pair
-    if not pairs:
-        raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
-    return tuple(pairs.values())
-
-
-def read_levels(options: Options, max_levels: int) -> tuple[int, ...]:
-    """The numbers of levels, each once; none if only distances are requested. Raises UsageError."""
-    if not options.is_given("--levels"):
-        return () if options.is_given("--bps") else (DEFAULT_LEVELS,)
-    return tuple(dict.fromkeys(options.whole_numbers("--levels", 1, max_levels)))
-
-
-def read_distances(options: Options) -> tuple[int, ...]:
-    """The distances from mid in basis points, each once. Raises UsageError."""
-    return tuple(dict.fromkeys(options.whole_numbers("--bps", 1, MAX_BPS))) if options.is_given("--bps") else ()
-
-
-def read_depths(options: Options, market: Market, limit: int) -> tuple[Depth, ...]:
-    """What to measure of each book: the top levels, then the distances, which use all of the levels that are requested.
-
-    Raises UsageError.
-    """
-    levels = [Depth(number) for number in read_levels(options, market.MAX_LEVELS)]
-    return (*levels, *(Depth(limit, bps) for bps in read_distances(options)))
-
-
-def read_limit(options: Options, market: Market) -> int:
-    """How many levels to request. Raises UsageError if they are fewer than --levels needs."""
-    needed = max(read_levels(options, market.MAX_LEVELS), default=1)
-    if options.is_given("--limit"):
-        limit = options.whole_number("--limit", 1, market.MAX_LEVELS)
-        if limit < needed:
-            raise UsageError(f"{options.name('--limit')} {limit} is less than --levels {needed} needs: leave it out")
-        return market.request_limit(limit)
-    return market.request_limit(max(needed, MIN_LIMIT_WITH_BPS) if options.is_given("--bps") else needed)
-
-
-def read_interval_seconds(options: Options) -> int:
-    """Seconds from one sample to the next. Raises UsageError."""
-    return options.whole_number("--interval_seconds", 1, MAX_INTERVAL_SECONDS)
-
-
-def read_count(options: Options) -> int | None:
-    """How many intervals to sample, None for ever. Raises UsageError."""
-    return options.whole_number("--count", 1, MAX_COUNT) if options.is_given("--count") else None
-
-
-def read_base_urls(options: Options, market: Market) -> tuple[str, ...]:
-    """The hosts to request from, each once. Raises UsageError."""
-    if not options.is_given("--base-url"):
-        return (market.DEFAULT_BASE_URL,)
-    name = options.name("--base-url")
-    return tuple(dict.fromkeys(check_base_url(url, name) for url in options.values("--base-url")))
-
-
-def read_retention_days(options: Options) -> int:
-    """Days that records are kept, 0 for ever. Raises UsageError."""
-    return options.whole_number("--retention-days", 0, MAX_RETENTION_DAYS)
-
-
-def read_table(options: Options) -> str:
-    """The name of the table, for a command that needs one. Raises UsageError."""
-    if not options.is_given("--table"):
-        raise UsageError(NO_TABLE)
-    return options.value("--table")
-
-
-def read_files(options: Options) -> list[str]:
-    """The names of the files to read, as they are: a name may hold a comma. Raises UsageError."""
-    names = options.arguments("--from")
-    if not all(names):
-        raise UsageError("--from has an empty value: leave it out or fill it in")
-    return list(dict.fromkeys(names))
-
-
-def read_tables(options: Options) -> list[str]:
-    """The names of the tables to read as one. Raises UsageError."""
-    if not options.is_given("--table"):
-        raise UsageError(NO_TABLE)
-    return list(dict.fromkeys(options.values("--table")))
-
-
-def read_table_address(address: str) -> tuple[str, str | None]:
-    """The name and region of NAME or NAME@REGION. Raises UsageError."""
-    name, at, region = address.partition("@")
-    if not name or (at and not _REGION.fullmatch(region)):
-        raise UsageError(f"--table {address} is not a table: give NAME or NAME@REGION, such as obi@eu-west-1")
-    return name, region or None
-
-
-def check_base_url(text: str, name: str = "--base-url") -> str:
-    """The URL without a slash at its end. Raises UsageError unless it is http or https, with a host and no query."""
-    url = text.rstrip("/")
-    if not _is_base_url(url):
-        without_password = text.rpartition("@")[2]
+    def check_weight(self, market_name: str) -> None:
+        """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
+        market, limit = MARKETS[market_name], self.limits[market_name]
+        count = sum(pair.market == market_name for pair in self.pairs)
+        weight = _weight_per_minute(market, count, limit, self.interval_seconds)
+        if weight <= market.weight_per_minute:
+            return
+        advice = " or ".join(self._what_fits(market, count)) or "give fewer pairs"
         raise UsageError(
-            f"{name} {without_password!r} is not a base URL: give http:// or https://, a host, and perhaps a path"
+            f"{count} {market_name} pair(s) every {self.interval_seconds} s, of {limit} levels each, use {weight} of"
+            f" request weight a minute, and the exchange allows {market.weight_per_minute}: {advice}"
         )
-    return url
+
+    def _what_fits(self, market: Market, count: int) -> Iterator[str]:
+        """The largest limit and the shortest interval with which these pairs fit."""
+        limit = self.limits[market.name]
+        for smaller in sorted((top for top, _ in market.weights if self.levels <= top < limit), reverse=True):
+            if _weight_per_minute(market, count, smaller, self.interval_seconds) <= market.weight_per_minute:
+                yield f"give --limit {smaller}"
+                break
+        for seconds in range(self.interval_seconds + 1, 61):
+            if _weight_per_minute(market, count, limit, seconds) <= market.weight_per_minute:
+                yield f"sample every {seconds} s"
+                break
 
 
-def _is_base_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_host and "@" not in parts.path and not set(url) & set("?# ") and url.isprintable()
+def _weight_per_minute(market: Market, count: int, limit: int, interval_seconds: int) -> int:
+    """The request weight of the busiest minute."""
+    return count * market.request_weight(limit) * ceil(60 / interval_seconds)
+
+
+def read_pairs(options: Options) -> tuple[NamedPair, ...]:
+    """The pairs, each once. Raises UsageError if there is none."""
+    quote = parse_quote(options.value("--quote"))
+    found: dict[Pair, NamedPair] = {}
+    for word in options.value("--symbol"):
+        try:
+            named = parse_pair(word, quote)
+        except UsageError as error:
+            raise UsageError(f"{options.name('--symbol')} {error}") from None
+        if named.pair not in found or not named.hint:  # of two spellings, keep the one without a hint
+            found[named.pair] = named
+    if not found:
+        raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
+    return tuple(found.values())
+
+
+def _read_limit(options: Options, market: Market, default: int) -> int:
+    levels, limit = options.value("--levels"), options.value("--limit")
+    for name, number in (("--levels", levels), ("--limit", limit)):
+        if number is not None and number > market.max_levels:
+            name = options.name(name)
+            raise UsageError(f"{name} {number} is more than {market.name} has: at most {market.max_levels}")
+    if limit is None:
+        return market.request_limit(min(default, market.max_levels))
+    if limit < levels:
+        raise UsageError(f"{options.name('--limit')} {limit} is less than --levels {levels} needs: leave it out")
+    return market.request_limit(limit)
+
+
+def _read_base_urls(options: Options, markets: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    given = options.value("--base-url")
+    for name, url in given:
+        if name is not None and name not in MARKETS:
+            shown = f"{name}:{url.rpartition('@')[2]}"
+            raise UsageError(f"{options.name('--base-url')} {shown} names no market: give one of {', '.join(MARKETS)}")
+    urls = {market: tuple(url for name, url in given if name in (None, market)) for market in markets}
+    return {market: found or (MARKETS[market].base_url,) for market, found in urls.items()}

@@ -5,16 +5,12 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process exits with."""
+    """What the process exits with, unless a signal interrupts a command that has an end: then 128 + its number."""
 
     OK = 0
-    """Done or interrupted."""
     FAILURE = 1
     USAGE = 2
-    """Invalid request."""
     GAPS = 3
-    """Slots are missing."""
 
 
-Write = Callable[[str], object]
-"""Writes one line of output at once; takes it without the line end."""
+Write = Callable[[str], object]  # writes one line of output at once; takes it without the line end

@@ -1,140 +1,146 @@
-"""`python -m handler history`: stored records, as the sampler printed them and in the same order."""
+"""`python -m handler history`: stored records, as the sampler printed them; their steps, gaps and pictures."""
 
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
-from handler.cli import ExitCode, Write
-from handler.cli.every import read_step_seconds, step_formats
-from handler.cli.formats import Columns, record_formats
-from handler.cli.gap_report import GAP_FORMATS, GapLine
-from handler.cli.output import PARQUET, check_format
-from handler.cli.parser import Parser
-from handler.cli.plot_samples import check_panels
-from handler.cli.query import History, Query
-from handler.cli.sources import TABLES, check_is_not_read, open_source
-from handler.errors import HandlerError, UsageError
-from handler.options import Options
-from handler.record import Series
+from ..errors import UsageError
+from ..reading.columns import DERIVED, FILE_COLUMNS
+from ..reading.output import Render, Target, complete_file, render_row, write_rows
+from ..reading.records import DETAIL_COLUMNS, PLAIN_COLUMNS, VIEW_COLUMNS, render_detail, render_plain, render_view
+from ..reading.source import Records
+from ..reading.views import Views, create_gaps, records_sql, steps_sql
+from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
+from ..slots import SECONDS_OF_UNIT
+from . import ExitCode, Write
+from .arguments import parse
+from .query import Query, reading_environment
 
 FLAGS = (
-    "--symbol",
-    "--market",
-    "--levels",
-    "--bps",
-    "--since",
-    "--until",
-    "--every",
-    "--format",
-    "--output",
-    "--detail",
-    "--gaps",
-    "--plot",
-    "--interval_seconds",
-    "--quote",
-    "--table",
-    "--from",
+    *("--from", "--table", "--symbol", "--levels", "--bps", "--since", "--until", "--every", "--gaps", "--plot"),
+    *("--full-scale", "--format", "--output", "--detail", "--reasons", "--interval_seconds", "--quote"),
 )
+EPILOG = "Files are read whole, and of a table the last 24 h, unless --since or --until say otherwise."
 EXCLUSIVE = {
-    "--plot": ("--format", "--gaps", "--output"),
-    "--gaps": ("--every",),
-    "--every": ("--detail",),
-}
-"""Flags that cannot be given together."""
+    "plot": ("format", "output", "gaps", "detail", "reasons"),
+    "gaps": ("every", "levels", "bps", "detail", "reasons"),
+    "every": ("detail", "reasons"),
+    "detail": ("levels", "bps"),
+}  # flags that cannot be given together
+_STEP = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
-    """Print the stored records, oldest first; with --gaps, the slots without one; with --plot, draw them."""
-    flags = Parser(" history", run.__doc__ or "", FLAGS, lists=TABLES).read(argv)
-    for flag, others in EXCLUSIVE.items():
+    """Print the stored records, oldest first; with --gaps the slots without one, with --plot a picture."""
+    variables = reading_environment(environment)
+    flags = parse("history", run.__doc__ or "", FLAGS, argv, variables, lists=("--table", "--levels"), epilog=EPILOG)
+    for one, others in EXCLUSIVE.items():
         for other in others:
-            if flags[flag] is not None and flags[other] is not None:
-                raise UsageError(f"{other} and {flag} are mutually exclusive: give one of them")
-    options = Options(flags, environment)
-    now = time.time()
-    query = Query.read(options, now)
-    output = Output.read(options, query)
-    for flag in ("--output", "--plot"):
-        if options.is_given(flag):
-            check_is_not_read(options, flag)
-    with open_source(
-        options, query.series, query.since, query.until, default_interval_seconds=query.default_interval_seconds
-    ) as source:
-        history = History(source, query)
-        if options.is_given("--gaps"):
-            return _report_gaps(history.gap_lines(now), output, write)
-        if options.is_given("--plot"):
-            _plot(history, query, options.value("--plot"), output.step_seconds)
-        else:
-            _write(history, output, write)
-    return ExitCode.OK
+            if getattr(flags, one) and getattr(flags, other):
+                raise UsageError(f"--{other} and --{one} are mutually exclusive: give one of them")
+    target = Target.parse(flags.output, flags.format)
+    query = Query.parse(flags, argv, time.time())
+    question = Question(query, Views(flags.levels, flags.bps), flags, target)
+    path = flags.plot or target.path
+    if flags.plot:
+        from ..reading.plot import picture_format  # matplotlib is optional, and slow to load
 
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """How to write: which columns in which format, into a file or without path to stdout, of records or of steps."""
-
-    columns: Columns
-    format_name: str
-    path: str | None
-    step_seconds: int | None
-
-    @classmethod
-    def read(cls, options: Options, query: Query) -> Self:
-        """Raises UsageError."""
-        output = cls(
-            columns=query.columns(detail=options.is_given("--detail")),
-            format_name=options.value("--format"),
-            path=options.value("--output") if options.is_given("--output") else None,
-            step_seconds=read_step_seconds(options) if options.is_given("--every") else None,
-        )
-        check_format(output.format_name, output.path)
-        return output
-
-
-def _write(history: History, output: Output, write: Write) -> None:
-    if output.step_seconds is not None:
-        steps = history.steps(output.step_seconds, on_empty=history.print_empty)
-        step_formats(output.columns).write(output.format_name, steps, output.path, write)
-    else:
-        detail = output.columns.detail or output.format_name == PARQUET
-        records = history.records(detail=detail, on_empty=history.print_empty)
-        record_formats(output.columns).write(output.format_name, records, output.path, write)
-
-
-def _plot(history: History, query: Query, path: str, step_seconds: int | None) -> None:
-    """Draw the picture. Raises HandlerError, with the range of each series, if there is no record to draw."""
-    from handler.cli.plot import draw, draw_steps  # matplotlib is optional, and slow to load
-
-    check_panels(len(query.series))
-    empty: list[Series] = []
-    try:
-        if step_seconds is None:
-            rows = history.records(detail=True, on_empty=empty.append)
-            records = (record for _, record in rows)
-            draw(records, path, query.given_interval_seconds, since=query.since, until=query.until)
-        else:
-            steps = history.steps(step_seconds, on_empty=empty.append)
-            draw_steps(steps, path, step_seconds, since=query.since, until=query.until)
-    except HandlerError as error:
-        if len(empty) < len(query.series):
-            raise
-        reasons = "; ".join(map(history.describe_empty, empty))
-        raise HandlerError(f"nothing to draw, {path} is not written: {reasons}") from error
-    for series in empty:
-        history.print_empty(series)
-
-
-def _report_gaps(lines: Iterator[GapLine], output: Output, write: Write) -> int:
-    """Write the lines; returns ExitCode.GAPS if any slot is missing, else OK."""
-    has_gaps = False
-
-    def watched() -> Iterator[GapLine]:
-        nonlocal has_gaps
-        for line in lines:
-            has_gaps = has_gaps or line.missing > 0
-            yield line
-
-    GAP_FORMATS.write(output.format_name, watched(), output.path, write)
+        picture_format(flags.plot)
+    with ExitStack() as stack:
+        unfinished = stack.enter_context(complete_file(path, "--plot" if flags.plot else "--output")) if path else None
+        records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons))
+        has_gaps = question.answer(records, write, unfinished)
+    if records.failures:
+        return ExitCode.FAILURE
     return ExitCode.GAPS if has_gaps else ExitCode.OK
+
+
+class Question:
+    """What is asked of the records: themselves, their steps, their gaps or a picture."""
+
+    def __init__(self, query: Query, views: Views, flags: Namespace, target: Target) -> None:
+        self._query = query
+        self._views = views
+        self._flags = flags
+        self._target = target
+        self._step_seconds = parse_step(flags.every) if flags.every else None
+
+    @property
+    def columns(self) -> Sequence[str] | None:
+        """The columns that it needs; None for all of them."""
+        flags, views = self._flags, self._views.columns
+        if flags.gaps:
+            return ()
+        if flags.plot or flags.every:
+            return ("mid", "host", *views) if flags.plot else ("mid", *views)
+        if flags.detail or self._target.format == "parquet":
+            return None
+        return views or ("printed",)
+
+    def answer(self, records: Records, write: Write, path: Path | None) -> bool:
+        """Write it; returns True if it is about gaps, and there are some."""
+        self._views.check(records)
+        absent = self._query.absent(records)
+        if self._flags.plot:
+            from ..reading.plot import plot
+
+            plot(
+                records,
+                str(path),
+                name=self._flags.plot,
+                views=self._views,
+                expected=self._query.expected,
+                step_seconds=self._step_seconds,
+                order=self._query.order,
+                full_scale=self._flags.full_scale,
+            )
+            return False
+        sql, render = self._sql(records, absent)
+        write_rows(records.engine, sql, self._target, write, render, path)
+        return self._flags.gaps and bool(records.engine.rows("SELECT 1 FROM gaps WHERE missing > 0 LIMIT 1") or absent)
+
+    def _sql(self, records: Records, absent: Sequence[str]) -> tuple[str, Render]:
+        """The query that answers it, and how a row of the answer is written as JSON."""
+        query, views = self._query, self._views
+        if self._flags.gaps:
+            create_gaps(records.engine, query.expected, query.order, absent)
+            return "SELECT * FROM gaps", render_gap
+        if self._step_seconds is not None:
+            return steps_sql(query.expected, views, self._step_seconds, query.order), render_step
+        if views.columns:
+            columns = VIEW_COLUMNS if views.bps else [name for name in VIEW_COLUMNS if name != "bps"]
+            return records_sql(views, VIEW_COLUMNS if self._target.format == "jsonl" else columns, query.order), render_view
+        if self._target.format == "parquet":
+            return records_sql(views, FILE_COLUMNS, f"{query.order}", by_pair=True), render_plain
+        if self._target.format == "csv":
+            columns = (*PLAIN_KEYS, "market") if not self._flags.detail else (*FULL_KEYS, *DERIVED)
+            columns = (*columns, "reason") if self._flags.reasons else columns
+            return records_sql(views, columns, query.order), render_plain
+        columns, render = (DETAIL_COLUMNS, render_detail) if self._flags.detail else (PLAIN_COLUMNS, render_plain)
+        if not records.engine.rows(f"SELECT 1 FROM records WHERE {columns[0]} IS NULL LIMIT 1"):
+            columns = columns[:1]
+        return records_sql(views, columns, query.order), render
+
+
+def parse_step(text: str) -> int:
+    """The seconds of --every. Raises UsageError."""
+    match = _STEP.fullmatch(text)
+    if not match:
+        raise UsageError(f"--every {text} is not a step: give a whole number of s, m, h, d or w, such as 5m, 1h or 7d")
+    return int(match[1]) * SECONDS_OF_UNIT[match[2]]
+
+
+def render_gap(row: Mapping[str, Any]) -> str:
+    """A gap, or the total of a pair."""
+    is_total = row["slots"] is not None
+    return render_row({key: value for key, value in row.items() if is_total or key not in ("slots", "share")})
+
+
+def render_step(row: Mapping[str, Any]) -> str:
+    """A step; the depth that it has not, and the market spot, are left out."""
+    values = {key: value for key, value in row.items() if (key, value) != ("market", SPOT)}
+    return render_row(values, optional=("levels", "bps"))

@@ -1,164 +1,123 @@
-"""Which records `history` reads, and how it reads them from a source: slot by slot, in steps, or their gaps."""
+"""What the commands that read have in common: which records, from where, and what to say about those that are not there."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from heapq import merge
-from operator import itemgetter
-from typing import Self
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Self
 
-from handler.cli.every import check_step, in_time_order
-from handler.cli.formats import Columns
-from handler.cli.gap_report import GapLine, gap_lines
-from handler.cli.intervals import Intervals
-from handler.cli.streams import print_message
-from handler.errors import InvalidTimestamp, UsageError
-from handler.exchanges.binance_pairs import Pair
-from handler.exchanges.market import MARKETS
-from handler.options import Options
-from handler.record import DEFAULT_MARKET, Series
-from handler.settings import read_distances, read_interval_seconds, read_levels, read_markets, read_pairs
-from handler.slots import SETTLING_SECONDS, complete_slots, format_timestamp, measured_slots, parse_moment
-from handler.steps import Step, Steps
-from handler.stores.store import RecordSource, SlotRecord
+from ..errors import InvalidTimestamp, UsageError
+from ..pairs import parse_pair, parse_quote, stored_pairs
+from ..reading.engine import Engine
+from ..reading.source import Range, Records
+from ..reading.tables import open_tables
+from ..reading.views import Expected, pair_order
+from ..slots import format_timestamp, parse_moment
+from .streams import print_message
+
+TABLE_SECONDS = 86_400  # how much of a table is read by default
+SAMPLER_VARIABLES = ("OBI_LEVELS", "OBI_INTERVAL_SECONDS")  # they say how to sample, not how stored records are read
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which series, and which slots of them: those in [since, until), in epoch seconds."""
+def reading_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that count for a command that reads."""
+    return {name: value for name, value in environment.items() if name not in SAMPLER_VARIABLES}
 
-    pairs: Mapping[str, tuple[Pair, ...]]
-    """Those of each market."""
-    levels: tuple[int, ...]
-    distances_bps: tuple[int, ...]
-    since: float
-    until: float
-    default_interval_seconds: int
-    """Of series whose records do not have their own."""
-    given_interval_seconds: int | None
-    """Of every series, whatever its records have."""
+
+class Query(NamedTuple):
+    """Which pairs in which range, from which files or tables. `words` are pairs as the user wrote them → stored names."""
+
+    files: Sequence[str]
+    tables: Sequence[tuple[str, str | None]]
+    words: Mapping[str, tuple[str, ...]]
+    hints: Mapping[str, str]
+    asked: Range
+    interval_seconds: int | None
+    now: float
 
     @classmethod
-    def read(cls, options: Options, now: float) -> Self:
-        """Flags override variables, variables override defaults. Raises UsageError."""
-        since = _read_moment(options, "--since", now)
-        until = _read_moment(options, "--until", now) if options.is_given("--until") else now
-        if since >= until:
+    def parse(cls, flags: Namespace, argv: Sequence[str], now: float) -> Self:
+        """Raises UsageError."""
+        if flags.from_ and any(word.partition("=")[0] == "--table" for word in argv):
+            raise UsageError("--from and --table are mutually exclusive: give one of them")
+        quote = parse_quote(flags.quote)
+        words = {word: stored_pairs(word, quote) for word in flags.symbol}
+        tables = [] if flags.from_ else flags.table
+        if not (flags.from_ or tables):
+            raise UsageError("nothing to read: give --from FOLDER or FILE, or --table NAME")
+        if tables and not words:
+            raise UsageError("a table is read by pair: give --symbol BTC, or set OBI_SYMBOLS")
+        since, until = _moment("--since", flags.since, now), _moment("--until", flags.until, now)
+        if tables and since is None:
+            since = (now if until is None else until) - TABLE_SECONDS
+        if since is not None and since >= (now if until is None else until):
             raise UsageError("--since is not before --until: no slot lies between them")
-        interval_seconds = read_interval_seconds(options)
-        markets = {name: MARKETS[name] for name in read_markets(options)}
         return cls(
-            pairs={name: read_pairs(options, market) for name, market in markets.items()},
-            levels=read_levels(options, max(market.MAX_LEVELS for market in markets.values())),
-            distances_bps=read_distances(options),
-            since=since,
-            until=until,
-            default_interval_seconds=interval_seconds,
-            given_interval_seconds=interval_seconds if options.is_given("--interval_seconds") else None,
+            files=flags.from_,
+            tables=tables,
+            words=words,
+            hints={word: parse_pair(word, quote).hint for word in words},
+            asked=Range(since, until),
+            interval_seconds=flags.interval_seconds if "--interval_seconds" in flags.given else None,
+            now=now,
         )
 
     @property
-    def series(self) -> list[Series]:
-        """Each pair of each market at each depth, in the order requested: levels, then distances."""
-        depths = [(levels, None) for levels in self.levels] + [(None, bps) for bps in self.distances_bps]
-        return [
-            Series(pair.symbol, levels, bps, market)
-            for market, pairs in self.pairs.items()
-            for pair in pairs
-            for levels, bps in depths
-        ]
+    def pairs(self) -> list[str]:
+        """The names under which the pairs may be stored, in the order given; none means all pairs."""
+        return list(dict.fromkeys(name for names in self.words.values() for name in names))
 
-    def columns(self, *, detail: bool) -> Columns:
-        """The keys that some of its records have."""
-        other_markets = any(market != DEFAULT_MARKET for market in self.pairs)
-        return Columns.of_records(distances=bool(self.distances_bps), other_markets=other_markets, detail=detail)
+    @property
+    def order(self) -> str:
+        """SQL that sorts by pair."""
+        return pair_order(self.pairs)
 
+    @property
+    def expected(self) -> Expected:
+        """The slots that should be there."""
+        return Expected(self.asked, self.now, is_table=bool(self.tables))
 
-class History:
-    """The records of a query that a source holds, and messages about those that it does not hold."""
-
-    def __init__(self, source: RecordSource, query: Query) -> None:
-        self._source = source
-        self._query = query
-        self._intervals = Intervals(source, query.given_interval_seconds, query.default_interval_seconds)
-        self._hints = {pair.symbol: pair.hint for pairs in query.pairs.values() for pair in pairs}
-
-    def records(self, *, detail: bool, on_empty: Callable[[Series], object]) -> Iterator[SlotRecord]:
-        """The records of every series, slot by slot, within a slot in the order requested: as the sampler printed them.
-
-        Each comes with its slot. They are read as they are consumed, however long the range is. `on_empty` is called
-        with each series that has no record in the range.
-        """
-        return merge(*(self._read(series, on_empty, detail=detail) for series in self._query.series), key=itemgetter(0))
-
-    def steps(self, step_seconds: int, *, on_empty: Callable[[Series], object]) -> Iterator[Step]:
-        """The records summed up in steps, in the same order. Raises UsageError if they are not of whole intervals."""
-        query = self._query
-
-        def read(series: Series) -> Iterator[Step]:
-            interval_seconds = self._intervals.expected_seconds(self._source.extent(series))
-            check_step(series.key, step_seconds, interval_seconds)
-            rows = self._intervals.watch_records(series, self._read(series, on_empty, detail=True))
-            return Steps(step_seconds, interval_seconds, query.since, query.until).of(rows)
-
-        return in_time_order([read(series) for series in query.series])
-
-    def _read(self, series: Series, on_empty: Callable[[Series], object], *, detail: bool) -> Iterator[SlotRecord]:
-        is_empty = True
-        for slot_and_record in self._source.read(series, self._query.since, self._query.until, detail=detail):
-            is_empty = False
-            yield slot_and_record
-        if is_empty:
-            on_empty(series)
-
-    def gap_lines(self, now: float) -> Iterator[GapLine]:
-        """For each series its gaps, then its total. Prints a message if the series begins within the range."""
-        for series in self._query.series:
-            expected = self._expected_slots(series, now)
-            present = self._source.slots(series, expected.start, expected.stop, consistent=True)
-            yield from gap_lines(series.key, self._intervals.watch_slots(series, present, expected.step), expected)
-
-    def _expected_slots(self, series: Series, now: float) -> range:
-        held = self._source.extent(series, consistent=True)
-        interval_seconds = self._intervals.expected_seconds(held)
-        expected = complete_slots(self._query.since, self._query.until, now, interval_seconds)
-        if held is None:
-            print_message(self._describe_unknown(series))
-            return expected
-        if held.first > expected.start:
-            since = format_timestamp(held.first)
-            print_message(f"{self._no_record(series)} before {since}, and the time before is not counted as missing")
-            expected = measured_slots(expected, held.first)
-        if not expected:
-            minutes = SETTLING_SECONDS // 60
-            print_message(
-                f"{series.key}: no slot of this range counts: slots count from the first record on, and {minutes}"
-                " minutes after their end"
+    @contextmanager
+    def open(self, columns: Sequence[str] | None, *, with_reasons: bool = False) -> Iterator[Records]:
+        """Read the records, with what the question needs. Raises HandlerError."""
+        with Engine() as engine:
+            records = Records(
+                engine,
+                pairs=self.pairs,
+                asked=self.asked,
+                interval_seconds=self.interval_seconds,
+                columns=columns,
+                with_reasons=with_reasons,
             )
-        return expected
+            records.load(self.files, open_tables(self.tables, self.pairs, self.asked, self.now))
+            yield records
 
-    def print_empty(self, series: Series) -> None:
-        """Print what `describe_empty` says."""
-        print_message(self.describe_empty(series))
+    def absent(self, records: Records) -> list[str]:
+        """Print in one line which pairs have no record in the range; returns those that have none at any time."""
+        rows = records.engine.rows(
+            f"SELECT pair, min(slot), max(slot), count(*) FILTER ({self.asked.sql()}) FROM samples GROUP BY pair"
+        )
+        found = {pair: (first, last, count) for pair, first, last, count in rows}
+        wanted = self.words or {pair: (pair,) for pair in found}
+        unknown, elsewhere = [], []
+        for word, names in wanted.items():
+            stored = [found[name] for name in names if name in found]
+            if not stored:
+                hint = f" ({self.hints[word]})" if self.hints[word] else ""
+                unknown.append((names[-1], hint))
+            elif not any(count for _, _, count in stored):
+                first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
+                elsewhere.append(f"{names[-1]} only from {first} to {last}")
+        said = [f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"] if unknown else []
+        said += [f"no record in this range: {', '.join(elsewhere)}"] if elsewhere else []
+        if said or not found:
+            print_message("; ".join(said) or f"no record in {records.description}")
+        return [name for name, _ in unknown]
 
-    def describe_empty(self, series: Series) -> str:
-        """Say that a series has no record in the range requested, and in which range it has some."""
-        held = self._source.extent(series)
-        if held is None:
-            return self._describe_unknown(series)
-        first, last = format_timestamp(held.first), format_timestamp(held.last)
-        return f"{self._no_record(series)} in this range, but from {first} to {last}"
 
-    def _describe_unknown(self, series: Series) -> str:
-        hint = f" ({self._hints[series.symbol]})" if self._hints[series.symbol] else ""
-        checks = "check --symbol, --market, --levels, --bps, and --table or --from"
-        return f"{self._no_record(series)} at any time: {checks}{hint}"
-
-    def _no_record(self, series: Series) -> str:
-        return f"{self._source.description} holds no record of {series.key}"
-
-
-def _read_moment(options: Options, flag: str, now: float) -> float:
+def _moment(flag: str, text: str | None, now: float) -> float | None:
+    if text is None:
+        return None
     try:
-        return parse_moment(options.value(flag), now)
+        return parse_moment(text, now)
     except InvalidTimestamp as error:
         raise UsageError(f"{flag} {error}") from error

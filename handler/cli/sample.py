@@ -1,71 +1,90 @@
-"""`python -m handler --symbol BTC`: measures once per interval, prints and, with `--table`, stores."""
+"""`python -m handler --symbol BTC`: samples once per interval, prints and stores."""
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 
-from handler import bootstrap
-from handler.cli import ExitCode, Write
-from handler.cli.parser import Parser
-from handler.options import Options
-from handler.record import Record
-from handler.runner import Runner
-from handler.settings import Settings, read_count
-from handler.sinks import BackgroundWriter
+from ..errors import HandlerError
+from ..exchange.client import Exchange
+from ..exchange.markets import MARKETS
+from ..record import Record
+from ..runner import Runner
+from ..sampler import Sampler, resume_garbage_collection
+from ..settings import Settings
+from ..stores.store import Store
+from ..stores.writer import BackgroundWriter
+from . import ExitCode, Write
+from .arguments import parse_flags
+from .streams import check_stdout
 
-STORE_SECONDS = 30.0
-"""How long storing is retried, in parallel with sampling, before a record is logged as not stored."""
+STORE_SECONDS = 30.0  # how long storing is retried, beside the sampling, before a record is logged as not stored
 
 FLAGS = (
-    "--symbol",
-    "--market",
-    "--levels",
-    "--bps",
-    "--limit",
-    "--interval_seconds",
-    "--count",
-    "--quote",
-    "--detail",
-    "--base-url",
-    "--table",
-    "--retention-days",
+    *("--symbol", "--levels", "--limit", "--interval_seconds", "--count", "--quote", "--detail", "--base-url"),
+    *("--to", "--table", "--retention-days"),
 )
 
 OTHER_COMMANDS = """\
 other commands:
-  python -m handler history --help    print or plot stored records, and find gaps
-  python -m handler load --help       store printed records in the table
-  python -m handler series --help     list which series are stored
+  python -m handler history --help    read stored records: lines, CSV, Parquet, steps, gaps, pictures
+  python -m handler series --help     list which pairs are stored
+  python -m handler report --help     a data sheet of stored records
+  python -m handler load --help       store printed or logged records
 """
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Measure the order book imbalance of each pair once per interval and print it as one line of JSON."""
-    flags = Parser("", run.__doc__ or "", FLAGS, epilog=OTHER_COMMANDS).read(argv)
+    flags = parse_flags("", run.__doc__ or "", FLAGS, argv, epilog=OTHER_COMMANDS)
     settings = Settings.read(flags, environment)
-    max_ticks = read_count(Options(flags, environment))
-    detail = flags["--detail"] is not None
-    exchange = bootstrap.build_exchange(settings)
-    sampler = bootstrap.build_sampler(settings, exchange, detail=detail or settings.table is not None)
-    with _background_writer(settings) as background:
+    sampler = Sampler(
+        {market: _exchange(settings, market) for market in settings.markets},
+        settings.pairs,
+        levels=settings.levels,
+        limits=settings.limits,
+        interval_seconds=settings.interval_seconds,
+        detail=settings.is_full,
+    )
+    with ExitStack() as stack:
+        writers = [stack.enter_context(BackgroundWriter(store)) for store in _stores(settings)]
 
-        def emit(records: list[Record]) -> None:
-            if background:  # before they are printed, so that no interrupt comes between
-                with_data = [record for record in records if record.has_data]
-                background.put(with_data, time.monotonic() + STORE_SECONDS)
+        def deliver(records: list[Record]) -> None:
+            for writer in writers:  # before they are printed, so that no interrupt comes between
+                writer.put([record for record in records if record.has_data or record.reason], _store_deadline())
             for record in records:
-                write(record.to_line(detail=detail))
+                write(record.to_line(detail=settings.prints_detail))
+            check_stdout()
 
-        runner = Runner(sampler, emit, interval_seconds=settings.interval_seconds, aligned=settings.table is not None)
-        bootstrap.resume_garbage_collection()
-        measured = runner.run(max_ticks)
-    is_stored = background is None or not background.failed
+        runner = Runner(sampler, deliver, interval_seconds=settings.interval_seconds)
+        resume_garbage_collection()
+        try:
+            measured = runner.run(settings.max_ticks)
+        except BrokenPipeError:
+            if settings.max_ticks is None:
+                raise HandlerError("nobody reads standard output any more: the run has ended") from None
+            raise
+    is_stored = not any(writer.failed for writer in writers)
     return ExitCode.OK if measured and is_stored else ExitCode.FAILURE
 
 
-def _background_writer(settings: Settings) -> AbstractContextManager[BackgroundWriter | None]:
-    if settings.table is None:
-        return nullcontext()
-    from handler.stores.credentials import RenewingClient  # imports boto3, which more than doubles the start-up time
+def _store_deadline() -> float:
+    return time.monotonic() + STORE_SECONDS
 
-    return BackgroundWriter(bootstrap.build_table(settings, RenewingClient()))
+
+def _exchange(settings: Settings, market: str) -> Exchange:
+    connections = sum(pair.market == market for pair in settings.pairs)
+    return Exchange(MARKETS[market], settings.base_urls[market], hints=settings.hints, connections=connections)
+
+
+def _stores(settings: Settings) -> list[Store]:
+    stores: list[Store] = []
+    if settings.folder is not None:
+        from ..stores.folder import Folder
+
+        stores.append(Folder(settings.folder))
+    if settings.table is not None:
+        from ..stores.table import Table  # boto3 more than doubles the start-up time
+
+        name, region = settings.table
+        stores.append(Table(name, region=region, retention_days=settings.retention_days))
+    return stores

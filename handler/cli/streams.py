@@ -1,14 +1,17 @@
 """Standard output and standard error: whole lines, to readers that may be slow, and only safe text on stderr."""
 
+import errno
 import logging
 import os
+import stat
 import sys
 import threading
 import time
 import traceback
 from contextlib import suppress
+from select import select
 
-from handler.safe_text import escaped, redacted, safe_message, safe_text
+from ..messages import escaped, redacted, safe_message, safe_text
 
 STDOUT, STDERR = 1, 2
 
@@ -20,12 +23,19 @@ def write_line(line: str, stream: int = STDOUT) -> None:
         try:
             data = data[os.write(stream, data) :]
         except BlockingIOError:  # a process that shares the pipe, such as Node.js, made it non-blocking
-            _wait_until_writable(stream)
+            select([], [stream], [])
+
+
+def check_stdout() -> None:
+    """Raise OSError if standard output is a file that was deleted: a log rotation, for example."""
+    status = os.fstat(STDOUT)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+        raise OSError(errno.ENOENT, "the file was deleted or replaced while this program wrote into it")
 
 
 def print_message(text: object) -> None:
     """Print one safe line on stderr, marked as this program's own."""
-    _write_stderr(f"handler: {safe_text(text)}")
+    _write_stderr(f"obi: {safe_text(text)}")
 
 
 def log_to_stderr() -> None:
@@ -63,9 +73,3 @@ class _Formatter(logging.Formatter):
 def _write_stderr(line: str) -> None:
     with suppress(OSError):  # a closed terminal or a full disk: the run continues without messages
         write_line(line, STDERR)
-
-
-def _wait_until_writable(stream: int) -> None:
-    from select import select
-
-    select([], [stream], [])

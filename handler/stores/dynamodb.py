@@ -1,4 +1,4 @@
-"""The DynamoDB client. Only this module, its errors and credentials.py know boto3."""
+"""The DynamoDB client, configured as boto3 users expect."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..errors import CredentialsError, UsageError
+from ..errors import CredentialsError, StoreError, UsageError
 
 try:
     import boto3
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.0  # a request takes milliseconds; one attempt exceeds its deadline by at most these
 MAX_CONNECTIONS = 32
-USER_AGENT = f"order-book-imbalance/{__version__}"
+USER_AGENT = f"order-book-imbalance/{__version__}"  # boto3's own is composed anew for each request
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
@@ -44,7 +45,7 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
         parameter_validation=False,  # DynamoDB validates, too
         user_agent=USER_AGENT,
     )
-    _unset_empty_variables()
+    _check_variables()
     region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
     try:
         session = boto3.Session(botocore_session=_botocore_session())
@@ -56,8 +57,20 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     return client
 
 
+def _check_variables() -> None:
+    """Refuse malformed keys, and unset empty variables: boto3 takes some for a profile, a region or a file's name."""
+    for name, value in list(os.environ.items()):
+        if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
+            os.environ.pop(name, None)
+        if name in KEY_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
+            raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
+
+
 def _botocore_session() -> "botocore.session.Session":
-    """A session that never asks a person: stdin may be records."""
+    """A session whose sources of credentials never ask a person, because stdin may be records.
+
+    botocore has no setting for that: an `mfa_serial` alone asks for nothing, nor where other credentials come first.
+    """
     session = botocore.session.get_session()
     sources = session.get_component("credential_provider")
     sources.get_provider("assume-role")._prompter = _refuse_prompt
@@ -67,16 +80,9 @@ def _botocore_session() -> "botocore.session.Session":
 
 def _refuse_prompt(_prompt: str) -> str:
     raise CredentialsError(
-        "DynamoDB: the profile asks for an MFA code, which this program never does: "
-        "get temporary credentials first, for example with aws sts assume-role, and set them in the environment"
+        "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
+        " first, for example with aws sts assume-role, and set them in the environment"
     )
-
-
-def _unset_empty_variables() -> None:
-    """Treat an empty variable as absent: boto3 takes some for a profile, a region or a file without a name."""
-    for name, value in list(os.environ.items()):
-        if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
-            os.environ.pop(name, None)
 
 
 def _check_page(parsed: Any, http_response: Any, **_: Any) -> None:

@@ -1,33 +1,55 @@
-"""`python -m infra.bench.null_table`: a DynamoDB that accepts every write at once, and discards it."""
+"""`python -m infra.bench.null_table PORT`: a DynamoDB that accepts every put and has a day of records of each pair."""
 
 import asyncio
+import json
 import re
 import sys
-import zlib
-from contextlib import suppress
+from base64 import b64encode
 
-BODY = b'{"Responses":{},"UnprocessedItems":{}}'  # each operation reads the keys that it knows
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n"
-    b"Connection: keep-alive\r\nx-amzn-RequestId: SYNTHETIC\r\nx-amz-crc32: %d\r\n\r\n%b"
-) % (len(BODY), zlib.crc32(BODY), BODY)
-_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+from msgspec.structs import replace
+
+from handler.book import measure, measure_depth, parse_depth
+from handler.record import Record
+from handler.slots import format_timestamp
+from handler.stores.item import item_from_record
+from infra.fake_exchange.books import depth_body, pair_books, render_sides
+from infra.fake_exchange.markets import SPOT
+
+DAY, DAY_SECONDS = "2026-11-27", 1_795_737_600
+_HEAD = (
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: 0\r\nContent-Length: {}\r\n\r\n"
+)
+_LENGTH, _PAIR = re.compile(rb"content-length: *(\d+)", re.IGNORECASE), re.compile(rb'"S": *"(\w+USDT)"')
 
 
-async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Respond to each request of a connection with success."""
-    with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client has left
-        while found := _LENGTH.search(await reader.readuntil(b"\r\n\r\n")):
-            await reader.readexactly(int(found[1]))
-            writer.write(RESPONSE)
+def _day() -> bytes:
+    """A record a minute of BTCUSDT, as one page of a Query."""
+    book = parse_depth(depth_body(1, b"", render_sides(pair_books(SPOT, "BTCUSDT", 0).book(0, 1000))))
+    depth = measure_depth(book, 1000)._asdict()
+    record = Record("", "BTCUSDT", *measure(book, 5), 5, "spot", 60, last_update_id=1, limit=1000, **depth)
+    records = (replace(record, timestamp=format_timestamp(DAY_SECONDS + 60 * minute)) for minute in range(1440))
+    page = {"Items": [item_from_record(record, 60) for record in records], "Count": 1440, "ScannedCount": 1440}
+    return json.dumps(page, default=lambda data: b64encode(data).decode()).encode()
 
 
-async def main() -> None:
-    """Serve on a free port until killed."""
-    server = await asyncio.start_server(respond, "127.0.0.1", 0, backlog=1024)
-    print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    day = _day()
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            request = await reader.readexactly(int(length[1]) if length else 0)
+            pair = _PAIR.search(request)
+            body = day.replace(b"BTCUSDT", pair[1]) if b".Query" in head and pair else b"{}"
+            writer.write(_HEAD.format(len(body)).encode() + body)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def _main(port: int) -> None:
+    server = await asyncio.start_server(_serve, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(_main(int(sys.argv[1])))

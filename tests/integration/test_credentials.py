@@ -126,8 +126,8 @@ CASES: list[tuple[dict[str, str], str, str]] = [
     ({}, "credential_process = {python} -c 'print(len(input()))'", "Error when retrieving credentials"),
     ({}, "role_arn = arn:aws:iam::1:role/x\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/x\n"
          "aws_access_key_id = A\naws_secret_access_key = B", "the profile asks for an MFA code"),
-    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "have a line end, a space or another character that no key has"),
-    ({KEYS[0]: "A", KEYS[1]: "x", "AWS_SESSION_TOKEN": f"\n{SECRET}"}, "", "have a line end, a space or another"),
+    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is malformed: it has a line end, a space or"),
+    ({}, f"aws_access_key_id = A\naws_secret_access_key = x\naws_session_token = x\n  {SECRET}", "have a line end, a"),
 ]  # fmt: skip
 
 

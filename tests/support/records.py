@@ -1,54 +1,64 @@
-"""Records for tests: drawn by Hypothesis, and a known one."""
+"""Records for tests: synthetic ones drawn by Hypothesis, and known ones."""
+
+from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
-from handler.record import DEFAULT_MARKET, MAX_BPS, Record
+from handler.book import RUNGS_BPS
+from handler.record import Record
 from handler.slots import MAX_INTERVAL_SECONDS, format_milliseconds, format_timestamp
 
 amounts = st.floats(0, 1e22, allow_nan=False).map(lambda amount: round(amount, 6) + 0.0)
+rungs = st.floats(0, 1e22, allow_nan=False).map(lambda amount: float(f"{amount:.8g}"))
 ratios = st.floats(-1, 1, allow_nan=False).map(lambda ratio: round(ratio, 6) + 0.0)
 texts = st.text(min_size=1, max_size=12).filter(str.isprintable)
-moments = st.integers(0, 4_000_000_000)
-maybe_times = st.none() | st.integers(0, 4_000_000_000_000).map(format_milliseconds)
-maybe_amounts = st.none() | amounts
-maybe_counts = st.none() | st.integers(0, 2**63 - 1)
+decimals = st.decimals("0.00000001", "92233720368.54775807", places=8).map(lambda number: number.normalize())
+levels = st.lists(st.tuples(decimals, decimals), max_size=20)
+counts = st.integers(0, 2**63 - 1)
+moments = st.integers(0, 4_000_000_000).map(format_timestamp)
+milliseconds = st.integers(0, 4_000_000_000_000).map(format_milliseconds)
+markets = st.just("spot") | st.just("usdm")
+ladders = st.none() | st.lists(rungs, max_size=len(RUNGS_BPS))
 
-six_keys = {
-    "timestamp": moments.map(format_timestamp),
+_six_keys: dict[str, st.SearchStrategy[Any]] = {
+    "timestamp": moments,
     "symbol": texts,
     "obi": ratios,
     "notional_bid": amounts,
     "notional_ask": amounts,
     "levels": st.integers(1, 5000),
+    "market": markets,
 }
-detail_keys = {
-    **dict.fromkeys(["best_bid", "best_bid_quantity", "best_ask", "best_ask_quantity"], maybe_amounts),
-    **dict.fromkeys(["mid", "microprice", "spread_bps", "reach_bid_bps", "reach_ask_bps"], maybe_amounts),
-    **dict.fromkeys(["received_at", "exchange_time"], maybe_times),
-    "interval_seconds": st.none() | st.integers(1, MAX_INTERVAL_SECONDS),
-    **dict.fromkeys(["levels_bid", "levels_ask", "last_update_id"], maybe_counts),
-    "obi_quantity": st.none() | ratios,
+_full_keys: dict[str, st.SearchStrategy[Any]] = {
+    "interval_seconds": st.integers(1, MAX_INTERVAL_SECONDS),
+    "version": st.none() | st.just("1.0.0"),
+    "received_at": st.none() | milliseconds,
+    "exchange_time": st.none() | milliseconds,
     "host": st.none() | texts,
-    "latency_ms": maybe_amounts,
+    "latency_ms": st.none() | amounts,
+    "limit": st.none() | st.integers(1, 5000),
+    **dict.fromkeys(["last_update_id", "cache_age_seconds", "bid_levels", "ask_levels"], st.none() | counts),
+    **dict.fromkeys(["bid_reach_bps", "ask_reach_bps"], st.none() | rungs),
+    **dict.fromkeys(["bids", "asks"], levels),
+    **dict.fromkeys(["notional_bid_within", "notional_ask_within"], ladders),
+    **dict.fromkeys(["quantity_bid_within", "quantity_ask_within"], ladders),
 }
-depths = st.just({"bps": None, "covered": None}) | st.fixed_dictionaries(
-    {"bps": st.integers(1, MAX_BPS), "covered": st.booleans()}
+_nothing = dict.fromkeys(["obi", "notional_bid", "notional_ask"], st.just(0.0))
+
+plain_records = st.builds(Record, **_six_keys)
+full_records = st.builds(Record, **_six_keys, **_full_keys)
+reasons = st.builds(
+    Record,
+    **(_six_keys | _nothing),
+    interval_seconds=_full_keys["interval_seconds"],
+    reason=st.sampled_from(["timeout", "HTTP 503", "bad answer", "rejected"]),
 )
-markets = st.just(DEFAULT_MARKET) | st.sampled_from(["usdm", "coinm"])
+any_records = plain_records | full_records | reasons
 
 
-@st.composite
-def records(draw: st.DrawFn, *, detail: bool) -> Record:
-    """A record of any kind; without detail it has the keys of a sample."""
-    values = draw(st.fixed_dictionaries(six_keys | {"market": markets} | (detail_keys if detail else {})))
-    return Record(**(values | draw(depths)))  # type: ignore[arg-type]
-
-
-plain_records = records(detail=False)
-detailed_records = records(detail=True)
-
-
-def known(**changes: object) -> Record:
+def plain(**changes: Any) -> Record:
+    """A known plain record."""
     values = {
         "timestamp": "2026-11-22T10:00:07Z",
         "symbol": "BTCUSDT",
@@ -57,4 +67,34 @@ def known(**changes: object) -> Record:
         "notional_ask": 110000.25,
         "levels": 5,
     }
-    return Record(**(values | changes))  # type: ignore[arg-type]
+    return Record(**(values | changes))
+
+
+def full(**changes: Any) -> Record:
+    """A known full record."""
+    values = {
+        "interval_seconds": 60,
+        "version": "1.0.0",
+        "received_at": "2026-11-22T10:00:07.123Z",
+        "last_update_id": 42,
+        "host": "data-api.binance.vision",
+        "latency_ms": 12.345,
+        "limit": 1000,
+        "bid_levels": 2,
+        "ask_levels": 1,
+        "bid_reach_bps": 200.0,
+        "ask_reach_bps": 100.0,
+        "bids": [(Decimal("99"), Decimal("2.5")), (Decimal("98"), Decimal("0.00000001"))],
+        "asks": [(Decimal("101"), Decimal("1"))],
+        "notional_bid_within": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 247.5, 247.5],
+        "notional_ask_within": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 101.0],
+        "quantity_bid_within": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.5, 2.5],
+        "quantity_ask_within": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+    }
+    return plain(**(values | changes))
+
+
+def reason(**changes: Any) -> Record:
+    """A known record of a reason."""
+    nothing = {"timestamp": "2026-11-22T10:00:00Z", "obi": 0.0, "notional_bid": 0.0, "notional_ask": 0.0}
+    return plain(**(nothing | {"interval_seconds": 60, "reason": "timeout"} | changes))

@@ -1,73 +1,121 @@
-"""A book's numbers are the exact decimal results, whatever the book looks like."""
+"""A book's numbers equal those of exact arithmetic, whatever the book looks like."""
 
 import json
-from decimal import Context, Decimal, localcontext
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.book import Book, Measurement, measure
+from handler.book import RUNGS_BPS, Book, Measurement, measure, measure_depth, parse_depth
 from handler.errors import InvalidBook
-from handler.exchanges.binance import parse_depth
+
+Levels = list[tuple[Decimal, Decimal]]
 
 prices = st.decimals("0.00000001", "1000000", places=8)
-quantities = st.decimals("0", "92233720368.54775807", places=8)
-sides = st.lists(st.tuples(prices, quantities), max_size=30)
-depths = st.integers(1, 40)
+near_prices = st.integers(9_400, 10_600).map(lambda ticks: Decimal(ticks).scaleb(-2))  # rungs and edges around 100
+quantities = st.decimals("0.00000001", "92233720368.54775807", places=8)
+limits = st.sampled_from([1, 5, 20, 1000])
 
 
-def body(bids: object, asks: object, update_id: object = 7) -> bytes:
-    return json.dumps({"lastUpdateId": update_id, "bids": bids, "asks": asks}).encode()
+def sides(of: st.SearchStrategy[Decimal], *, best_first: bool) -> st.SearchStrategy[Levels]:
+    levels = st.lists(st.tuples(of, quantities), max_size=19)
+    return levels.map(lambda side: sorted(side, key=lambda level: level[0], reverse=best_first))
 
 
-def book(bids: list[tuple[Decimal, Decimal]], asks: list[tuple[Decimal, Decimal]]) -> Book:
+bids, asks = (sides(prices, best_first=first) for first in (True, False))
+near_bids, near_asks = (sides(near_prices, best_first=first) for first in (True, False))
+
+
+def body(bids: object, asks: object, update_id: object = 7, **others: object) -> bytes:
+    return json.dumps({"lastUpdateId": update_id, "bids": bids, "asks": asks, **others}).encode()
+
+
+def book(bids: Levels, asks: Levels) -> Book:
     return parse_depth(body([[f"{p:f}", f"{q:f}"] for p, q in bids], [[f"{p:f}", f"{q:f}"] for p, q in asks]))
 
 
-def rounded(exact: Decimal) -> float:
-    return float(round(exact, 6)) + 0.0
+def total(side: Levels) -> Fraction:
+    return sum((Fraction(p) * Fraction(q) for p, q in side), Fraction(0))
 
 
-def imbalance(bid: Decimal, ask: Decimal) -> float | None:
-    return rounded((bid - ask) / (bid + ask)) if bid + ask else None
+def near(found: float, exact: Fraction, relative: float = 0.0) -> bool:
+    return abs(Fraction(found) - exact) <= Fraction(1, 10**6) + abs(exact) * Fraction(relative)
 
 
-@given(sides, sides, depths)
-def test_exact_arithmetic(bids, asks, levels):  # type: ignore[no-untyped-def]
-    """Sums and imbalances are those of exact decimal arithmetic, rounded once."""
+@given(bids, asks, st.integers(1, 25))
+def test_six_keys(bids: Levels, asks: Levels, levels: int) -> None:
+    """Sums and imbalance are those of exact arithmetic within 1e-6, and double precision of large sums."""
     found = measure(book(bids, asks), levels)
-    with localcontext(Context(prec=200)):
-        bid = sum((p * q for p, q in bids[:levels]), Decimal(0))
-        ask = sum((p * q for p, q in asks[:levels]), Decimal(0))
-        assert (found.notional_bid, found.notional_ask) == (rounded(bid), rounded(ask))
-        assert found.obi == (imbalance(bid, ask) or 0.0)
-        quantity = sum((q for _, q in bids[:levels]), Decimal(0)), sum((q for _, q in asks[:levels]), Decimal(0))
-        assert found.obi_quantity == imbalance(*quantity)
-
-
-@given(sides, sides, depths)
-def test_symmetry(bids, asks, levels):  # type: ignore[no-untyped-def]
-    """An imbalance is within [-1, 1], and swapping the sides flips its sign."""
-    found, swapped = measure(book(bids, asks), levels), measure(book(asks, bids), levels)
+    bid, ask = total(bids[:levels]), total(asks[:levels])
+    assert near(found.notional_bid, bid, 1e-15)
+    assert near(found.notional_ask, ask, 1e-15)
+    assert near(found.obi, (bid - ask) / (bid + ask) if bid + ask else Fraction(0))
     assert -1 <= found.obi <= 1
-    assert (swapped.obi, swapped.notional_bid, swapped.notional_ask) == (
-        -found.obi,
-        found.notional_ask,
-        found.notional_bid,
-    )
 
 
-@given(sides, sides, depths, st.sampled_from([2, 5, 10, 1000]))
-def test_scale(bids, asks, levels, factor):  # type: ignore[no-untyped-def]
-    """Scaling every quantity changes no imbalance."""
-    scaled = [[(p, q * factor) for p, q in side] for side in (bids, asks)]
-    found, after = measure(book(bids, asks), levels), measure(book(scaled[0], scaled[1]), levels)
-    assert (after.obi, after.obi_quantity) == (found.obi, found.obi_quantity)
+def expected_ladder(side: Levels, mid: Fraction, limit: int, sign: int) -> tuple[list[Fraction], list[Fraction]]:
+    """Cumulative notionals and quantities, as far as they were measured."""
+    notionals, amounts = [], []
+    for bps in RUNGS_BPS:
+        edge = mid * (1 + sign * Fraction(bps, 10_000))
+        if len(side) == limit and sign * (Fraction(side[-1][0]) - edge) < 0:
+            break
+        within = [(p, q) for p, q in side if sign * (Fraction(p) - edge) <= 0]
+        notionals.append(total(within))
+        amounts.append(sum((Fraction(q) for _, q in within), Fraction(0)))
+    return notionals, amounts
+
+
+def assert_ladder(found: Sequence[float] | None, exact: Sequence[Fraction]) -> None:
+    assert found is not None
+    assert len(found) == len(exact)
+    for one, other in zip(found, exact, strict=True):
+        assert abs(Fraction(one) - other) <= abs(other) * Fraction(51, 10**9)  # 8 significant digits, and double
+        assert float(f"{one:.8g}") == one
+
+
+@given(near_bids, near_asks, limits)
+def test_ladder(bids: Levels, asks: Levels, limit: int) -> None:
+    """A rung is missing exactly where the levels that came do not reach it; edges are included; nothing there is 0."""
+    bids, asks = bids[:limit], asks[:limit]
+    found = measure_depth(book(bids, asks), limit)
+    assert (found.bid_levels, found.ask_levels) == (len(bids), len(asks))
+    assert (found.bids, found.asks) == (bids, asks)
+    if not (bids and asks):
+        assert found[4:] == (None,) * 6
+        return
+    mid = (Fraction(bids[0][0]) + Fraction(asks[0][0])) / 2
+    for side, sign, notionals, amounts, reach in (
+        (bids, -1, found.notional_bid_within, found.quantity_bid_within, found.bid_reach_bps),
+        (asks, 1, found.notional_ask_within, found.quantity_ask_within, found.ask_reach_bps),
+    ):
+        exact_notionals, exact_amounts = expected_ladder(side, mid, limit, sign)
+        assert_ladder(notionals, exact_notionals)
+        assert_ladder(amounts, exact_amounts)
+        exact_reach = abs(Fraction(side[-1][0]) / mid - 1) * 10_000
+        assert reach is not None
+        assert abs(Fraction(reach) - exact_reach) <= exact_reach * Fraction(51, 10**5) + Fraction(1, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "rungs"), [(25, 1000, 8), (25, 25, 8), (19, 1000, 11), (24, 25, 8), (1000, 1000, 11)]
+)
+def test_cap(count: int, limit: int, rungs: int) -> None:
+    """A long book whose sides are equally long and short of the limit was cut off: nothing is measured beyond it."""
+    bids = [(Decimal(100) - Decimal(index).scaleb(-1), Decimal(1)) for index in range(count)]
+    asks = [(Decimal("200.1") - price, quantity) for price, quantity in bids]
+    found = measure_depth(book(bids, asks), limit)
+    assert found.notional_bid_within is not None
+    assert found.quantity_ask_within is not None
+    assert len(found.notional_bid_within) == len(found.quantity_ask_within) == rungs
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_any_bytes(garbage):  # type: ignore[no-untyped-def]
+def test_any_bytes(garbage: bytes) -> None:
     """Any bytes are a book or an InvalidBook."""
     try:
         found = parse_depth(garbage)
@@ -82,179 +130,80 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values, json_values)
-def test_any_side(bids, asks, update_id):  # type: ignore[no-untyped-def]
+def test_any_side(bids: object, asks: object, update_id: object) -> None:
     """Any JSON in the place of a side gives finite numbers or an InvalidBook."""
     try:
-        found = measure(parse_depth(body(bids, asks, update_id)), 5)
+        found = parse_depth(body(bids, asks, update_id))
     except InvalidBook:
         return
-    assert all(value is None or abs(value) < 1e40 for value in found)
+    assert all(abs(value) < 1e40 for value in measure(found, 5))
+    measure_depth(found, 5)
 
 
-@pytest.mark.parametrize(
-    "level",
-    [
-        "12",
-        {"0": "1", "1": "2"},
-        [],
-        ["1"],
-        ["1", "1", []],
-        [None, "1"],
-        [True, "1"],
-        ["1", "x"],
-        ["", "1"],
-        ["nan", "1"],
-        ["1", "inf"],
-        ["1e400", "1"],
-        ["-1", "1"],
-        ["1", "-1"],
-        ["0", "1"],
-        ["1_0", "1"],
-        ["1", "0e-99999999999999999999"],
-        ["١", "1"],
-        [["1"], "1"],
-        None,
-        5,
-    ],
-)
-def test_invalid_level(level):  # type: ignore[no-untyped-def]
-    """A level that is not a pair of numbers makes the whole book invalid."""
+INVALID_LEVELS: list[Any] = [
+    *("12", {"0": "1", "1": "2"}, [], ["1"], ["1", "1", []], [None, "1"], [True, "1"], ["1", "x"], ["", "1"]),
+    *(["nan", "1"], ["1", "inf"], ["1e400", "1"], ["-1", "1"], ["1", "-1"], ["0", "1"], ["1_0", "1"], ["9e-19", "1"]),
+    *(["1", "0e-99999999999999999999"], ["١", "1"], [["1"], "1"], None, 5, ["1e18", "1"], ["1", "1e18"], ["2", "1"]),
+]
+
+
+@pytest.mark.parametrize("level", INVALID_LEVELS)
+def test_invalid_level(level: Any) -> None:
+    """A level that is not a price and a quantity, or not in order, makes the whole book invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(body([["1", "1"], level], [["2", "1"]]))
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}']
+    "garbage",
+    [
+        *(b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}'),
+        *(body([["1", "1"]], [["3", "1"], ["2", "1"]]), body([["2", "1"]], [["3", "1"]], symbol="ETHUSDT")),
+    ],
 )
-def test_missing_side(garbage: bytes) -> None:
-    """A body without both sides is invalid."""
+def test_invalid_body(garbage: bytes) -> None:
+    """A body without both sides, with a side that is not sorted, or of another pair is invalid."""
     with pytest.raises(InvalidBook):
-        parse_depth(garbage)
+        parse_depth(garbage, "BTCUSDT")
 
 
 def test_known_book() -> None:
-    """A known book gives known numbers."""
-    found = measure(parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42)), 2)
-    assert found == Measurement(
-        obi=0.181637,  # (296 - 205) / 501
-        notional_bid=296.0,
-        notional_ask=205.0,
-        covered=None,
-        obi_quantity=0.2,
-        best_bid=99.0,
-        best_bid_quantity=2.0,
-        best_ask=101.0,
-        best_ask_quantity=1.0,
-        mid=100.0,
-        microprice=100.333333333333333,  # (101 * 2 + 99 * 1) / 3
-        spread_bps=200.0,
-        levels_bid=2,
-        levels_ask=2,
-        reach_bid_bps=200.0,
-        reach_ask_bps=400.0,
-        last_update_id=42,
-    )
+    """A known book gives known numbers, and the digits that the exchange wrote."""
+    known = parse_depth(body([["99.00", "2"], ["98", "1.50"]], [["101.00", "1"], ["104.00", "1"]], 42, T=1_000))
+    assert measure(known, 2) == Measurement(obi=0.254545, notional_bid=345.0, notional_ask=205.0)  # 140 / 550
+    assert (known.last_update_id, known.exchange_time_ms, known.mid) == (42, 1000, 100.0)
+    found = measure_depth(known, 5)
+    assert (found.bid_reach_bps, found.ask_reach_bps) == (200.0, 400.0)
+    assert found.notional_bid_within == [0.0] * 6 + [198.0] + [345.0] * 4  # 99 lies on the rung of 100 bps
+    assert found.quantity_ask_within == [0.0] * 6 + [1.0, 1.0, 1.0, 2.0, 2.0]
 
 
-def test_without_detail() -> None:
-    """Without detail only the amounts are computed, and they are the same."""
-    known = parse_depth(body([["99.00", "2"], ["98", "1"]], [["101.00", "1"], ["104.00", "1"]], 42))
-    for bps in (None, 100):
-        plain, detailed = measure(known, 2, bps, detail=False), measure(known, 2, bps)
-        assert plain[:4] == detailed[:4]
-        assert set(plain[4:]) == {None}
+@pytest.mark.parametrize(
+    ("bids", "asks", "expected"),
+    [
+        ([["99", "2"]], [], Measurement(1.0, 198.0, 0.0)),
+        ([], [["99", "2"]], Measurement(-1.0, 0.0, 198.0)),
+        ([], [], Measurement(0.0, 0.0, 0.0)),
+        ([["101", "1"]], [["99", "1"]], Measurement(0.01, 101.0, 99.0)),
+        ([["1e-08", "3E+2"]], [["0.00000002", "150"]], Measurement(0.0, 3e-06, 3e-06)),
+    ],
+)
+def test_unusual_book(bids: object, asks: object, expected: Measurement) -> None:
+    """One-sided, empty and crossed books are measured as they are; numbers may have an exponent."""
+    assert measure(parse_depth(body(bids, asks)), 5) == expected
 
 
-def test_empty_side() -> None:
-    """What cannot be computed of an empty side is None, never 0."""
-    found = measure(parse_depth(body([["99", "2"]], [])), 5)
-    assert (found.obi, found.notional_ask, found.levels_ask) == (1.0, 0.0, 0)
-    assert (found.best_ask, found.best_ask_quantity, found.mid, found.microprice) == (None,) * 4
-    assert (found.spread_bps, found.reach_bid_bps, found.reach_ask_bps) == (None,) * 3
-
-
-def test_empty_book() -> None:
-    """An empty book measures 0, and its quantity imbalance is None."""
-    found = measure(parse_depth(body([], [])), 5)
-    assert (found.obi, found.notional_bid, found.notional_ask, found.obi_quantity) == (0.0, 0.0, 0.0, None)
-
-
-def test_exponent() -> None:
-    """Numbers with an exponent are numbers."""
-    written = measure(parse_depth(body([["1e-08", "3E+2"]], [["0.00000002", "1"]])), 5)
-    assert written == measure(parse_depth(body([["0.00000001", "300"]], [["0.00000002", "1"]])), 5)
-
-
-def test_crossed_book() -> None:
-    """A crossed book has a negative spread."""
-    assert measure(parse_depth(body([["101", "1"]], [["99", "1"]])), 1).spread_bps == -200.0
+def test_levels_without_quantity() -> None:
+    """Levels without quantity are left out of sums and top levels, but count as levels that came."""
+    found = parse_depth(body([["99", "0.000"], ["98", "1"]], [["101", "1"], ["102", "0"]]))
+    assert found.mid == 99.5
+    depth = measure_depth(found, 2)
+    assert (depth.bids, depth.asks) == ([(Decimal(98), Decimal(1))], [(Decimal(101), Decimal(1))])
+    assert (depth.bid_levels, depth.ask_levels) == (2, 2)
 
 
 def test_numbers_without_quotes() -> None:
-    """Numbers without quotes count like those in quotes."""
-    bare = b'{"lastUpdateId":7,"bids":[[0.1,3]],"asks":[[0.3,1]]}'
-    assert measure(parse_depth(bare), 5) == measure(parse_depth(body([["0.1", "3"]], [["0.3", "1"]])), 5)
-
-
-@pytest.mark.parametrize(
-    ("price", "quantity", "notional"),
-    [
-        ("567.713", "0.0095", 5.393274),  # 5.3932735, and 5.393273 by floats
-        ("239.875", "0.6055", 145.244312),  # 145.2443125, and 145.244313 by floats
-    ],
-)
-def test_tie(price: str, quantity: str, notional: float) -> None:
-    """Half a unit in the last place is rounded to even, whatever the sum of floats is."""
-    assert measure(parse_depth(body([[price, quantity]], [["1000", "1"]])), 5).notional_bid == notional
-
-
-@pytest.mark.parametrize(
-    "level", [["1e-18", "1"], ["999999999999999999e-1", "1"], ["1", "0.5"], ["1", "0"], ["1", "9e17"]]
-)
-def test_limits_of_a_level(level: list[str]) -> None:
-    """A price and a quantity may be that small and that large."""
-    assert parse_depth(body([level], [])).bids.levels == [(float(level[0]), float(level[1]))]
-
-
-@pytest.mark.parametrize(
-    "level", [["9e-19", "1"], ["1e18", "1"], ["1", "-0.5"], ["1", "1e18"], ["1", "0E-99999999999999999999"]]
-)
-def test_level_out_of_range(level: list[str]) -> None:
-    """A level beyond these limits makes the book invalid."""
-    with pytest.raises(InvalidBook):
-        parse_depth(body([level], []))
-
-
-def test_no_negative_zero() -> None:
-    """What rounds to zero from below is 0.0."""
-    found = measure(parse_depth(body([["100000.00000001", "1"]], [["100000", "1.0000000000002"]])), 1)
-    assert [str(found.obi), str(found.spread_bps), str(found.obi_quantity)] == ["0.0"] * 3
-
-
-def test_update_id_in_quotes() -> None:
-    """The update ID may be in quotes too."""
-    assert parse_depth(body([], [], "7")).last_update_id == 7
-
-
-@pytest.mark.parametrize("levels", [1, 2, 3])
-def test_reach(levels: int) -> None:
-    """The reach of a side is that of the last level used."""
-    bids = [["99", "1"], ["98", "1"], ["97", "1"]]
-    asks = [["101", "1"], ["103", "1"], ["105", "1"]]
-    found = measure(parse_depth(body(bids, asks)), levels)
-    assert (found.reach_bid_bps, found.reach_ask_bps) == (100.0 * levels, 100.0 * (2 * levels - 1))
-
-
-def test_balanced_book() -> None:
-    """Equal sides measure 0, which is not the same as nothing on either side."""
-    found = measure(parse_depth(body([["100", "2"]], [["100", "2"]])), 5)
-    assert (found.obi, found.obi_quantity) == (0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("bid", "ask", "obi"), [("10000015", "9999985", 2e-6), ("10000025", "9999975", 2e-6), ("9999995", "10000005", 0.0)]
-)
-def test_tie_of_imbalance(bid: str, ask: str, obi: float) -> None:
-    """Half a unit in the last place of an imbalance (1.5, 2.5 and -0.5 millionths) is rounded to even."""
-    found = measure(parse_depth(body([[bid, "1"]], [[ask, "1"]])), 5)
-    assert found.obi == obi
+    """Numbers without quotes count like those in quotes, and keep their digits."""
+    bare = parse_depth(b'{"lastUpdateId":"7","bids":[[0.1,92233720368.54775807]],"asks":[[0.3,1]]}')
+    assert bare.bids.top(20) == [(Decimal("0.1"), Decimal("92233720368.54775807"))]
+    assert bare.last_update_id == 7

@@ -1,0 +1,50 @@
+"""Text for stderr and the log: one printable line without credentials.
+
+Credentials should not be in a message at all, since each adapter says in its own words what failed. Where a library's
+words are quoted nevertheless, `safe_text` cuts user and password out of URLs, and replaces the values of AWS variables.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from logging import LogRecord
+
+MAX_CHARACTERS = 8000  # a host or a file can put megabytes into a message
+MIN_SECRET_CHARACTERS = 6  # the keys of local tables are often words such as `test`
+SECRET_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_BEARER_TOKEN_DYNAMODB"),
+)
+_URL_USER = re.compile(r"//[^\s]*@")
+
+
+def safe_text(text: object, environment: Mapping[str, str] = os.environ) -> str:
+    """One printable line, with `<NAME>` for the value of a variable that holds a credential."""
+    found = redacted(str(text), environment)
+    if len(found) > MAX_CHARACTERS:
+        found = f"{found[:MAX_CHARACTERS]}… ({len(found) - MAX_CHARACTERS} more characters)"
+    return escaped(found)
+
+
+def safe_message(record: LogRecord) -> str:
+    """The safe text of a log record, without a traceback."""
+    text = record.getMessage()
+    if record.exc_info and (error := record.exc_info[1]):
+        text += f": {type(error).__name__}: {error}"
+    return safe_text(text)
+
+
+def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The text without the values of SECRET_VARIABLES, and without user and password of any URL."""
+    for name in SECRET_VARIABLES:
+        value = environment.get(name, "").strip()
+        if len(value) >= MIN_SECRET_CHARACTERS:
+            text = text.replace(value, f"<{name}>")
+    return _URL_USER.sub("//", text)
+
+
+def escaped(text: str) -> str:
+    r"""The text with characters that are not printable as `\x1b`, `\n`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -1,0 +1,143 @@
+"""The columns of `records`, each with the SQL that computes it from a line or from other columns."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from ..book import RUNGS_BPS
+from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
+from .engine import text
+
+BIG, DOUBLE, TEXT, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "DOUBLE[]", "DOUBLE[][]"
+
+# the keys of a record after the first ones → their types; times in milliseconds are converted from text
+STORED: Final = {
+    "version": TEXT,
+    "received_at": TEXT,
+    "exchange_time": TEXT,
+    "last_update_id": BIG,
+    "host": TEXT,
+    "latency_ms": DOUBLE,
+    "cache_age_seconds": BIG,
+    "limit": BIG,
+    "bid_levels": BIG,
+    "ask_levels": BIG,
+    "bid_reach_bps": DOUBLE,
+    "ask_reach_bps": DOUBLE,
+    "bids": LEVELS,
+    "asks": LEVELS,
+    "notional_bid_within": LIST,
+    "notional_ask_within": LIST,
+    "quantity_bid_within": LIST,
+    "quantity_ask_within": LIST,
+}
+TIMES = ("received_at", "exchange_time")
+# decoded apart, so that a question that needs few keys does not pay for the lists
+GROUPS = {
+    "scalars": [name for name, kind in STORED.items() if kind not in (LIST, LEVELS)],
+    "sides": [name for name, kind in STORED.items() if kind == LEVELS],
+    "ladder": [name for name, kind in STORED.items() if kind == LIST],
+}
+HEAD = {
+    "timestamp": TEXT, "symbol": TEXT, "obi": DOUBLE, "notional_bid": DOUBLE, "notional_ask": DOUBLE, "levels": DOUBLE,
+    "market": TEXT, "interval_seconds": DOUBLE, "reason": TEXT,
+}  # fmt: skip
+
+_BEST = {
+    "best_bid": "bids[1][1]",
+    "best_bid_quantity": "bids[1][2]",
+    "best_ask": "asks[1][1]",
+    "best_ask_quantity": "asks[1][2]",
+}
+_MID = "((bids[1][1] + asks[1][1]) / 2)"
+
+
+def quoted(name: str) -> str:
+    """A name of a column in SQL: `limit` is a keyword."""
+    return f'"{name}"'
+
+
+def imbalance(bid: str, ask: str, places: int | None = 8) -> str:
+    """(bid - ask) / (bid + ask); null over nothing."""
+    ratio = f"({bid} - {ask}) / nullif({bid} + {ask}, 0)"
+    return ratio if places is None else f"round({ratio}, {places})"
+
+
+def top(side: str, levels: str, amount: str) -> str:
+    """The sum over the first levels of a side; 0 where it is empty, null where it is unknown."""
+    return f"if({side} IS NULL, NULL, coalesce(list_sum(list_transform({side}[1:{levels}], lambda x: {amount})), 0))"
+
+
+def significant(expression: str, digits: int = 8) -> str:
+    """A number of so many significant digits, as those of the ladder."""
+    return f"CAST(printf('%.{digits}g', CAST({expression} AS DOUBLE)) AS DOUBLE)"
+
+
+def _quantity_imbalance() -> str:
+    bid, ask = top("bids", "levels", "x[2]"), top("asks", "levels", "x[2]")
+    unknown = " OR ".join(f"(levels > len({side}s) AND {side}_levels > len({side}s))" for side in ("bid", "ask"))
+    return f"if({unknown}, NULL, {imbalance(bid, ask)})"
+
+
+def _ladder() -> dict[str, str]:
+    """The names of each rung's columns, such as obi_10bps → their SQL."""
+    found = {}
+    for number, bps in enumerate(RUNGS_BPS, 1):
+        bid, ask = f"notional_bid_within[{number}]", f"notional_ask_within[{number}]"
+        found[f"obi_{bps}bps"] = imbalance(bid, ask)
+        for amount in ("notional", "quantity"):
+            for side in ("bid", "ask"):
+                found[f"{amount}_{side}_{bps}bps"] = f"{amount}_{side}_within[{number}]"
+    return found
+
+
+CHEAP: Final = {
+    **_BEST,
+    "mid": _MID,
+    "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
+    **{name: sql for name, sql in _ladder().items() if name.startswith("obi_")},
+}  # the derived columns of Parquet files
+DERIVED: Final = {
+    **_BEST,
+    "mid": _MID,
+    "weighted_mid": "(bids[1][1] * asks[1][2] + asks[1][1] * bids[1][2]) / nullif(bids[1][2] + asks[1][2], 0)",
+    "spread_bps": CHEAP["spread_bps"],
+    "obi_quantity": _quantity_imbalance(),
+    **_ladder(),
+}
+KEYS: Final = ("pair", "slot", *FULL_KEYS)
+FILE_COLUMNS: Final = (*KEYS, *CHEAP, "reason")  # of Parquet files, our own and the archive's
+ALL_COLUMNS: Final = (*KEYS, *DERIVED, "reason", "line")
+NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
+
+
+def pair_sql(symbol: str = "symbol", market: str = "market") -> str:
+    """The pair with its market, as `Record.pair`."""
+    return f"if({market} = {text(SPOT)}, {symbol}, {market} || ':' || {symbol})"
+
+
+def decoded(names: Mapping[str, str], line: str = "line") -> str:
+    """A struct of keys of a line of JSON; null where the line is not valid."""
+    fields = []
+    for name, kind in names.items():
+        depth = kind.count("[]")
+        fields.append(f'"{name}":' + "[" * depth + f'"{kind.removesuffix("[]" * depth)}"' + "]" * depth)
+    return f"TRY(from_json({line}, {text('{' + ','.join(fields) + '}')}))"
+
+
+def from_lines(relation: str) -> str:
+    """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
+    structs = ", ".join(f"{decoded({name: STORED[name] for name in names})} AS {group}" for group, names in GROUPS.items())
+    keys = [f'{group}."{name}" AS "{name}"' for group, names in GROUPS.items() for name in names if name not in TIMES]
+    keys += [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
+    return derived(f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM (SELECT *, {structs} FROM {relation}))")
+
+
+def derived(relation: str, known: Collection[str] = ()) -> str:
+    """SQL that adds the derived columns to those of `relation`, which has all of STORED, unless they are known."""
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in DERIVED.items() if name not in known)
+    return f"(SELECT *, {columns} FROM {relation})"
+
+
+def milliseconds(expression: str) -> str:
+    """A time of milliseconds as text → TIMESTAMPTZ."""
+    return f"make_timestamptz(epoch_us(try_strptime({expression}, '%Y-%m-%dT%H:%M:%S.%gZ')))"

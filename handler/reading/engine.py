@@ -1,0 +1,145 @@
+"""DuckDB in bounded memory: a temporary folder, progress on a terminal, signals, and errors in one sentence."""
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from ..errors import SourceError, UsageError
+
+try:
+    import duckdb
+except ImportError:
+    raise UsageError("reading records needs the package duckdb: run pip install duckdb") from None
+
+MAX_MEMORY_BYTES = 1_600_000_000  # DuckDB's own share of the 2 GB that this program may take
+SHOW_PROGRESS_AFTER_SECONDS = 2.0
+ROWS_PER_FETCH = 5_000
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+OWN_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+
+Result = TypeVar("Result")
+
+
+class Engine:
+    """One DuckDB connection and a temporary folder, which `close` removes."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="obi-"))
+        self.close = weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": f"{min(_memory_bytes() // 2, MAX_MEMORY_BYTES) // 1_000_000}MB",
+                "temp_directory": str(self.folder / "duckdb"),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        self.connection.execute("SET TimeZone = 'UTC'")
+        with suppress(duckdb.Error):  # so that query_progress() counts, without a bar on standard output
+            self.connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises SourceError."""
+        return [row for rows in self.stream(sql, parameters) for row in rows]
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query, some thousand at a time. Raises SourceError."""
+        self.run(sql, parameters)
+        while rows := self._in_thread(lambda: self.connection.fetchmany(ROWS_PER_FETCH)):
+            yield rows
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement. Raises SourceError."""
+        self._in_thread(lambda: self.connection.execute(sql, list(parameters)))
+
+    def columns(self, sql: str) -> dict[str, str]:
+        """The names of a query's columns → their types. Raises SourceError."""
+        return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {sql}")}
+
+    def _in_thread(self, work: Callable[[], Result]) -> Result:
+        """Do it in another thread: in this one DuckDB would turn the exception of a signal into another."""
+        results: list[Result] = []
+        errors: list[Exception] = []
+
+        def collect() -> None:
+            try:
+                results.append(work())
+            except Exception as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=collect, daemon=True)
+        thread.start()
+        try:
+            self._wait(thread)
+        except BaseException:
+            self.connection.interrupt()
+            thread.join(timeout=5)
+            raise
+        if errors:
+            raise _source_error(errors[0], self.folder) from errors[0]
+        return results[0]
+
+    def _wait(self, thread: threading.Thread) -> None:
+        started_at = time.monotonic()
+        is_shown = False
+        while thread.is_alive():
+            thread.join(timeout=0.2)
+            if time.monotonic() - started_at > SHOW_PROGRESS_AFTER_SECONDS and thread.is_alive():
+                percent = max(self.connection.query_progress(), 0)
+                is_shown = show_progress(f"reading … {percent:.0f} %") or is_shown
+        if is_shown:
+            show_progress("")
+
+
+def show_progress(text: str) -> bool:
+    """Replace the last line of a terminal's stderr; returns False if stderr is none."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return False
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), f"\r\x1b[K{text}".encode())
+    return True
+
+
+def text(value: object) -> str:
+    """A value as a literal of SQL."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _memory_bytes() -> int:
+    """What this machine or container has."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):  # not a POSIX system
+        found = [4_000_000_000]
+    for path in CGROUP_LIMITS:
+        with suppress(OSError, ValueError):
+            found.append(int(Path(path).read_text()))
+    return min(found)
+
+
+def _source_error(error: Exception, folder: Path) -> Exception:
+    """The error in one sentence; what is no error of DuckDB stays as it is."""
+    if not isinstance(error, duckdb.Error) or isinstance(error, OWN_MISTAKES):
+        return error
+    reason = str(error).partition("\n")[0]
+    if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+        return SourceError(f"no room is left in {folder.parent} to sort the records: set TMPDIR to a folder with room")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return SourceError(f"the records need more memory than there is: give a shorter range or fewer pairs ({reason})")
+    return SourceError(f"the records cannot be read: {reason}")

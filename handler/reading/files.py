@@ -1,0 +1,210 @@
+"""Which files there are to read: folders, globs, pipes and standard input, each inspected before DuckDB reads it."""
+
+import codecs
+import gzip
+import os
+import re
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from io import BufferedIOBase
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from ..errors import UsageError
+
+STDIN = "-"
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".pq")  # of the files in a folder that are read
+HEAD_BYTES = 1 << 20
+MAX_LINE_BYTES = 2_000_000  # what DuckDB takes by default; a record has less than 10,000
+CHUNK_BYTES = 1 << 16
+RECORD = b'"notional_bid"'
+ENCODINGS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+KINDS = (
+    (r"\s*<(!doctype|\?xml|html)", "a page of HTML or XML"),
+    (r"[^{\n]*\btimestamp\b[^{\n]*,", "CSV, which is an output, not a source: keep the lines or Parquet"),
+    (r".*\"obi_mean\"", "what history writes with --every: means, not samples"),
+    (r"\s*\{\"pair\"", "what history writes with --gaps, or series"),
+    (r"BZh|\ufffd7zXZ|PK\x03\x04|7z\ufffd|Rar!", "compressed in another way than gzip or zstd: decompress it first"),
+    (r"[^\n]*[\0\ufffd]", "binary data"),
+)
+
+
+class File(NamedTuple):
+    """One file to read: its name for messages, the path of its content, and `none`, `gzip`, `zstd` or `parquet`."""
+
+    name: str
+    path: str
+    kind: str
+
+
+class Problem(NamedTuple):
+    """What cannot be read, in one sentence; harmless is what lies beside good files and needs no action."""
+
+    text: str
+    is_harmless: bool = False
+
+
+def find_files(names: Sequence[str], folder: Path) -> tuple[list[File], list[Problem]]:
+    """The files of records under these names, and what is none; pipes are copied to `folder`.
+
+    Raises UsageError for a name that is not there.
+    """
+    files: list[File] = []
+    problems: list[Problem] = []
+    for path in dict.fromkeys(path for name in names for path in _paths(name, problems)):
+        try:
+            found = inspect(path, folder)
+        except OSError as error:
+            found = Problem(f"{path}: {error.strerror}")
+        except zlib.error as error:
+            found = Problem(f"{path} is not a whole gzip file: {error}")
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            files.append(found)
+    return files, problems
+
+
+def _paths(name: str, problems: list[Problem]) -> Iterator[str]:
+    if name == STDIN:
+        yield name
+    elif Path(name).is_dir():
+        yield from _folder(name, problems)
+    elif Path(name).exists():
+        yield name
+    elif has_magic(name):
+        found = sorted(glob(name, recursive=True))
+        if not found:
+            raise UsageError(f"{name}: no file has such a name")
+        for path in found:
+            yield from _folder(path, problems) if Path(path).is_dir() else [path]
+    else:
+        raise UsageError(f"{name}: no such file or folder")
+
+
+def _folder(name: str, problems: list[Problem]) -> Iterator[str]:
+    """The files of records in a folder and the folders in it, linked ones too; not what begins with . or _."""
+    others: list[str] = []
+    count, seen = 0, set()
+    for parent, folders, files in os.walk(name, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = sorted(each for each in folders if each[0] not in "._" and real not in seen)
+        for file in sorted(each for each in files if each[0] not in "._" and real not in seen):
+            path = os.path.join(parent, file)  # noqa: PTH118 - keeps a ./ in front
+            if file.lower().endswith(SUFFIXES):
+                count += 1
+                yield path
+            else:
+                others.append(path)
+        seen.add(real)
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        text = f"passed over {', '.join(others[:3])}{more}: in a folder, only {', '.join(SUFFIXES)} are read"
+        problems.append(Problem(text, is_harmless=count > 0))
+    elif not count:
+        problems.append(Problem(f"{name} has no file of records: only {', '.join(SUFFIXES)} are read"))
+
+
+def inspect(name: str, folder: Path) -> File | Problem:
+    """The kind of a file by its first bytes. Raises OSError, or UsageError if standard input is closed."""
+    path = name if name != STDIN and Path(name).is_file() else _copy_of_pipe(name, folder)
+    shown = "standard input" if name == STDIN else name
+    with Path(path).open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        return Problem(f"{shown}: no record was found: it is empty", is_harmless=True)
+    if head.startswith(b"PAR1"):
+        return File(shown, path, "parquet")
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return File(shown, path, "zstd")
+    kind = "gzip" if head.startswith(b"\x1f\x8b") else "none"
+    if kind == "gzip":
+        head = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
+    if encoding := next((name for mark, name in ENCODINGS if head.startswith(mark)), None):
+        return File(shown, _decoded(path, kind, encoding, folder), "none")
+    if RECORD in head.replace(b"\0", b""):
+        return File(shown, path, kind)
+    return Problem(f"{shown}: no record was found: {describe(head)}")
+
+
+def describe(head: bytes) -> str:
+    """What a text without a record looks like."""
+    beginning = head[:4000].decode(errors="replace")
+    for pattern, kind in KINDS:
+        if re.match(pattern, beginning, re.IGNORECASE | re.DOTALL):
+            return f"it looks like {kind}"
+    line = (beginning.splitlines() or [""])[0]
+    return f"it begins with {line[:60]!r}{'…' if len(line) > 60 else ''}"
+
+
+def open_text(file: File) -> IO[bytes]:
+    """The bytes of a file of lines, decompressed if it is gzip."""
+    return gzip.open(file.path) if file.kind == "gzip" else Path(file.path).open("rb")
+
+
+def _copy_of_pipe(name: str, folder: Path) -> str:
+    copy = folder / f"{len(os.listdir(folder))}.pipe"
+    if name == STDIN and sys.stdin is None:
+        raise UsageError("standard input is closed: give a file, or a pipe")
+    source: IO[bytes] = open(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")  # noqa: SIM115
+    with source, copy.open("wb") as target:
+        shutil.copyfileobj(source, target, CHUNK_BYTES)
+    return str(copy)
+
+
+def _decoded(path: str, kind: str, encoding: str, folder: Path) -> str:
+    copy = folder / f"{len(os.listdir(folder))}.jsonl"
+    source: IO[bytes] = gzip.open(path) if kind == "gzip" else Path(path).open("rb")
+    with source, copy.open("w", encoding="utf-8", errors="replace") as target:
+        decoder = codecs.getreader(encoding)(source, errors="replace")
+        shutil.copyfileobj(decoder, target, CHUNK_BYTES)
+    return str(copy)
+
+
+def mended(file: File, folder: Path) -> tuple[File, Problem | None]:
+    """A copy of a text that DuckDB refuses: bytes that are not UTF-8 replaced, overlong lines cut, members decompressed.
+
+    What was appended in another encoding or compression is read as far as it can be; the problem is what cannot.
+    """
+    copy = folder / f"{len(os.listdir(folder))}.jsonl"
+    problem = None
+    with Path(file.path).open("rb") as source, copy.open("w", encoding="utf-8", newline="\n") as target:
+        try:
+            for line in _lines(_segments(source)):
+                target.write(line.replace(b"\0", b"").decode(errors="replace").replace("\r", "") + "\n")
+        except (zlib.error, EOFError) as error:
+            problem = Problem(f"{file.name} is damaged: what follows is not read: {error}")
+    return File(file.name, str(copy), "none"), problem
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines of chunks, without their ends; of an overlong one the first bytes."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line[:MAX_LINE_BYTES // 2] for line in lines)
+        rest = rest[:MAX_LINE_BYTES]
+    if rest:
+        yield rest[:MAX_LINE_BYTES // 2]
+
+
+def _segments(source: BufferedIOBase | IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file with its gzip members decompressed. Raises zlib.error, or EOFError if one is cut off."""
+    data, member = b"", None
+    while chunk := data or source.read(CHUNK_BYTES):
+        data = b""
+        if member is None:
+            start = chunk.find(b"\x1f\x8b\x08")
+            if start < 0:
+                yield chunk
+                continue
+            yield chunk[:start]
+            member, chunk = zlib.decompressobj(31), chunk[start:]
+        yield member.decompress(chunk)
+        if member.eof:
+            data, member = member.unused_data, None
+    if member is not None:
+        raise EOFError("it is cut off")

@@ -1,0 +1,177 @@
+"""Lines of JSON → the view `lines`: narrow columns of each, and what the question needs besides."""
+
+import re
+from collections.abc import Collection, Sequence
+from glob import escape
+
+from ..errors import InvalidRecord, SourceError
+from ..record import MAX_NUMBER, SPOT, Record
+from ..slots import MAX_INTERVAL_SECONDS
+from .columns import HEAD, NARROW, decoded, from_lines, pair_sql, quoted
+from .engine import Engine, text
+from .files import File, Problem, mended, open_text
+
+MAX_SHOWN = 5
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+# how this program writes the six keys: what is written otherwise is checked more slowly
+CANONICAL = (
+    rf'^\{{"timestamp":"[0-9TZ:-]{{20}}","symbol":"[^"\\]+","obi":{_NUMBER},"notional_bid":{_NUMBER},'
+    rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
+)
+_NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
+_KEYS_WITH_TYPES = ("timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels", "market", "interval_seconds")
+# the text of a line as it can be read: without NUL bytes and blanks; of a torn line and a whole one, the whole one
+_TRIMMED = r"trim(replace(raw, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
+_WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
+    coalesce(nullif(regexp_extract({_TRIMMED}, '.(\{{"timestamp"[^{{}}]*\}})$', 1), ''), {_TRIMMED}), {_TRIMMED})"""
+
+
+def valid(seconds: str = "seconds") -> str:
+    """SQL that is true for the narrow columns of a valid record."""
+    return (
+        f"coalesce({seconds} >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
+        f" AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER} AND notional_ask >= 0"
+        f" AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1 AND"
+        f" {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"
+    )
+
+
+HAS_DATA = "(reason IS NULL AND (interval_seconds IS NOT NULL OR notional_bid <> 0 OR notional_ask <> 0))"
+PRINTED = (
+    f"if(interval_seconds IS NULL AND NOT regexp_matches(line, {text(CANONICAL)}), line,"
+    f" nullif(regexp_extract(line, {text(CANONICAL)}), '')"
+    f" || if(market = {text(SPOT)}, '', ',\"market\":' || to_json(market)) || '}}')"
+)  # the line without --detail; null where it was not written by this program
+
+
+def read_lines(
+    engine: Engine, files: Sequence[File], pairs: Collection[str], columns: Sequence[str], within: str
+) -> list[Problem]:
+    """Create the view `lines`; `columns` are kept of the rows that are `within` a range, as SQL.
+
+    Returns what was invalid or torn.
+    """
+    problems: list[Problem] = []
+    try:
+        _create(engine, files, pairs, columns, within)
+    except SourceError:
+        files, problems = _mend(engine, files)
+        _create(engine, files, pairs, columns, within)
+    engine.run("CREATE VIEW lines AS SELECT *, rowid AS id, NULL::BIGINT AS file_slot FROM all_lines WHERE problem IS NULL")
+    return problems + _invalid_lines(engine, files)
+
+
+def _mend(engine: Engine, files: Sequence[File]) -> tuple[list[File], list[Problem]]:
+    """Each file that DuckDB refuses → a copy that it takes."""
+    kept, problems = [], []
+    for file in files:
+        try:
+            engine.rows(f"SELECT sum(strlen(raw)) FROM {_scan([file])}")
+            kept.append(file)
+        except SourceError as error:
+            if file.kind == "zstd":
+                problems.append(Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}"))
+                continue
+            copy, problem = mended(file, engine.folder)
+            kept.append(copy)
+            problems += [problem] if problem else []
+    return kept, problems
+
+
+def _scan(files: Sequence[File]) -> str:
+    """SQL that reads lines as they are, with the number of the file."""
+    parts = []
+    for kind in dict.fromkeys(file.kind for file in files):
+        numbers = [number for number, file in enumerate(files) if file.kind == kind]
+        paths = ", ".join(text(escape(files[number].path)) for number in numbers)
+        parts.append(
+            f"SELECT raw, {numbers}[CAST(file_index AS INTEGER) + 1] AS file FROM read_csv([{paths}], columns = {{'raw': 'VARCHAR'}},"
+            " header = false, auto_detect = false, delim = '\x01', quote = '', escape = '', comment = '',"
+            f" strict_mode = false, hive_partitioning = false, compression = '{kind}') WHERE raw IS NOT NULL"
+        )
+    return f"({' UNION ALL '.join(parts) or 'SELECT NULL::VARCHAR AS raw, 0 AS file LIMIT 0'})"
+
+
+def _create(engine: Engine, files: Sequence[File], pairs: Collection[str], columns: Sequence[str], within: str) -> None:
+    wanted = "true"
+    if pairs:  # most lines of other pairs are not even decoded
+        symbols = {pair.rpartition(":")[2] for pair in pairs}
+        named = " OR ".join(f"contains(raw, {text(symbol)})" for symbol in sorted(symbols))
+        wanted = rf"({named} OR contains(raw, '\') OR NOT (starts_with(raw, '{{') AND ends_with(raw, '}}')))"
+    whole = f"SELECT file, raw, {decoded(HEAD, 'raw')} AS head FROM {_scan(files)} WHERE {wanted}"
+    whole = f"SELECT file, raw, head, if(head IS NULL, {_WHOLE}, raw) AS line FROM ({whole})"
+    whole = f"SELECT * REPLACE (if(head IS NULL, {decoded(HEAD)}, head) AS head) FROM ({whole}) WHERE line <> ''"
+    keys = ", ".join(f"head.{key}" for key in HEAD if key != "market")
+    rows = (
+        f"SELECT file, line, head IS NULL AS is_broken, line <> raw AS is_mended, {keys},"
+        f" coalesce(head.market, {text(SPOT)}) AS market,"
+        " epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds"
+        f" FROM ({whole})"
+    )
+    rows = (
+        f"SELECT *, {_problem()} AS problem, {pair_sql()} AS pair, {HAS_DATA} AS has_data FROM ({rows})"
+    )
+    if pairs:
+        names = ", ".join(map(text, sorted(pairs)))
+        rows = f"SELECT * FROM ({rows}) WHERE pair IN ({names}) OR problem IS NOT NULL"
+    engine.run(f"CREATE OR REPLACE TABLE all_lines AS SELECT {_kept(columns, within)} FROM {from_lines(f'({rows})')}")
+
+
+def _problem() -> str:
+    """SQL: null for a valid record, `torn` where a line was cut off or has another one's beginning, else `invalid`."""
+    types = f"json_type(line, {['$.' + key for key in _KEYS_WITH_TYPES]})"
+    numbers = " AND ".join(f"{types}[{n}] IN {_NUMBERS}" for n in (3, 4, 5, 6))
+    checked = (
+        f"({types}[1] = 'VARCHAR' AND {types}[2] = 'VARCHAR' AND {numbers}"
+        f" AND coalesce({types}[7], 'NULL') IN ('VARCHAR', 'NULL')"
+        f" AND coalesce({types}[8], 'NULL') IN ('NULL', {str(_NUMBERS)[1:-1]}))"
+    )
+    is_record = f"length(timestamp) = 20 AND if(regexp_matches(line, {text(CANONICAL)}), true, {checked}) AND {valid()}"
+    is_torn = "is_broken AND (starts_with(line, '{') AND NOT ends_with(line, '}') OR NOT contains(line, '{'))"
+    return f"CASE WHEN {is_torn} THEN 'torn' WHEN is_broken THEN 'invalid' WHEN {is_record} THEN NULL ELSE 'invalid' END"
+
+
+def _kept(columns: Sequence[str], within: str) -> str:
+    narrow = (
+        "pair, symbol, market, seconds, obi, notional_bid, notional_ask, CAST(levels AS BIGINT) AS levels, has_data,"
+        " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, contains(line, '\"bids\":[') AS has_levels"
+    )
+    sql = {"printed": PRINTED}
+    kept = [f'if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}' for name in columns if name not in NARROW]
+    problem = ["problem", "is_mended AND problem IS NULL AS was_torn", "if(problem IS NULL, NULL, file) AS file"]
+    return ", ".join([narrow, *kept, *problem, "if(problem IS NULL, NULL, line[:2000]) AS invalid_line"])
+
+
+def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
+    """Name the invalid lines, and count those that were torn."""
+    problems = []
+    invalid, torn = engine.rows(
+        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn' OR was_torn) FROM all_lines"
+    )[0]
+    if torn:
+        problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
+    if invalid:
+        shown = engine.rows(f"SELECT file, invalid_line FROM all_lines WHERE problem = 'invalid' LIMIT {MAX_SHOWN}")
+        problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
+        if invalid > MAX_SHOWN:
+            problems.append(Problem(f"{invalid - MAX_SHOWN} more invalid line(s)"))
+    return problems
+
+
+def _where(file: File, line: str) -> str:
+    """The name of a file and the number of a line, if it can be found."""
+    start = line[:100].encode()
+    try:
+        with open_text(file) as lines:
+            number = next((n for n, each in enumerate(lines, 1) if start in each), None)
+    except (OSError, EOFError):
+        number = None
+    return f"{file.name}: line {number}" if number else file.name
+
+
+def _why(line: str) -> str:
+    try:
+        Record.from_line(line)
+    except InvalidRecord as error:
+        return str(error)
+    return f"not a record: {line[:100]!r}" if not re.match(r"\s*\{", line) else "a value is out of range"

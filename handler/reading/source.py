@@ -1,0 +1,253 @@
+"""Anything that stores records → one DuckDB relation, `records`: one row for each pair and slot."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import InvalidRecord, SourceError
+from ..record import Record
+from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
+from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
+from .engine import Engine, show_progress
+from .files import File, Problem, find_files
+from .lines import read_lines
+from .parquet import open_parquet
+
+DEFAULT_INTERVAL_SECONDS = 60
+MAX_NAMED_PAIRS = 5
+
+log = logging.getLogger(__name__)
+_open: list[Engine] = []  # of the relations that `read` returned, which live as long as the process
+
+
+class Range(NamedTuple):
+    """The slots that are asked for, in epoch seconds: those in [since, until). None: from the first, to the last."""
+
+    since: float | None = None
+    until: float | None = None
+
+    def sql(self, slot: str = "slot") -> str:
+        """True for the slots of this range."""
+        since, until = 0 if self.since is None else self.since, self.until
+        return f"{slot} >= {since:.0f}" + ("" if until is None else f" AND {slot} < {until:.0f}")
+
+
+class Items(NamedTuple):
+    """A table to read: its name for messages, and the raw items of the pairs, each turned into a record by `convert`."""
+
+    name: str
+    items: Iterable[Any]
+    convert: Callable[[Any], Record]
+
+
+def read(
+    *sources: str | Path,
+    table: "Sequence[Items] | None" = None,
+    symbols: Sequence[str] | None = None,
+    since: "float | str | datetime | None" = None,
+    until: "float | str | datetime | None" = None,
+    interval_seconds: int | None = None,
+) -> Any:
+    """Read folders, files, globs (`-` is standard input) or tables into one DuckDB relation. Raises HandlerError.
+
+    It has a row for each pair and slot: the keys of records, best prices, mid, ladder columns such as `obi_10bps`, and
+    the `line` where there is one. `symbols` are pairs such as `BTCUSDT` or `usdm:BTCUSDT`, all without it; `since` and
+    `until` epoch seconds, ISO times or datetimes. Reasons are left out. Invalid lines are logged.
+
+        read("obi/").filter("pair = 'BTCUSDT'").df()
+    """
+    engine = Engine()
+    _open.append(engine)
+    asked = Range(_moment(since), _moment(until))
+    records = Records(engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
+    records.load([str(source) for source in sources], table or ())
+    return engine.connection.sql("SELECT * FROM records").set_alias("records")
+
+
+class Records:
+    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too.
+
+    `columns` are those that the question needs; without them, all are computed when they are asked for. `failures` is
+    how many sources, lines, rows or items could not be read.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        pairs: Sequence[str] = (),
+        asked: Range = Range(),
+        interval_seconds: int | None = None,
+        columns: Sequence[str] | None = None,
+        with_reasons: bool = False,
+    ) -> None:
+        self.engine = engine
+        self.description = ""
+        self.failures = 0
+        self._pairs = pairs
+        self._asked = asked
+        self._interval_seconds = interval_seconds
+        self._columns = columns
+        self._with_reasons = with_reasons
+        self._parts: list[str] = []
+
+    def load(self, names: Sequence[str], tables: Sequence[Items] = ()) -> None:
+        """Read everything. Raises SourceError if there is no record to read in any of it."""
+        files, problems = find_files(names, self.engine.folder)
+        files += [self._lines_of(items, problems) for items in tables]
+        described = [*names, *(items.name for items in tables)]
+        self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
+        if not files:
+            raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file")
+        texts = [file for file in files if file.kind != "parquet"]
+        if texts:
+            columns = ["line"] if self._columns is None else self._columns
+            problems += read_lines(self.engine, texts, self._pairs, columns, self._within())
+            self._parts.append("lines")
+        count, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
+        self._parts += [f"parquet_{number}" for number in range(count)]
+        self._report([*problems, *unread])
+        self._create_views()
+
+    def _lines_of(self, items: Items, problems: list[Problem]) -> File:
+        """The records of a table as a file of lines; a damaged item is left out."""
+        path = self.engine.folder / f"{len(problems)}-{abs(hash(items.name))}.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            for number, item in enumerate(items.items, 1):
+                try:
+                    file.write(items.convert(item).to_line() + "\n")
+                except InvalidRecord as error:
+                    problems.append(Problem(f"{items.name}: {error}; left out: correct or delete this item"))
+                if number % 1000 == 0:
+                    show_progress(f"{items.name}: {number:,} items")
+        show_progress("")
+        return File(items.name, str(path), "none")
+
+    def _within(self) -> str:
+        """SQL that is true for the lines whose other columns may be asked for."""
+        latest = None if self._asked.until is None else self._asked.until + MAX_INTERVAL_SECONDS
+        within = Range(self._asked.since, latest).sql("seconds")
+        return within if self._with_reasons else f"has_data AND {within}"
+
+    def _report(self, problems: Collection[Problem]) -> None:
+        for problem in problems:
+            log.log(logging.WARNING if problem.is_harmless else logging.ERROR, "%s", problem.text)
+        self.failures = sum(not problem.is_harmless for problem in problems)
+        if not self._parts:
+            raise SourceError(f"{self.description}: there is nothing that can be read")
+
+    def _create_views(self) -> None:
+        run = self.engine.run
+        run(f"CREATE VIEW narrow AS {' UNION ALL '.join(map(_narrow, range(len(self._parts)), self._parts))}")
+        has_plain = bool(self.engine.rows("SELECT 1 FROM narrow WHERE interval_seconds IS NULL LIMIT 1"))
+        is_inferred = has_plain and self._interval_seconds is None
+        run(f"CREATE TABLE intervals AS {INFERRED if is_inferred else INFERRED + ' LIMIT 0'}")
+        run(f"CREATE TABLE dropped AS {DUPLICATES}{' UNION ALL ' + PLAIN_DUPLICATES if has_plain else ''}")
+        has_dropped = bool(self.engine.rows("SELECT 1 FROM dropped LIMIT 1"))
+        joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
+        slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
+        run(f"CREATE VIEW samples AS {slots} narrow {joined}")
+        rows = [self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)]
+        run(f"CREATE VIEW records AS {' UNION ALL '.join(rows)}")
+        if is_inferred:
+            self._say_intervals()
+        if has_plain or self._interval_seconds is not None:
+            self._warn_of_shared_slots()
+
+    def _interval(self) -> str:
+        flag = self._interval_seconds
+        return str(flag) if flag else f"coalesce(interval_seconds, inferred, {DEFAULT_INTERVAL_SECONDS})"
+
+    def _slot(self) -> str:
+        """SQL: the flag decides, then the file's slot, the record's own interval, the inferred one."""
+        interval = self._interval()
+        floored = f"seconds // {interval} * {interval}"
+        return floored if self._interval_seconds else f"coalesce(file_slot, {floored})"
+
+    def _rows(self, relation: str) -> str:
+        """SQL: the rows of one part as they are in `records`."""
+        rows = f"(SELECT *, {self._slot()} AS slot FROM {relation})"
+        rows = f"(SELECT * FROM {rows} WHERE {self._asked.sql()}{'' if self._with_reasons else ' AND has_data'})"
+        if self._columns is None and " lines)" in relation:
+            rows = from_lines(rows)
+        columns = ALL_COLUMNS if self._columns is None else (*KNOWN, *self._columns)
+        return f"SELECT {', '.join(PUBLIC.get(name, quoted(name)) for name in dict.fromkeys(columns))} FROM {rows}"
+
+    def _say_intervals(self) -> None:
+        rows = self.engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
+        named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
+        named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
+        if named:
+            log.warning(
+                "plain lines have no interval: taken is the commonest distance between samples (%s);"
+                " --interval_seconds N decides otherwise",
+                ", ".join(named),
+            )
+
+    def _warn_of_shared_slots(self) -> None:
+        for pair, count, seconds in self.engine.rows(SHARED_SLOTS):
+            log.warning(
+                "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
+                " --interval_seconds with the interval at which they were sampled",
+                pair,
+                count,
+                seconds,
+            )
+
+
+KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
+PUBLIC = {
+    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
+    "slot": "make_timestamptz(slot * 1000000) AS slot",
+    **{name: f"if(has_data, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
+    "levels": "CAST(levels AS BIGINT) AS levels",
+    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
+}
+# the commonest distance between the plain samples of a pair; of several the shortest
+INFERRED = f"""
+    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred FROM (
+        SELECT pair, distance, count(*) AS n FROM (
+            SELECT pair, moment - lag(moment) OVER (PARTITION BY pair ORDER BY moment) AS distance FROM (
+                SELECT DISTINCT pair, coalesce(file_slot, seconds) AS moment FROM narrow WHERE interval_seconds IS NULL))
+        WHERE distance > 0 GROUP BY pair, distance)
+    GROUP BY pair"""
+PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"
+# of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
+DUPLICATES = """
+    SELECT part, id FROM (
+        SELECT part, id, row_number() OVER (
+            PARTITION BY pair, slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
+        FROM (SELECT *, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
+              WHERE interval_seconds IS NOT NULL)
+        SEMI JOIN (
+            SELECT pair, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
+            WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1) USING (pair, slot))
+    WHERE place > 1"""
+# a plain row is left out only where another row, plain or full, is the same sample
+PLAIN_DUPLICATES = """
+    SELECT part, id FROM (
+        SELECT part, id, interval_seconds, row_number() OVER (
+            PARTITION BY pair, seconds, obi, notional_bid, notional_ask, levels
+            ORDER BY interval_seconds IS NULL, part, id) AS place
+        FROM narrow
+        SEMI JOIN (SELECT pair, seconds FROM narrow WHERE interval_seconds IS NULL) USING (pair, seconds))
+    WHERE place > 1 AND interval_seconds IS NULL"""
+SHARED_SLOTS = """
+    SELECT pair, count(*) - count(DISTINCT slot) AS more, max(interval_seconds) FROM samples WHERE has_data
+    GROUP BY pair HAVING more > 0 ORDER BY pair"""
+
+
+def _narrow(number: int, part: str) -> str:
+    table = part.replace("parquet_", "rows_")
+    return (
+        f"SELECT {number} AS part, id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi,"
+        f" notional_bid, notional_ask, levels, reason FROM {table}"
+    )
+
+
+def _moment(moment: "float | str | datetime | None") -> float | None:
+    if isinstance(moment, str):
+        return parse_iso_time(moment)
+    return moment.timestamp() if isinstance(moment, datetime) else moment

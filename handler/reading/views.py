@@ -1,0 +1,194 @@
+"""Questions about `records` and `samples`, as SQL: other levels and distances, steps, gaps, series."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..book import RUNGS_BPS, STORED_LEVELS
+from ..errors import UsageError
+from ..slots import SETTLING_SECONDS
+from .columns import imbalance, significant, top
+from .engine import Engine, text
+from .source import Range, Records
+
+MONDAY_SECONDS = 345_600  # the first Monday after the epoch: weeks begin there
+WEEK_SECONDS = 604_800
+FAR = 1 << 40  # later than any slot
+
+
+class Views(NamedTuple):
+    """Which depths to compute from stored books: numbers of levels, and distances in basis points. None: as printed."""
+
+    levels: Sequence[int] = ()
+    bps: Sequence[int] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `records` that they are computed from."""
+        sides = ("bids", "asks", "limit") if self.levels else ()
+        return sides + (("notional_bid_within", "notional_ask_within") if self.bps else ())
+
+    def check(self, records: Records) -> None:
+        """Raise UsageError for what cannot be computed from any of the records."""
+        for bps in self.bps:
+            if bps not in RUNGS_BPS:
+                raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
+        if max(self.levels, default=0) <= STORED_LEVELS:
+            return
+        sampled = [row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")]
+        for levels in self.levels:
+            if levels > STORED_LEVELS and levels not in sampled:
+                found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
+                raise UsageError(
+                    f"--levels {levels} is not stored: give 1 to {STORED_LEVELS}, or the number sampled ({found})"
+                )
+
+    def sql(self) -> str:
+        """A row of `records` for each depth, in order; `bps` is null where the depth is a number of levels."""
+        if not self.columns:
+            return "(SELECT *, 0 AS view, NULL::BIGINT AS bps FROM records)"
+        each = [_levels_view(levels) for levels in self.levels] + [_bps_view(bps) for bps in self.bps]
+        rows = [f"SELECT * REPLACE ({replaced}), {number} AS view, {bps} AS bps FROM records"
+                for number, (replaced, bps) in enumerate(each)]  # fmt: skip
+        return f"({' UNION ALL '.join(rows)})"
+
+
+def _levels_view(levels: int) -> tuple[str, str]:
+    bid, ask = (top(side, str(levels), "x[1] * x[2]") for side in ("bids", "asks"))
+    unknown = f'levels <> {levels} AND (bids IS NULL OR asks IS NULL OR coalesce({levels} > "limit", false) OR {levels} > {STORED_LEVELS})'
+    amounts = {"obi": imbalance(bid, ask, None), "notional_bid": bid, "notional_ask": ask}
+    replaced = [
+        f"CASE WHEN levels = {levels} THEN {name} WHEN {unknown} THEN NULL ELSE {significant(sql)} END AS {name}"
+        for name, sql in amounts.items()
+    ]
+    return ", ".join([*replaced, f"{levels}::BIGINT AS levels"]), "NULL::BIGINT"
+
+
+def _bps_view(bps: int) -> tuple[str, str]:
+    number = RUNGS_BPS.index(bps) + 1
+    bid, ask = f"notional_bid_within[{number}]", f"notional_ask_within[{number}]"
+    replaced = f"{significant(imbalance(bid, ask, None))} AS obi, {bid} AS notional_bid, {ask} AS notional_ask"
+    return f"{replaced}, NULL::BIGINT AS levels", f"{bps}::BIGINT"
+
+
+class Expected(NamedTuple):
+    """Which slots should be there: those of `asked`, from the first sample of a pair on.
+
+    Of files up to the last one, unless `asked` says until when; of a table up to `now`, less the time that storing may take.
+    """
+
+    asked: Range
+    now: float
+    is_table: bool
+
+    def timeline(self, *, is_settled: bool) -> str:
+        """CTEs that end in `runs`: each known slot of a pair, and what is missing between it and the next.
+
+        `missing` slots begin at `missing_since`; `is_known` is true for a slot within the range.
+        """
+        since = self.asked.since or 0
+        return f"""
+        timeline AS (
+            SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
+                bool_or(has_data) AS has_data, max(reason) AS reason FROM samples GROUP BY pair, slot),
+        bounds AS (
+            SELECT *, {self._stop(is_settled)} AS stop FROM (
+                SELECT pair, min(slot) AS first, max(slot) AS last, arg_max(seconds, slot) AS seconds FROM timeline
+                GROUP BY pair)),
+        linked AS (
+            SELECT timeline.*, stop, bounds.first, lead(slot) OVER following AS next,
+                coalesce(lead(timeline.seconds) OVER following, timeline.seconds) AS next_seconds
+            FROM timeline JOIN bounds USING (pair) WINDOW following AS (PARTITION BY pair ORDER BY slot)),
+        ranged AS (
+            SELECT *, slot >= {since:.0f} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
+                greatest(if(has_data, 1, 0), ceil(({since:.0f} - slot) / seconds)::BIGINT) AS skipped
+            FROM linked),
+        runs AS (
+            SELECT *, slot + skipped * seconds AS missing_since, greatest(0, if(next <= stop AND seconds <> next_seconds,
+                (before - slot) // seconds, ceil((before - slot) / seconds)::BIGINT) - skipped) AS missing
+            FROM ranged)"""
+
+    def _stop(self, is_settled: bool) -> str:
+        """SQL: the end of what is expected of a pair."""
+        until = FAR if self.asked.until is None else round(self.asked.until)
+        settled = f"({self.now - SETTLING_SECONDS:.0f} // seconds * seconds)"
+        if self.is_table:
+            return f"least({until}, {settled if is_settled else f'greatest({settled}, last + seconds)'})"
+        if self.asked.until is None:
+            return "last + seconds"
+        return f"least({until}, greatest({self.now:.0f}, last + seconds))"
+
+
+def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence[str]) -> None:
+    """Create the table `gaps`: a row for each gap, then one for each pair with its `slots` and `share`.
+
+    Nothing is expected of pairs that are absent: their `share` is unknown.
+    """
+    engine.run(f"""
+        CREATE OR REPLACE TABLE gaps AS WITH {expected.timeline(is_settled=True)},
+        grouped AS (SELECT *, sum(has_data::INTEGER) OVER (PARTITION BY pair ORDER BY slot) AS gap FROM runs),
+        gaps AS (
+            SELECT pair, min(missing_since) FILTER (missing > 0) AS since,
+                max(least(missing_since + missing * seconds, before)) FILTER (missing > 0) AS until,
+                sum(missing)::BIGINT AS missing, histogram(reason) FILTER (is_known AND NOT has_data) AS reasons
+            FROM grouped GROUP BY pair, gap HAVING sum(missing) > 0),
+        totals AS (
+            SELECT pair, min(if(is_known, slot, missing_since)) FILTER (is_known OR missing > 0) AS since,
+                any_value(stop) AS until, sum(missing)::BIGINT AS missing,
+                histogram(reason) FILTER (is_known AND NOT has_data) AS reasons,
+                (sum(missing) + count(*) FILTER (is_known AND has_data))::BIGINT AS slots
+            FROM runs GROUP BY pair),
+        both_kinds AS (
+            SELECT *, NULL::BIGINT AS slots, NULL::DOUBLE AS share FROM gaps
+            UNION ALL SELECT *, round(1 - missing / nullif(slots, 0), 6) FROM totals)
+        SELECT pair, make_timestamptz(coalesce(since, until) * 1000000) AS since, make_timestamptz(until * 1000000) AS until,
+            missing, coalesce(reasons, map()) AS reasons, slots, share
+        FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
+    for pair in absent:
+        since, until = (f"make_timestamptz({moment or 0:.0f} * 1000000)" for moment in expected.asked)
+        engine.run(f"INSERT INTO gaps VALUES ({text(pair)}, {since}, {until}, 0, map(), 0, NULL)")
+
+
+def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
+    """A row for each step of a pair and depth in which there is a record."""
+    offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+
+    def step(slot: str) -> str:
+        return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
+
+    return f"""
+        WITH {expected.timeline(is_settled=False)},
+        slots AS (
+            SELECT pair, slot FROM runs WHERE is_known AND has_data
+            UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds)) FROM runs
+            WHERE missing > 0),
+        counts AS (SELECT pair, {step('slot')} AS step, count(*) AS expected FROM slots GROUP BY ALL),
+        means AS (
+            SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
+                {step('epoch_us(slot) // 1000000')} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
+                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant('favg(mid)', 10)} AS mid,
+                count(obi) AS n
+            FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
+        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, bps, market, obi_mean, obi_min, obi_max,
+            obi_last, mid, n, coalesce(expected, n) AS expected
+        FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
+
+
+def series_sql(asked: Range, order: str) -> str:
+    """A row for each pair: its first and last slot, how many records it has, and how the last one was sampled."""
+    return f"""
+        SELECT pair, make_timestamptz(min(slot) * 1000000) AS first, make_timestamptz(max(slot) * 1000000) AS last,
+            count(*) FILTER (has_data) AS records, count(*) FILTER (NOT has_data) AS no_data,
+            arg_max(interval_seconds, slot)::BIGINT AS interval_seconds, arg_max(levels, slot)::BIGINT AS levels
+        FROM samples WHERE {asked.sql()} GROUP BY pair ORDER BY {order}"""
+
+
+def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bool = False) -> str:
+    """The rows of `records` with these columns, slot by slot or pair by pair."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
+    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, view"
+
+
+def pair_order(pairs: Sequence[str]) -> str:
+    """SQL that sorts pairs as they were given, or by name."""
+    return f"list_position([{', '.join(map(text, pairs))}], pair)" if pairs else "pair"

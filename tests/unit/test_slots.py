@@ -1,0 +1,136 @@
+"""Timestamps read back as they were written, and belong to exactly one slot."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import InvalidTimestamp
+from handler.slots import (
+    format_timestamp,
+    parse_iso_time,
+    parse_moment,
+    parse_timestamp,
+    slot_start,
+)
+
+moments = st.integers(0, 4_000_000_000)
+intervals = st.integers(1, 86_400)
+
+
+@given(moments, intervals)
+def test_slot_start(moment: int, interval_seconds: int) -> None:
+    """A slot starts at a multiple of the interval and contains its time."""
+    slot = slot_start(moment, interval_seconds)
+    assert slot % interval_seconds == 0
+    assert slot <= moment < slot + interval_seconds
+    assert slot_start(slot, interval_seconds) == slot
+
+
+@given(moments, moments)
+def test_timestamp_round_trip(one: int, other: int) -> None:
+    """Timestamps read back, and sort as text as they sort in time."""
+    assert parse_timestamp(format_timestamp(one)) == one
+    assert (format_timestamp(one) < format_timestamp(other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2026-11-22T10:00:00+01:00", "2026-11-22T09:00:00Z"),
+        ("2026-11-22T10:00:00.999Z", "2026-11-22T10:00:00Z"),
+        ("20261122T100000Z", "2026-11-22T10:00:00Z"),
+    ],
+)
+def test_time_zone(text: str, same: str) -> None:
+    """A time in any zone is read."""
+    assert format_timestamp(parse_iso_time(text)) == same
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "<aws.scheduler.scheduled-time>", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"]
+)
+def test_invalid_iso_time(text: str) -> None:
+    """Text that is not a time with a zone is rejected."""
+    with pytest.raises(InvalidTimestamp):
+        parse_iso_time(text)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T10:00:00+00:00", "2026-11-22T10:00:00.5Z", "2026-11-22t10:00:00Z"])
+def test_one_timestamp_format(text: str) -> None:
+    """A record writes its time in one way only."""
+    with pytest.raises(InvalidTimestamp):
+        parse_timestamp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1790011200000", "1790011200", "1790011200000000", "17900112", "20261122010", "24", "2026", "0", "9" * 5000],
+)
+def test_bare_number(text: str) -> None:
+    """A bare number is rejected, and the reason says what to give instead."""
+    with pytest.raises(
+        InvalidTimestamp, match="is a bare number: give an age such as 90m, 24h or 7d, or an ISO time such as 2026"
+    ):
+        parse_moment(text, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1790011200.5", "1.79e9", "1790011200000Z", "2026-11-22x10:00", "2026-11-221000", "2026-11-22T", "٢٤h", "²³"],
+)
+def test_almost_a_time(text: str) -> None:
+    """Text that only resembles a time is rejected."""
+    with pytest.raises(InvalidTimestamp, match="is not a time: give an age"):
+        parse_moment(text, 0)
+    with pytest.raises(InvalidTimestamp):
+        parse_iso_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("20261122", "2026-11-22T00:00:00Z"),
+        ("20261122T10", "2026-11-22T10:00:00Z"),
+        ("2026-11-22 10:00", "2026-11-22T10:00:00Z"),
+        ("2026-W47-7", "2026-11-22T00:00:00Z"),
+        ("2026W47", "2026-11-16T00:00:00Z"),
+        ("1790-01-12", "1970-01-01T00:00:00Z"),
+        ("24h", "2026-11-21T00:00:00Z"),
+    ],
+)
+def test_iso_8601_forms(text: str, same: str) -> None:
+    """The forms of ISO 8601 are read, in UTC where they have no zone."""
+    assert format_timestamp(parse_moment(text, parse_timestamp("2026-11-22T00:00:00Z"))) == same
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("1s", 1), ("1m", 60), ("90m", 5400), ("1h", 3600), ("1d", 86_400), ("7d", 604_800), ("2w", 1_209_600)],
+)
+def test_age(age: str, seconds: int) -> None:
+    """An age is so many seconds, minutes, hours, days or weeks before now."""
+    assert parse_moment(age, 1e9) == 1e9 - seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:01Z", 1), ("9999-12-31T23:59:59Z", 253_402_300_799)],
+)
+def test_first_and_last_second(text: str, seconds: int) -> None:
+    """Times from 1970 to 9999 are valid."""
+    assert parse_timestamp(text) == parse_moment(text, 0) == seconds
+
+
+@pytest.mark.parametrize("text", ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
+def test_out_of_range(text: str) -> None:
+    """Other years are invalid in a record."""
+    with pytest.raises(InvalidTimestamp):
+        parse_iso_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1969-12-31T23:59:59", 0), ("999999999w", 0), ("9999-12-31T23:59:59.9", 253_402_300_799)]
+)
+def test_moment_is_clamped(text: str, seconds: int) -> None:
+    """No record is older than 1970 or younger than 9999."""
+    assert parse_moment(text, 1e9) == seconds
