@@ -127,7 +127,9 @@ class Exchange:
         if isinstance(result, Retry):
             self._failures.failed(host.name, result.text, sent)
             self._hosts.failed(host, result, sent)
-        elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS:
+        elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS and (
+            self._has_succeeded or result.reason != "region"  # which ends the run with an error of its own
+        ):
             self._failures.failed(host.name, self._until(result, seconds), began=float("-inf"))
         return result
 
