@@ -1,22 +1,17 @@
 """`sam deploy` of the real template, into an emulator of AWS that enforces IAM policies: the life of a stack."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from handler.stores.item import record_from_item
 from support.listening import assert_only_loopback
-from support.servers import clean_environment
 
 from deploy.account import REGION, Account
-from deploy.tools import ROOT, SAM
 from handler.slots import format_timestamp, parse_timestamp
+from handler.stores.item import record_from_item
 from infra.deploy import US_REGIONS
 
 STACK = "proof"
@@ -201,16 +196,3 @@ def test_what_cannot_work_is_refused_with_the_way_out(
 ) -> None:
     with pytest.raises(AssertionError, match=message):
         account.deploy("refused", **parameters)
-
-
-def test_make_deploy_checks_first_in_one_sentence(account: Account, tmp_path: Any) -> None:
-    """And the same script that tries a real account, `make test-aws`, goes through here."""
-    environment = clean_environment(**account.environment) | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"}
-    words = ["--stack", "trial", "--seconds", "20", "--built", str(account.built)]
-    command = [sys.executable, "-m", "infra.test_aws", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("everything works, and everything is deleted\n")
-    left = account.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"]
-    assert [stack["StackName"] for stack in left if "trial" in stack["StackName"]] == []

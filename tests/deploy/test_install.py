@@ -31,8 +31,10 @@ class Environment:
     def install(self, *requirements: str | Path) -> None:
         """Install with pip."""
         pinned = self.folder / "pinned.txt"
-        lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
-        pinned.write_text("".join(f"{one['name']}=={one['version']}\n" for one in lock if "registry" in one["source"]))
+        packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+        names = [package["name"] for package in packages]  # twice where the tools' environments have another version
+        once = [package for package in packages if names.count(package["name"]) == 1 and "version" in package]
+        pinned.write_text("".join(f"{package['name']}=={package['version']}\n" for package in once))
         done = self.run("python", "-m", "pip", "install", "--quiet", "-c", pinned, *requirements)
         assert done.returncode == 0, done.stderr
 
