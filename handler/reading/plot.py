@@ -65,8 +65,8 @@ def plot(
 ) -> None:
     """Write the picture of records, whose columns are mid, host and those of the views, in the format that `name` has.
 
-    Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where less than half of a step is there.
-    Raises HandlerError.
+    Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where
+    less than half of a step is there. Raises HandlerError.
     """
     engine = records.engine
     collect(engine, views, expected, order, pairs)

@@ -36,7 +36,8 @@ def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs:
         " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
         f" interval_seconds AS seconds, obi, mid, host FROM {views.sql()} WHERE obi IS NOT NULL{wanted}"
     )
-    create_gaps(engine, expected, order, ())
+    if not engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'gaps'"):
+        create_gaps(engine, expected, order, ())
 
 
 def all_series(engine: Engine, order: str) -> list[Series]:

@@ -45,7 +45,8 @@ _SHEET = f"""
         least(len(notional_bid_within), len(notional_ask_within)) AS rungs
     FROM records"""
 _BOOKS = f"""
-    SELECT pair, count(*) AS records, count(*) FILTER (is_full) AS full, median("limit") AS "limit", median(came) AS came,
+    SELECT pair, count(*) AS records, count(*) FILTER (is_full) AS full, median("limit") AS "limit",
+        median(came) AS came,
         [{", ".join(f"count(*) FILTER (rungs >= {number})" for number in range(1, len(RUNGS_BPS) + 1))}] AS rungs,
         count(*) FILTER (is_crossed) AS crossed, count(*) FILTER (is_one_sided) AS one_sided,
         count(*) FILTER (last_update_id = before) AS frozen, count(*) FILTER (last_update_id < before) AS went_back,
@@ -111,7 +112,7 @@ def _depth(books: Mapping[str, Any]) -> Iterable[str]:
         + [percent(count / book["full"]) if book["full"] else DASH for count in book["rungs"]]
         for pair, book in books.items()
     ]
-    note = "Median of the levels that came on the shorter side, and the share of full records measured within N basis points."
+    note = "The median of what came on the shorter side, and the share of full records measured within N basis points."
     return _table("Depth", heads, rows, note)
 
 
