@@ -123,7 +123,9 @@ def test_with_the_extras_it_is_sampled_loaded_and_read_back(
         sampled = environment.run("obi", "--symbol", "BTC", "--count", "1", "--base-url", exchange, **variables)
         (environment.folder / "records.jsonl").write_text(sampled.stdout)
         loaded = environment.run("obi", "load", "records.jsonl", "--interval_seconds", "60", **variables)
-        read = environment.run("obi", "history", "--symbol", "BTC", "--until", "2100-01-01", **variables)
+        read = environment.run(
+            "obi", "history", "--symbol", "BTC", "--since", "1h", "--until", "2100-01-01", **variables
+        )
     assert [done.returncode for done in (sampled, loaded, read)] == [0, 0, 0], (sampled, loaded, read)
     assert "loaded 0, already there 1," in loaded.stderr
     assert read.stdout == sampled.stdout != ""

@@ -16,9 +16,12 @@ from infra.testkit.aws import create_table
 
 POLICIES: dict[str, dict[str, Any]] = {
     name: json.loads(text)
-    for name, text in re.findall(
-        r"<!-- policy: (\w+) -->\n```json\n(.*?)```", (ROOT / "docs/deploy.md").read_text(encoding="utf-8"), re.DOTALL
+    for names, text in re.findall(
+        r"<!-- policy: ([\w ]+) -->\n```json\n(.*?)```",
+        (ROOT / "docs/deploy.md").read_text(encoding="utf-8"),
+        re.DOTALL,
     )
+    for name in names.split()
 }
 RECORD = '{"timestamp":"%s","symbol":"P%dUSDT","obi":0.5,"notional_bid":3.0,"notional_ask":1.0,"levels":5}\n'
 Grant = Callable[[dict[str, Any]], dict[str, str]]
@@ -72,7 +75,6 @@ def command(name: str, table: str, exchange_url: str, path: Any, number: int) ->
         flags = ["--symbol", ("BTC", "ETH/BTC")[number], "--count", "1", "--interval_seconds", "1"]
         return [*flags, "--table", table, "--base-url", exchange_url]
     recent = format_timestamp(time.time() - 120)
-    # Records of the last hour are put one by one, older ones in batches.
     path.write_text("".join(RECORD % (moment, number) for moment in ("2026-11-20T10:00:00Z", recent)))
     return ["load", str(path), "--table", table, "--interval_seconds", "60"]
 
