@@ -64,7 +64,6 @@ class Option(NamedTuple):
     unless they are paths.
     """
 
-    flag: str
     metavar: str | None
     help: str
     variable: str = ""
@@ -74,101 +73,41 @@ class Option(NamedTuple):
     is_path: bool = False
 
 
+LEVELS = whole_number(1, MAX_LEVELS)
+BPS = whole_number(1, MAX_BPS)
+SECONDS = whole_number(1, MAX_INTERVAL_SECONDS)
+DAYS = whole_number(0, MAX_RETENTION_DAYS)
+COUNT = whole_number(1, MAX_COUNT)
+
+# A new option is a row here, and its flag in the FLAGS of its commands.
 OPTIONS = {
-    option.flag: option
-    for option in (
-        Option(
-            "--symbol",
-            "PAIR",
-            "pairs such as BTC (the quote asset is appended), BTCUSDT, ETH/BTC, or usdm:BTC for USD-M futures",
-            variable="OBI_SYMBOLS",
-            is_list=True,
-        ),
-        Option(
-            "--levels",
-            "N",
-            "levels of each side over which the imbalance is taken, 1 to 5000 (futures: 1000)",
-            variable="OBI_LEVELS",
-            default="5",
-            read=whole_number(1, MAX_LEVELS),
-        ),
-        Option(
-            "--bps",
-            "N",
-            "distances from mid, in basis points, to compute from the stored depth; one record for each",
-            read=whole_number(1, MAX_BPS),
-            is_list=True,
-        ),
-        Option(
-            "--limit",
-            "N",
-            "levels to request; by default 1000 if the full record is printed or stored, else as many as --levels",
-            variable="OBI_LIMIT",
-            read=whole_number(1, MAX_LEVELS),
-        ),
-        Option(
-            "--interval_seconds",
-            "N",
-            "seconds from one sample of a pair to the next",
-            variable="OBI_INTERVAL_SECONDS",
-            default="60",
-            read=whole_number(1, MAX_INTERVAL_SECONDS),
-        ),
-        Option("--count", "N", "end after N intervals; without it, run until Ctrl-C", read=whole_number(1, MAX_COUNT)),
-        Option(
-            "--quote",
-            "ASSET",
-            "quote asset to append to pairs such as BTC that are given without one",
-            variable="OBI_QUOTE",
-            default="USDT",
-        ),
-        Option("--detail", None, "the full record: top 20 levels, depth ladder, host, latency, …"),
-        Option(
-            "--base-url",
-            "URL",
-            "hosts of the exchange instead of its own, the next if one fails; usdm:URL is for that market only",
-            variable="OBI_BASE_URL",
-            read=base_url,
-            is_list=True,
-        ),
-        Option("--to", "FOLDER", "append the full records to FOLDER, one file a day", is_path=True),
-        Option(
-            "--table",
-            "NAME",
-            "DynamoDB table of the records, or NAME@REGION; AWS is configured as for the AWS CLI",
-            variable="OBI_TABLE",
-            read=table_address,
-        ),
-        Option(
-            "--from",
-            "PATH",
-            "folders, files or globs of records (lines, also .gz or .zst; Parquet); - for standard input",
-            is_list=True,
-            is_path=True,
-        ),
-        Option(
-            "--retention-days",
-            "N",
-            "days after which a record in the table expires; 0 keeps it for ever",
-            variable="OBI_RETENTION_DAYS",
-            default="0",
-            read=whole_number(0, MAX_RETENTION_DAYS),
-        ),
-        Option("--since", "TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
-        Option("--until", "TIME", "end, not included, in the same forms"),
-        Option("--every", "STEP", "mean, minimum, maximum and last of steps such as 5m, 1h or 1d"),
-        Option("--gaps", None, "missing slots and why, instead of records; exit code 3 if any is missing"),
-        Option("--reasons", None, "also the reasons why slots have no record"),
-        Option("--plot", "FILE", "draw price and imbalance into FILE, .png or .svg", is_path=True),
-        Option("--full-scale", None, "let the imbalance of --plot reach from -1 to 1"),
-        Option("--format", "FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
-        Option(
-            "--output", "FILE", "write into FILE, which is complete or not there; - for standard output", is_path=True
-        ),
-        Option("--min-share", "X", "exit code 3 if a pair has less than this share of its slots", read=share),
-        Option("FILE", "FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
-    )
-}  # a new option is a row here, and its flag in the FLAGS of its commands
+    "--symbol": Option("PAIR", "pairs such as BTC, BTCUSDT, ETH/BTC or usdm:BTC", "OBI_SYMBOLS", is_list=True),
+    "--levels": Option("N", "levels of each side, 1 to 5000 (futures: 1000)", "OBI_LEVELS", "5", LEVELS),
+    "--bps": Option("N", "distances from mid in basis points: rungs of the stored ladder", read=BPS, is_list=True),
+    "--limit": Option("N", "levels to request; 1000 if the full record is printed or stored", "OBI_LIMIT", read=LEVELS),
+    "--interval_seconds": Option("N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", SECONDS),
+    "--count": Option("N", "end after N intervals; without it, run until Ctrl-C", read=COUNT),
+    "--quote": Option("ASSET", "quote asset to append to pairs given without one", "OBI_QUOTE", "USDT"),
+    "--detail": Option(None, "the full record: top 20 levels, depth ladder, host, latency, …"),
+    "--base-url": Option(
+        "URL", "other hosts of the exchange; usdm:URL is for that market", "OBI_BASE_URL", read=base_url, is_list=True
+    ),
+    "--to": Option("FOLDER", "append the full records to FOLDER, one file a day", is_path=True),
+    "--table": Option("NAME", "DynamoDB table, or NAME@REGION; AWS as for its CLI", "OBI_TABLE", read=table_address),
+    "--from": Option("PATH", "folders, files or globs of records; - for stdin", is_list=True, is_path=True),
+    "--retention-days": Option("N", "days that the table keeps them, 0: for ever", "OBI_RETENTION_DAYS", "0", DAYS),
+    "--since": Option("TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
+    "--until": Option("TIME", "end, not included, in the same forms"),
+    "--every": Option("STEP", "mean, minimum, maximum and last of steps such as 5m, 1h or 1d"),
+    "--gaps": Option(None, "missing slots and why, instead of records; exit code 3 if any is missing"),
+    "--reasons": Option(None, "also the reasons why slots have no record"),
+    "--plot": Option("FILE", "draw price and imbalance into FILE, .png or .svg", is_path=True),
+    "--full-scale": Option(None, "let the imbalance of --plot reach from -1 to 1"),
+    "--format": Option("FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
+    "--output": Option("FILE", "write into FILE, complete or not there; - for standard output", is_path=True),
+    "--min-share": Option("X", "exit code 3 if a pair has less than this share of its slots", read=share),
+    "FILE": Option("FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
+}
 
 Flags = Mapping[str, Sequence[str] | None]  # flag → the texts that were given for it; None if it was not given
 
@@ -195,29 +134,24 @@ class Options:
         option = OPTIONS[flag]
         if option.metavar is None:
             return self._flags.get(flag) is not None
-        values = [self._read(flag, text) for text in self._texts(option)]
+        values = [self._read(flag, text) for text in self._texts(flag)]
         if option.is_list or flag in self._lists:
             return values
         if len(values) > 1:
             raise UsageError(f"{self.name(flag)} takes one value, not {len(values)}")
         return values[0] if values else None
 
-    def _texts(self, option: Option) -> list[str]:
-        given = self._flags.get(option.flag)
+    def _texts(self, flag: str) -> list[str]:
+        option, given = OPTIONS[flag], self._flags.get(flag)
         if given is None:
-            given = [self._variable(option.flag) or option.default] if self._has_text(option) else []
-        if option.is_path:
-            texts = list(given)
-        else:
+            default = None if flag in self._lists else option.default
+            given = [text for text in [self._variable(flag) or default] if text is not None]
+        if given and not option.is_path:
             joined = re.sub(r"\s*/\s*", "/", ",".join(given))
-            texts = re.split(r"\s*,\s*|\s+", joined.strip()) if given else []
-        if not all(texts):
-            raise UsageError(f"{self.name(option.flag)} has an empty value: leave it out or fill it in")
-        return list(dict.fromkeys(texts))
-
-    def _has_text(self, option: Option) -> bool:
-        has_default = option.default is not None and option.flag not in self._lists
-        return bool(self._variable(option.flag)) or has_default
+            given = re.split(r"\s*,\s*|\s+", joined.strip())
+        if not all(given):
+            raise UsageError(f"{self.name(flag)} has an empty value: leave it out or fill it in")
+        return list(dict.fromkeys(given))
 
     def _read(self, flag: str, text: str) -> Any:
         try:

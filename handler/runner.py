@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
-from .errors import ExchangeError, RegionUnavailable, RequestRejected, UsageError
+from .errors import RegionUnavailable, RequestRejected, UsageError
 from .record import Record
-from .sampler import Sample, Sampler
+from .sampler import ReasonLog, Sample, Sampler
 from .slots import Tick, next_tick, skipped_ticks
 
 MIN_FIRST_SLOT_SECONDS = 1.0  # a run that starts at the very end of a slot begins with the next one
@@ -25,7 +25,7 @@ class Runner:
         self._deliver = deliver
         self._interval_seconds = interval_seconds
         self._clock = clock
-        self._failures: dict[str, str] = {}  # pair → reason of its last sample, if that failed
+        self._reasons = ReasonLog(clock)
 
     def run(self, max_ticks: int | None = None) -> int:
         """Run `max_ticks` ticks, None: forever; returns how many samples were measured.
@@ -40,7 +40,7 @@ class Runner:
                 groups = [[sample for group in groups for sample in group]]
                 _check_first(groups[0], is_first_tick=number == 0)
             for samples in groups:
-                self._log_failures(samples)
+                self._reasons.note(samples)
                 self._deliver([sample.record for sample in samples])
                 measured += sum(sample.error is None for sample in samples)
         return measured
@@ -63,18 +63,6 @@ class Runner:
     def _sample(self, tick: Tick) -> Iterator[list[Sample]]:
         deadline = self._clock.monotonic() + tick.end - self._clock.time()
         return self._sampler.sample(deadline, int(tick.start))
-
-    def _log_failures(self, samples: Iterable[Sample]) -> None:
-        """Log each reason once while it lasts, whatever the number of pairs that fail for it."""
-        new: dict[str, list[ExchangeError]] = {}
-        for record, error in samples:
-            if error is None:
-                self._failures.pop(record.pair, None)
-            elif self._failures.get(record.pair) != error.reason:
-                self._failures[record.pair] = error.reason
-                new.setdefault(error.reason, []).append(error)
-        for first, *others in new.values():
-            log.warning("%s%s", first, f" (and {len(others)} more pairs)" if others else "")
 
 
 def _check_first(samples: list[Sample], *, is_first_tick: bool) -> None:

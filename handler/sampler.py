@@ -2,10 +2,9 @@
 
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import NamedTuple, Protocol
 
 from . import __version__
@@ -14,9 +13,10 @@ from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
 from .errors import BookUnavailable, ExchangeError
 from .record import Pair, Record, no_data
 from .slots import format_milliseconds, format_timestamp, whole_milliseconds
+from .workers import Workers
 
 BOOK_OBJECTS = 20_000  # more than a book of 5000 levels has, so that no collection starts while one is read
-MAX_THREADS = 64  # fetching at a time, of one market: more would cost handshakes, and only one at a time runs Python
+LOG_AGAIN_SECONDS = 86_400
 PATIENCE_SECONDS = 1.0  # samples come in the order of the pairs, unless the next one takes longer than this
 GRACE_SECONDS = 0.2  # for a request that ends at the deadline to say why it failed
 
@@ -65,7 +65,7 @@ class Sampler:
         self._interval_seconds = interval_seconds
         self._detail = detail
         self._clock = clock
-        self._workers = {market: _Workers(market) for market in exchanges}
+        self._workers = {market: Workers(market) for market in exchanges}
 
     def sample(self, deadline: float, slot: int) -> Iterator[list[Sample]]:
         """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
@@ -152,45 +152,30 @@ class Sampler:
         return Sample(record, error)
 
 
+class ReasonLog:
+    """Logs why samples fail: one line for all pairs of a reason while it lasts, and again once a day."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._logged: dict[Pair, tuple[str, float]] = {}  # reason, and when it was logged
+
+    def note(self, samples: Iterable[Sample]) -> None:
+        """Log the reasons that are new."""
+        now, new = self._clock.monotonic(), dict[str, list[ExchangeError]]()
+        for record, error in samples:
+            pair = Pair(record.symbol, record.market)
+            reason, logged_at = self._logged.get(pair, ("", now))
+            if error is None:
+                self._logged.pop(pair, None)
+            elif reason != error.reason or now - logged_at >= LOG_AGAIN_SECONDS:
+                self._logged[pair] = error.reason, now
+                new.setdefault(error.reason, []).append(error)
+        for reason, (first, *others) in new.items():
+            log.warning("%s: %s%s", reason, first, f" (and {len(others)} more pairs)" if others else "")
+
+
 def resume_garbage_collection() -> None:
     """Collect garbage again: the entry points disable it while modules are loaded, since those are not garbage."""
     gc.freeze()
     gc.set_threshold(BOOK_OBJECTS)
     gc.enable()
-
-
-class _Workers:
-    """Daemon threads that run at most one task of each pair; one that hangs occupies only its own thread."""
-
-    def __init__(self, market: str) -> None:
-        self._market = market
-        self._tasks: SimpleQueue[tuple[Pair, Callable[[], None]]] = SimpleQueue()
-        self._running: set[Pair] = set()
-        self._started = 0
-
-    def run(self, tasks: Mapping[Pair, Callable[[], None]]) -> None:
-        """Start each task, but not of a pair whose last one still runs. Without any thread, run them here."""
-        hanging = len(self._running)
-        for pair, task in tasks.items():
-            if pair not in self._running:
-                self._running.add(pair)
-                self._tasks.put((pair, task))
-        while self._started < min(len(tasks), MAX_THREADS + hanging):
-            try:
-                Thread(target=self._work, name=f"fetch {self._market}", daemon=True).start()
-            except RuntimeError:  # the user or the machine has too many threads, for now
-                break
-            self._started += 1
-        while self._started == 0 and not self._tasks.empty():
-            self._run_next()
-
-    def _work(self) -> None:
-        while True:
-            self._run_next()
-
-    def _run_next(self) -> None:
-        pair, task = self._tasks.get()
-        try:
-            task()
-        finally:
-            self._running.discard(pair)

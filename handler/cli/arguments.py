@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import UsageError
@@ -58,7 +58,7 @@ def parse_flags(
         allow_abbrev=False,
     )
     for name in names:
-        _add(parser, OPTIONS[name], is_list=OPTIONS[name].is_list or name in lists)
+        parser.add_argument(name, **_settings(name, OPTIONS[name], is_list=OPTIONS[name].is_list or name in lists))
     parser.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
     spellings = {name.replace("_", "-"): name for name in names}
     try:
@@ -73,21 +73,18 @@ class _Parser(ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def _add(parser: ArgumentParser, option: Option, *, is_list: bool) -> None:
-    if not option.flag.startswith("-"):
-        parser.add_argument(option.flag, nargs="*", default=None, help=option.help)
-        return
-    notes = [f"[default: {option.default}]"] if option.default is not None and not (is_list) else []
+def _settings(name: str, option: Option, *, is_list: bool) -> dict[str, Any]:
+    """The arguments of `add_argument`; every option becomes a list of texts, or None."""
+    if not name.startswith("-"):
+        return {"nargs": "*", "default": None, "help": option.help}
+    notes = [f"[default: {option.default}]"] if option.default is not None and not is_list else []
     notes += [f"[variable: {option.variable}]"] if option.variable else []
-    text = " ".join([option.help, *notes])
+    common = {"dest": name, "help": " ".join([option.help, *notes])}
     if option.metavar is None:
-        parser.add_argument(option.flag, dest=option.flag, action="store_const", const=[], help=text)
-    elif is_list:
-        parser.add_argument(
-            option.flag, dest=option.flag, action="extend", nargs="+", metavar=option.metavar, help=text
-        )
-    else:
-        parser.add_argument(option.flag, dest=option.flag, nargs=1, metavar=option.metavar, help=text)
+        return common | {"action": "store_const", "const": []}
+    if is_list:
+        return common | {"action": "extend", "nargs": "+", "metavar": option.metavar}
+    return common | {"nargs": 1, "metavar": option.metavar}
 
 
 def _canonical(word: str, spellings: Mapping[str, str]) -> str:

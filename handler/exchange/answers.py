@@ -114,14 +114,16 @@ def _limited(answer: Answer, now: float) -> Cooldown:
 
 def used_weight(headers: Mapping[str, str]) -> int | None:
     """The request weight that this address has used in this minute, if the answer says it."""
-    weight = headers.get("x-mbx-used-weight-1m", "")
-    return int(weight) if weight.isdecimal() and len(weight) < 10 else None
+    return _whole_number(headers.get("x-mbx-used-weight-1m", ""))
 
 
 def cache_age(headers: Mapping[str, str]) -> int | None:
     """The `Age` header in seconds, of an answer that came from a cache; None if there is none."""
-    age = headers.get("age", "")
-    return int(age) if age.isdecimal() and len(age) < 10 else None
+    return _whole_number(headers.get("age", ""))
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM, Clock
 from ..errors import CredentialsError, StoreError
-from .dynamodb import store_error
+from .dynamodb_errors import store_error
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -16,7 +16,8 @@ from ..errors import CredentialsError, InvalidRecord, StoreError, TransientStore
 from ..record import Record
 from ..slots import format_timestamp
 from .credentials import RenewingClient
-from .dynamodb import dynamodb_client, refused_item, store_error
+from .dynamodb import dynamodb_client
+from .dynamodb_errors import refused_item, store_error
 from .item import AnyItem, Item, has_expired, is_same_record, is_same_sample, item_from_record, record_from_item
 from .store import FailedPut, PutResult, is_storable
 

@@ -28,7 +28,7 @@ class BackgroundWriter:
     def __init__(self, store: Store) -> None:
         self.failed = 0  # records that were logged as not stored
         self._store = store
-        self._pending: deque[tuple[Sequence[Record], float]] = deque()  # batches with their deadlines, also during a put
+        self._pending: deque[tuple[Sequence[Record], float]] = deque()  # with deadlines, also during a put
         self._wake_ups: SimpleQueue[bool] = SimpleQueue()  # True for each batch, then False to end
         self._thread: Thread | None = None
 

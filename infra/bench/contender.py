@@ -134,14 +134,13 @@ class Ours:
 
     def _sampler(self, symbols: list[str], levels: int, limit: int, detail: bool) -> Any:
         from handler.exchange.client import Exchange
-
         from handler.exchange.markets import MARKETS
         from handler.record import Pair
         from handler.sampler import Sampler
 
         key = (*symbols, levels, limit, detail)
         if key not in self._samplers:
-            pairs = [Pair(*(symbol.split(":") if ":" in symbol else ("spot", symbol))) for symbol in symbols]
+            pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
             counts = {market: sum(pair.market == market for pair in pairs) for market in MARKETS}
             exchanges = {
                 market: Exchange(MARKETS[market], [self._url], connections=count)

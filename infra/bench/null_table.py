@@ -4,7 +4,9 @@ import asyncio
 import re
 import sys
 
-_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
+_RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: 0\r\nContent-Length: 2\r\n\r\n{}"
+)
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 

@@ -53,16 +53,16 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
 
-def measure(*command: str | Path, cwd: Path = ROOT, code: int = 0, **variables: str) -> Cost:
+def measure(*command: str | Path, **variables: str) -> Cost:
     """Run a Python process to its end; its output is thrown away."""
     launched = [sys.executable, "-S", "-c", _LAUNCHER, sys.executable, *map(str, command)]
     environment = clean_environment(PYTHONPATH=str(ROOT), **AWS, **variables)
     done = subprocess.run(
-        launched, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True
+        launched, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True
     )
     *errors, measured = done.stderr.decode(errors="replace").splitlines()
     status, wall, cpu, peak_mb = measured.split()
-    if os.waitstatus_to_exitcode(int(status)) != code:
+    if os.waitstatus_to_exitcode(int(status)):
         raise RuntimeError(f"{command}: {errors[-5:]}")
     return Cost(float(cpu), float(wall), float(peak_mb))
 

@@ -50,7 +50,7 @@ def page(rows: Iterable[Row], *, has_picture: bool) -> str:
             f"Written by `make bench` on a quiet machine: {machine}, the same interpreter for all. The exchange is the",
             "fake one, with two dozen headers, gzip for who asks for it, and books that do not change. Contenders take",
             "turns; a figure is the median of the rounds' ratios. Best of the others: the cheapest of requests,",
-            "python-binance and ccxt in that round. The raw socket reads with `json.loads` and sums; it handles no error.",
+            "python-binance and ccxt in that round. The raw socket reads with `json.loads` and sums, and handles no error.",
             *picture,
             "| | measured | target |",
             "|---|---:|---:|",

@@ -44,7 +44,8 @@ def warm(bench: Bench) -> Iterator[Row]:
 
 def full(bench: Bench) -> Iterator[Row]:
     """The full record at limit 1000, beside six keys at the same limit."""
-    plain, detailed = [], []
+    plain: list[float] = []
+    detailed: list[float] = []
     with exchange(bench.folder) as url, workers(url, "ours") as started:
         for number in range(bench.rounds(12) + 1):
             for costs, detail in ((plain, False), (detailed, True)):
@@ -56,7 +57,8 @@ def full(bench: Bench) -> Iterator[Row]:
 
 def put(bench: Bench) -> Iterator[Row]:
     """One put of an item, beside boto3's own put_item of the same item."""
-    ours, plain = [], []
+    ours: list[float] = []
+    plain: list[float] = []
     with exchange(bench.folder) as url, null_table(bench.folder) as aws, workers(url, "ours", **aws) as started:
         for number in range(bench.rounds(12) + 1):
             for costs, how in ((plain, "boto3"), (ours, "table")):

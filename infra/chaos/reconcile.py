@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from handler.stores.item import record_from_item
+
 from infra.chaos.stage import LEVELS, PASSWORD, SECRET_KEY, Stage, lines_in
 from infra.fake_exchange.exchange import LoggedRequest
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from infra.testkit.table_proxy import ProxyServer
 
+AMZ_JSON = "application/x-amz-json-1.0"
 HANG_SECONDS, SLOW_SECONDS = 6.0, 0.7
 LINGER_RESET = struct.pack("ii", 1, 0)
 """A linger time of 0 makes close() send RST instead of FIN: socket(7), SO_LINGER."""
@@ -20,7 +21,7 @@ class Response(NamedTuple):
 
     status: int
     body: bytes
-    content_type: str = "application/x-amz-json-1.0"
+    content_type: str = AMZ_JSON
 
 
 class Request(BaseHTTPRequestHandler):
@@ -45,7 +46,9 @@ class Request(BaseHTTPRequestHandler):
     def respond(self, response: Response, *, cut_bytes: int = 0) -> None:
         """Send the response; without its last bytes, the connection is closed early."""
         head = f"HTTP/1.1 {response.status} -\r\nContent-Type: {response.content_type}\r\n"
-        head += f"x-amzn-RequestId: PROXY\r\nContent-Length: {len(response.body)}\r\n\r\n"
+        if response.content_type == AMZ_JSON:  # it comes from DynamoDB, not from a server on the way
+            head += "x-amzn-RequestId: PROXY\r\n"
+        head += f"Content-Length: {len(response.body)}\r\n\r\n"
         self.wfile.write(head.encode() + response.body[: len(response.body) - cut_bytes])
         self.close_connection = self.close_connection or cut_bytes > 0
 
@@ -100,7 +103,7 @@ FAULTS: dict[str, Fault] = {
     "500": _error(500, "InternalServerError"),
     "503": _answer(Response(503, b"<html>away</html>", "text/html")),
     "garbage": _answer(Response(200, b"<html>sign in</html>", "text/html")),
-    "foreign": _answer(Response(200, b'{"status":"ok"}')),
+    "foreign": _answer(Response(200, b'{"status":"ok"}', "application/json")),
     "refused": Request.reset,
     "hang": _hang,
     "lost": _lost,

@@ -190,7 +190,8 @@ def test_signal_while_waiting(exchange: FakeExchange, stop: signal.Signals) -> N
 def test_signal_while_fetching(exchange: FakeExchange, fault: str) -> None:
     """A signal ends it while the exchange keeps it waiting."""
     exchange.script([fault])
-    with start("--base-url", exchange.url, "--symbol", "BTC", "ETH") as process:
+    flags = ["--symbol", "BTC", "ETH", "--interval_seconds", "86400"]  # so that the slot does not end now
+    with start("--base-url", exchange.url, *flags) as process:
         wait_for_request(exchange)
         process.send_signal(signal.SIGTERM)
         done = finished(process)

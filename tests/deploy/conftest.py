@@ -1,6 +1,7 @@
 """What the tests of the deployment share: the builds, an account, and a fake exchange."""
 
 import fcntl
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def account(
 ) -> Iterator[Account]:
     """An account of AWS, in which IAM policies are enforced and functions sample the stand-in exchange.
 
-    The emulator does not write the time into the schedule's input: what it starts samples the current slot.
+    The emulator does not write the time into the schedule's input, so that what it starts samples the current slot, and
+    has an IAM action for SendMessageBatch, which AWS allows with SendMessage.
     """
     directory = tmp_path_factory.mktemp("built")
     built = build_once("sampler", for_this_machine=True)
@@ -85,6 +87,9 @@ def account(
         (directory / "sampler" / name).symlink_to(built / name)
     text = (built / "template.yaml").read_text(encoding="utf-8")
     patched = text.replace("OBI_LEVELS:", f"OBI_BASE_URL: {live_exchange.url}\n          OBI_LEVELS:", 1)
+    action = "- sqs:ReceiveMessage\n"
+    assert patched.count(action) == 1
+    patched = re.sub(rf"( *){action}", rf"\1{action}\1- sqs:SendMessageBatch\n", patched)
     start = patched.index("Input: '")
     patched = f"{patched[:start]}Input: '{{}}'{patched[patched.index(chr(10), start) :]}"
     (directory / "sampler/template.yaml").write_text(patched, encoding="utf-8")

@@ -172,7 +172,7 @@ def test_a_table_that_hangs_costs_an_error_but_not_the_record(start_function: St
     ("variables", "event", "message"),
     [
         ({}, {"scheduled_time": "<aws.scheduler.scheduled-time>"}, "send scheduled_time as YYYY-MM-DDThh:mm:ssZ"),
-        ({"OBI_LEVELS": "0"}, {}, "OBI_LEVELS 0 is not a whole number from 1 to 5000"),
+        ({"OBI_LEVELS": "0"}, {}, "OBI_LEVELS '0' is not a whole number from 1 to 5000"),
     ],
 )
 def test_what_is_invalid_is_said_in_words(

@@ -19,6 +19,7 @@ from handler.record import Pair, Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.item import (
     AnyItem,
+    Item,
     has_expired,
     is_same_record,
     is_same_sample,
@@ -86,6 +87,8 @@ def item_bytes(item: AnyItem) -> int:
 
 
 def value_bytes(attribute: Any) -> int:
+    kind: str
+    value: Any
     ((kind, value),) = attribute.items()
     if kind == "S":
         return len(value.encode())
@@ -115,14 +118,16 @@ decimals = st.decimals(0, 10**18, places=18).map(abs) | st.integers(0, 10**30).m
 sides = st.lists(st.tuples(decimals.filter(bool), decimals), max_size=25)
 ladders = st.lists(amounts, max_size=13)
 moments = st.integers(0, 4_000_000_000).map(format_timestamp)
-six_keys = {
+Strategies = dict[str, st.SearchStrategy[Any]]
+six_keys: Strategies = {
     "timestamp": moments, "symbol": texts, "obi": st.floats(-1, 1).map(lambda number: number + 0.0),
     "notional_bid": amounts, "notional_ask": amounts, "levels": positive, "market": st.sampled_from(["spot", "usdm"]),
 }  # fmt: skip
-full_keys = {
+full_keys: Strategies = {
     "version": texts, "received_at": moments.map(lambda text: f"{text[:-1]}.250Z"), "exchange_time": st.none(),
     "last_update_id": st.integers(-1, 10**30), "host": texts, "latency_ms": amounts, "cache_age_seconds": positive,
-    "limit": positive, "bid_levels": positive, "ask_levels": positive, "bid_reach_bps": amounts, "ask_reach_bps": amounts,
+    "limit": positive, "bid_levels": positive, "ask_levels": positive,
+    "bid_reach_bps": amounts, "ask_reach_bps": amounts,
     "bids": sides, "asks": sides,
     **dict.fromkeys(["notional_bid_within", "notional_ask_within"], ladders),
     **dict.fromkeys(["quantity_bid_within", "quantity_ask_within"], ladders),
@@ -133,7 +138,8 @@ full_records = st.fixed_dictionaries(
     | {"interval_seconds": st.integers(1, 86_400)}
     | {key: st.none() | strategy for key, strategy in full_keys.items()}
 ).map(lambda values: Record(**values))
-reasons = st.builds(no_data, moments, st.builds(Pair, texts, st.sampled_from(["spot", "usdm"])), positive, st.integers(1, 86_400), texts)
+markets = st.sampled_from(["spot", "usdm"])
+reasons = st.builds(no_data, moments, st.builds(Pair, texts, markets), positive, st.integers(1, 86_400), texts)
 
 
 def as_dynamodb_returns(attribute: Any) -> Any:
@@ -217,7 +223,7 @@ def test_slot_is_of_the_records_own_interval() -> None:
     ],
     ids=str,
 )
-def test_damaged_item(change: AnyItem, message: str) -> None:
+def test_damaged_item(change: Item, message: str) -> None:
     """It is refused with the attribute and its value, and never taken for the record that was sent."""
     item = item_from_record(PLAIN, 60) | change
     with pytest.raises(InvalidRecord, match=re.escape(message)):
@@ -236,8 +242,16 @@ def test_same_sample() -> None:
     """Details do not make another sample; one of the six keys does."""
     full = Record(*PLAIN_VALUES, interval_seconds=60, host="x")
     other = Record(*PLAIN_VALUES[:2], 0.5, *PLAIN_VALUES[3:])
-    assert [is_same_sample(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [True, True, False]
-    assert [is_same_record(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [False, True, False]
+    assert [is_same_sample(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
+        True,
+        True,
+        False,
+    ]
+    assert [is_same_record(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

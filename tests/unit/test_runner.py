@@ -128,7 +128,7 @@ def test_one_pair_rejected(clock: FakeClock, caplog: pytest.LogCaptureFixture, a
     run = Run(clock, exchange, "AUSDT", "BUSDT")
     assert run.runner.run(3) == (3 if after < 0 else 4)
     assert run.outcomes[2:] == [("AUSDT", None), ("BUSDT", "rejected")] * 2
-    assert [record.getMessage() for record in caplog.records] == ["no such pair"]
+    assert [record.getMessage() for record in caplog.records] == ["rejected: no such pair"]
 
 
 def test_region_blocked(clock: FakeClock) -> None:
@@ -152,7 +152,7 @@ def test_episodes(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     exchange = StubExchange(clock, fails(failure, "AUSDT", "BUSDT", "CUSDT", after=30.0, clock=clock))
     run = Run(clock, exchange, "AUSDT", "BUSDT", "CUSDT")
     assert run.runner.run(10) == 3
-    assert [record.getMessage() for record in caplog.records] == ["AUSDT: banned for an hour (and 2 more pairs)"]
+    assert [record.getMessage() for record in caplog.records] == ["banned: AUSDT: banned for an hour (and 2 more pairs)"]
 
 
 def test_deadline(clock: FakeClock) -> None:
