@@ -23,6 +23,7 @@ from support.servers import moto
 
 import handler
 from handler.book import RUNGS_BPS, parse_depth
+from handler.reading.columns import ALL_COLUMNS
 from handler.record import Pair, Record, no_data
 from handler.slots import format_timestamp
 from infra.fake_exchange import FakeExchange
@@ -42,7 +43,7 @@ class Block(NamedTuple):
 
 def blocks(page: str) -> list[Block]:
     parts = re.split(r"^```(\w+)\n(.*?)^```$", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE | re.DOTALL)
-    return [Block(*parts[at : at + 2], before=parts[at - 1]) for at in range(1, len(parts) - 1, 3)]
+    return [Block(parts[at], parts[at + 1], parts[at - 1]) for at in range(1, len(parts) - 1, 3)]
 
 
 RECIPES = blocks("recipes.md")
@@ -189,7 +190,7 @@ def test_spreadsheet(exported: Path, tools: dict[str, str], monkeypatch: pytest.
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 def test_jq(folder: Path, tools: dict[str, str]) -> None:
-    """It runs on the sampler's output; over records, it prints those beyond the limit, and none that lacks the distance."""
+    """It runs on the sampler's output; over records, it prints those beyond the limit that measured the distance."""
     code = having("jq", "--detail")
     shell(code, folder, tools)
     over = code.replace("obi --symbol BTC --detail", "cat obi/*.jsonl").replace("0.6", "0.01")
@@ -248,20 +249,16 @@ def test_systemd(folder: Path, tools: dict[str, str]) -> None:
 def test_book_depth(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stale row is left out, and no good one; what is left has the columns of records."""
     names = python(having("bookdepth.sql"), monkeypatch, exported)
-    rows = duckdb.sql("SELECT strftime(moment, '%Y-%m-%d %H:%M:%S'), side, bps, is_stale FROM audited").fetchall()
+    rows = duckdb.execute("SELECT strftime(moment, '%Y-%m-%d %H:%M:%S'), side, bps, is_stale FROM audited").fetchall()
     found = {(moment, side, bps) for moment, side, bps, is_stale in rows if is_stale}
     assert found == {tuple(row) for row in json.loads((exported / "stale.json").read_text())}
     assert 0 < len(found) < len(rows)
-    frame = duckdb.sql("SELECT * FROM book_depth").pl()
-    assert set(frame.columns) - {"pair", "slot"} <= set(polars.read_parquet(exported / "records.parquet").columns) | {
-        f"{kind}_{side}_{bps}bps"
-        for kind in ("notional", "quantity")
-        for side in ("bid", "ask")
-        for bps in (20, 100, 200, 300, 400, 500)
-    }
-    assert frame.select("pair", "slot").is_duplicated().sum() == 0
+    frame = duckdb.execute("SELECT * FROM book_depth").df()
+    assert set(frame.columns) < set(ALL_COLUMNS)
+    assert not frame.duplicated(["pair", "slot"]).any()
     assert frame["obi_100bps"].abs().max() < 0.5
-    assert len(names["both"].filter("pair = 'usdm:BTCUSDT'").fetchall()) > 700
+    both = names["both"].filter("pair = 'usdm:BTCUSDT'").df()
+    assert (both["notional_bid_100bps"].notna().sum(), len(both)) == (len(frame), len(frame) + MINUTES - len(MISSING))
 
 
 def test_publishing(folder: Path, tools: dict[str, str]) -> None:
