@@ -70,7 +70,7 @@ def store_error(error: Exception, table: str) -> StoreError:
     if isinstance(error, boto.ClientError) and _code(error) == "ConditionalCheckFailedException":
         return Refused(error.response.get("Item", {}))
     kind, text = _describe(error)
-    return kind(f"table {table}: {text}")
+    return kind(f"{table}: {text}")
 
 
 def creation_error(error: Exception) -> StoreError:

@@ -4,6 +4,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from math import ceil
@@ -18,7 +19,7 @@ from .credentials import RenewingClient
 from .dynamodb import dynamodb_client
 from .dynamodb_errors import Refused
 from .item import AnyItem, Item, has_expired, is_same_record, is_same_sample, item_from_record, record_from_item
-from .store import FailedPut, PutResult, is_storable
+from .store import FailedPut, PutResult, is_storable, total
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -32,7 +33,6 @@ _OR_PLAIN = " OR (#timestamp = :timestamp AND attribute_not_exists(book))"
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
-
 
 _STORED, _DUPLICATE, _UNCOUNTED = PutResult(stored=1), PutResult(duplicates=1), PutResult()
 _DIFFERENT = PutResult(duplicates=1, different=1)
@@ -62,8 +62,7 @@ class Table:
         random: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.address = f"{name}@{region}" if region else name
-        self.description = f"table {self.address}"
+        self.description = f"table {name}@{region}" if region else f"table {name}"
         self._retention_days = retention_days
         self._default_interval_seconds = default_interval_seconds
         self._waits = wait_for_credentials
@@ -71,7 +70,7 @@ class Table:
         self._clock = clock
         self._random = random
         create = partial(dynamodb_client, region) if client is None else lambda: client
-        self._client = RenewingClient(create, self.address, clock, logs=wait_for_credentials)
+        self._client = RenewingClient(create, self.description, clock, logs=wait_for_credentials)
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
@@ -79,12 +78,9 @@ class Table:
         results: list[PutResult] = []
 
         def work() -> None:
-            while todo:
-                try:
-                    record = todo.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                results.append(self._put(record, deadline))
+            with suppress(IndexError):  # from popleft: nothing is left, `_put` never raises
+                while True:
+                    results.append(self._put(todo.popleft(), deadline))
 
         helpers = list(_start_threads(work, min(CONCURRENT_PUTS, len(todo)) - 1))
         try:
@@ -93,12 +89,7 @@ class Table:
                 helper.join()
         finally:
             todo.clear()  # after an interrupt nothing more is begun
-        return PutResult(
-            sum(result.stored for result in results),
-            sum(result.duplicates for result in results),
-            [failed for result in results for failed in result.failed],
-            sum(result.different for result in results),
-        )
+        return total(results)
 
     def query(
         self,

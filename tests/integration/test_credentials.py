@@ -170,8 +170,8 @@ def test_a_mistake_is_one_sentence_without_secrets(
 def test_the_likely_cause_is_named(code: str, message: str, words: str) -> None:
     """Without what the answer repeats of the request."""
     failure = boto.ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": META}, "PutItem")
-    assert words in str(store_error(failure, "obi"))
-    assert SECRET not in str(store_error(failure, "obi"))
+    assert words in str(store_error(failure, "table obi"))
+    assert SECRET not in str(store_error(failure, "table obi"))
 
 
 @given(st.binary(), st.sampled_from([None, "token/+="]))
