@@ -125,7 +125,7 @@ $(TABLES): tests/deploy/package-lock.json
 	@npm ci --prefix tests/deploy --silent --no-fund --no-audit && touch $@ || \
 	  echo "npm cannot install dynalite: the tests that need it are skipped, those with moto run" >&2
 
-test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-emulator/done ## The package and the deployment: built, installed, run
+test-deploy: $(VENV)/tests $(TABLES) $(BUILD) .venv-sam/done .venv-checkov/done .venv-emulator/done ## The package and the deployment: built, installed, run
 	$(BIN)/python -m pytest -r sx -n 2 --dist loadfile tests/deploy
 
 .PHONY: bench
