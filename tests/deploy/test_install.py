@@ -1,7 +1,6 @@
 """The package as its users install it: what the wheel holds, and `obi` in an environment and a folder of its own."""
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -19,12 +18,11 @@ from handler import __version__
 from infra.fake_exchange import FakeExchange
 
 PATIENCE_SECONDS = 180.0
-UV_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
 
 
 def uv(*words: str | Path) -> None:
     """Run uv, which needs a tenth of pip's time."""
-    environment = clean_environment(**PIP_VARIABLES, **UV_VARIABLES)
+    environment = clean_environment(**PIP_VARIABLES)
     command = [ROOT / ".venv-uv/bin/uv", *words[:1], "--quiet", "--system-certs", *words[1:]]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
