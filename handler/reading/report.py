@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..book import RUNGS_BPS
 from .engine import Engine
 from .output import time_text
+from .plot_steps import INTERVALS, SECONDS
 from .views import Expected, create_gaps
 
 LAGS = (1, 5, 60)  # in intervals
@@ -36,14 +37,14 @@ DASH = "–"
 
 # what the tables need of each record, so that the source is read once
 _SHEET = f"""
-    CREATE OR REPLACE TEMP TABLE sheet AS SELECT pair, epoch_us(slot) // 1000000 AS start, interval_seconds AS seconds,
+    CREATE OR REPLACE TEMP TABLE sheet AS SELECT pair, epoch_us(slot) // 1000000 AS start, {SECONDS} AS seconds,
         obi, obi_{DISTANCE_BPS}bps AS obi_within, levels, "limit", least(bid_levels, ask_levels) AS came,
         bid_levels IS NOT NULL AS is_full, best_bid >= best_ask AS is_crossed,
         (bid_levels > 0 OR ask_levels > 0) AND mid IS NULL AS is_one_sided, last_update_id, cache_age_seconds, host,
         latency_ms, epoch_ms(coalesce(received_at, timestamp)) - epoch_ms(slot) AS lag_ms,
         epoch_ms(received_at) - epoch_ms(exchange_time) AS clock_ms,
         least(len(notional_bid_within), len(notional_ask_within)) AS rungs
-    FROM records"""
+    FROM records JOIN {INTERVALS} USING (pair)"""
 _BOOKS = f"""
     SELECT pair, count(*) AS records, count(*) FILTER (is_full) AS full, median("limit") AS "limit",
         median(came) AS came,
