@@ -186,8 +186,8 @@ def measure_depth(book: Book, limit: int) -> Depth:
     if mid is None or bids.last_price is None or asks.last_price is None:
         return came
     is_capped = book.is_capped(limit)
-    bid_counts = _bid_counts(bids, mid, is_whole=bids.came < limit and not is_capped)
-    ask_counts = _ask_counts(asks, mid, is_whole=asks.came < limit and not is_capped)
+    bid_counts = _counts(bids, mid, -1, is_whole=bids.came < limit and not is_capped)
+    ask_counts = _counts(asks, mid, 1, is_whole=asks.came < limit and not is_capped)
     return came._replace(
         bid_reach_bps=_significant(abs(bids.last_price / mid - 1) * 10_000, 4),
         ask_reach_bps=_significant(abs(asks.last_price / mid - 1) * 10_000, 4),
@@ -198,25 +198,15 @@ def measure_depth(book: Book, limit: int) -> Depth:
     )
 
 
-def _bid_counts(side: Side, mid: float, *, is_whole: bool) -> list[int]:
-    """How many bids lie within each rung, as far as they were measured."""
+def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
+    """How many levels lie within each rung, as far as they were measured; `sign` is 1 for asks, -1 for bids."""
     counts = []
     for bps in RUNGS_BPS:
-        edge = mid * (1 - bps / 10_000)
-        if not is_whole and side.last_price is not None and side.last_price > edge * (1 + EDGE_TOLERANCE):
+        edge = mid * (sign + bps / 10_000)  # both it and prices are negative for bids, so that they grow away from mid
+        tolerance = abs(edge) * EDGE_TOLERANCE
+        if not is_whole and side.last_price is not None and sign * side.last_price < edge - tolerance:
             break
-        counts.append(bisect_right(side.prices, -edge * (1 - EDGE_TOLERANCE), key=neg))
-    return counts
-
-
-def _ask_counts(side: Side, mid: float, *, is_whole: bool) -> list[int]:
-    """How many asks lie within each rung, as far as they were measured."""
-    counts = []
-    for bps in RUNGS_BPS:
-        edge = mid * (1 + bps / 10_000)
-        if not is_whole and side.last_price is not None and side.last_price < edge * (1 - EDGE_TOLERANCE):
-            break
-        counts.append(bisect_right(side.prices, edge * (1 + EDGE_TOLERANCE)))
+        counts.append(bisect_right(side.prices, edge + tolerance, key=None if sign > 0 else neg))
     return counts
 
 

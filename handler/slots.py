@@ -104,13 +104,6 @@ def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
     return int(epoch_seconds // interval_seconds) * interval_seconds
 
 
-def slots_of_minute(epoch_seconds: float, interval_seconds: int) -> range:
-    """The slots that start in the minute of a moment, from the one that the moment belongs to."""
-    minute = slot_start(epoch_seconds, 60)
-    first_of_minute = -(-minute // interval_seconds) * interval_seconds
-    return range(max(slot_start(epoch_seconds, interval_seconds), first_of_minute), minute + 60, interval_seconds)
-
-
 class Tick(NamedTuple):
     """One run of a schedule: its number, and its start and end in seconds of the caller's clock."""
 

@@ -15,7 +15,7 @@ class RetryBudget:
         self._clock = clock
         self._lock = Lock()
         self._minute = 0
-        self._first = self._last_first = self._retried = self._reported = 0
+        self._first = self._last_first = self._retried = 0
 
     def add_first(self, weight: int) -> None:
         """Count the first request for a book."""
@@ -23,18 +23,11 @@ class RetryBudget:
             self._turn()
             self._first += weight
 
-    def report(self, used_weight: int) -> None:
-        """Note what the exchange counted for this address, which others may share."""
-        with self._lock:
-            self._turn()
-            self._reported = used_weight
-
     def take(self, weight: int) -> bool:
         """Count a retry, if there is room beside the first requests of this minute, or as many as in the last one."""
         with self._lock:
             self._turn()
-            others = max(self._first, self._last_first, self._reported - self._retried)
-            fits = others + self._retried + weight <= self._max_weight
+            fits = max(self._first, self._last_first) + self._retried + weight <= self._max_weight
             self._retried += weight if fits else 0
             return fits
 
@@ -42,4 +35,4 @@ class RetryBudget:
         minute = int(self._clock.time() // 60)
         if minute != self._minute:
             self._last_first = self._first if minute == self._minute + 1 else 0
-            self._minute, self._first, self._retried, self._reported = minute, 0, 0, 0
+            self._minute, self._first, self._retried = minute, 0, 0

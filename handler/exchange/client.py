@@ -101,8 +101,7 @@ class Exchange:
         if isinstance(fetched, Retry):
             return self._failed(host, symbol, fetched, sent)
         answer, line = fetched
-        headers = answer.headers
-        self._note_weight(headers)
+        self.used_weight = used_weight(answer.headers) or self.used_weight
         result = classify(answer, symbol, received_at)
         self._transport.release(line, is_right=isinstance(result, Book))
         if isinstance(result, Retry | Cooldown):
@@ -113,8 +112,8 @@ class Exchange:
             raise RequestRejected(f"{self._pair(symbol)}: {host.name} rejects it: {result.text}{hint}")
         if received >= deadline:
             return Retry("answered after the slot was over", "timeout")
-        self._freshness.note(self._pair(symbol), host.name, result, limit, headers, received_at)
-        return Snapshot(result, host.name, received_at, (received - started) * 1000, cache_age(headers))
+        self._freshness.note(self._pair(symbol), host.name, result, limit, answer.headers, received_at)
+        return Snapshot(result, host.name, received_at, (received - started) * 1000, cache_age(answer.headers))
 
     def _succeeded(self, host: Host) -> None:
         self._has_succeeded = True
@@ -126,7 +125,7 @@ class Exchange:
         log.debug("%s: %s: %s", symbol, host.name, result.text)
         if isinstance(result, Retry):
             self._failures.failed(host.name, result.text, sent)
-            self._hosts.failed(host, result, sent)
+            self._hosts.failed(host, symbol, result, sent)
         elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS and (
             self._has_succeeded or result.reason != "region"  # which ends the run with an error of its own
         ):
@@ -147,11 +146,6 @@ class Exchange:
 
     def _until(self, cooldown: Cooldown, seconds: float) -> str:
         return f"{cooldown.text}, no request before {format_timestamp(self._clock.time() + seconds)}"
-
-    def _note_weight(self, headers: Mapping[str, str]) -> None:
-        if (weight := used_weight(headers)) is not None:
-            self.used_weight = weight
-            self._budget.report(weight)
 
     def _pair(self, symbol: str) -> str:
         return str(Pair(symbol, self._market.name))

@@ -9,7 +9,7 @@ from .answers import Cooldown, Retry
 
 MAX_REQUEST_SECONDS = 10.0
 MAX_GROWN_SECONDS = 3600.0
-MIN_STREAK = 3  # failures in a row that show that it is not one pair or one connection that fails
+MIN_PAIRS = 3  # that fail in a row show that it is the host that fails
 POLL_SECONDS = 0.1  # between looks at whether another pair's probe was answered
 
 NEVER = float("-inf")
@@ -23,7 +23,7 @@ class Host:
         self.name = urlsplit(base_url).netloc.rpartition("@")[2]
         self.is_unproven = False
         self.probe_until = NEVER  # a probe is under way, at most until then
-        self.streak = 0  # failures in a row
+        self.failing: set[str] = set()  # the symbols that failed since a request succeeded
         self.pauses = 0  # in a row: failures of requests that were under way at the same time share one
         self.failed_at = NEVER
         self.failure: Retry | None = None  # the last one
@@ -76,19 +76,20 @@ class Hosts:
 
     def succeeded(self, host: Host) -> None:
         """Note an answer that shows that the host works."""
-        if host.streak or host.is_unproven:
+        if host.failing or host.is_unproven:
             with self._lock:
                 host.is_unproven = self.cooldown_seconds(host) > 0  # of a request that was under way when it began
-                host.streak = host.pauses = 0
-                host.pause_until = host.probe_until = NEVER
+                host.failing.clear()
+                host.pauses, host.pause_until, host.probe_until = 0, NEVER, NEVER
                 host.refusals = host.refusals if host.is_unproven else 0
 
-    def failed(self, host: Host, failure: Retry, sent: float) -> None:
-        """Note a failed request, which was sent at `sent`: the next host is used, and this one pauses."""
+    def failed(self, host: Host, symbol: str, failure: Retry, sent: float) -> None:
+        """Note a failed request, which was sent at `sent`: the next host is used; one that fails for many pauses."""
         with self._lock:
             now = self._clock.monotonic()
-            host.failure, host.streak = failure, host.streak + 1
-            host.is_unproven |= host.streak >= MIN_STREAK
+            host.failure = failure
+            host.failing.add(symbol)
+            host.is_unproven |= len(host.failing) >= MIN_PAIRS
             if host.is_unproven and sent >= host.failed_at:
                 host.failed_at, host.probe_until = now, NEVER
                 host.pause_until = now + backoff_seconds(host.pauses, self._random())

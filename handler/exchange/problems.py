@@ -22,6 +22,7 @@ _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str, 
     ),
     (http.client.HTTPException, "sent no valid HTTP answer", "bad answer"),
     ((TimeoutError, urllib3.ReadTimeoutError), "timed out", "timeout"),
+    (requests.exceptions.InvalidProxyURL, "the URL of the proxy is invalid: write http://host:port", "connection"),
     (requests.exceptions.InvalidSchema, "SOCKS needs PySocks: run pip install 'requests[socks]'", "connection"),
 )
 
@@ -51,7 +52,7 @@ def _describe(causes: list[BaseException], root: BaseException) -> Retry:
         return Retry(f"certificate verify failed: {root.verify_message}; {trust_hint()}", "connection")
     if isinstance(root, socket.gaierror):
         return Retry(f"{root.strerror}; check the host's name and the Internet connection", "connection")
-    if isinstance(root, OSError):
+    if isinstance(root, OSError) and not isinstance(root, requests.RequestException):
         return Retry(root.strerror or f"{root}" or type(root).__name__, "connection")
     return Retry(f"the request failed ({type(root).__name__})", "connection")
 

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import select_proxy
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 from urllib3.util import Retry as Retries
 
 from .. import __version__
 from ..clock import Clock
 from .answers import Answer, Retry
 from .problems import PROBLEMS, TooLarge, explain
-from .trust import Adapter, check_proxies, proxy_name, trusted_context
+from .trust import Adapter, proxy_name, trusted_context
 
 HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
@@ -62,24 +62,20 @@ class Line:
     def get(self, target: Target, seconds: float, end: float) -> Answer:
         """Send the request and read the whole answer before `end`; each wait for the host takes at most `seconds`."""
         self.has_head = False
+        timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
         try:
-            response = self._pool.urlopen(
-                "GET",
-                target.path,
-                headers=HEADERS,
-                retries=NO_RETRIES,
-                redirect=False,
+            with self._pool.urlopen(
+                "GET", target.path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
                 assert_same_host=False,  # a proxy gets the whole URL
-                timeout=Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds),
                 preload_content=False,
-            )
-            self.has_head = True
-            if response.status == 200:
-                return Answer(200, response.headers, _read(response, end, MAX_BODY_BYTES))
-            body = b""
-            with suppress(*PROBLEMS):  # the status is enough
-                body = _read(response, end, MAX_ERROR_BYTES)
-            return Answer(response.status, response.headers, body)
+            ) as response:  # fmt: skip
+                self.has_head = True
+                if response.status == 200:
+                    return Answer(200, response.headers, _read(response, end, MAX_BODY_BYTES))
+                body = b""
+                with suppress(*PROBLEMS):  # the status is enough
+                    body = _read(response, end, MAX_ERROR_BYTES)
+                return Answer(response.status, response.headers, body)
         except PROBLEMS:
             self.close()
             raise
@@ -96,7 +92,8 @@ class Transport:
     def __init__(self, connections: int, clock: Clock) -> None:
         self._connections = connections
         self._clock = clock
-        self._session = requests.Session()
+        self._session = requests.Session()  # reads the environment
+        self._adapter = Adapter(None)
         self._target = lru_cache(maxsize=4096)(self._prepare)
         self._context: SSLContext | None = None
         self._idle: dict[str, deque[Line]] = {}
@@ -149,7 +146,7 @@ class Transport:
         seconds = max(end - monotonic(), 0.001)
         try:
             return line.get(target, min(seconds, FIRST_WAIT_SECONDS) if has_idled else seconds, end)
-        except (ProtocolError, ReadTimeoutError) as error:
+        except (ProtocolError, SSLError, ReadTimeoutError) as error:
             line.is_forgotten = isinstance(error, ReadTimeoutError)
             if line.has_head or (line.is_forgotten and not has_idled):
                 raise
@@ -159,12 +156,11 @@ class Transport:
         request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
         proxies = settings["proxies"]
-        check_proxies(proxies)
+        proxy = proxy_name(select_proxy(url, proxies) or "")
         if url.lower().startswith("https:"):
             with self._lock:
                 self._context = self._context or trusted_context(settings["verify"])
-        proxy = proxy_name(select_proxy(url, proxies) or "")
-        return Target(request, Adapter(None).request_url(request, proxies), urlsplit(url).netloc, proxies, proxy)
+        return Target(request, self._adapter.request_url(request, proxies), urlsplit(url).netloc, proxies, proxy)
 
 
 def _read(response: BaseHTTPResponse, end: float, max_bytes: int) -> bytes:

@@ -38,26 +38,19 @@ def trusted_context(verify: bool | str) -> ssl.SSLContext:
 
 def trust_hint() -> str:
     """What to do about a certificate that is not trusted."""
-    name = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
-    reads = f"{name} is not read here: " if name else ""
-    return f"{reads}if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle"
-
-
-def check_proxies(proxies: dict[str, str]) -> None:
-    """Raise BadSetting for a proxy URL of which a parser would take a part of the password for the host."""
-    for url in proxies.values():
-        try:
-            parts = urlsplit(url if "://" in url else f"//{url}")
-            is_valid = ("@" not in url or "@" in parts.netloc) and (parts.port or True)
-        except ValueError:
-            is_valid = False
-        if not is_valid:
-            raise BadSetting("the URL of the proxy is invalid: percent-encode / # ? @ [ ] in its password")
+    unread = "SSL_CERT_FILE is not read here: " if os.environ.get("SSL_CERT_FILE") else ""
+    return f"{unread}if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle"
 
 
 def proxy_name(url: str) -> str:
-    """The host and port of a proxy."""
-    return urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
+    """The host and port of a proxy. Raises BadSetting if a parser would take a part of its password for the host."""
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        if parts.port != 0 and ("@" in parts.netloc) == ("@" in url):
+            return parts.netloc.rpartition("@")[2]
+    except ValueError:
+        pass
+    raise BadSetting("the URL of the proxy is invalid: percent-encode / # ? @ [ ] in its password")
 
 
 class Adapter(HTTPAdapter):

@@ -5,8 +5,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from infra.fake_exchange.markets import SPOT, FakeMarket
-from infra.fake_exchange.responses import Request, Response, encode, nginx_error, parse_head
+from infra.fake_exchange.responses import encode, parse_head
 
 if TYPE_CHECKING:
     from infra.fake_exchange.exchange import FakeExchange
@@ -68,7 +67,7 @@ class Connection:
         request = parse_head((await self._reader.readuntil(b"\r\n\r\n"))[:-4])
         self._is_idle = False
         if request is None:
-            return await self._deliver(nginx_error(400, "400 Bad Request"), Request(), SPOT, 0)
+            return False
         await self._reader.readexactly(request.body_length)
         if self.on_reuse:
             self._exchange.respond(self._number, request, self.on_reuse)
@@ -78,11 +77,8 @@ class Connection:
         if self._exchange.latency_seconds:
             await asyncio.sleep(self._exchange.latency_seconds)
         outcome = self._exchange.respond(self._number, request)
-        return await self._deliver(outcome.response, request, outcome.query.market, outcome.used_weight)
-
-    async def _deliver(self, response: Response, request: Request, market: FakeMarket, used_weight: int) -> bool:
-        date, gzip = self._exchange.date(), self._exchange.gzip
-        head, body = encode(response, request, market, used_weight=used_weight, date=date, gzip=gzip)
+        response, market, date = outcome.response, outcome.query.market, self._exchange.date()
+        head, body = encode(response, request, market, outcome.used_weight, date, gzip=self._exchange.gzip)
         await response.deliver(self, head, body, response.amount)
         await self._writer.drain()
         self._is_idle = True

@@ -17,7 +17,7 @@ from infra.fake_exchange.api import Api, Outcome
 from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook
 from infra.fake_exchange.connection import Connection
 from infra.fake_exchange.faults import FaultPlan
-from infra.fake_exchange.queries import is_valid_symbol, parse_query
+from infra.fake_exchange.queries import is_valid_symbol
 from infra.fake_exchange.responses import Request, Response
 from infra.fake_exchange.wire_faults import hang, refuse
 
@@ -39,7 +39,7 @@ class LoggedRequest(NamedTuple):
 
 
 class FakeExchange:
-    """A synthetic Binance on 127.0.0.1, spot and USD-M futures, from `with` (or `start`) to its end (or `stop`).
+    """A synthetic Binance on 127.0.0.1, spot and USD-M futures, within `with`.
 
     `books` lists pairs whose book does not change, on both markets. `tick_ms` is the time between changes of the others
     (0: none), `weight_limit` the weight per minute (0: no limit; None: that of each market), `keep_requests` how many
@@ -80,7 +80,6 @@ class FakeExchange:
         self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
         self._numbers = count(1)
-        self._stop: Callable[[], object] | None = None
 
     @property
     def url(self) -> str:
@@ -108,36 +107,23 @@ class FakeExchange:
         with self._lock:
             self._api.list_book(symbol, book)
 
-    def start(self) -> None:
-        """Listen. Raises OSError if the port is in use."""
+    def __enter__(self) -> "FakeExchange":
         listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
         self.port = listener.getsockname()[1]
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener, started)), daemon=True)
         self._thread.start()
         started.wait()
-
-    def stop(self) -> None:
-        """Close every connection and stop listening."""
-        if self._stop:
-            self._stop()
-            self._thread.join()
-            self._stop = None
-
-    def __enter__(self) -> "FakeExchange":
-        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._stop()
+        self._thread.join()
 
     def respond(self, connection: int, request: Request, unanswered: str = "") -> Outcome:
         """Called by a connection: the response, or in the log why there is none."""
         with self._lock:
-            if unanswered:
-                outcome = Outcome(parse_query(request.method, request.target), Response(0), fault=unanswered)
-            else:
-                outcome = self._api.respond(request.method, request.target)
+            outcome = self._api.respond(request.method, request.target, unanswered)
             self._log.append(_logged(connection, request, outcome, self._clock()))
         return outcome
 

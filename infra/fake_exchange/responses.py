@@ -45,8 +45,7 @@ def api_error(status: int, code: int, message: str, *headers: tuple[str, str]) -
 def nginx_error(status: int, title: str) -> Response:
     """The HTML page of the reverse proxy in front of the exchange."""
     page = (
-        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
-        f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>"
     )
     return Response(status, page.encode(), HTML)
 
@@ -54,11 +53,11 @@ def nginx_error(status: int, title: str) -> Response:
 class Request(NamedTuple):
     """One request without its body. Header names are in lower case."""
 
-    method: str = "GET"
-    target: str = "/"
-    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
-    keep_alive: bool = False
-    body_length: int = 0
+    method: str
+    target: str
+    headers: dict[str, str]
+    keep_alive: bool
+    body_length: int
 
 
 def parse_head(head: bytes) -> Request | None:
@@ -74,7 +73,7 @@ def parse_head(head: bytes) -> Request | None:
 
 
 def encode(
-    response: Response, request: Request, market: FakeMarket, *, used_weight: int, date: str, gzip: bool
+    response: Response, request: Request, market: FakeMarket, used_weight: int, date: str, *, gzip: bool
 ) -> tuple[bytes, bytes]:
     """Head and body as bytes: the header fields of the real exchange behind CloudFront, in their order.
 

@@ -68,9 +68,10 @@ def _answer(response: Response) -> Fault:
     return lambda request: request.respond(response)
 
 
-def _error(status: int, code: str) -> Fault:
+def error(status: int, code: str) -> Response:
+    """DynamoDB's own kind of error."""
     body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "from the fault proxy"}
-    return _answer(Response(status, json.dumps(body).encode()))
+    return Response(status, json.dumps(body).encode())
 
 
 def _slow(request: Request) -> None:
@@ -97,10 +98,10 @@ def _lost_500(request: Request) -> None:
 FAULTS: dict[str, Fault] = {
     "ok": lambda request: request.respond(request.forward()),
     "slow": _slow,
-    "throttled": _error(400, "ProvisionedThroughputExceededException"),
-    "throttling": _error(400, "ThrottlingException"),
-    "conflict": _error(400, "ReplicatedWriteConflictException"),
-    "500": _error(500, "InternalServerError"),
+    "throttled": _answer(error(400, "ProvisionedThroughputExceededException")),
+    "throttling": _answer(error(400, "ThrottlingException")),
+    "conflict": _answer(error(400, "ReplicatedWriteConflictException")),
+    "500": _answer(error(500, "InternalServerError")),
     "503": _answer(Response(503, b"<html>away</html>", "text/html")),
     "garbage": _answer(Response(200, b"<html>sign in</html>", "text/html")),
     "foreign": _answer(Response(200, b'{"status":"ok"}', "application/json")),
@@ -109,7 +110,7 @@ FAULTS: dict[str, Fault] = {
     "lost": _lost,
     "lost-500": _lost_500,
     "cut": lambda request: request.respond(request.forward(), cut_bytes=1),
-    "expired-key": _error(400, "ExpiredTokenException"),
+    "expired-key": _answer(error(400, "ExpiredTokenException")),
 }
 """`lost`, `lost-500` and `cut` happen after the write: the item is in the table, but the writer is not informed."""
 

@@ -1,7 +1,8 @@
-"""Hosts must prove who they are, to the CA bundle of the environment or else to certifi's; also through a proxy."""
+"""Hosts must prove who they are, to the CA bundle of the environment or else to requests' own; also through a proxy."""
 
 import datetime
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -27,15 +28,10 @@ NOT_TRUSTED = "certificate verify failed"
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that vouches for itself, with its key, in one file that serves as a CA bundle too."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(
-        now + datetime.timedelta(days=1)
-    )
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    builder = builder.add_extension(names, critical=True).add_extension(
-        x509.BasicConstraints(True, None), critical=True
-    )
+    builder = builder.add_extension(names, True).add_extension(x509.BasicConstraints(True, None), True)
     key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     path.write_bytes(key_pem + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
@@ -53,35 +49,82 @@ def fetch(url: str, clock: FakeClock) -> Snapshot:
     return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 1.0)
 
 
-def test_a_host_that_no_known_authority_vouches_for_gets_no_request(exchange: FakeExchange, clock: FakeClock) -> None:
-    with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here: .* set")],
+)
+def test_not_trusted(
+    exchange: FakeExchange,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: Path,
+    variable: str,
+    hint: str,
+) -> None:
+    """A host that no known authority vouches for gets no request, and the message names the variable that works."""
+    monkeypatch.setenv(variable, str(certificate))
+    with pytest.raises(BookUnavailable, match=f"{NOT_TRUSTED}.*{hint}") as error:
         fetch(exchange.url, clock)
-    assert exchange.requests == []
+    assert (error.value.reason, exchange.requests) == ("connection", [])
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_ca_bundle_of_the_environment_is_trusted(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, variable: str
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_trusted(
+    exchange: FakeExchange,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: Path,
+    variable: str,
+    scheme: str,
 ) -> None:
+    """The CA bundle of the environment is trusted, however https is spelled."""
     monkeypatch.setenv(variable, str(certificate))
-    assert fetch(exchange.url, clock).book.last_update_id == 1
+    assert fetch(exchange.url.replace("https", scheme), clock).book.last_update_id == 1
 
 
-def test_the_ca_bundle_of_the_environment_is_trusted_however_https_is_spelled(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_broken_bundle(
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert fetch(exchange.url.replace("https", "HTTPS"), clock).book.last_update_id == 1
-
-
-def test_a_ca_bundle_that_cannot_be_read_is_not_replaced_by_another(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.parent / "nothing.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with pytest.raises(BookUnavailable):
+    """A bundle that cannot be read is named, and not replaced by another."""
+    bundle = tmp_path / "bundle.pem"
+    if content:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(BookUnavailable, match=r"bundle\.pem cannot be read: correct REQUESTS_CA_BUNDLE"):
         fetch(exchange.url, clock)
     assert exchange.requests == []
+
+
+def test_bundle_is_read_once(
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    """All connections share one context: reading the bundle costs more than a request."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
+    exchange.script(["503*3"])
+    ours.depth("BTCUSDT", 5, clock.monotonic() + 10)
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", None)
+    exchange.script(["503*3"])
+    ours.depth("BTCUSDT", 100, clock.monotonic() + 10)
+    assert len({asked.connection for asked in exchange.requests}) > 4
+
+
+def test_unwritable_key_log(
+    exchange: FakeExchange,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """SSLKEYLOGFILE that names nothing writable is named and stops nothing; the host is still verified."""
+    monkeypatch.setenv("SSLKEYLOGFILE", os.path.join(os.devnull, "keys"))  # noqa: PTH118
+    with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
+        fetch(exchange.url, clock)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert fetch(exchange.url, clock).book.last_update_id == 1
+    assert "SSLKEYLOGFILE" in caplog.text
 
 
 class Tunnel(StreamRequestHandler):
@@ -121,16 +164,13 @@ def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         server.shutdown()
 
 
-def test_the_ca_bundle_of_the_environment_is_trusted_through_its_proxy(
+def test_proxy(
     exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tunnel: list[str]
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert fetch(exchange.url, clock).book.last_update_id == 1
-    assert [request.rpartition(" ")[0] for request in tunnel] == [f"CONNECT 127.0.0.1:{exchange.port}"]
-
-
-def test_a_proxy_cannot_pass_off_another_host(exchange: FakeExchange, clock: FakeClock, tunnel: list[str]) -> None:
+    """The bundle is trusted through a proxy too, and a proxy cannot pass off another host."""
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         fetch(exchange.url, clock)
-    assert tunnel
-    assert exchange.requests == []
+    assert (bool(tunnel), exchange.requests) == (True, [])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert fetch(exchange.url, clock).book.last_update_id == 1
+    assert {request.rpartition(" ")[0] for request in tunnel} == {f"CONNECT 127.0.0.1:{exchange.port}"}

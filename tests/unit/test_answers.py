@@ -26,7 +26,7 @@ def ban(seconds: float) -> bytes:
     return error(-1003, f"Way too much request weight used; IP banned until {round((NOW + seconds) * 1000)}. Please")
 
 
-def meaning(status: int, body: bytes = b"", **headers: str) -> Any:
+def meaning(status: int, body: bytes = b"", /, **headers: str) -> Any:
     lower = {name.replace("_", "-"): value for name, value in headers.items()}
     return classify(Answer(status, lower, body), "BTCUSDT", NOW)
 
@@ -71,7 +71,7 @@ def test_rejected(code: int) -> None:
         (429, b"", {}, "rate limited", 47.5),
         (429, b"", {"retry_after": "2.5"}, "rate limited", 2.5),
         (429, b"", {"retry_after": "0"}, "rate limited", 1),
-        *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "-1", "inf", "1795897668", "9" * 99)),
+        *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "-1", "inf", "1795897668")),
         (429, b"", {"retry_after": "9999999"}, "rate limited", 3 * DAY),
         (429, b"", {"retry_after": formatdate(NOON + 30, usegmt=True)}, "rate limited", 17.5),
         (429, b"", {"retry_after": formatdate(NOON, usegmt=True)}, "rate limited", 1),
@@ -96,7 +96,9 @@ def test_times_are_by_the_hosts_clock() -> None:
     assert meaning(418, ban(7200 - 12.5 + 60), **clock).seconds == pytest.approx(60, abs=0.01)
 
 
-@pytest.mark.parametrize(("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))])
+@pytest.mark.parametrize(
+    ("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))]
+)
 def test_numbers_in_headers(text: str, number: int | None) -> None:
     """An odd number in a header costs no book."""
     assert used_weight({"x-mbx-used-weight-1m": text}) == number

@@ -23,7 +23,7 @@ def new_hosts(clock: FakeClock, *, names: str = "abc", freezes: bool = False) ->
 def fail(hosts: Hosts, clock: FakeClock, times: int = 1) -> str:
     """Fail so many times; returns which host is next."""
     for _ in range(times):
-        hosts.failed(hosts.choose(()), FAILURE, clock.monotonic())
+        hosts.failed(hosts.choose(()), "A", FAILURE, clock.monotonic())
     return hosts.choose(()).name
 
 
@@ -48,8 +48,8 @@ def test_failover_order(hosts: Hosts, clock: FakeClock, failures: int, current: 
 def test_failover_once(hosts: Hosts, clock: FakeClock) -> None:
     """Two requests that failed on the same host move on by one host only; one that tried a host gets another."""
     failed = hosts.choose(())
-    hosts.failed(failed, FAILURE, clock.monotonic())
-    hosts.failed(failed, FAILURE, clock.monotonic())
+    for symbol in "AB":
+        hosts.failed(failed, symbol, FAILURE, clock.monotonic())
     assert hosts.choose(()).name == "b"
     assert hosts.choose({hosts.choose(())}).name == "c"
 
@@ -127,16 +127,17 @@ def test_probe(clock: FakeClock) -> None:
 
 
 def test_shared_pause(clock: FakeClock) -> None:
-    """Many pairs that fail at the same time share one pause and then one probe; a lone failure stops nobody."""
+    """Many pairs that fail at the same time share one pause and then one probe; one pair that fails stops no other."""
     hosts = new_hosts(clock, names="a")
     host, pauses = hosts.choose(()), []
-    hosts.failed(host, FAILURE, clock.monotonic())
+    for _ in range(50):
+        hosts.failed(host, "A", FAILURE, clock.monotonic())
     assert hosts.wait_seconds(host, FOREVER) == 0
     for _ in range(4):
         sent = clock.monotonic()
         clock.advance(0.01)
-        for _ in range(50):
-            hosts.failed(host, FAILURE, sent)
+        for number in range(50):
+            hosts.failed(host, f"A{number}", FAILURE, sent)
         pauses.append(hosts.wait_seconds(host, FOREVER))
         clock.advance(pauses[-1])
         assert [hosts.wait_seconds(host, FOREVER) > 0 for _ in range(2)] == [False, True]

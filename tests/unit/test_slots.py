@@ -11,7 +11,6 @@ from handler.slots import (
     parse_moment,
     parse_timestamp,
     slot_start,
-    slots_of_minute,
 )
 
 moments = st.integers(0, 4_000_000_000)
@@ -32,32 +31,6 @@ def test_timestamp_round_trip(one: int, other: int) -> None:
     """Timestamps read back, and sort as text as they sort in time."""
     assert parse_timestamp(format_timestamp(one)) == one
     assert (format_timestamp(one) < format_timestamp(other)) == (one < other)
-
-
-@given(moments, intervals)
-def test_slots_of_minutes(moment: int, interval_seconds: int) -> None:
-    """Each slot belongs to exactly one minute."""
-    minute = slot_start(moment, 60)
-    minutes = range(minute, minute + 10 * 60, 60)
-    shared = [slot for start in minutes for slot in slots_of_minute(start, interval_seconds)]
-    assert shared == [slot for slot in range(minute, minutes.stop) if slot % interval_seconds == 0]
-
-
-@pytest.mark.parametrize(
-    ("text", "interval_seconds", "slots"),
-    [
-        ("2026-11-22T10:00:00Z", 60, ["10:00:00"]),
-        ("2026-11-22T10:00:59Z", 60, ["10:00:00"]),
-        ("2026-11-22T10:00:00Z", 20, ["10:00:00", "10:00:20", "10:00:40"]),
-        ("2026-11-22T10:00:30Z", 20, ["10:00:20", "10:00:40"]),
-        ("2026-11-22T10:00:00Z", 300, ["10:00:00"]),
-        ("2026-11-22T10:01:00Z", 300, []),
-    ],
-)
-def test_slots_of_one_minute(text: str, interval_seconds: int, slots: list[str]) -> None:
-    """A minute's slots are those that start in it, from the running one."""
-    found = [format_timestamp(slot) for slot in slots_of_minute(parse_timestamp(text), interval_seconds)]
-    assert found == [f"2026-11-22T{slot}Z" for slot in slots]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,302 @@
+"""What the client does about each answer, and how a request travels: real servers, mostly a clock that only we move."""
+
+import gzip
+import socket
+import time
+from typing import Any
+
+import pytest
+from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, spot_client
+
+import handler
+from handler.book import Snapshot
+from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
+from handler.exchange.client import Exchange
+from handler.exchange.markets import MARKETS
+from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES
+from infra.fake_exchange import FakeExchange
+
+BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
+HALVES = [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5]  # the pauses where chance takes its half of each in full
+GUARD_SECONDS = 20.0  # what takes this long would have gone on for ever
+
+
+def client(clock: FakeClock, *urls: str, **options: Any) -> Exchange:
+    """A client of these base URLs whose pauses are the shortest that chance allows."""
+    return spot_client(*urls, clock=clock, random=lambda: 0.0, **options)
+
+
+def fetch(exchange: Exchange, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
+    return exchange.depth(symbol, 5, clock.monotonic() + slot)
+
+
+def failure(exchange: Exchange, clock: FakeClock, slot: float = 0.05) -> ExchangeError:
+    with pytest.raises(ExchangeError) as error:
+        fetch(exchange, clock, slot=slot)
+    return error.value
+
+
+def faults(exchange: FakeExchange) -> list[str]:
+    return [asked.fault for asked in exchange.requests]
+
+
+def test_book(exchange: FakeExchange, clock: FakeClock) -> None:
+    """A book comes with its host, the moment it arrived, and the weight that the exchange counts."""
+    ours = client(clock, exchange.url)
+    snapshot = fetch(ours, clock)
+    assert (snapshot.book.bids.prices, snapshot.book.asks.prices) == ((99.0, 98.0), (101.0,))
+    assert (snapshot.host, snapshot.received_at) == (f"127.0.0.1:{exchange.port}", clock.time())
+    assert (snapshot.cache_age_seconds, ours.used_weight, clock.slept) == (None, 5, [])
+
+
+def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """The other market is asked by its own path, and its answer has the matching engine's time."""
+    exchange = start_exchange()
+    ours = Exchange(MARKETS["usdm"], (exchange.url,), clock=clock)
+    assert ours.depth("BTCUSDT", 5, clock.monotonic() + 60).book.exchange_time_ms
+    with pytest.raises(RequestRejected, match=r"^usdm:NOSUCH: "):
+        ours.depth("NOSUCH", 5, clock.monotonic() + 60)
+
+
+def test_cache_age(start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A book from a cache says so, in the snapshot and in one warning."""
+    assert fetch(client(clock, start_exchange("age=3600").url), clock).cache_age_seconds == 3600
+    assert "cache" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        *((fault, "connection") for fault in ("refused", "reset", "cut")),
+        *(
+            (fault, "bad answer")
+            for fault in ("html", "json-list", "json-null", "json-no-side", "json-nan", "json-cut")
+        ),
+        *((fault, "bad answer") for fault in ("unsorted", "other-symbol", "huge=8")),
+        *(("html400", "HTTP 400"), ("400-nested", "HTTP 400"), ("500", "HTTP 500"), ("502", "HTTP 502")),
+        *(("503", "HTTP 503"), ("503-no-code", "HTTP 503"), ("504", "HTTP 504"), ("redirect", "HTTP 302")),
+    ],
+)
+def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reason: str) -> None:
+    """A fault of the host is tried again after a pause that doubles, elsewhere at once, and named if it lasts."""
+    exchange, other = start_exchange(f"{fault}*3"), start_exchange()
+    assert fetch(client(clock, exchange.url), clock).book.last_update_id == 1
+    assert (clock.slept, len(exchange.requests)) == (HALVES[:3], 4)
+    exchange.script([f"{fault}*"])
+    assert failure(client(clock, exchange.url), clock, slot=0.5).reason == reason
+    slept = len(clock.slept)
+    assert fetch(client(clock, exchange.url, other.url), clock).host == f"127.0.0.1:{other.port}"
+    assert len(clock.slept) == slept
+
+
+def test_hosts_take_turns(start_exchange: StartExchange, clock: FakeClock, dead_url: str) -> None:
+    """There is a pause only when every host has failed; the one that answered is the first the next time."""
+    first, second = start_exchange("503*2"), start_exchange("502*2")
+    ours = client(clock, dead_url, first.url, second.url)
+    assert fetch(ours, clock).host == fetch(ours, clock).host == f"127.0.0.1:{first.port}"
+    assert (faults(first), faults(second), clock.slept) == (["503", "503", "ok", "ok"], ["502", "502"], HALVES[:2])
+
+
+def test_reason_of_a_slot(start_exchange: StartExchange, clock: FakeClock, dead_url: str) -> None:
+    """It is that of the last answer, whatever happened after it; nothing is asked once the slot is over."""
+    exchange = start_exchange("502", "503", "refused*")
+    error = failure(client(clock, exchange.url), clock, slot=8.0)
+    assert (type(error), error.reason, clock.slept) == (BookUnavailable, "HTTP 503", HALVES[:6])
+    assert str(error) == f"BTCUSDT: no book before its slot was over (127.0.0.1:{exchange.port}: answered HTTP 503)"
+    assert len(exchange.requests) == 7
+    assert failure(client(clock, exchange.url), clock, slot=0.0).reason == "timeout"
+    assert "Connection refused" in str(error := failure(client(clock, dead_url), clock))
+    assert (error.reason, len(exchange.requests)) == ("connection", 7)
+
+
+def test_book_after_the_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A book that arrives when the slot is over is given up."""
+
+    def time_passes() -> float:
+        clock.advance(60.0)
+        return clock.time()
+
+    assert failure(client(clock, start_exchange(clock=time_passes).url), clock, slot=59.0).reason == "timeout"
+
+
+def test_rejection(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """It is final, in the exchange's own words, with the hint for the symbol, and not asked of the next host."""
+    rejecting, other = start_exchange(symbols=["这是测试币456"]), start_exchange(books={}, symbols=["NOSUCH"])
+    ours = client(clock, rejecting.url, other.url, hints={"NOSUCH": "write NO/SUCH"})
+    with pytest.raises(
+        RequestRejected, match=r"^NOSUCH: .* Invalid symbol\. \(code -1121\) \(write NO/SUCH\)$"
+    ) as error:
+        fetch(ours, clock, "NOSUCH")
+    assert (error.value.reason, other.requests, clock.slept) == ("rejected", [], [])
+    fetch(ours, clock, "这是测试币456")
+    with pytest.raises(RequestRejected, match="Illegal characters"):
+        fetch(ours, clock, "A&limit=1#/?%20ß")
+    assert [asked.symbol for asked in rejecting.requests] == ["NOSUCH", "这是测试币456", "A&limit=1#/?%20ß"]
+
+
+def test_451_before_the_first_success(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """From every host it is one sentence that names the advice, with one request to each."""
+    one, two = start_exchange("451*"), start_exchange("451*")
+    ours = client(clock, one.url, two.url)
+    for _ in range(2):
+        with pytest.raises(RegionUnavailable, match=r"451.*https://data-api\.binance\.vision") as error:
+            fetch(ours, clock)
+    assert (error.value.reason, len(one.requests), len(two.requests), clock.slept) == ("region", 1, 1, [])
+
+
+def test_451_after_a_success(start_exchange: StartExchange, clock: FakeClock) -> None:
+    """A VPN that reconnects costs a long cooldown, after which one request probes; another host is used meanwhile."""
+    exchange, other = start_exchange("ok", "451"), start_exchange("ok", "451")
+    ours = client(clock, exchange.url, other.url)
+    assert [fetch(ours, clock).host[-5:] for _ in range(2)] == [f"{host.port}"[-5:] for host in (exchange, other)]
+    error = failure(ours, clock, slot=60.0)
+    assert (type(error), error.reason) == (RateLimited, "region")
+    clock.advance(300.0)
+    assert fetch(ours, clock).host == f"127.0.0.1:{exchange.port}"
+
+
+def test_request(start_raw: StartRaw, clock: FakeClock) -> None:
+    """A base URL may have a path; nothing identifies the user, but the project and its version are named."""
+    server = start_raw(http("200 OK", BODY, Set_Cookie="id=1"), http("200 OK", BODY))
+    ours = client(clock, f"{server.url}/mirror")
+    for _ in range(2):
+        fetch(ours, clock)
+    assert server.heads[0] == server.heads[1]
+    assert server.heads[0].splitlines() == [
+        "GET /mirror/api/v3/depth?symbol=BTCUSDT&limit=5 HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"User-Agent: order-book-imbalance/{handler.__version__}",
+        "Accept: */*",
+        "Accept-Encoding: gzip, deflate",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "connections"), [(1.0, 1), (60.0, 1), (MAX_AGE_SECONDS / 4, 2), (MAX_AGE_SECONDS, 5)]
+)
+def test_connections(exchange: FakeExchange, clock: FakeClock, seconds: float, connections: int) -> None:
+    """They are kept, but retired after some minutes, so that a name that moves is followed."""
+    ours = client(clock, exchange.url)
+    for _ in range(5):
+        fetch(ours, clock)
+        clock.advance(seconds)
+    assert len({asked.connection for asked in exchange.requests}) == connections
+
+
+@pytest.mark.parametrize("fault", ["close-reuse", "close-idle"])
+def test_closed_connection(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
+    """A kept connection that the host closed is replaced at once, and is no failure."""
+    exchange, other = start_exchange(fault, "ok", fault, "ok"), start_exchange()
+    ours = client(clock, exchange.url, other.url)
+    for _ in range(4):
+        fetch(ours, clock)
+    assert (faults(exchange).count(fault), other.requests, clock.slept) == (2, [], [])
+
+
+def test_forgotten_connection(start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that a NAT forgot costs a short wait, once: from then on connections idle less long."""
+    monkeypatch.setattr("handler.exchange.transport.FIRST_WAIT_SECONDS", 0.2)
+    exchange = start_exchange("hang-reuse", "ok", "ok")
+    ours = client(clock, exchange.url)
+    for _ in range(3):
+        assert fetch(ours, clock).book.last_update_id == 1
+        clock.advance(LONG_IDLE_SECONDS + 1)
+    assert faults(exchange) == ["hang-reuse", "hung", "ok", "ok"]
+    assert len({asked.connection for asked in exchange.requests}) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "connection"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "bad answer"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "connection"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", "bad answer"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n", "bad answer"),
+        (http("200 OK", b"no gzip", Content_Encoding="gzip"), "bad answer"),
+        (http("200 OK", gzip.compress(BODY)[:-12], Content_Encoding="gzip"), "bad answer"),
+        (http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY), Content_Encoding="gzip"), "bad answer"),
+    ],
+)
+def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason: str) -> None:
+    """Whatever else comes is the host's fault, in our own words."""
+    assert failure(client(clock, start_raw(answer).url), clock).reason == reason
+
+
+def test_odd_weight(start_raw: StartRaw, clock: FakeClock) -> None:
+    """A compressed book is read, whatever its other headers are."""
+    body = gzip.compress(BODY)
+    ours = client(clock, start_raw(http("200 OK", body, Content_Encoding="gzip", x_mbx_used_weight_1m="many")).url)
+    assert (fetch(ours, clock).book.last_update_id, ours.used_weight) == (1, None)
+
+
+@pytest.mark.parametrize("fault", ["hang", "trickle-body=0.1"])
+def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
+    """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
+    exchange = start_exchange(fault)
+    assert spot_client(exchange.url).depth("BTCUSDT", 5, time.monotonic() + 1.8).book.last_update_id == 1
+    assert faults(exchange) == [fault.partition("=")[0], "ok"]
+    exchange.script([f"{fault}*"])
+    start = time.monotonic()
+    with pytest.raises(BookUnavailable, match="timed out") as error:
+        spot_client(exchange.url).depth("BTCUSDT", 5, start + 0.6)
+    assert (error.value.reason, time.monotonic() - start < GUARD_SECONDS) == ("timeout", True)
+
+
+@pytest.fixture
+def proxy(start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch) -> RawServer:
+    server = start_raw(http("200 OK", BODY), http("403 Forbidden"))
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://alice:Sup3r@127.0.0.1:{server.port}")
+    return server
+
+
+def test_proxy(proxy: RawServer, exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy of the environment is asked, for https for a tunnel; NO_PROXY is respected."""
+    assert fetch(client(clock, "http://exchange.invalid"), clock).host == "exchange.invalid"
+    error = failure(client(clock, "https://exchange.invalid"), clock)
+    assert proxy.heads[0].startswith("GET http://exchange.invalid/api/v3/depth?symbol=BTCUSDT&limit=5 HTTP/1.1\r\n")
+    assert proxy.heads[1].startswith("CONNECT exchange.invalid:443 HTTP/1.")
+    assert all("Proxy-Authorization: Basic " in head for head in proxy.heads)
+    assert f"the proxy 127.0.0.1:{proxy.port}: Tunnel connection failed: 403" in str(error)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert fetch(client(clock, exchange.url), clock).book.last_update_id == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://alice:Sup3r@127.0.0.1:{dead}", "the proxy 127.0.0.1:{dead}: Connection refused"),
+        ("alice:Sup3r@127.0.0.1:{dead}", "URL of the proxy is invalid"),
+        ("socks5://alice:Sup3r@127.0.0.1:{dead}", "pip install"),
+        *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("Sup3r/x", "Sup3r#x", "123/x")),
+        *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("[Sup3r", "Sup3r]x", "Sup3r?x")),
+        ("http://alice:Sup3r@proxy:port", "URL of the proxy"),
+    ],
+)
+def test_broken_proxy(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, dead_url: str, scheme: str, url: str, words: str
+) -> None:
+    """It is blamed by name, without any part of its credentials."""
+    dead = dead_url.rpartition(":")[2]
+    monkeypatch.setenv(f"{scheme}_proxy", url.format(dead=dead))
+    error = failure(client(clock, f"{scheme}://exchange.invalid"), clock)
+    assert (words.format(dead=dead) in str(error), error.reason) == (True, "connection")
+    assert [part for part in ("alice", "Sup3r", "123/") if part in str(error)] == []
+
+
+def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, exchange: FakeExchange) -> None:
+    """A name that cannot be looked up says so, and another host is asked."""
+
+    def unknown(host: str, *args: Any, **options: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    assert "Name or service not known; check" in str(failure(client(clock, "http://exchange.test"), clock))
+
+
+def test_nothing_but_this_machine(clock: FakeClock) -> None:
+    """Tests can reach no other."""
+    with pytest.warns(UserWarning, match=r"192\.0\.2\.1"), pytest.raises(RuntimeError, match=r"192\.0\.2\.1"):
+        fetch(client(clock, "http://192.0.2.1"), clock)
