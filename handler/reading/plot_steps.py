@@ -38,7 +38,8 @@ def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs:
     engine.run(
         "CREATE OR REPLACE TEMP TABLE plotted AS SELECT pair, epoch_us(slot) // 1000000 AS start, view,"
         " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
-        f" {SECONDS} AS seconds, obi, mid, host FROM {views.sql()} JOIN {INTERVALS} USING (pair) WHERE obi IS NOT NULL{wanted}"
+        f" {SECONDS} AS seconds, obi, mid, host FROM {views.sql()} JOIN {INTERVALS} USING (pair)"
+        f" WHERE obi IS NOT NULL{wanted}"
     )
     if not engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'gaps'"):
         create_gaps(engine, expected, order, ())

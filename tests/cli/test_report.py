@@ -202,8 +202,8 @@ def test_breaks(missing: range, step: int, breaks: int, sparse: int) -> None:
     """A line breaks where less than half of a step is there; a gap as long as a step is never bridged."""
     with Engine() as engine:
         engine.run(
-            "CREATE TEMP TABLE plotted AS SELECT 'A' AS pair, '5 levels' AS depth, range * 60 AS start, 60 AS seconds, 0.5 AS obi,"
-            f" 1.0 AS mid FROM range(4320) WHERE range NOT IN {tuple(missing) or '(-1)'}"
+            "CREATE TEMP TABLE plotted AS SELECT 'A' AS pair, '5 levels' AS depth, range * 60 AS start, 60 AS seconds,"
+            f" 0.5 AS obi, 1.0 AS mid FROM range(4320) WHERE range NOT IN {tuple(missing) or '(-1)'}"
         )
         found = steps(engine, Series("A", "5 levels", 0, 4320 * 60, 60, 60, True, None, 1.0), step)
     assert found.count(NOTHING) == breaks
