@@ -175,9 +175,7 @@ class _Run:
             print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
         if bulk.changed_days:
             events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
-            print_message(
-                f"days that changed; if they are archived, send these events to the archive function: {events}"
-            )
+            print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
         print_message(
             f"loaded {bulk.loaded}, already there {bulk.already_there}, different {bulk.different},"
             f" no data {bulk.no_data}, expired {bulk.expired}, invalid {self._invalid}"

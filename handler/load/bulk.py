@@ -46,10 +46,10 @@ class Bulk:
         if not self.batch:
             self.batch_since = self._clock.monotonic()
         key = self._key(record, line)
-        other = self.batch.setdefault(key, (record, line))
-        if other[0] is not record:
+        other = self.batch.get(key, (record, line))
+        if key in self.batch:
             self._count_repeated(other[0], record)
-            self.batch[key] = min(other, (record, line), key=_rank)
+        self.batch[key] = min(other, (record, line), key=_rank)
         if len(self.batch) >= BATCH_RECORDS:
             self.flush()
 
@@ -169,18 +169,19 @@ class FolderBulk(Bulk):
 
 
 def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
-    """Pair → the commonest distance between its plain records, of several the shortest; once is not common."""
+    """Pair with plain records → the commonest distance between its records, of several the shortest."""
     last: dict[str, int] = {}
+    plain: set[str] = set()
     distances: dict[str, Counter[int]] = defaultdict(lambda: Counter({DEFAULT_INTERVAL_SECONDS: 1}))
     for record in records:
+        pair, moment = record.pair, epoch_seconds(record.timestamp)
+        distance = moment - last.get(pair, moment)
+        last[pair] = moment
+        if 0 < distance <= MAX_INTERVAL_SECONDS:
+            distances[pair][distance] += 1
         if record.interval_seconds is None:
-            moment = epoch_seconds(record.timestamp)
-            distance = moment - last.get(record.pair, moment)
-            last[record.pair] = moment
-            counts = distances[record.pair]
-            if 0 < distance <= MAX_INTERVAL_SECONDS:
-                counts[distance] += 1
-    return {pair: min(counts, key=lambda each: (-counts[each], each)) for pair, counts in distances.items()}
+            plain.add(pair)
+    return {pair: min(distances[pair], key=lambda each: (-distances[pair][each], each)) for pair in plain}
 
 
 def _put_records(store: Store, lines: Sequence[Line], deadline: float) -> PutResult:
