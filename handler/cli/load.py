@@ -1,195 +1,215 @@
-"""`python -m handler load`: stores printed records, from files or a pipe, in the table."""
+"""`python -m handler load`: stores printed or logged records in a table or a folder."""
 
+import os
+import stat
+import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from io import FileIO
+from pathlib import Path
 from select import select
 from threading import Thread
-from typing import TYPE_CHECKING
 
-from handler import bootstrap
-from handler.cli import ExitCode, Write
-from handler.cli.input_hint import input_hint
-from handler.cli.interrupts import Interrupts
-from handler.cli.parser import Parser
-from handler.cli.progress import Progress
-from handler.cli.streams import print_message
-from handler.errors import HandlerError, InvalidRecord
-from handler.options import Options
-from handler.record import Record
-from handler.settings import read_interval_seconds, read_retention_days, read_table
-from handler.sinks import PutResult
-from handler.stores.batch import Batch
-from handler.stores.files import STDIN, file_size, open_file
-from handler.stores.find_records import RecordFinder
-from handler.stores.store import UnknownKeyWarning
+from ..errors import HandlerError, SourceError, UsageError
+from ..load.bulk import Bulk, FolderBulk, TableBulk, infer_intervals
+from ..load.find import Found, find_records
+from ..load.open import MAX_PIECE_BYTES
+from ..messages import escaped
+from ..record import Record
+from ..sampler import resume_garbage_collection
+from ..stores.folder import Folder
+from . import ExitCode, Write
+from .arguments import parse
+from .streams import print_message
 
-if TYPE_CHECKING:
-    from handler.stores.bulk import BulkLoader
-
-FLAGS = ("FILE", "--table", "--interval_seconds", "--retention-days")
-
-BATCH_SIZE = 2000
-"""Records that are stored at once. As many more wait: a line of the same sample with more detail may follow."""
-MAX_WAIT_SECONDS = 2.0
-"""From a pipe, a record waits so long to be stored."""
-POLL_SECONDS = 0.2
-STOP_SECONDS = 3.0
-"""How long a run that is interrupted goes on to store what it has read."""
-
-
-@dataclass
-class LoadRun:
-    """One run of the command: the records to store next, and how many of each kind there were so far."""
-
-    loader: "BulkLoader"
-    interval_seconds: int
-    expired_before: float
-    interrupts: Interrupts = field(default_factory=Interrupts)
-    batch: Batch = field(default_factory=Batch)
-    waiting_since: float = float("inf")
-    loaded: int = 0
-    already_there: int = 0
-    different: int = 0
-    no_data: int = 0
-    expired: int = 0
-    not_records: int = 0
-    invalid: int = 0
-    files_without_record: int = 0
-
-    def load_file(self, name: str, progress: Progress) -> None:
-        """Store the records of a file, but for the last ones. Raises OSError if it can't be opened, TableError."""
-        place = "standard input" if name == STDIN else name
-        finder, has_record = RecordFinder(UnknownKeyWarning(place).warn_once), False
-        try:
-            with open_file(name) as file:
-                for where, what in progress.watch(file, finder.find(file, partial(self.wait_for, file))):
-                    has_record = True
-                    self.add(what, f"{place}{where}")
-        finally:
-            self.not_records += finder.not_records
-        if finder.sample and not has_record:
-            self.files_without_record += 1
-            print_message(f"{place}: no record was found: {input_hint(finder.sample)}")
-
-    def wait_for(self, file: FileIO) -> None:
-        """Wait until there is something to read, and store what waits too long. Raises KeyboardInterrupt."""
-        is_ready = False
-        while not is_ready:
-            if self.interrupts.requested:
-                raise KeyboardInterrupt
-            is_ready = bool(select([file], [], [], POLL_SECONDS)[0])
-            if time.monotonic() - self.waiting_since > MAX_WAIT_SECONDS:
-                self.store(len(self.batch))
-
-    def add(self, what: Record | InvalidRecord, place: str) -> None:
-        """Add what was found to the batch, or count it. Raises TableError."""
-        if isinstance(what, InvalidRecord):
-            self.invalid += 1
-            print_message(f"{place}: invalid: {what}")
-            return
-        slot = what.slot(self.interval_seconds)
-        if not what.has_data:
-            self.no_data += 1
-        elif slot <= self.expired_before:
-            self.expired += 1
-        else:
-            if not self.batch:
-                self.waiting_since = time.monotonic()
-            self.batch.add(what, slot)
-            if len(self.batch) >= 2 * BATCH_SIZE and not self.interrupts.requested:
-                self.store(BATCH_SIZE)
-
-    def store(self, count: int) -> None:
-        """Store the first records of the batch; after an interrupt the others are still in it. Raises TableError."""
-        while count > 0:
-            records = self.batch.first(min(count, BATCH_SIZE))
-            try:
-                with self.interrupts.raised():
-                    result = self.loader.load(records)
-            except KeyboardInterrupt:
-                return
-            self._count(result)
-            count -= len(records)
-
-    def finish(self) -> None:
-        """Store all that is left; after an interrupt, as far as that is possible within STOP_SECONDS."""
-        self.store(len(self.batch))
-        if self.batch:
-            thread = Thread(target=self._try_to_store_all, daemon=True)
-            thread.start()
-            thread.join(STOP_SECONDS)
-
-    def _try_to_store_all(self) -> None:
-        try:
-            while records := self.batch.first(BATCH_SIZE):
-                self._count(self.loader.load(records))
-        except HandlerError as error:
-            print_message(error)
-
-    def _count(self, result: PutResult) -> None:
-        self.loaded += result.stored
-        self.already_there += result.duplicates - result.different
-        self.different += result.different
-        self.batch.remove_first(result.stored + result.duplicates)
-        self.waiting_since = time.monotonic()
-
-    def report(self) -> None:
-        """Print what became of the input."""
-        if self.batch and self.interrupts.requested:
-            print_message(f"{len(self.batch)} records were read and not, or perhaps not, stored: load the same again")
-        closest = self.batch.closest_seconds
-        if closest and closest * 2 <= self.interval_seconds:
-            print_message(
-                f"of several samples in one slot of {self.interval_seconds} s the earliest is stored, and they are as"
-                f" close as {closest} s: --interval_seconds {closest} would keep them"
-            )
-        if self.loader.changed_days:
-            print_message(
-                f"days changed: {day_ranges(self.loader.changed_days)}; if they are archived, archive them again"
-            )
-        print_message(
-            f"loaded {self.loaded}, already there {self.already_there},"
-            f" different {self.different + self.batch.different}, repeated {self.batch.repeated},"
-            f" no data {self.no_data}, expired {self.expired}, not records {self.not_records},"
-            f" invalid {self.invalid}"
-        )
-
-
-def day_ranges(days: Collection[str]) -> str:
-    """Days as few words: `2026-11-20 to 2026-11-22, 2026-11-24`."""
-    ranges: list[list[date]] = []
-    for day in sorted(map(date.fromisoformat, days)):
-        if ranges and day - ranges[-1][-1] == timedelta(days=1):
-            ranges[-1] = [ranges[-1][0], day]
-        else:
-            ranges.append([day])
-    return ", ".join(" to ".join(map(str, ends)) for ends in ranges)
+FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
+STDIN = "-"
+MAX_NAMED = 20  # invalid records of a file, pairs of a message
+MAX_WAIT_SECONDS = 2.0  # how long a record of a pipe waits to be stored
+STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
+HINTS = {
+    b"PAR1": "Parquet is read by history --from, whose lines can be loaded",
+    b"timestamp,": "CSV is only written, never read",
+    b"pair,": "CSV is only written, never read",
+}
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> int:
-    """Store records in the table, from the sampler's output or any log or export. Loading twice changes nothing."""
-    flags = Parser(" load", run.__doc__ or "", FLAGS).read(argv)
-    options = Options(flags, environment)
-    interval_seconds, days = read_interval_seconds(options), read_retention_days(options)
-    loader = bootstrap.open_bulk_loader(read_table(options), interval_seconds=interval_seconds, retention_days=days)
-    expired_before = time.time() - days * 86_400 if days else float("-inf")
-    load_run = LoadRun(loader, interval_seconds, expired_before)
-    bootstrap.resume_garbage_collection()
-    names = flags["FILE"] or [STDIN]
-    total_bytes = sum(map(file_size, names))  # before anything is stored: a missing file ends it at once
-    with load_run.interrupts.noted():
+    """Store records in a table or a folder, from printed lines or any log or export of them, compressed or not.
+
+    Loading the same again changes nothing. The last line on stderr counts what became of the records.
+    """
+    options = parse("load", run.__doc__ or "", FLAGS, argv, environment)
+    flags = parse("load", "", FLAGS, argv, {})
+    if (flags.table and flags.to) or not (options.table or options.to):
+        raise UsageError("load: give --table NAME or --to FOLDER")
+    files = [_File(name) for name in options.file or [STDIN]]
+    if not options.file and files[0].is_terminal:
+        raise UsageError("load: give a FILE, or - for standard input")
+    resume_garbage_collection()
+    return _Run(files, options).run()
+
+
+class _File:
+    """A file or a stream to read records from. Raises UsageError if it cannot be read."""
+
+    def __init__(self, name: str) -> None:
+        self.place = "standard input" if name == STDIN else name
+        self.head = b""  # how it begins
+        self._path: Path | int = Path(name)
+        if name == STDIN:
+            if sys.stdin is None:
+                raise UsageError("load: standard input is closed: give a FILE")
+            self._path = sys.stdin.fileno()
         try:
-            with Progress(total_bytes) as progress, suppress(KeyboardInterrupt):
-                for name in names:
-                    load_run.load_file(name, progress)
-            load_run.finish()
+            status = self._path.stat() if isinstance(self._path, Path) else os.fstat(self._path)
+            self.size = status.st_size if stat.S_ISREG(status.st_mode) and name != STDIN else 0
+            if not stat.S_ISFIFO(status.st_mode):  # opening that would lose what is written into it
+                self._open().close()
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror}") from error
+        self.is_stream = not stat.S_ISREG(status.st_mode) or name == STDIN
+        self.is_terminal = isinstance(self._path, int) and os.isatty(self._path)
+        self._shown = time.monotonic()
+
+    def _open(self) -> FileIO:
+        return FileIO(self._path, closefd=not isinstance(self._path, int))
+
+    def find(self, on_wait: Callable[[], object] = lambda: None) -> Iterator[Found]:
+        """Find its records; `on_wait` is called when nothing comes for a while. Raises SourceError."""
+
+        def read() -> bytes:
+            while self.is_stream and not select([file], [], [], MAX_WAIT_SECONDS)[0]:
+                on_wait()
+            data = file.read(MAX_PIECE_BYTES) or b""
+            self.head = self.head or data.lstrip()[:80]
+            self._show(file)
+            return data
+
+        try:
+            with self._open() as file:
+                yield from find_records(read)
+        except OSError as error:
+            raise SourceError(f"{self.place}: {error.strerror or error}") from error
+
+    def _show(self, file: FileIO) -> None:
+        """Show on a terminal how far it is."""
+        if self.size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
+            self._shown = time.monotonic()
+            text = f"{escaped(self.place)}: {file.tell() * 100 // self.size} %"
+            print(f"\r{text}\x1b[K", end="\r", file=sys.stderr, flush=True)
+
+
+class _Run:
+    def __init__(self, files: Sequence[_File], options: Namespace) -> None:
+        self._files = files
+        self._invalid = 0
+        self._has_failed = False
+        self._bulk: Bulk = FolderBulk(Folder(options.to)) if options.to else _table(options, files)
+        self._is_interval_given = bool(options.to) or "--interval_seconds" in options.given
+        self._interval_seconds = options.interval_seconds
+
+    def run(self) -> int:
+        try:
+            for file in self._files:
+                self._load(file)
+            self._bulk.flush()
+        except KeyboardInterrupt:
+            thread = Thread(target=self._try_to_flush, daemon=True)
+            thread.start()
+            thread.join(STOP_SECONDS)
+            raise
+        except HandlerError as error:
+            self._fail(error)
         finally:
-            load_run.report()
-    if load_run.interrupts.requested:
-        return ExitCode.OK
-    return ExitCode.FAILURE if load_run.invalid or load_run.files_without_record else ExitCode.OK
+            self._report()
+        return ExitCode.FAILURE if self._invalid or self._has_failed else ExitCode.OK
+
+    def _load(self, file: _File) -> None:
+        found, invalid = None, 0
+        if file.is_terminal:
+            print_message("reading standard input: end it with Ctrl-D")
+        for found in file.find(on_wait=self._bulk.flush):
+            if isinstance(found.what, Record):
+                self._add(file, found.what, found.text)
+            else:
+                invalid += 1
+                if invalid <= MAX_NAMED:
+                    print_message(f"{file.place}:{found.line}: invalid: {found.what}")
+        self._invalid += invalid
+        if invalid > MAX_NAMED:
+            print_message(f"{file.place}: {invalid - MAX_NAMED} more are invalid")
+        if found is None and file.head:
+            hints = (hint for head, hint in HINTS.items() if file.head.startswith(head))
+            self._fail(f"{file.place}: no record was found: {next(hints, f'it begins with {file.head[:40]!r}')}")
+
+    def _add(self, file: _File, record: Record, text: bytes) -> None:
+        if file.is_stream and record.interval_seconds is None and not self._is_interval_given:
+            self._is_interval_given = True
+            print_message(
+                f"plain lines have no interval, and a stream is read only once: taken is {self._interval_seconds} s;"
+                " --interval_seconds N decides otherwise"
+            )
+        self._bulk.add(record, text.decode())
+        if file.is_stream and time.monotonic() - self._bulk.batch_since > MAX_WAIT_SECONDS:
+            self._bulk.flush()
+
+    def _try_to_flush(self) -> None:
+        try:
+            self._bulk.flush()
+        except HandlerError as error:
+            self._fail(error)
+
+    def _fail(self, message: object) -> None:
+        self._has_failed = True
+        print_message(message)
+
+    def _report(self) -> None:
+        """Say what became of the records."""
+        bulk = self._bulk
+        if bulk.failed:
+            self._fail(f"{len(bulk.failed)} records were not stored: {bulk.failed[0].error}")
+        if bulk.batch:
+            print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
+        if bulk.changed_days:
+            events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
+            print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
+        print_message(
+            f"loaded {bulk.loaded}, already there {bulk.already_there}, different {bulk.different},"
+            f" no data {bulk.no_data}, expired {bulk.expired}, invalid {self._invalid}"
+        )
+
+
+def _table(options: Namespace, files: Sequence[_File]) -> Bulk:
+    from ..stores.table import Table  # boto3 more than doubles the start-up time
+
+    name, region = options.table
+    days = options.retention_days
+    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
+    intervals: dict[str, int] = {}
+    bulk = TableBulk(
+        lambda seconds: create(default_interval_seconds=seconds),
+        intervals,
+        options.interval_seconds,
+        retention_days=days,
+        warn=print_message,
+    )
+    if "--interval_seconds" not in options.given:
+        intervals |= _intervals(files)
+    return bulk
+
+
+def _intervals(files: Sequence[_File]) -> dict[str, int]:
+    """The intervals of the pairs that have plain lines, which is said."""
+    found = (found.what for file in files if not file.is_stream for found in file.find())
+    intervals = infer_intervals(record for record in found if isinstance(record, Record))
+    named = [f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED]]
+    if named:
+        more = f", {len(intervals) - MAX_NAMED} more" if len(intervals) > MAX_NAMED else ""
+        print_message(
+            "plain lines have no interval: taken is the commonest distance between samples"
+            f" ({', '.join(named)}{more}); --interval_seconds N decides otherwise"
+        )
+    return intervals

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handler.stores.item import record_from_item
 from support.listening import assert_only_loopback
 from support.servers import aws_client, create_table, moto
 
@@ -20,6 +19,7 @@ from deploy.emulator import Emulator, emulate
 from deploy.tools import ROOT, RUNTIME, run
 from handler.record import Record
 from handler.slots import format_timestamp
+from handler.stores.item import record_from_item
 from infra.fake_exchange import FakeExchange
 
 MAX_ZIP_BYTES = 8_000_000

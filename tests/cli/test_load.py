@@ -1,0 +1,262 @@
+"""`load` puts back what was printed: once, whatever fails on the way, and it says what it did."""
+
+import gzip
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.program import PATIENCE_SECONDS, ROOT, environment, finished, start
+from support.tables import StoredTable, new_table
+from unit.test_find import WRAPPERS, full, plain
+
+from handler.record import Record
+from handler.slots import format_timestamp
+from infra.testkit.table_proxy import TableProxy
+
+Done = subprocess.CompletedProcess[str]
+PAST = 1_704_067_200  # 2024-01-01T00:00:00Z
+COUNTS = ("loaded", "already there", "different", "no data", "expired", "invalid")
+RECORDS = [full(number) if number % 3 else plain(number) for number in range(300)]
+
+
+@pytest.fixture
+def table(moto_url: str) -> Iterator[StoredTable]:
+    with new_table(moto_url) as found:
+        yield found
+
+
+@pytest.fixture
+def proxy(moto_url: str) -> Iterator[TableProxy]:
+    with TableProxy(moto_url) as found:
+        yield found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "records.jsonl"
+    path.write_text(lines(*RECORDS))
+    return path
+
+
+def lines(*records: Record) -> str:
+    return "".join(f"{record.to_line()}\n" for record in records)
+
+
+def counts(done: Done) -> dict[str, int]:
+    """What its last line counts, without zeros."""
+    told = re.search(f"^obi: {', '.join(f'{name} ([0-9]+)' for name in COUNTS)}$", done.stderr.splitlines()[-1])
+    assert told, done.stderr
+    return {name: int(number) for name, number in zip(COUNTS, told.groups(), strict=True) if int(number)}
+
+
+def load(*flags: object, stdin: bytes | None = None, **variables: str) -> Done:
+    command = [sys.executable, "-m", "handler", "load", *map(str, flags)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(**variables), capture_output=True, timeout=PATIENCE_SECONDS, check=False,
+        **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
+    )  # fmt: skip
+    stderr = done.stderr.decode()
+    assert (done.stdout, "Traceback" in stderr) == (b"", False), stderr
+    return Done(command, done.returncode, "", stderr)
+
+
+def in_order(records: list[Record]) -> list[Record]:
+    return sorted(records, key=lambda one: (one.pair, one.timestamp))
+
+
+def test_loading_twice_changes_nothing_and_says_so(table: StoredTable, file: Path) -> None:
+    done = load(file, **table.environment)
+    assert (done.returncode, counts(done), table.records()) == (0, {"loaded": 300}, in_order(RECORDS))
+    assert 'send these events to the archive function: {"day":"2026-11-22"}' in done.stderr
+    assert "plain lines have no interval: taken is the commonest distance" in done.stderr
+    again = load(file, "-", stdin=file.read_bytes(), **table.environment)
+    assert (again.returncode, counts(again), table.records()) == (0, {"already there": 600}, in_order(RECORDS))
+    assert "days changed" not in again.stderr
+
+
+def test_a_folder_gets_the_lines_as_they_were_from_files_and_from_a_pipe(tmp_path: Path, file: Path) -> None:
+    log, newer = tmp_path / "log.gz", plain(301).to_line()[:-1] + ',"depth_change":1.50}'
+    log.write_bytes(gzip.compress(json.dumps({"log": newer}).encode()))
+    done = load("--to", tmp_path / "obi", file, log, "-", stdin=lines(RECORDS[0], plain(302)).encode())
+    assert (done.returncode, counts(done)) == (0, {"loaded": 302, "already there": 1})
+    (day,) = (tmp_path / "obi").iterdir()
+    assert day.read_text() == file.read_text() + newer + "\n" + lines(plain(302))
+
+
+def test_everything_is_counted_and_what_is_invalid_is_named(table: StoredTable, tmp_path: Path) -> None:
+    path, today = tmp_path / "lambda.log", int(time.time()) // 86_400 * 86_400
+    now = [full(0, symbol="A", timestamp=format_timestamp(today + second)) for second in (0, 60, 61)]
+    nothing, timeout = (full(0, symbol="A", obi=0.0, notional_bid=0.0, notional_ask=0.0, **more).to_line() for more in
+                        ({"interval_seconds": None}, {"reason": "timeout"}))  # fmt: skip
+    torn, bad = now[0].to_line()[:99], now[0].to_line().replace('"levels":5', '"levels":0')
+    path.write_text("\n".join(["START", lines(*now), nothing, timeout, bad, torn, lines(plain(1)), "END"]))
+    done = load(path, "-", "--retention-days", "1", stdin=path.read_bytes(), **table.environment)
+    assert (done.returncode, counts(done)) == (
+        1, {"loaded": 2, "already there": 2, "different": 2, "no data": 4, "expired": 2, "invalid": 4}
+    )  # fmt: skip
+    assert f"obi: {path}:8: invalid: levels is 0" in done.stderr
+    assert f"obi: {path}:9: invalid: a record that is cut off" in done.stderr
+
+
+def test_the_interval_of_plain_lines_is_inferred_from_a_file_only(table: StoredTable, tmp_path: Path) -> None:
+    path = tmp_path / "plain.jsonl"
+    path.write_text(lines(*(plain(0, timestamp=format_timestamp(PAST + 10 * number)) for number in range(20))))
+    piped = load(stdin=path.read_bytes(), **table.environment)
+    assert (piped.returncode, counts(piped)) == (0, {"loaded": 4, "different": 16})
+    assert "taken is 60 s; --interval_seconds N decides otherwise" in piped.stderr
+    done = load(path, **table.environment)
+    assert (counts(done), "(BTCUSDT 10 s)" in done.stderr) == ({"loaded": 16, "already there": 4}, True)
+    given = load(path, "--interval_seconds", "10", **table.environment)
+    assert (counts(given), given.stderr.count("\n")) == ({"already there": 20}, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [(b"START RequestId: 0a1b\n", "b'START RequestId"), (b"PAR1\x15\x04", "Parquet is read by history"),
+     (b"timestamp,symbol\n", "CSV is only written"), (b"\x1b[2J{}", "b'\\x1b[2J{}'")],
+)  # fmt: skip
+def test_an_input_without_a_record_fails_with_a_hint(tmp_path: Path, file: Path, data: bytes, hint: str) -> None:
+    (tmp_path / "other").write_bytes(data)
+    done = load(tmp_path / "other", file, "--to", tmp_path / "obi")
+    assert (done.returncode, counts(done)) == (1, {"loaded": 300})
+    assert f"other: no record was found: {hint}" in done.stderr.replace("it begins with ", "")
+
+
+def test_an_empty_input_is_no_failure(tmp_path: Path) -> None:
+    assert load("--to", tmp_path / "obi", "-", stdin=b"\n\n").returncode == 0
+
+
+def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_loaded(tmp_path: Path) -> None:
+    path, line = tmp_path / "mixed", lines(plain(1)).encode()
+    path.write_bytes(line + gzip.compress(lines(*RECORDS).encode())[:-200] + b"\n" + lines(plain(999)).encode())
+    done = load(path, "--to", tmp_path / "obi")
+    assert (done.returncode, counts(done)["invalid"] > 0) == (1, True)
+    assert "gzip data that cannot be read" in done.stderr
+    assert lines(plain(999)) in (tmp_path / "obi/2026-11-23.jsonl").read_text()
+
+
+USAGE: dict[str, tuple[tuple[str, ...], str]] = {
+    "a missing file": (("missing", "--to", "obi"), "missing: No such file"),
+    "a folder": ((".", "--to", "obi"), ": Is a directory"),
+    "no target": (("-",), "--table NAME or --to FOLDER"),
+    "two targets": (("-", "--to", "obi", "--table", "x"), "--table NAME or --to FOLDER"),
+}
+
+
+@pytest.mark.parametrize("name", USAGE)
+def test_mistakes_are_said_before_anything_is_loaded(tmp_path: Path, file: Path, name: str) -> None:
+    flags, said = USAGE[name]
+    done = load(file, *(tmp_path / flag if flag in ("obi", ".", "missing") else flag for flag in flags))
+    assert (done.returncode, done.stderr.count("\n"), said in done.stderr) == (2, 1, True)
+    assert not (tmp_path / "obi").exists()
+
+
+def test_a_terminal_is_not_waited_for_unless_it_is_named(tmp_path: Path) -> None:
+    screen, terminal = pty.openpty()
+    with os.fdopen(screen, "rb", buffering=0), os.fdopen(terminal, "rb", buffering=0) as stdin:
+        command = [sys.executable, "-m", "handler", "load", "--to", str(tmp_path / "obi")]
+        done = subprocess.run(command, cwd=ROOT, env=environment(), stdin=stdin, capture_output=True, check=False)
+    assert (done.returncode, b"give a FILE" in done.stderr) == (2, True)
+
+
+def pipe_into(table: StoredTable, **variables: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "handler", "load"], cwd=ROOT, env=environment(**(table.environment | variables)),
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_records_of_a_pipe_are_stored_soon_and_a_signal_loses_none(table: StoredTable, stop: signal.Signals) -> None:
+    with pipe_into(table) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(lines(*RECORDS[:5]).encode())
+        process.stdin.flush()
+        until(lambda: len(table.records()) == 5)
+        process.stdin.write(str(WRAPPERS["docker"]([record.to_line() for record in RECORDS[5:8]])).encode() + b"\n")
+        process.stdin.flush()
+        until(lambda: is_empty(process))
+        process.send_signal(stop)
+        done = Done([], process.wait(PATIENCE_SECONDS), "", process.stderr.read().decode())
+    assert (done.returncode, counts(done)) == (128 + stop, {"loaded": 8})
+    assert table.records() == in_order(RECORDS[:8])
+
+
+def is_empty(process: "subprocess.Popen[bytes]") -> bool:
+    """True once a process has read its pipe and waits for more."""
+    assert process.stdin
+    import array
+    import fcntl
+    import termios
+
+    size = array.array("i", [0])
+    fcntl.ioctl(process.stdin.fileno(), termios.FIONREAD, size)
+    return size[0] == 0 and Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S"
+
+
+def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
+    table: StoredTable, proxy: TableProxy, file: Path
+) -> None:
+    def kill_at(last: int, process: "subprocess.Popen[str]", number: int) -> None:
+        if number >= last:
+            process.kill()
+
+    for _ in range(2):
+        last = len(proxy.operations) + random.Random(4).randint(20, 90)
+        with start("load", str(file), **table.through(proxy.url)) as process:
+            proxy.on_request = partial(kill_at, last, process)
+            process.wait(PATIENCE_SECONDS)
+        assert process.returncode == -signal.SIGKILL
+    assert 0 < len(table.records()) < 300
+    done = load(file, **table.environment)
+    assert (done.returncode, sum(counts(done).values()), counts(done).keys()) == (0, 300, {"loaded", "already there"})
+    assert table.records() == in_order(RECORDS)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_counts_never_more_than_happened(
+    table: StoredTable, proxy: TableProxy, file: Path, stop: signal.Signals
+) -> None:
+    """Although the table hangs: it ends soon, and says what may not be stored."""
+    asked = threading.Event()
+    with start("load", str(file), **table.through(proxy.url)) as process:
+
+        def hang(number: int) -> None:
+            if number == 30:
+                process.send_signal(stop)
+            if number >= 30:
+                asked.wait(PATIENCE_SECONDS)
+
+        proxy.on_request = hang
+        done = finished(process)
+        asked.set()
+    told = counts(done)
+    left = re.search("([0-9]+) records may not be stored: load the file again", done.stderr)
+    assert (done.returncode, left is not None) == (128 + stop, True)
+    assert told.get("loaded", 0) + told.get("already there", 0) <= 30
+
+
+def test_a_table_that_is_not_there_ends_it_in_one_sentence(table: StoredTable, file: Path) -> None:
+    done = load(file, "--table", "other", **table.environment)
+    assert (done.returncode, counts(done)) == (1, {})
+    assert "table other: " in done.stderr
+    assert "300 records may not be stored: load the file again" in done.stderr

@@ -1,0 +1,37 @@
+"""A table on a stand-in for DynamoDB, and what it holds past the code under test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from handler.record import Record
+from handler.stores.item import record_from_item
+from infra.testkit.aws import scan
+from support.servers import AWS, aws_client, create_table
+
+
+class StoredTable(NamedTuple):
+    """A table, and the environment in which the program finds it."""
+
+    name: str
+    client: Any
+    environment: dict[str, str]
+
+    def through(self, url: str) -> dict[str, str]:
+        """The environment in which the program reaches it at another URL, that of a proxy."""
+        return self.environment | {"AWS_ENDPOINT_URL_DYNAMODB": url}
+
+    def records(self) -> list[Record]:
+        """What it holds, in the order of its keys."""
+        items = scan(self.client, self.name)
+        return [
+            record_from_item(item) for item in sorted(items, key=lambda item: (item["pair"]["S"], item["slot"]["S"]))
+        ]
+
+
+@contextmanager
+def new_table(url: str) -> Iterator[StoredTable]:
+    """Create a table at this URL."""
+    with aws_client("dynamodb", url) as client:
+        name = create_table(client)
+        yield StoredTable(name, client, AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": name})

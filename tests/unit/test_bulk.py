@@ -1,0 +1,201 @@
+"""Many records into a table or a folder: once, the earliest of a slot, whoever else writes."""
+
+import gzip
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from support.tables import StoredTable, new_table
+from unit.test_find import full, plain
+
+from handler.errors import StoreError, TransientStoreError
+from handler.load.bulk import Bulk, FolderBulk, TableBulk, infer_intervals
+from handler.record import Pair, Record, no_data
+from handler.slots import format_timestamp
+from handler.stores.dynamodb import dynamodb_client
+from handler.stores.folder import Folder
+from handler.stores.table import Table
+from infra.testkit.clock import FakeClock
+from infra.testkit.table_proxy import TableProxy
+
+PAST = 1_704_067_200  # 2024-01-01T00:00:00Z
+Load = Callable[..., Bulk]
+FIRST, LATER = plain(1), plain(1, timestamp="2026-11-22T10:01:30Z", obi=0.5)
+FULL = full(1, **{key: getattr(FIRST, key) for key in ("timestamp", "symbol", "obi", "notional_bid", "notional_ask")})
+REASON = no_data(FIRST.timestamp, Pair(FIRST.symbol), 5, 60, "timeout")
+NOTHING = plain(1, obi=0.0, notional_bid=0.0, notional_ask=0.0)
+
+
+@pytest.fixture
+def stored(moto_url: str) -> Iterator[StoredTable]:
+    with new_table(moto_url) as table:
+        yield table
+
+
+@pytest.fixture
+def proxy(moto_url: str) -> Iterator[TableProxy]:
+    """One request at a time, since moto checks a condition and writes in two steps."""
+    with TableProxy(moto_url) as found:
+        yield found
+
+
+@pytest.fixture
+def load(stored: StoredTable, proxy: TableProxy, monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Load:
+    """Load batches of records into the table."""
+    for name, value in stored.through(proxy.url).items():
+        monkeypatch.setenv(name, value)
+    client = dynamodb_client()
+
+    def run(*batches: Iterable[Record], **options: Any) -> Bulk:
+        def table(seconds: int) -> Table:
+            return Table(stored.name, default_interval_seconds=seconds, replace_plain=True, client=client, clock=clock)
+
+        loader = TableBulk(table, options.pop("intervals", {}), clock=clock, **options)
+        for batch in batches:
+            for record in batch:
+                loader.add(record, record.to_line())
+            loader.flush()
+        return loader
+
+    return run
+
+
+def counts(loader: Bulk) -> tuple[int, int, int, int, int]:
+    return loader.loaded, loader.already_there, loader.different, loader.no_data, loader.expired
+
+
+TABLE: dict[str, tuple[list[list[Record]], tuple[int, ...], list[Record]]] = {
+    "twice": ([[FIRST, FIRST], [FIRST]], (1, 2, 0, 0, 0), [FIRST]),
+    "the earliest of a batch": ([[LATER, FIRST]], (1, 0, 1, 0, 0), [FIRST]),
+    "what is there stays": ([[LATER], [FIRST]], (1, 0, 1, 0, 0), [LATER]),
+    "full after plain": ([[FIRST, FULL]], (1, 1, 0, 0, 0), [FULL]),
+    "full before plain": ([[FULL, FIRST]], (1, 1, 0, 0, 0), [FULL]),
+    "full after plain, in another batch": ([[FIRST], [FULL], [FULL]], (2, 1, 0, 0, 0), [FULL]),
+    "full before plain, in another batch": ([[FULL], [FIRST]], (1, 1, 0, 0, 0), [FULL]),
+    "full of another sample": ([[LATER], [FULL]], (1, 0, 1, 0, 0), [LATER]),
+    "a reason": ([[REASON], [REASON]], (0, 0, 0, 2, 0), [REASON]),
+    "a reason before a measurement": ([[REASON, FIRST]], (1, 0, 0, 1, 0), [FIRST]),
+    "a reason after a measurement": ([[FIRST, REASON]], (1, 0, 0, 1, 0), [FIRST]),
+    "a measurement for a reason": ([[REASON], [FULL]], (1, 0, 0, 1, 0), [FULL]),
+    "a reason for a measurement": ([[FULL], [REASON]], (1, 0, 0, 1, 0), [FULL]),
+    "a plain line of nothing": ([[NOTHING]], (0, 0, 0, 1, 0), []),
+    "two pairs": ([[FIRST, plain(1, market="usdm")]], (2, 0, 0, 0, 0), [FIRST, plain(1, market="usdm")]),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_a_table_has_in_the_end(stored: StoredTable, load: Load, name: str) -> None:
+    batches, expected, records = TABLE[name]
+    loader = load(*batches)
+    assert (counts(loader), stored.records(), loader.batch) == (expected, records, {})
+    assert loader.changed_days == ({"2026-11-22"} if expected[0] else set())
+
+
+def test_plain_lines_get_the_slots_of_their_interval(stored: StoredTable, load: Load) -> None:
+    close = [plain(0, timestamp=format_timestamp(PAST + 10 * number)) for number in range(60)]
+    assert counts(load(close)) == (10, 0, 50, 0, 0)
+    assert counts(load(close, intervals={"BTCUSDT": 10})) == (50, 10, 0, 0, 0)
+    assert stored.records() == close
+
+
+def test_intervals_are_inferred_by_pair() -> None:
+    def samples(symbol: str, *seconds: int) -> list[Record]:
+        return [plain(0, symbol=symbol, timestamp=format_timestamp(PAST + second)) for second in seconds]
+
+    jittered = samples("A", 0, 11, 20, 30, 40, 51, 60, 70, 900)
+    assert infer_intervals([*jittered, *samples("B", 0, 300, 600, 900, 960), *samples("C", 0, 420), full(1), full(7)]) == {
+        "A": 10, "B": 300, "C": 60,
+    }  # fmt: skip
+
+
+def test_days_that_changed_and_records_that_have_expired(load: Load, clock: FakeClock) -> None:
+    today = clock.time() // 86_400 * 86_400
+    days = [plain(0, timestamp=format_timestamp(today - 86_400 * day)) for day in (0, 1, 2, 3)]
+    loader = load(days, retention_days=2)
+    assert counts(loader) == (2, 0, 0, 0, 2)
+    assert loader.changed_days == {days[0].timestamp[:10], days[1].timestamp[:10]}
+    assert load(days, retention_days=2).changed_days == set()
+
+
+def test_keys_of_a_newer_version_are_said_once(load: Load) -> None:
+    said: list[str] = []
+    loader = load(warn=said.append)
+    for number in (1, 2):
+        loader.add(plain(number), plain(number).to_line()[:-1] + ',"depth_change":1}')
+    assert said == ["keys that this version does not know, such as depth_change, are left out of the table"]
+
+
+def test_two_loads_at_once_under_throttling(stored: StoredTable, load: Load, proxy: TableProxy) -> None:
+    """The first measurement wins, and together they count each record once."""
+    proxy.faults["PutItem"] = deque(["throttled", "lost", "500", "ok"] * 20)
+    one, other = ([plain(3 * minute, timestamp=format_timestamp(PAST + 60 * minute + second)) for minute in range(40)]
+                  for second in (0, 30))  # fmt: skip
+    found: list[Bulk] = []
+    threads = [Thread(target=lambda batch=batch: found.append(load(batch))) for batch in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(loader.loaded for loader in found), sum(loader.different for loader in found)) == (40, 40)
+    before = stored.records()
+    assert len({record.timestamp[:16] for record in before}) == len(before) == 40
+    assert sum(load(batch).already_there for batch in (one, other)) == 40
+    assert stored.records() == before
+
+
+def test_a_table_that_fails_for_good_ends_it_and_says_what_is_not_stored(load: Load, proxy: TableProxy) -> None:
+    loader = load()
+    loader.add(FIRST, FIRST.to_line())
+    proxy.stop()
+    with pytest.raises(TransientStoreError):
+        loader.flush()
+    assert (counts(loader), len(loader.batch)) == ((0, 0, 0, 0, 0), 1)
+    proxy.start()
+    loader.flush()
+    assert (counts(loader), loader.batch) == ((1, 0, 0, 0, 0), {})
+
+
+@pytest.fixture
+def into_folder(tmp_path: Path) -> Load:
+    def run(*records: Record) -> Bulk:
+        loader = FolderBulk(Folder(tmp_path / "obi"))
+        for record in records:
+            loader.add(record, record.to_line())
+        loader.flush()
+        return loader
+
+    return run
+
+
+def test_a_folder_gets_each_line_once_however_its_days_are_kept(tmp_path: Path, into_folder: Load) -> None:
+    day, next_day = tmp_path / "obi/2026-11-22.jsonl", plain(24 * 60)
+    assert counts(into_folder(FIRST, FULL, LATER, FIRST, REASON, NOTHING, next_day)) == (4, 1, 0, 2, 0)
+    lines = [record.to_line() for record in (FIRST, FULL, LATER, REASON)]
+    assert day.read_text().splitlines() == lines
+    for number, keep in enumerate([None, gzip.compress, None]):
+        if keep:
+            day.with_suffix(".jsonl.gz").write_bytes(keep(day.read_bytes()))
+            day.unlink()
+        loader = into_folder(LATER, FIRST, REASON, next_day, plain(2 + number))
+        assert counts(loader) == (1, 3, 0, 1, 0)
+        assert loader.changed_days == {"2026-11-22"}
+    assert day.read_text().splitlines() == [plain(3).to_line(), plain(4).to_line()]
+
+
+def test_a_torn_last_line_of_a_day_spoils_no_other(tmp_path: Path, into_folder: Load) -> None:
+    into_folder(FIRST)
+    day = tmp_path / "obi/2026-11-22.jsonl"
+    day.write_text(day.read_text() + LATER.to_line()[:50])
+    assert counts(into_folder(LATER)) == (1, 0, 0, 0, 0)
+    assert day.read_text().splitlines()[0::2] == [FIRST.to_line(), LATER.to_line()]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(
+    tmp_path: Path, into_folder: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "obi/2026-11-22.jsonl").mkdir(parents=True)
+    with pytest.raises(StoreError, match="Is a directory"):
+        into_folder(FIRST)
