@@ -19,9 +19,9 @@ from .clock import SYSTEM
 from .errors import HandlerError, UsageError
 from .exchange.client import Exchange
 from .exchange.markets import MARKETS
-from .function_log import FailureLog, function_logger
+from .function_log import function_logger
 from .messages import safe_text
-from .sampler import Sample, Sampler, resume_garbage_collection
+from .sampler import ReasonLog, Sample, Sampler, resume_garbage_collection
 from .settings import Settings
 from .slots import format_timestamp, slot_start
 from .stores.table import Table
@@ -80,7 +80,7 @@ class Function:
         self._table = Table(name, region=region, retention_days=settings.retention_days)
         self._timers_url = environment.get("OBI_TIMERS_URL", "")
         self._queue: Any = None
-        self._failure_log = FailureLog(log)
+        self._reasons = ReasonLog()
         resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> list[Outcome]:
@@ -132,8 +132,7 @@ class Function:
             for ready in self._sampler.sample(deadline, slot):
                 self._deliver(ready, put_deadline, outcome)
                 samples += ready
-            if self._failure_log.is_open or any(error for _, error in samples):
-                self._failure_log.note(samples)
+            self._reasons.note(samples)
             metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
         else:
             log.warning("the slot %s %s: not sampled", format_timestamp(slot), "is over" if lag > 0 else "is far ahead")

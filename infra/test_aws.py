@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +17,11 @@ from typing import Any
 from infra.deploy import AWS_ERRORS, EXAMPLE, ROOT, DeployError, Target, check, run_sam
 
 INTERVAL_SECONDS = 10
-KEPT = ("AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket")  # which outlive their stack
-BUILDS = {"sampler": ("template.yaml", ".aws-sam/build"), "archive": ("infra/archive.yaml", ".aws-sam/archive")}
+TEMPLATES = {"sampler": "template.yaml", "archive": "infra/archive.yaml"}
 
 
 @contextmanager
-def deployed(target: Target, build: Path, **parameters: object) -> Iterator[dict[str, str]]:
+def deployed(target: Target, build: Path, parameters: Mapping[str, object]) -> Iterator[dict[str, str]]:
     """Deploy what was built; gives the outputs. Deletes the stack and all that it leaves, also after a failure."""
     words = [
         "--template-file",
@@ -41,24 +40,24 @@ def deployed(target: Target, build: Path, **parameters: object) -> Iterator[dict
 
 
 def delete(target: Target) -> None:
-    """Delete a stack, and the tables, logs and buckets that it leaves."""
-    formation = target.client("cloudformation")
+    """Delete a stack, and the table, log and bucket that it leaves."""
+    formation, dynamodb = target.client("cloudformation"), target.client("dynamodb")
     pages = formation.get_paginator("list_stack_resources").paginate(StackName=target.stack)
-    kept = [each for page in pages for each in page["StackResourceSummaries"] if each["ResourceType"] in KEPT]
+    found = [
+        (each["ResourceType"], each["PhysicalResourceId"]) for page in pages for each in page["StackResourceSummaries"]
+    ]
     formation.delete_stack(StackName=target.stack)
     formation.get_waiter("stack_delete_complete").wait(StackName=target.stack, WaiterConfig={"Delay": 2})
-    for kind, name in [(each["ResourceType"], each["PhysicalResourceId"]) for each in kept]:
+    for kind, name in found:
         if kind == "AWS::DynamoDB::Table":
-            dynamodb = target.client("dynamodb")
             dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
             dynamodb.delete_table(TableName=name)
         elif kind == "AWS::Logs::LogGroup":
             target.client("logs").delete_log_group(logGroupName=name)
-        else:
+        elif kind == "AWS::S3::Bucket":
             bucket = target.session.resource("s3").Bucket(name)
             bucket.object_versions.delete()
             bucket.delete()
-        print(f"deleted {name}")
 
 
 def handler(*words: str, text: str = "") -> str:
@@ -115,21 +114,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=180, help="how long it samples")
     parser.add_argument("--built", type=Path, help="a directory with sampler/ and archive/, as sam build left them")
     options = parser.parse_args()
+    builds = options.built or ROOT / ".aws-sam/trial"
     try:
         expect("a name for the trial's stack is given: STACK=obi-trial", options.stack)
         target = check()._replace(stack=options.stack)
-        builds = {
-            name: (options.built or ROOT) / (name if options.built else path) for name, (_, path) in BUILDS.items()
-        }
-        for name, (template, _) in BUILDS.items() if options.built is None else ():
-            run_sam("build", "--template-file", template, "--build-dir", str(builds[name]))
+        for name, template in TEMPLATES.items() if options.built is None else ():
+            run_sam("build", "--template-file", template, "--build-dir", str(builds / name))
         with ExitStack() as stacks:
             parameters = {"Symbols": "BTC", "IntervalSeconds": INTERVAL_SECONDS}
-            outputs = stacks.enter_context(deployed(target, builds["sampler"], **parameters))
+            outputs = stacks.enter_context(deployed(target, builds / "sampler", parameters))
             lines = try_sampler(target, outputs, options.seconds)
             archive = target._replace(stack=f"{target.stack}-archive")
-            parameters = {name: outputs[name] for name in ("TableName", "FailuresArn")}
-            found = stacks.enter_context(deployed(archive, builds["archive"], Symbols="BTC", **parameters))
+            parameters = {"Symbols": "BTC", "TableName": outputs["TableName"], "FailuresArn": outputs["FailuresArn"]}
+            found = stacks.enter_context(deployed(archive, builds / "archive", parameters))
             try_archive(archive, found, outputs["TableName"], lines[-1])
     except (DeployError, *AWS_ERRORS) as error:
         print(f"make test-aws: {error}", file=sys.stderr)

@@ -27,7 +27,7 @@ logger.setLevel(logging.INFO)
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Write what the event asks for; returns the rows, pairs and bytes of each day.
 
-    Raises HandlerError, after every other day was written: Lambda tries again, then the event goes to the failure queue.
+    Raises HandlerError after all other days: Lambda tries again, then the event goes to the queue of failures.
     """
     now = time.time()
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS

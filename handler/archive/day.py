@@ -1,43 +1,30 @@
 """Write one day into the archive: the table's records and the rows of the day's former file become its new file."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import duckdb
-from duckdb import DuckDBPyConnection as Duck
-
-from ..errors import StoreError
+from ..errors import SourceError, StoreError
+from ..reading.columns import FILE_COLUMNS, quoted
+from ..reading.engine import Engine, text
+from ..reading.source import Records
 from ..slots import format_timestamp, parse_timestamp
 from ..stores.bucket import Bucket
 from ..stores.table import Table
-from .columns import rows_of_lines
 
 DAY_SECONDS = 86_400
-WORKERS = 8  # pairs that are read at the same time
-# One thread, so that the same rows give the same bytes. DuckDB spills into its folder what is over the memory limit.
-DUCKDB: Mapping[str, str | int] = {"threads": 1, "memory_limit": "800MB"}
-
-# Each slot of a pair once: a measurement before a reason, an earlier one before a later one, then the table's row.
-MERGE = """
-    SELECT * EXCLUDE (rank) FROM ({sources})
-    QUALIFY row_number() OVER (PARTITION BY slot ORDER BY reason IS NOT NULL, timestamp, bids IS NULL, rank) = 1
-    ORDER BY slot
-"""
+WORKERS = 8  # pairs that are read from the table at the same time
+PAIR_ROWS = f"FROM records SELECT {', '.join(map(quoted, FILE_COLUMNS))} ORDER BY slot"
 # DuckDB ends a row group after each vector (at most 2,048 rows) that fills it, and a vector never spans two files that
 # are read. So of one file for each pair, in their order, ROW_GROUP_SIZE 1 makes row groups of one pair each: exactly
 # one for a day at 60 s, one for each 2,048 slots below.
-ONE_ROW_GROUP_EACH = """
-    COPY (FROM read_parquet({parts}, union_by_name = true)) TO '{path}'
-    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1)
-"""
+ONE_PAIR_EACH = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE 1"
 
 
 class Written(NamedTuple):
-    """The rows, pairs and bytes of a day's file, and the items of the table that could not be read into it."""
+    """The rows, pairs and bytes of a day's file, and a sentence for each item that could not be read into it."""
 
     rows: int = 0
     pairs: int = 0
@@ -59,7 +46,7 @@ class DayWriter:
     """Writes days of a table into a bucket. `pairs` are those of the settings.
 
     Pairs of a day's former file and of the day before are read too, so that a pair that was removed from the settings
-    keeps its last day. Methods raise StoreError; the day's file is then the one that it was.
+    keeps its last day. Methods raise HandlerError; the day's file is then the one that it was.
     """
 
     def __init__(self, table: Table, bucket: Bucket, pairs: Collection[str]) -> None:
@@ -74,66 +61,73 @@ class DayWriter:
         `replace` the table alone decides about the pairs of the settings. The same rows give the same bytes. A day
         without a row is not written. `deadline` is of the monotonic clock.
         """
-        with TemporaryDirectory() as folder:
-            try:
-                with duckdb.connect(config={**DUCKDB, "temp_directory": f"{folder}/spill"}) as duck:
-                    return self._write(day, deadline, replace, Path(folder), duck)
-            except duckdb.Error as error:
-                raise StoreError(f"{day} is not written: {_first_line(error)}") from error
-
-    def _write(self, day: str, deadline: float, replace: bool, folder: Path, duck: Duck) -> Written:
         before = format_day(parse_day(day) - 1)
         etags = self._bucket.days(since=before)
-        files = {each: self._bucket.download(each, folder / each) for each in (before, day) if each in etags}
-        pairs_of = {each: self._pairs_of(duck, file) for each, file in files.items()}
-        names = sorted(self._pairs.union(*pairs_of.values()))
-        kept = pairs_of.get(day, frozenset()) - (self._pairs if replace else frozenset())
-        damaged: list[str] = []
+        with Engine() as engine:
+            engine.run("SET threads = 1")
+            files = {each: self._bucket.download(each, engine.folder / each) for each in {before, day} & etags.keys()}
+            rows_of = {each: self._rows_of(engine, file) for each, file in files.items()}
+            pairs = self._pairs.union(*rows_of.values())
+            former = rows_of.get(day, {}).items()
+            kept = {pair: rows for pair, rows in former if not (replace and pair in self._pairs)}
+            damaged: list[str] = []
+            parts: list[str] = []
+            for pair, lines, count in self._read(day, pairs, engine.folder, deadline, damaged):
+                sources = [*([lines] if count else []), *([files[day]] if pair in kept else [])]
+                if sources:
+                    parts.append(str(lines.with_suffix(".parquet")))
+                    merge_pair(pair, sources, parts[-1], at_least=max(count, kept.get(pair, 0)))
+                lines.unlink()
+            if not parts:
+                return Written(damaged=damaged)
+            whole = engine.folder / "whole"
+            [[rows]] = engine.rows(f"COPY (FROM read_parquet({parts})) TO {text(whole)} ({ONE_PAIR_EACH})")
+            self._bucket.upload(day, whole, replaces=etags.get(day))
+            return Written(rows, len(parts), whole.stat().st_size, sorted(damaged))
 
-        def write_pair(number: int) -> Path | None:
+    def _read(
+        self, day: str, pairs: Collection[str], folder: Path, deadline: float, damaged: list[str]
+    ) -> Iterator[tuple[str, Path, int]]:
+        """Read the table's records of each pair, several pairs at a time: a file of lines, and how many there are."""
+        start, names = parse_day(day), sorted(pairs)
+
+        def read(number: int) -> tuple[Path, int]:
             if time.monotonic() > deadline:
                 advice = "move some pairs into a second stack with the same table and an archive of its own"
                 raise StoreError(f"{day} is not written: there was no time to read {len(names)} pairs; {advice}")
-            lines, pair = folder / f"{number}.jsonl", names[number]
-            self._write_lines(pair, day, lines, damaged)
-            return merge_pair(duck.cursor(), pair, lines, files[day] if pair in kept else None)
+            records = self._table.query(
+                names[number], since=start, until=start + DAY_SECONDS, on_damaged=damaged.append
+            )
+            path, count = folder / f"{number}.jsonl", 0
+            with path.open("w", encoding="utf-8") as file:
+                for count, record in enumerate(records, 1):  # noqa: B007 - the number of the last one
+                    file.write(f"{record.to_line()}\n")
+            return path, count
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            parts = [str(part) for part in pool.map(write_pair, range(len(names))) if part]
-        if not parts:
-            return Written(damaged=damaged)
-        whole = folder / "whole"
-        (rows,) = duck.execute(ONE_ROW_GROUP_EACH.format(parts=parts, path=whole)).fetchone() or (0,)
-        self._bucket.upload(day, whole, replaces=etags.get(day))
-        return Written(rows, len(parts), whole.stat().st_size, sorted(damaged))
+            for pair, (path, count) in zip(names, pool.map(read, range(len(names))), strict=True):
+                yield pair, path, count
 
-    def _pairs_of(self, duck: Duck, file: Path) -> frozenset[str]:
+    def _rows_of(self, engine: Engine, file: Path) -> dict[str, int]:
+        """How many rows a file has of each pair."""
         try:
-            found = duck.execute(f"SELECT DISTINCT pair FROM read_parquet('{file}')").fetchall()
-        except duckdb.Error as error:
+            return dict(engine.rows(f"FROM read_parquet({text(file)}) SELECT pair, count(*) GROUP BY pair"))
+        except SourceError as error:
             where = self._bucket.describe(file.name)
-            raise StoreError(f"{where} cannot be read: {_first_line(error)}; delete it, or restore a version") from error
-        return frozenset(pair for (pair,) in found)
-
-    def _write_lines(self, pair: str, day: str, path: Path, damaged: list[str]) -> None:
-        start = parse_day(day)
-        with path.open("w", encoding="utf-8") as file:
-            for record in self._table.query(pair, since=start, until=start + DAY_SECONDS, on_damaged=damaged.append):
-                file.write(f"{record.to_line()}\n")
+            raise StoreError(f"{where} is not a file of records: delete it, or restore a version ({error})") from error
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0]
+def merge_pair(pair: str, sources: Sequence[Path], part: str, *, at_least: int) -> None:
+    """Write the rows of a pair's lines and former file into a file of its own.
 
-
-def merge_pair(duck: Duck, pair: str, lines: Path, former: Path | None) -> Path | None:
-    """Write the rows of a pair's lines, and of its former rows, into a file of its own; None if there is no row."""
-    part = lines.with_suffix(".parquet")
-    sources = [f"SELECT *, 0 AS rank FROM ({rows_of_lines(str(lines))})"]
-    if former:
-        duck.execute("SET VARIABLE pair = $1", [pair])
-        sources.append(f"SELECT *, 1 AS rank FROM read_parquet('{former}') WHERE pair = getvariable('pair')")
-    rows = MERGE.format(sources=" UNION ALL BY NAME ".join(sources))
-    (count,) = duck.execute(f"COPY ({rows}) TO '{part}' (FORMAT parquet)").fetchone() or (0,)
-    lines.unlink()
-    return part if count else None
+    Each slot has one row: a measurement before a reason, then the earliest, then that of the first source. Raises
+    SourceError, also for a row that would be lost.
+    """
+    with Engine() as engine:
+        records = Records(engine, pairs=[pair], with_reasons=True)
+        records.load([str(source) for source in sources])
+        [[rows]] = engine.rows(f"COPY ({PAIR_ROWS}) TO {text(part)} (FORMAT parquet)")
+    if records.failures or rows < at_least:
+        raise SourceError(
+            f"{pair} would have {rows} rows instead of {at_least}, so nothing is written: the log says why"
+        )

@@ -11,7 +11,8 @@ from .files import File, Problem
 from .lines import HAS_DATA, MAX_SHOWN, valid
 
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")  # parts of the names of DuckDB's types of numbers
-_NUMBERS = ("obi", "notional_bid", "notional_ask", "levels", "interval_seconds")
+_AMOUNTS = ("obi", "notional_bid", "notional_ask")
+_NUMBERS = (*_AMOUNTS, "levels", "interval_seconds")
 
 
 def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[int, list[Problem]]:
@@ -87,6 +88,8 @@ def _number(name: str, schema: dict[str, str]) -> str:
     if name in ("levels", "interval_seconds") and "INT" in schema[name]:
         return f'CAST("{name}" AS BIGINT)'
     number = f'CAST("{name}" AS DOUBLE)'
+    if "reason" in schema and name in _AMOUNTS:  # a reason has none
+        return f"if(reason IS NULL, {number}, coalesce({number}, 0))"
     return f"if(isnan({number}), NULL, {number})" if name == "interval_seconds" else number
 
 

@@ -11,6 +11,10 @@ from .views import MONDAY_SECONDS, WEEK_SECONDS, Expected, Views, create_gaps
 MAX_POINTS = 1000  # of a line: more samples are drawn as means over longer steps
 DAY = 86_400
 STEPS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)), DAY, WEEK_SECONDS)
+# what a row of `records` stands for: plain lines have no interval of their own, and a flag decides over that of all
+INTERVALS = """(SELECT pair, min(interval_seconds)::BIGINT AS low, max(interval_seconds)::BIGINT AS high FROM samples
+    GROUP BY pair) AS intervals"""
+SECONDS = "if(low = high, low, coalesce(interval_seconds, low))"
 NOTHING = (None,) * 6  # between two steps that no line may connect
 
 
@@ -34,7 +38,8 @@ def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs:
     engine.run(
         "CREATE OR REPLACE TEMP TABLE plotted AS SELECT pair, epoch_us(slot) // 1000000 AS start, view,"
         " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
-        f" interval_seconds AS seconds, obi, mid, host FROM {views.sql()} WHERE obi IS NOT NULL{wanted}"
+        f" {SECONDS} AS seconds, obi, mid, host FROM {views.sql()} JOIN {INTERVALS} USING (pair)"
+        f" WHERE obi IS NOT NULL{wanted}"
     )
     if not engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'gaps'"):
         create_gaps(engine, expected, order, ())
@@ -53,11 +58,11 @@ def all_series(engine: Engine, order: str) -> list[Series]:
 
 
 def fitting_step(series: list[Series]) -> int:
-    """A step that gives at most MAX_POINTS points: a multiple of the shortest interval, one of STEPS if one fits."""
+    """A step that gives at most MAX_POINTS points: a multiple of the shortest interval, one of STEPS if one is near."""
     span = max(one.until for one in series) - min(one.since for one in series)
     interval, least = min(one.min_interval for one in series), ceil(span / MAX_POINTS)
-    fitting = (step for step in STEPS if step >= max(least, interval) and step % interval == 0)
-    return next(fitting, interval * max(ceil(least / interval), 1))
+    shortest = interval * max(ceil(least / interval), 1)
+    return next((step for step in STEPS if shortest <= step <= 2 * shortest and step % interval == 0), shortest)
 
 
 def steps(engine: Engine, series: Series, step_seconds: int) -> list[tuple[Any, ...]]:

@@ -7,23 +7,14 @@ from typing import Any, NamedTuple
 from ..book import RUNGS_BPS
 from .engine import Engine
 from .output import time_text
+from .plot_steps import INTERVALS, SECONDS
 from .views import Expected, create_gaps
 
 LAGS = (1, 5, 60)  # in intervals
 DISTANCE_BPS = 50  # whose imbalance stands beside that of the levels
 COLUMNS = (
-    *(
-        "limit",
-        "bid_levels",
-        "ask_levels",
-        "best_bid",
-        "best_ask",
-        "mid",
-        "last_update_id",
-        "cache_age_seconds",
-        "host",
-    ),
-    *("latency_ms", "received_at", "exchange_time", "notional_bid_within", "notional_ask_within"),
+    *("limit", "bid_levels", "ask_levels", "best_bid", "best_ask", "mid", "last_update_id", "cache_age_seconds"),
+    *("host", "latency_ms", "received_at", "exchange_time", "notional_bid_within", "notional_ask_within"),
     f"obi_{DISTANCE_BPS}bps",
 )  # of `records`, beside those that every row has
 VERDICTS = (
@@ -36,24 +27,24 @@ DASH = "–"
 
 # what the tables need of each record, so that the source is read once
 _SHEET = f"""
-    CREATE OR REPLACE TEMP TABLE sheet AS SELECT pair, epoch_us(slot) // 1000000 AS start, interval_seconds AS seconds,
+    CREATE OR REPLACE TEMP TABLE sheet AS SELECT pair, epoch_us(slot) // 1000000 AS start, {SECONDS} AS seconds,
         obi, obi_{DISTANCE_BPS}bps AS obi_within, levels, "limit", least(bid_levels, ask_levels) AS came,
         bid_levels IS NOT NULL AS is_full, best_bid >= best_ask AS is_crossed,
         (bid_levels > 0 OR ask_levels > 0) AND mid IS NULL AS is_one_sided, last_update_id, cache_age_seconds, host,
         latency_ms, epoch_ms(coalesce(received_at, timestamp)) - epoch_ms(slot) AS lag_ms,
         epoch_ms(received_at) - epoch_ms(exchange_time) AS clock_ms,
         least(len(notional_bid_within), len(notional_ask_within)) AS rungs
-    FROM records"""
+    FROM records JOIN {INTERVALS} USING (pair)"""
 _BOOKS = f"""
-    SELECT pair, count(*) AS records, count(*) FILTER (is_full) AS full, median("limit") AS "limit",
-        median(came) AS came,
+    SELECT pair, count(*) AS records, count(*) FILTER (is_full) AS full, median("limit") AS asked, median(came) AS came,
         [{", ".join(f"count(*) FILTER (rungs >= {number})" for number in range(1, len(RUNGS_BPS) + 1))}] AS rungs,
         count(*) FILTER (is_crossed) AS crossed, count(*) FILTER (is_one_sided) AS one_sided,
         count(*) FILTER (last_update_id = before) AS frozen, count(*) FILTER (last_update_id < before) AS went_back,
         count(cache_age_seconds) AS cached, max(cache_age_seconds) AS oldest,
         list_sort(list(DISTINCT host) FILTER (host IS NOT NULL)) AS hosts, any_value(levels) AS levels,
-        quantile_cont(latency_ms, [0.5, 0.95, 0.99, 1]) AS latency, quantile_cont(lag_ms, [0.5, 0.95, 1]) AS lag,
-        quantile_cont(clock_ms, [0.05, 0.5, 0.95]) AS clock
+        coalesce(quantile_cont(latency_ms, [0.5, 0.95, 0.99, 1]), [NULL, NULL, NULL, NULL]) AS latency,
+        coalesce(quantile_cont(lag_ms, [0.5, 0.95, 1]), [NULL, NULL, NULL]) AS lag,
+        coalesce(quantile_cont(clock_ms, [0.05, 0.5, 0.95]), [NULL, NULL, NULL]) AS clock
     FROM (SELECT *, lag(last_update_id) OVER (PARTITION BY pair ORDER BY start) AS before FROM sheet) GROUP BY pair"""
 _PERSISTENCE = f"""
     SELECT a.pair, lags, corr(a.obi, b.obi), corr(a.obi_within, b.obi_within)
@@ -108,7 +99,7 @@ def _coverage(gaps: Mapping[str, list[dict[str, Any]]], books: Mapping[str, Any]
 def _depth(books: Mapping[str, Any]) -> Iterable[str]:
     heads = ("pair", "full records", "limit", "came", *(f"{bps}" for bps in RUNGS_BPS))
     rows = [
-        [pair, book["full"], number(book["limit"]), number(book["came"])]
+        [pair, book["full"], number(book["asked"]), number(book["came"])]
         + [percent(count / book["full"]) if book["full"] else DASH for count in book["rungs"]]
         for pair, book in books.items()
     ]
@@ -129,20 +120,16 @@ def _quality(books: Mapping[str, Any]) -> Iterable[str]:
 def _timing(books: Mapping[str, Any]) -> Iterable[str]:
     rows = []
     for pair, book in books.items():
-        latency, lag, clock = (map(number, book[key] or [None] * count) for key, count in TIMED.items())
-        rows.append([pair, *(" / ".join(each) for each in (latency, lag, clock)), _clock_verdict(book)])
+        times = [" / ".join(map(number, book[key])) for key in ("latency", "lag", "clock")]
+        rows.append([pair, *times, _clock_verdict(book["clock"][1], book["latency"][1])])
     heads = ("pair", "latency 50 / 95 / 99 / 100 %", "lag in slot 50 / 95 / 100 %", "clock 5 / 50 / 95 %", "clock says")
     note = "In ms. Clock: arrival by this machine's clock less the matching engine's time; futures only."
     return _table("Timing", heads, rows, note)
 
 
-TIMED = {"latency": 4, "lag": 3, "clock": 3}
-
-
-def _clock_verdict(book: Mapping[str, Any]) -> str:
-    if not (book["clock"] and book["latency"]):
+def _clock_verdict(median: float | None, latency: float | None) -> str:
+    if median is None or latency is None:
         return DASH
-    median, latency = book["clock"][1], book["latency"][1]
     if median < 0:
         return f"behind by {-median:.0f} ms or more"
     return f"ahead by up to {median:.0f} ms, or stale books" if median > latency + 1000 else "good"

@@ -48,8 +48,8 @@ class Bucket:
     def upload(self, day: str, path: Path, *, replaces: str | None) -> None:
         """Put a day's file in one request: a reader finds the former file or this one, never a part of it.
 
-        `replaces` is the former file's ETag, None where there was none; if another run has replaced it since, nothing is
-        written (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+        `replaces` is the former file's ETag, None where there was none. If another run has written it since, nothing
+        is written (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
         """
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
         with self._translated(_key(day)), path.open("rb") as file:

@@ -1,7 +1,8 @@
 """`python contender.py NAME URL`: one way to sample order books, in a process that reads commands from stdin.
 
-A command is `{"symbols": [...], "levels": n, "count": n}`; the answer says what it took. A symbol is `BTCUSDT` or
-`usdm:BTCUSDT`. This project takes `"limit"`, `"detail"` and `"put"` as well.
+A command is `{"symbols": [...], "levels": n, "count": n}`, for this project also `"limit"`, `"detail"`, and `"put"`:
+store a record so often, by `table` or by `boto3`. The answer says what it took. A symbol is `BTCUSDT` or
+`usdm:BTCUSDT`.
 """
 
 import json
@@ -12,27 +13,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-Sample = Callable[[str, int], str]
-"""Symbol and levels → a record line."""
 PATHS = {"": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
 SOCKETS = 16
+Sample = Callable[[str, int], str]
 
 
 def line(symbol: str, book: Any, levels: int) -> str:
     """A record line as a plain script writes it, with rounded floats."""
     bid, ask = (sum(float(level[0]) * float(level[1]) for level in book[side]) for side in ("bids", "asks"))
-    record = {
-        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "symbol": symbol,
-        "obi": round((bid - ask) / (bid + ask), 6),
-        "notional_bid": round(bid, 6),
-        "notional_ask": round(ask, 6),
-        "levels": levels,
-    }
-    return json.dumps(record, separators=(",", ":"))
+    keys = ("timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels")
+    timestamp, obi = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), round((bid - ask) / (bid + ask), 6)
+    values = (timestamp, symbol, obi, round(bid, 6), round(ask, 6), levels)
+    return json.dumps(dict(zip(keys, values, strict=True)), separators=(",", ":"))
 
 
 def floor(url: str) -> Sample:
@@ -48,8 +43,7 @@ def floor(url: str) -> Sample:
         target = f"{PATHS[market]}?symbol={pair}&limit={levels}"
         own.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         data = own.socket.recv(1 << 20)
-        start = data.index(b"Content-Length:") + 15
-        end = data.index(b"\r\n\r\n") + 4
+        start, end = data.index(b"Content-Length:") + 15, data.index(b"\r\n\r\n") + 4
         length = end + int(data[start : data.index(b"\r", start)])
         while len(data) < length:
             data += own.socket.recv(1 << 20)
@@ -65,8 +59,7 @@ def requests_session(url: str) -> Sample:
     session = requests.Session()
 
     def sample(symbol: str, levels: int) -> str:
-        market, _, pair = symbol.rpartition(":")
-        response = session.get(url + PATHS[market], params={"symbol": pair, "limit": str(levels)}, timeout=10)
+        response = session.get(url + PATHS[""], params={"symbol": symbol, "limit": str(levels)}, timeout=10)
         response.raise_for_status()
         return line(symbol, response.json(), levels)
 
@@ -77,7 +70,7 @@ def python_binance(url: str) -> Sample:
     """python-binance's Client."""
     from binance.client import Client  # type: ignore[import-not-found]
 
-    Client.API_URL, Client.FUTURES_URL = f"{url}/api", f"{url}/fapi"
+    Client.API_URL = f"{url}/api"
     client = Client(ping=False)
     return lambda symbol, levels: line(symbol, client.get_order_book(symbol=symbol, limit=levels), levels)
 
@@ -98,39 +91,37 @@ class Ours:
     def __init__(self, url: str) -> None:
         from handler.sampler import resume_garbage_collection
 
-        self._url, self._samplers, self._sink = url, dict[Any, Any](), os.open(os.devnull, os.O_WRONLY)
+        self._url, self._kept, self._sink = url, dict[Any, Any](), os.open(os.devnull, os.O_WRONLY)
         resume_garbage_collection()
 
-    def run(self, symbols: list[str], levels: int, count: int, *, limit: int = 0, detail: bool = False) -> list[str]:
+    def __call__(
+        self, symbols: list[str], levels: int, count: int, *, limit: int = 0, detail: bool = False
+    ) -> list[str]:
         """Sample all pairs, `count` times."""
-        sampler = self._sampler(symbols, levels, limit or levels, detail)
-        lines: list[str] = []
+        key, lines = (*symbols, levels, limit, detail), list[str]()
+        if key not in self._kept:
+            self._kept[key] = self._sampler(symbols, levels, limit or levels, detail)
         for _ in range(count):
-            now = time.time()
-            for samples in sampler.sample(time.monotonic() + 60, int(now)):
+            for samples in self._kept[key].sample(time.monotonic() + 60, int(time.time())):
                 for sample in samples:
                     lines.append(sample.record.to_line(detail=detail))
                     os.write(self._sink, f"{lines[-1]}\n".encode())
         return lines
 
-    def put(self, count: int, how: str) -> list[str]:
-        """Put one item `count` times: by the table or by boto3's own put_item."""
-        from handler.stores.item import item_from_record
+    def putter(self, how: str) -> Callable[[], object]:
+        """A function that puts one record: by the table or by boto3's own put_item."""
+        import boto3
 
         from handler.record import Record
+        from handler.stores.item import item_from_record
         from handler.stores.table import Table
 
-        record = Record.from_line(self.run(["BTCUSDT"], 5, 1, limit=1000, detail=True)[0])
-        table = self._samplers.setdefault("table", Table("obi"))
-        item, client = item_from_record(record, 60, 0), self._samplers.setdefault("client", _client())
-        started = time.process_time()
-        for _ in range(count):
-            if how == "table":
-                table.put([record], time.monotonic() + 60)
-            else:
-                client.put_item(TableName="obi", Item=item)
-        self.put_seconds = time.process_time() - started
-        return []
+        record = Record.from_line(self(["BTCUSDT"], 5, 1, limit=1000, detail=True)[0])
+        if how == "table":
+            table = self._kept.setdefault(how, Table("obi"))
+            return lambda: table.put([record], time.monotonic() + 60)
+        client, item = self._kept.setdefault(how, boto3.client("dynamodb")), item_from_record(record, 60, 0)
+        return lambda: client.put_item(TableName="obi", Item=item)
 
     def _sampler(self, symbols: list[str], levels: int, limit: int, detail: bool) -> Any:
         from handler.exchange.client import Exchange
@@ -138,26 +129,11 @@ class Ours:
         from handler.record import Pair
         from handler.sampler import Sampler
 
-        key = (*symbols, levels, limit, detail)
-        if key not in self._samplers:
-            pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
-            counts = {market: sum(pair.market == market for pair in pairs) for market in MARKETS}
-            exchanges = {
-                market: Exchange(MARKETS[market], [self._url], connections=count)
-                for market, count in counts.items()
-                if count
-            }
-            limits = {market: MARKETS[market].request_limit(limit) for market in exchanges}
-            self._samplers[key] = Sampler(
-                exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail
-            )
-        return self._samplers[key]
-
-
-def _client() -> Any:
-    import boto3
-
-    return boto3.client("dynamodb")
+        pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
+        markets = {pair.market: MARKETS[pair.market] for pair in pairs}
+        exchanges = {name: Exchange(market, [self._url], connections=len(pairs)) for name, market in markets.items()}
+        limits = {name: market.request_limit(limit) for name, market in markets.items()}
+        return Sampler(exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail)
 
 
 OTHERS: dict[str, Callable[[str], Sample]] = {
@@ -168,11 +144,8 @@ OTHERS: dict[str, Callable[[str], Sample]] = {
 }
 
 
-def _run(name: str, url: str) -> Callable[..., list[str]]:
-    if name == "ours":
-        return Ours(url).run
-    sample = OTHERS[name](url)
-    pool = ThreadPoolExecutor(SOCKETS)
+def _other(name: str, url: str) -> Callable[..., list[str]]:
+    sample, pool = OTHERS[name](url), ThreadPoolExecutor(SOCKETS)
 
     def run(symbols: list[str], levels: int, count: int) -> list[str]:
         if len(symbols) > 1:
@@ -185,18 +158,16 @@ def _run(name: str, url: str) -> Callable[..., list[str]]:
 def main() -> None:
     """Measure commands until stdin ends."""
     name, url = sys.argv[1:]
-    ours = Ours(url) if name == "ours" else None
-    run = ours.run if ours else _run(name, url)
+    run: Any = Ours(url) if name == "ours" else _other(name, url)
     for text in sys.stdin:
         command = json.loads(text)
+        put = run.putter(command.pop("put")) if "put" in command else None
         cpu, wall = time.process_time(), time.perf_counter()
-        lines = ours.put(**command) if ours and "how" in command else run(**command)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        records = [json.loads(each) for each in lines]
-        answer = {"cpu": ours.put_seconds if ours and "how" in command else cpu, "wall": wall, "lines": len(lines)}
-        times = [record["received_at"] for record in records if record.get("received_at")]
-        seconds = [datetime.fromisoformat(each).timestamp() for each in times]
-        answer["skew"] = max(seconds) - min(seconds) if seconds else 0.0
+        lines = [put() for _ in range(command["count"])] if put else run(**command)
+        answer = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        records = [] if put else [json.loads(each) for each in lines]
+        times = [datetime.fromisoformat(each["received_at"]).timestamp() for each in records if each.get("received_at")]
+        answer["skew"] = max(times) - min(times) if times else 0.0
         answer["obi"] = sum(record["obi"] for record in records) / max(len(records), 1)
         print(json.dumps(answer), flush=True)
 

@@ -22,18 +22,22 @@ MAX_PROBLEMS_SHOWN = 50
 
 def main() -> int:
     """Run the scenarios and print a table of what came of every slot; returns 1 if there is any problem."""
-    options = _parser().parse_args()
+    parser = argparse.ArgumentParser(prog="python -m infra.chaos", description=main.__doc__)
+    add = parser.add_argument
+    add("--minutes", type=float, default=1.0, help="duration of each scenario, all at once (default %(default)g)")
+    add("--only", nargs="+", choices=ALL, default=list(ALL), help="these scenarios")
+    add("--seed", type=int, default=0, help="the same seed gives the same faults")
+    options = parser.parse_args()
     folder, start = Path(mkdtemp(prefix="chaos-")), time.monotonic()
     with _moto(folder) as url, ThreadPoolExecutor(len(ALL)) as pool:
         stages = [Stage(name, folder, url, options.seed, options.minutes * 60) for name in options.only]
         results = dict(zip(options.only, pool.map(_run, stages), strict=True))
     print(_table(results))
     problems = [problem for result in results.values() for problem in result.problems]
-    for problem in problems[:MAX_PROBLEMS_SHOWN]:
-        _log(f"problem: {problem}")
-    _log(f"{len(problems)} problems, after {time.monotonic() - start:.0f} s")
+    for text in (*problems[:MAX_PROBLEMS_SHOWN], f"{len(problems)} problems, after {time.monotonic() - start:.0f} s"):
+        print(f"chaos: {text}", file=sys.stderr)
     if problems:
-        _log(f"the output of all processes is kept in {folder}")
+        print(f"chaos: the output of all processes is kept in {folder}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
     return 0
@@ -65,19 +69,6 @@ def _table(results: dict[str, Result]) -> str:
         rows.append("| " + " | ".join(map(str, (name, *figures, len(result.problems)))) + " |")
     notes = [f"\n{name}: {result.note}" for name, result in results.items() if result.note]
     return "\n".join([*rows, *notes])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.chaos", description=main.__doc__)
-    add = parser.add_argument
-    add("--minutes", type=float, default=1.0, help="duration of each scenario, all at once (default %(default)g)")
-    add("--only", nargs="+", choices=ALL, default=list(ALL), help="these scenarios")
-    add("--seed", type=int, default=0, help="the same seed gives the same faults")
-    return parser
-
-
-def _log(text: str) -> None:
-    print(f"chaos: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 from handler.stores.item import record_from_item
-
 from infra.chaos.stage import LEVELS, PASSWORD, SECRET_KEY, Stage, lines_in
 from infra.fake_exchange.exchange import LoggedRequest
 
@@ -25,7 +24,7 @@ IN_FLIGHT_SECONDS = 0.5
 
 @dataclass
 class Result:
-    """The figures of a scenario."""
+    """The figures of a scenario: records stored, those of them by `load`, and what happened."""
 
     measured: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -39,6 +38,7 @@ class Result:
 
 def reconcile(stage: Stage) -> Result:
     """Load all output into the table; afterwards it has each record that was printed or logged, and no other."""
+    stage.proxy.stop()  # after it, every request has been carried out
     outputs = [path for program in stage.programs for path in (program.stdout, program.stderr)]
     files = [*outputs, *sorted(stage.records_folder.glob("*.jsonl"))]
     told = [parse(line) for line in lines_in(files)]
@@ -62,7 +62,7 @@ def reconcile(stage: Stage) -> Result:
         problems += [f"{key} is stored and was never printed" for key in measured.keys() - by_key.keys()]
     sent = _sent(stage.exchange.requests)
     problems += [problem for record in (*told, *measured.values()) for problem in _compare(record, sent)]
-    no_data = {key_of(record): str(record["reason"]) for record in told if "reason" in record}
+    no_data = {key_of(each): str(each["reason"]) for each in (*told, *after.values()) if "reason" in each}
     cooldowns, violations = check_cooldowns(stage.exchange.requests)
     faults = Counter(request.fault for request in stage.exchange.requests)
     faults.update({f"table {name}": count for name, count in stage.proxy.counts.items()})

@@ -55,9 +55,10 @@ def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[
     problems += [f"{key} is stored {number} times" for key, number in keys.items() if number > 1][:3]
     quarter = max(len(sizes) // 4, 1)
     first, last = sizes[quarter : 2 * quarter] or sizes, sizes[-quarter:]
+    before = sizes[:-quarter] or sizes
     megabytes = fmean(size.megabytes for size in last) - fmean(size.megabytes for size in first)
-    threads = max(size.threads for size in last) - max(size.threads for size in sizes[:-quarter] or sizes)
-    descriptors = max(size.descriptors for size in last) - max(size.descriptors for size in sizes[:-quarter] or sizes)
+    threads = max(size.threads for size in last) - max(size.threads for size in before)
+    descriptors = max(size.descriptors for size in last) - max(size.descriptors for size in before)
     if megabytes > MAX_GROWTH_MB or threads > 0 or descriptors > len(pairs) // 20:
         problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+} threads, {descriptors:+} descriptors")
     reasons = Counter(record["reason"] for record in records if "reason" in record)

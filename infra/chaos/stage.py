@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any
 
 from infra.fake_exchange import FakeExchange
@@ -24,19 +23,14 @@ LEVELS, LIMIT = 5, 100
 PASSWORD, SECRET_KEY = "chaos-password", "chaos/secret/chaos/secret/chaos/secret00"
 """What the program is given and must never print or store."""
 START_SECONDS, END_SECONDS = 30.0, 40.0
+_RECORD = re.compile(r'\{[^{}]*"notional_bid"[^{}]*\}')
 
 
 class Program:
-    """A process whose output goes to files, which remain."""
+    """A module in a process of its own, whose output goes to files, which remain."""
 
     def __init__(
-        self,
-        path: Path,
-        command: Sequence[str],
-        environment: dict[str, str],
-        *,
-        stdout: int | None,
-        stdin: int,
+        self, path: Path, command: Sequence[str], environment: Mapping[str, str], stdout: int | None, stdin: int
     ) -> None:
         self.stdout, self.stderr = path.with_suffix(".out"), path.with_suffix(".err")
         with self.stdout.open("ab") as out, self.stderr.open("ab") as err:
@@ -55,10 +49,11 @@ class Program:
         while not self.stdout.stat().st_size and time.monotonic() < give_up and self.process.poll() is None:
             time.sleep(0.02)
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+    def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
         """Send it a signal, wait for its end and return its exit code; -9 if it did not end."""
         with suppress(ProcessLookupError):
-            self.process.send_signal(how)
+            if how:
+                self.process.send_signal(how)
         try:
             return self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -67,7 +62,7 @@ class Program:
 
 
 class Stage:
-    """All that a scenario uses, from `with` to its end. The same seed gives the same faults."""
+    """All that a scenario uses, within `with`. The same seed gives the same faults."""
 
     def __init__(self, name: str, folder: Path, dynamodb_url: str, seed: int, seconds: float) -> None:
         self.name, self.folder, self.seconds = name, folder / name, seconds
@@ -76,6 +71,7 @@ class Stage:
         self.problems: list[str] = []
         self.programs: list[Program] = []
         self.proxy = TableProxy(dynamodb_url, seed=seed)
+        self.records_folder = self.folder / "records"
         self._dynamodb_url, self._stack = dynamodb_url, ExitStack()
 
     def __enter__(self) -> "Stage":
@@ -93,67 +89,42 @@ class Stage:
     def start_exchange(self, **options: Any) -> None:
         """Start the exchange with these options; it lists all pairs and keeps its requests."""
         symbols = dict.fromkeys(pair.rpartition(":")[2] for pair in PAIRS)
-        options = {"weight_limit": 0, "keep_requests": 10**6, "fault_seed": self.random.randrange(2**32), **options}
-        self.exchange = self._stack.enter_context(FakeExchange(options.pop("symbols", symbols), **options))
+        seed = self.random.randrange(2**32)
+        options = {"symbols": symbols, "weight_limit": 0, "keep_requests": 10**6, "fault_seed": seed, **options}
+        self.exchange = self._stack.enter_context(FakeExchange(**options))
+        self.base_url = self.exchange.url.replace("//", f"//user:{PASSWORD}@")
 
-    @property
-    def base_url(self) -> str:
-        """The exchange's URL, with a password that must not be printed."""
-        return self.exchange.url.replace("//", f"//user:{PASSWORD}@")
-
-    @property
-    def records_folder(self) -> Path:
-        """The folder that the runner stores into."""
-        return self.folder / "records"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of the programs: AWS is the proxy."""
-        return {**AWS, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url}
-
-    def start_runner(
-        self,
-        *flags: str,
-        pairs: Sequence[str] = PAIRS,
-        stdout: int | None = None,
-        variables: Mapping[str, str] = MappingProxyType({}),
-    ) -> Program:
-        """Start the runner with both stores, once a second."""
+    def start_runner(self, *flags: str, pairs: Sequence[str] = PAIRS, **options: Any) -> Program:
+        """Start the runner, once a second, with the folder as its store."""
         command = ["handler", "--symbol", *pairs, "--levels", str(LEVELS), "--limit", str(LIMIT), "--detail"]
         command += ["--interval_seconds", "1", "--base-url", self.base_url, "--to", str(self.records_folder), *flags]
-        return self.start(command, variables, stdout=stdout)
+        return self.start(command, **options)
 
     def start(
         self,
         command: Sequence[str],
-        variables: Mapping[str, str] = MappingProxyType({}),
-        *,
+        variables: Mapping[str, str] | None = None,
         stdout: int | None = None,
         stdin: int = subprocess.DEVNULL,
     ) -> Program:
-        """Start a module in a process of its own."""
+        """Start a module in a process of its own; AWS is the proxy."""
+        aws = {**AWS, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url}
         path = self.folder / f"program-{len(self.programs)}"
-        program = Program(path, command, {**self.environment, **variables}, stdout=stdout, stdin=stdin)
-        self.programs.append(program)
-        return program
+        self.programs.append(Program(path, command, {**aws, **(variables or {})}, stdout, stdin))
+        return self.programs[-1]
 
     def load(self, paths: Sequence[Path]) -> None:
         """Run `load`, without faults, for all files that have any record."""
         files = [str(path) for path in paths if b'"notional_bid"' in path.read_bytes()]
-        if not files:
-            return
         command = ["handler", "load", *files, "--table", self.name, "--interval_seconds", "1"]
         program = self.start(command, {"AWS_ENDPOINT_URL_DYNAMODB": self._dynamodb_url})
-        if code := program.process.wait(END_SECONDS):
+        if code := program.end(None):
             self.problems.append(f"load ended with {code}: {program.stderr.read_text()[-300:]}")
 
     def items(self) -> list[dict[str, Any]]:
         """All items of the table."""
         with aws_client("dynamodb", self._dynamodb_url) as client:
             return scan(client, self.name)
-
-
-_RECORD = re.compile(r'\{[^{}]*"notional_bid"[^{}]*\}')
 
 
 def lines_in(paths: Sequence[Path]) -> list[str]:

@@ -24,7 +24,7 @@ class Outcome(NamedTuple):
 
 
 class WeightLimiter:
-    """Counts the weight of one IP on one market. `limit` 0 is no limit; rejected requests cost weight, too."""
+    """Counts the weight of one IP on one market; limit 0: without end. Rejected requests cost weight, too."""
 
     def __init__(self, market: FakeMarket, limit: int | None) -> None:
         self.limit = market.weight_limit if limit is None else limit
@@ -61,9 +61,11 @@ class Api:
         self.symbols.add(symbol)
         self._rendered.clear()
 
-    def respond(self, method: str, target: str) -> Outcome:
-        """The response to a request made now."""
+    def respond(self, method: str, target: str, unanswered: str) -> Outcome:
+        """The response to a request made now; none where it stays unanswered."""
         query, now_seconds = parse_query(method, target), self._clock()
+        if unanswered:
+            return Outcome(query, Response(0), fault=unanswered)
         market, limiter = query.market, self._limiters[query.market]
         error = limiter.charge(query.weight, now_seconds) or query.error
         if not error and query.symbol not in self.symbols:

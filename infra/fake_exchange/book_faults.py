@@ -12,10 +12,6 @@ def _book(change: Callable[[FakeBook], FakeBook]) -> Behaviour:
     return lambda context: context.with_book(change(context.book))
 
 
-def _bids(change: Callable[[Sequence[Level]], Sequence[Level]]) -> Behaviour:
-    return _book(lambda book: FakeBook(change(book.bids), book.asks, book.last_update_id))
-
-
 def _emptied(bids: Sequence[Level]) -> Sequence[Level]:
     """Take the quantity from every second level."""
     return [(price, "0.00000000" if number % 2 else quantity) for number, (price, quantity) in enumerate(bids)]
@@ -26,7 +22,7 @@ def _crossed(book: FakeBook) -> FakeBook:
     if not (book.bids and book.asks):
         return book
     (bid, *bids), (ask, *asks) = book.bids, book.asks
-    return FakeBook([(ask[0], bid[1]), *bids], [(bid[0], ask[1]), *asks], book.last_update_id)
+    return book._replace(bids=[(ask[0], bid[1]), *bids], asks=[(bid[0], ask[1]), *asks])
 
 
 def _earlier(context: FaultContext, seconds: float, *headers: tuple[str, str]) -> Response:
@@ -42,8 +38,8 @@ def _cached(context: FaultContext) -> Response:
 
 
 def _backward(context: FaultContext) -> Response:
-    book = context.book
-    return context.with_book(FakeBook(book.bids, book.asks, book.last_update_id - round(context.amount(1000))))
+    update_id = context.book.last_update_id - round(context.amount(1000))
+    return context.with_book(context.book._replace(last_update_id=update_id))
 
 
 def _other_symbol(context: FaultContext) -> Response:
@@ -51,14 +47,20 @@ def _other_symbol(context: FaultContext) -> Response:
 
 
 BOOK_FAULTS = {
-    "empty": Fault(False, "no orders at all", _book(lambda book: FakeBook([], [], book.last_update_id))),
-    "bids-only": Fault(False, "no asks", _book(lambda book: FakeBook(book.bids, [], book.last_update_id))),
-    "asks-only": Fault(False, "no bids", _book(lambda book: FakeBook([], book.asks, book.last_update_id))),
+    "empty": Fault(False, "no orders at all", _book(lambda book: book._replace(bids=[], asks=[]))),
+    "bids-only": Fault(False, "no asks", _book(lambda book: book._replace(asks=[]))),
+    "asks-only": Fault(False, "no bids", _book(lambda book: book._replace(bids=[]))),
     "crossed": Fault(False, "best bid above best ask", _book(_crossed)),
-    "unsorted": Fault(True, "bids that rise", _bids(lambda bids: bids[::-1])),
-    "swapped": Fault(True, "bids as asks and asks as bids", _book(lambda book: FakeBook(book.asks, book.bids))),
-    "zero-quantity": Fault(False, "every second bid has no quantity", _bids(_emptied)),
-    "zero-price": Fault(True, "the last bid has a price of 0", _bids(lambda bids: [*bids[:-1], ("0.00", "1.00")])),
+    "unsorted": Fault(True, "bids that rise", _book(lambda book: book._replace(bids=book.bids[::-1]))),
+    "swapped": Fault(True, "bids as asks", _book(lambda book: book._replace(bids=book.asks, asks=book.bids))),
+    "zero-quantity": Fault(
+        False, "every second bid has no quantity", _book(lambda book: book._replace(bids=_emptied(book.bids)))
+    ),
+    "zero-price": Fault(
+        True,
+        "the last bid has a price of 0",
+        _book(lambda book: book._replace(bids=[*book.bids[:-1], ("0.00", "1.00")])),
+    ),
     "short": Fault(
         False,
         "both sides cut to the same length [levels a side, 2]",

@@ -1,16 +1,16 @@
 """Synthetic order books: (market, symbol, seed, step) → book, always the same one. Pure.
 
 The books of a pair are a list of prices with orders, and the index at which bids end and asks begin, which moves a
-little with every step. Near it quantities change with every step, further away more slowly. Money is counted in
-integers of 1e-8, the eight decimals of the exchange, so that no price is ever a rounded float.
+little with every step, as all quantities do. Money is counted in integers of 1e-8, the eight decimals of the exchange,
+so that no price is ever a rounded float.
 """
 
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from infra.fake_exchange.markets import FakeMarket
 
@@ -26,11 +26,10 @@ _UNIT = 10**8
 # Mean distance between levels in basis points: 1000 levels of the real BTCUSDT reach 40-113 bps, of ETHUSDT 105-330.
 _GAPS_BPS = dict.fromkeys(_PRICES, 0.3) | {"BTCUSDT": 0.07, "ETHUSDT": 0.2}
 _DEEP_LEVELS = 6000
-_BUSY_LEVELS, _SLOW_STEPS, _POOL = 20, 50, 1021
+_POOL = 1021  # how many different quantities a pair has
 
 
-@dataclass(frozen=True, slots=True)
-class FakeBook:
+class FakeBook(NamedTuple):
     """Bids descending, asks ascending. Levels are sent as they are, so tests can put anything into them."""
 
     bids: Sequence[Level]
@@ -52,13 +51,11 @@ class PairBooks:
         middle = round(price * _UNIT / tick)
         # Thin pairs have short and unequal sides, as on the exchange.
         gap_bps = _GAPS_BPS.get(pair) or draw.uniform(1, 4)
-        bid_levels, ask_levels = (
-            _DEEP_LEVELS if pair in _GAPS_BPS else int(10 ** draw.uniform(1.3, 3.1)) for _ in range(2)
-        )
+        levels = [_DEEP_LEVELS if pair in _GAPS_BPS else int(10 ** draw.uniform(1.3, 3.1)) for _ in range(2)]
         gap = max(0.2, middle * gap_bps / 10_000)
-        bids = [ticks for ticks in _side_ticks(draw, middle, -gap, bid_levels) if ticks > 0]
-        asks = list(_side_ticks(draw, middle + 1, gap, ask_levels))
-        decimals = (_decimals(tick), _decimals(lot)) if market.is_futures else (8, 8)
+        bids = [ticks for ticks in _side_ticks(draw, middle, -gap, levels[0]) if ticks > 0]
+        asks = list(_side_ticks(draw, middle + 1, gap, levels[1]))
+        decimals = (9 - len(str(tick)), 9 - len(str(lot))) if market.is_futures else (8, 8)
         self._prices = [_decimal(ticks * tick, decimals[0]) for ticks in (*reversed(bids), *asks)]
         # Log-normal quantities around some hundred dollars, in whole lots: one list to take slices from.
         lots = (max(1, round(400 / price * _UNIT / lot * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
@@ -70,11 +67,8 @@ class PairBooks:
         """The best `limit` levels a side at this step (0, 1, 2 …)."""
         middle = self._bids + round(self._reach * math.sin(step * 0.07))
         low, high = max(0, middle - limit), min(len(self._prices), middle + limit)
-        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
-        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
-        pool = self._quantities
-        quantities = pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
-        levels = list(zip(self._prices[low:high], quantities, strict=True))
+        shift = (step * 7919) % _POOL
+        levels = list(zip(self._prices[low:high], self._quantities[low + shift : high + shift], strict=True))
         update_id = self._first_update_id + step * self._updates_per_step
         return FakeBook(levels[: middle - low][::-1], levels[middle - low :], update_id)
 
@@ -103,11 +97,6 @@ def _side(levels: Sequence[Level]) -> str:
 def _power_of_ten(value: float, maximum: int) -> int:
     """The power of ten at or below `value`, in units."""
     return min(maximum, int(10.0 ** max(0, math.floor(math.log10(value)) + 8)))
-
-
-def _decimals(unit: int) -> int:
-    """The decimals of a multiple of this power of ten."""
-    return 9 - len(str(unit))
 
 
 def _decimal(units: int, decimals: int) -> str:

@@ -8,8 +8,7 @@ python-binance #1638 (2025), of futures in ccxt #9273 (2021).
 import math
 from dataclasses import dataclass
 
-ENGINE_LEAD_MS = 3
-"""How long before it is sent the matching engine had a futures book."""
+_ENGINE_LEAD_MS = 3  # how long before it is sent the matching engine had a futures book
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,60 +34,32 @@ class FakeMarket:
     def times(self, now_seconds: float) -> bytes:
         """The times in a depth response sent now: of the output (E) and of the matching engine (T), if it has any."""
         output_ms = int(now_seconds * 1000) - 1
-        return b'"E":%d,"T":%d,' % (output_ms, output_ms + 1 - ENGINE_LEAD_MS) if self.is_futures else b""
+        return b'"E":%d,"T":%d,' % (output_ms, output_ms + 1 - _ENGINE_LEAD_MS) if self.is_futures else b""
 
 
-_CLOUDFRONT = """\
-X-Cache: {cache}
-Via: 1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)
-X-Amz-Cf-Pop: FRA60-P9
-X-Amz-Cf-Id: {cloudfront_id}
-"""
-_SPOT_HEAD = """\
-Content-Type: {content_type}
-{framing}
-Connection: {connection}
-Date: {date}
-Server: {server}
-x-mbx-uuid: {uuid}
-x-mbx-used-weight: {used_weight}
-x-mbx-used-weight-1m: {used_weight}
-{extra}\
-Strict-Transport-Security: max-age=31536000; includeSubdomains
-X-Frame-Options: SAMEORIGIN
-X-Xss-Protection: 1; mode=block
-X-Content-Type-Options: nosniff
-Content-Security-Policy: default-src 'self'
-X-Content-Security-Policy: default-src 'self'
-X-WebKit-CSP: default-src 'self'
-Cache-Control: no-cache, no-store, must-revalidate
-Pragma: no-cache
-Expires: 0
-Access-Control-Allow-Origin: *
-Access-Control-Allow-Methods: GET, HEAD, OPTIONS
-"""
-_USDM_HEAD = """\
-Content-Type: {content_type}
-{framing}
-Connection: {connection}
-Date: {date}
-Server: {server}
-Vary: Accept-Encoding
-X-MBX-USED-WEIGHT-1M: {used_weight}
-x-response-time: 1ms
-Access-Control-Allow-Origin: *
-Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS
-Access-Control-Allow-Credentials: true
-Access-Control-Allow-Headers: *,clienttype,Content-Type,lang,x-ui-request-trace,bnc-uuid
-Content-Security-Policy: default-src 'self'
-cache-control: no-cache, no-store, must-revalidate
-expires: 0
-pragma: no-cache
-strict-transport-security: max-age=31536000; includeSubdomains
-x-content-type-options: nosniff
-x-frame-options: SAMEORIGIN
-x-xss-protection: 1; mode=block
-{extra}"""
+# The header fields in their order; {extra} ends its own lines.
+_BEGINNING = "Content-Type: {content_type}|{framing}|Connection: {connection}|Date: {date}|Server: {server}|"
+_CLOUDFRONT = (
+    "X-Cache: {cache}|Via: 1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)|X-Amz-Cf-Pop: FRA60-P9|"
+    "X-Amz-Cf-Id: {cloudfront_id}|"
+)
+_SPOT_HEAD = (
+    _BEGINNING + "x-mbx-uuid: {uuid}|x-mbx-used-weight: {used_weight}|x-mbx-used-weight-1m: {used_weight}|{extra}"
+    "Strict-Transport-Security: max-age=31536000; includeSubdomains|X-Frame-Options: SAMEORIGIN|"
+    "X-Xss-Protection: 1; mode=block|X-Content-Type-Options: nosniff|Content-Security-Policy: default-src 'self'|"
+    "X-Content-Security-Policy: default-src 'self'|X-WebKit-CSP: default-src 'self'|"
+    "Cache-Control: no-cache, no-store, must-revalidate|Pragma: no-cache|Expires: 0|Access-Control-Allow-Origin: *|"
+    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS|" + _CLOUDFRONT
+)
+_USDM_HEAD = (
+    _BEGINNING + "Vary: Accept-Encoding|X-MBX-USED-WEIGHT-1M: {used_weight}|x-response-time: 1ms|"
+    "Access-Control-Allow-Origin: *|Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS|"
+    "Access-Control-Allow-Credentials: true|"
+    "Access-Control-Allow-Headers: *,clienttype,Content-Type,lang,x-ui-request-trace,bnc-uuid|"
+    "Content-Security-Policy: default-src 'self'|cache-control: no-cache, no-store, must-revalidate|expires: 0|"
+    "pragma: no-cache|strict-transport-security: max-age=31536000; includeSubdomains|x-content-type-options: nosniff|"
+    "x-frame-options: SAMEORIGIN|x-xss-protection: 1; mode=block|{extra}" + _CLOUDFRONT
+)
 
 SPOT = FakeMarket(
     name="spot",
@@ -99,7 +70,7 @@ SPOT = FakeMarket(
     default_limit=100,
     max_limit=5000,
     is_futures=False,
-    head=(_SPOT_HEAD + _CLOUDFRONT).replace("\n", "\r\n"),
+    head=_SPOT_HEAD.replace("|", "\r\n"),
     too_much_weight="Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
     "Please use WebSocket Streams for live updates to avoid polling the API.",
     banned="Way too much request weight used; IP banned until {until_ms}. "
@@ -114,7 +85,7 @@ USDM = FakeMarket(
     default_limit=500,
     max_limit=1000,
     is_futures=True,
-    head=(_USDM_HEAD + _CLOUDFRONT).replace("\n", "\r\n"),
+    head=_USDM_HEAD.replace("|", "\r\n"),
     too_much_weight="Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
     "Please use the websocket for live updates to avoid polling the API.",
     banned="Way too many requests; IP(127.0.0.1) banned until {until_ms}. "

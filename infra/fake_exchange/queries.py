@@ -40,11 +40,9 @@ def parse_query(method: str, target: str) -> Query:
     """Parse the method and target of a request line."""
     path, _, text = target.partition("?")
     path = unquote(path)
-    if path not in _PATHS:
+    if path not in _PATHS or method != "GET":
         return Query(path, error=nginx_error(404, "404 Not Found"))
     market = _PATHS[path]
-    if method != "GET":
-        return Query(path, market, error=nginx_error(405, "405 Not Allowed"))
     parameters = dict(parse_qsl(text, keep_blank_values=True))
     symbol, limit = parameters.pop("symbol", ""), parameters.pop("limit", str(market.default_limit))
     if error := _error(market, symbol, limit, unknown=len(parameters)):

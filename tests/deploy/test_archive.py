@@ -53,6 +53,7 @@ RECORDS = [
     for number, (symbol, market) in enumerate(PAIRS)
     for step in range(144)
 ] + [reason(timestamp=format_timestamp(DAYS[0] + 60))]
+Call = tuple[str, str, dict[str, Any]]
 QUERY = {"KeyConditionExpression": "pair = :pair", "ExpressionAttributeValues": {":pair": {"S": "BTCUSDT"}}}
 ITEM = {"pair": {"S": "BTCUSDT"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
 
@@ -216,13 +217,13 @@ def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archiv
         Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     other_table = create_table(archive.account.client("dynamodb"))
-    allowed = [
+    allowed: list[Call] = [
         ("s3", "list_objects_v2", mine | {"Prefix": "dt="}),
         ("s3", "get_object", mine | {"Key": key}),
         ("s3", "put_object", mine | new),
         ("dynamodb", "query", {"TableName": archive.table} | QUERY),
     ]
-    denied = [
+    denied: list[Call] = [
         ("s3", "list_objects_v2", mine),
         ("s3", "put_object", mine | {"Key": "_athena/1", "Body": b"1"}),
         ("s3", "delete_object", mine | {"Key": key}),

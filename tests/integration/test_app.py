@@ -52,7 +52,7 @@ def start_container(start_exchange: StartExchange, table: str, url: str, tmp_pat
 
         def start(*script: str, **environment: str) -> Container:
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL": url}
-            base["OBI_BASE_URL"] = start_exchange(*script, clock=time.time).url
+            base["OBI_BASE_URL"] = start_exchange(*script, symbols=("ETHUSDT", "BNBUSDT"), clock=time.time).url
             container = Container(tmp_path / "log", **base | environment)
             running.callback(container.close)
             return container

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pytest
-from support.program import ROOT, environment
+from support.program import ROOT, environment, run
 from support.records import full, reason
 from support.servers import AWS, aws_client, create_table
 
@@ -37,6 +37,9 @@ def kill(*_, **__):
 {place} = kill
 app.lambda_handler({{"day": "{day}"}}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
 """
+
+
+DUCK = duckdb.connect()
 
 
 class Cloud(NamedTuple):
@@ -109,19 +112,70 @@ def test_a_day_holds_every_record_and_reason_and_is_the_same_each_time(
     assert cloud.write(monkeypatch, day=DAY)[DAY] == {"rows": 11, "pairs": 3, "bytes": len(cloud.file())}
     assert cloud.rows() == sorted([*KEYS, ("BTCUSDT", "23:59")])
     assert cloud.rows("pair, reason, obi, best_bid, mid, bids, asks, notional_bid_within")[4:7] == [
-        ("BTCUSDT", None, 0.153847, 99.0, 100.0, [[99.0, 2.5], [98.0, 1e-08]], [[101.0, 1.0]], BTC[0].notional_bid_within),
+        (
+            "BTCUSDT",
+            None,
+            0.153847,
+            99.0,
+            100.0,
+            [[99.0, 2.5], [98.0, 1e-08]],
+            [[101.0, 1.0]],
+            BTC[0].notional_bid_within,
+        ),
         ("BTCUSDT", "timeout", *[None] * 6),
-        ("ETHUSDT", None, 0.153847, 99.0, 100.0, [[99.0, 2.5], [98.0, 1e-08]], [[101.0, 1.0]], BTC[0].notional_bid_within),
+        (
+            "ETHUSDT",
+            None,
+            0.153847,
+            99.0,
+            100.0,
+            [[99.0, 2.5], [98.0, 1e-08]],
+            [[101.0, 1.0]],
+            BTC[0].notional_bid_within,
+        ),
     ]
     first = cloud.file()
     cloud.write(monkeypatch, day=DAY)
     assert cloud.file() == first
     path = f"{cloud.folder}/day.parquet"
-    groups = duckdb.sql(
+    groups = DUCK.execute(
         "SELECT stats_min_value, stats_max_value, row_group_num_rows, compression"
         f" FROM parquet_metadata('{path}') WHERE path_in_schema = 'pair' ORDER BY row_group_id"
     ).fetchall()
     assert groups == [(pair, pair, n, "ZSTD") for pair, n in (("BTCUSDT", 6), ("ETHUSDT", 3), ("usdm:BTCUSDT", 2))]
+
+
+def test_its_file_is_the_one_that_history_writes(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, moto_url: str) -> None:
+    """The same columns and rows, and `history` prints the same of the archive as of the table."""
+    cloud.put([*ALL, reason(timestamp=format_timestamp(START + 600))])
+    cloud.write(monkeypatch, day=DAY)
+    (cloud.folder / "day.parquet").write_bytes(cloud.file())
+    words = [
+        "--symbol",
+        "BTC",
+        "ETH",
+        "usdm:BTC",
+        "--since",
+        DAY,
+        "--until",
+        f"{DAY}T01:00:00Z",
+        "--detail",
+        "--reasons",
+    ]
+    variables = AWS | {"AWS_ENDPOINT_URL": moto_url}
+    exported = run(
+        "history", "--table", cloud.table, *words, "--output", f"{cloud.folder}/history.parquet", **variables
+    )
+    assert (exported.returncode, exported.stderr) == (0, "")
+    both = [f"FROM read_parquet('{cloud.folder}/{name}.parquet')" for name in ("day", "history")]
+    here, there = (DUCK.execute(f"DESCRIBE {each}").fetchall() for each in both)
+    assert here == there
+    for first, second in (both, both[::-1]):
+        assert DUCK.execute(f"{first} EXCEPT ALL {second}").fetchall() == []
+    of_table = run("history", "--table", cloud.table, *words, **variables)
+    of_file = run("history", "--from", f"{cloud.folder}/day.parquet", *words)
+    assert of_table.stdout.count("\n") == 11
+    assert of_file.stdout == of_table.stdout
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -150,7 +204,12 @@ def test_a_day_that_has_expired_stays_as_it_is(cloud: Cloud, monkeypatch: pytest
 
 def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is written again of the days before."""
-    cloud.put([*ALL, *(at(minute, symbol, start=START + DAY_SECONDS) for symbol in ("BTCUSDT", "ETHUSDT") for minute in (0, 1))])
+    cloud.put(
+        [
+            *ALL,
+            *(at(minute, symbol, start=START + DAY_SECONDS) for symbol in ("BTCUSDT", "ETHUSDT") for minute in (0, 1)),
+        ]
+    )
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
     cloud.write(monkeypatch, "BTC", day=DAY)
@@ -159,30 +218,30 @@ def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.Mon
     assert cloud.write(monkeypatch, "BTC", day=following)[following]["pairs"] == 2
 
 
-@pytest.mark.parametrize("place", ["day.DayWriter._write_lines", "app.Bucket.upload", "day.merge_pair"])
+@pytest.mark.parametrize("place", ["app.Table.query", "day.Records.load", "app.Bucket.upload"])
 def test_a_run_that_is_killed_leaves_the_former_file(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str, moto_url: str
 ) -> None:
-    def run() -> int:
+    def killed() -> int:
         variables = AWS | {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": cloud.table, "OBI_ARCHIVE_BUCKET": cloud.bucket}
         code = KILLED.format(place=place, day=DAY)
         variables |= {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.folder)}
-        return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(**variables), check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment(**variables), check=False
+        ).returncode
 
     cloud.put(BTC)
-    assert run() == -signal.SIGKILL
+    assert killed() == -signal.SIGKILL
     assert cloud.days() == []
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
     cloud.put(ETH)
-    assert run() == -signal.SIGKILL
+    assert killed() == -signal.SIGKILL
     assert cloud.file() == first
     assert cloud.write(monkeypatch, day=DAY)[DAY]["rows"] == 8
 
 
-def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = Bucket.upload
     records = iter([ETH, USDM])
 
@@ -201,12 +260,10 @@ def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(
         assert len(cloud.rows()) == rows
 
 
-def test_a_night_writes_yesterday_and_the_days_without_a_file(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_night_writes_yesterday_and_the_days_without_a_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The week's days that hold a record, once each; yesterday is written again."""
     now = START + 8 * DAY_SECONDS + 4200
-    monkeypatch.setattr(app.time, "time", lambda: now)
+    monkeypatch.setattr("time.time", lambda: now)
     days = [START + number * DAY_SECONDS for number in range(8)]
     cloud.put([at(minute, start=day) for day in days for minute in (1, 2) if day != days[4]])
     assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], *days[1:7])]
@@ -215,11 +272,9 @@ def test_a_night_writes_yesterday_and_the_days_without_a_file(
     assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], days[3], days[4])]
 
 
-def test_a_day_that_fails_does_not_keep_the_others_of_its_night(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     now = START + DAY_SECONDS + 4200
-    monkeypatch.setattr(app.time, "time", lambda: now)
+    monkeypatch.setattr("time.time", lambda: now)
     before = format_day(START - 3 * DAY_SECONDS)
     cloud.put([at(1, start=START - 3 * DAY_SECONDS)])
     with pytest.raises(StoreError, match=f"{DAY} is not written: the table holds no record of it; compare TableName"):
@@ -227,7 +282,9 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(
     assert cloud.days() == [before]
     cloud.s3.put_object(Bucket=cloud.bucket, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
     cloud.put(BTC)
-    with pytest.raises(StoreError, match=f"dt={DAY}/records.parquet cannot be read: .*; delete it, or restore a version"):
+    with pytest.raises(
+        StoreError, match=f"dt={DAY}/records.parquet is not a file of records: delete it, or restore a version"
+    ):
         cloud.write(monkeypatch)
     assert cloud.file() == b"not a Parquet file"
 
@@ -236,7 +293,10 @@ def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch
     cloud.put(BTC)
     damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
     cloud.dynamodb.put_item(TableName=cloud.table, Item=damaged)
-    with pytest.raises(StoreError, match=rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then"):
+    with pytest.raises(
+        StoreError,
+        match=rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then",
+    ):
         cloud.write(monkeypatch, day=DAY)
     assert len(cloud.rows()) == len(BTC)
 
@@ -250,7 +310,10 @@ Change = Callable[[Cloud, pytest.MonkeyPatch], object]
         (lambda cloud, patch: patch.setenv("OBI_ARCHIVE_BUCKET", "nowhere"), "bucket nowhere: its days: "),
         (lambda cloud, patch: patch.setenv("OBI_TABLE", "nowhere"), "table nowhere: "),
         (lambda cloud, patch: patch.delenv("OBI_TABLE"), "the variable OBI_TABLE is not set"),
-        (lambda cloud, patch: patch.setattr(app, "RESERVED_SECONDS", 1000.0), f"{DAY} is not written: there was no time"),
+        (
+            lambda cloud, patch: patch.setattr(app, "RESERVED_SECONDS", 1000.0),
+            f"{DAY} is not written: there was no time",
+        ),
     ],
 )
 def test_what_is_missing_is_one_sentence(

@@ -1,4 +1,4 @@
-"""Books as recorded ones look, and their full records: deep and thin, coarse ticks, short, crossed, with an empty side."""
+"""Books as recorded ones look, and their full records: deep, thin, coarse, short, crossed, with an empty side."""
 
 from collections.abc import Iterator
 from decimal import Decimal
