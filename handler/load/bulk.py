@@ -10,7 +10,7 @@ from ..errors import InvalidData, StoreError, TransientStoreError
 from ..record import Record, unknown_keys
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
-from ..stores.store import FailedPut, PutResult, Store
+from ..stores.store import FailedPut, PutResult, Store, is_storable
 from .open import MAX_PIECE_BYTES, Source, open_text
 
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
@@ -36,12 +36,11 @@ class Bulk:
 
     def add(self, record: Record, line: str) -> None:
         """Add a record and the line that it is from; a full batch is stored. Raises StoreError."""
-        if not record.has_data:
-            self.no_data += 1
-            if record.reason is None:
-                return
-        elif self._is_expired(record):
-            self.expired += 1
+        self.no_data += not record.has_data
+        if not is_storable(record):
+            return
+        if self._is_expired(record):
+            self.expired += record.has_data
             return
         if not self.batch:
             self.batch_since = self._clock.monotonic()
