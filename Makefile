@@ -46,6 +46,7 @@ clean: ## Remove everything that was built or installed here; records in .local 
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):
+	@$(MAKE) --no-print-directory check-python
 	@echo "installing what this needs, once" >&2
 	@$(PYTHON) -m venv .venv-uv
 	@.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -64,35 +65,29 @@ $(VENV)/tests: uv.lock | $(UV)
 # the runtime's own Python can write it.
 ARCHITECTURE ?= aarch64
 RUNTIME_VERSION ?= 3.13
-BUILD := .venv-build/bin/python
-PIP_FOR_LAMBDA = $(BUILD) -m pip install --quiet --disable-pip-version-check --require-hashes --target "$(ARTIFACTS_DIR)" \
-	  --no-compile --only-binary=:all: --implementation cp --python-version $(RUNTIME_VERSION) \
-	  --platform manylinux2014_$(ARCHITECTURE) --platform manylinux_2_28_$(ARCHITECTURE)
-build-SamplerFunction: $(BUILD)
-	$(PIP_FOR_LAMBDA) -r requirements.txt
+LIBRARIES_FOR_LAMBDA = $(UV) pip install --quiet --system-certs --link-mode copy --require-hashes --only-binary :all: \
+	  --python .venv-uv/bin/python --target "$(ARTIFACTS_DIR)" \
+	  --python-version $(RUNTIME_VERSION) --python-platform $(ARCHITECTURE)-manylinux_2_28
+build-SamplerFunction: $(UV)
+	$(LIBRARIES_FOR_LAMBDA) -r requirements.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name sqs -exec rm -rf {} +
-	$(BUILD) -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb sqs
+	.venv-uv/bin/python -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb sqs
 	cd "$(ARTIFACTS_DIR)" && python="$(RUNTIME_PYTHON)" && if [ -n "$$python" ]; then \
 	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
 # Of the archive's function (infra/archive.yaml). It runs once a day, so that bytecode would save nothing.
-build-ArchiveFunction: $(BUILD)
-	$(PIP_FOR_LAMBDA) -r infra/requirements-archive.txt
+build-ArchiveFunction: $(UV)
+	$(LIBRARIES_FOR_LAMBDA) -r infra/requirements-archive.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
-
-# An environment of its own: builds neither need nor touch what is installed for anything else.
-$(BUILD):
-	@$(MAKE) --no-print-directory check-python
-	@$(PYTHON) -m venv .venv-build
 
 .PHONY: check-python deploy test-aws
 check-python:

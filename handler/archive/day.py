@@ -131,4 +131,3 @@ def merge_pair(pair: str, sources: Sequence[Path], part: str, *, at_least: int) 
         raise SourceError(
             f"{pair} would have {rows} rows instead of {at_least}, so nothing is written: the log says why"
         )
-    return part

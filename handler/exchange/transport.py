@@ -5,7 +5,7 @@ another answer, or too late, is never taken for the answer to the next request.
 """
 
 import logging
-from collections import deque
+from collections import defaultdict
 from contextlib import suppress
 from functools import lru_cache
 from ssl import SSLContext
@@ -33,6 +33,7 @@ PIECE_BYTES = 2**16
 MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time for the next
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
 LONG_IDLE_SECONDS = 20.0  # a NAT may have forgotten a connection that idled for longer
+REST_SECONDS = 1.0  # in which surplus bytes behind an answer arrive, and are noticed: urllib3 looks before it sends
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
 NO_RETRIES = Retries(False)  # by urllib3 itself
 
@@ -57,28 +58,25 @@ class Line:
         self._pool = self._adapter.get_connection_with_tls_context(target.request, True, target.proxies)
         self.origin = target.origin
         self.opened_at = self.used_at = now
+        self.is_busy = True
         self.has_head = self.is_forgotten = False
 
     def get(self, target: Target, seconds: float, end: float) -> Answer:
         """Send the request and read the whole answer before `end`; each wait for the host takes at most `seconds`."""
         self.has_head = False
         timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
-        try:
-            with self._pool.urlopen(
-                "GET", target.path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
-                assert_same_host=False,  # a proxy gets the whole URL
-                preload_content=False,
-            ) as response:  # fmt: skip
-                self.has_head = True
-                if response.status == 200:
-                    return Answer(200, response.headers, _read(response, end, MAX_BODY_BYTES))
-                body = b""
-                with suppress(*PROBLEMS):  # the status is enough
-                    body = _read(response, end, MAX_ERROR_BYTES)
-                return Answer(response.status, response.headers, body)
-        except PROBLEMS:
-            self.close()
-            raise
+        with self._pool.urlopen(
+            "GET", target.path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
+            assert_same_host=False,  # a proxy gets the whole URL
+            preload_content=False,
+        ) as response:  # fmt: skip
+            self.has_head = True
+            if response.status == 200:
+                return Answer(200, response.headers, _read(response, end, MAX_BODY_BYTES))
+            body = b""
+            with suppress(*PROBLEMS):  # the status is enough
+                body = _read(response, end, MAX_ERROR_BYTES)
+            return Answer(response.status, response.headers, body)
 
     def close(self) -> None:
         """Close the connection."""
@@ -96,7 +94,7 @@ class Transport:
         self._adapter = Adapter(None)
         self._target = lru_cache(maxsize=4096)(self._prepare)
         self._context: SSLContext | None = None
-        self._idle: dict[str, deque[Line]] = {}
+        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
         self._max_idle_seconds = MAX_AGE_SECONDS
         self._lock = Lock()
 
@@ -110,7 +108,8 @@ class Transport:
             if kept and (answer := self._get_kept(kept, target, end)):
                 return answer, kept
             line = Line(self._context, target, self._clock.time())
-            answer = line.get(target, max(end - monotonic(), 0.001), end)
+            self._lines[target.origin].append(line)
+            answer = self._send(line, target, MAX_AGE_SECONDS, end)
             if kept and kept.is_forgotten:
                 self._max_idle_seconds = LONG_IDLE_SECONDS
             return answer, line
@@ -118,39 +117,49 @@ class Transport:
             return explain(error, proxy)
 
     def release(self, line: Line, *, is_right: bool) -> None:
-        """Keep the connection for the next request if its answer was right."""
+        """Keep the connection for a later request if its answer was right."""
         line.used_at = self._clock.time()
-        if is_right:
-            with self._lock:
-                idle = self._idle.setdefault(line.origin, deque())
-                if len(idle) < self._connections:
-                    idle.append(line)
-                    return
+        line.is_busy = False
+        if not is_right or len(self._lines[line.origin]) > self._connections:
+            self._drop(line)
+
+    def _drop(self, line: Line) -> None:
+        with suppress(ValueError):  # another thread did
+            self._lines[line.origin].remove(line)
         line.close()
 
     def _take(self, origin: str) -> Line | None:
+        """The connection that idled longest; None to open one, rather than use one that did not rest."""
         now = self._clock.time()
-        while idle := self._idle.get(origin):
-            try:
-                line = idle.popleft()  # the longest idle: surplus bytes have had most time to arrive, and are noticed
-            except IndexError:  # another thread took the last one
-                break
-            if now - line.opened_at < MAX_AGE_SECONDS and now - line.used_at <= self._max_idle_seconds:
-                return line
-            line.close()
-        return None
+        with self._lock:
+            lines = self._lines[origin]
+            for line in [line for line in lines if not line.is_busy]:
+                if now - line.opened_at >= MAX_AGE_SECONDS or now - line.used_at > self._max_idle_seconds:
+                    self._drop(line)
+            idle = [line for line in lines if not line.is_busy]
+            oldest = min(idle, key=lambda line: line.used_at, default=None)
+            if oldest is None or (now - oldest.used_at < REST_SECONDS and len(lines) < self._connections):
+                return None
+            oldest.is_busy = True
+            return oldest
 
     def _get_kept(self, line: Line, target: Target, end: float) -> Answer | None:
         """The answer on a kept connection; None if the host closed it, or a NAT on the way forgot it."""
         has_idled = self._clock.time() - line.used_at > LONG_IDLE_SECONDS
-        seconds = max(end - monotonic(), 0.001)
         try:
-            return line.get(target, min(seconds, FIRST_WAIT_SECONDS) if has_idled else seconds, end)
+            return self._send(line, target, FIRST_WAIT_SECONDS if has_idled else MAX_AGE_SECONDS, end)
         except (ProtocolError, SSLError, ReadTimeoutError) as error:
             line.is_forgotten = isinstance(error, ReadTimeoutError)
             if line.has_head or (line.is_forgotten and not has_idled):
                 raise
             return None
+
+    def _send(self, line: Line, target: Target, max_seconds: float, end: float) -> Answer:
+        try:
+            return line.get(target, min(max(end - monotonic(), 0.001), max_seconds), end)
+        except BaseException:
+            self._drop(line)
+            raise
 
     def _prepare(self, url: str) -> Target:
         request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc

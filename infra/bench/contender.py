@@ -24,9 +24,10 @@ Sample = Callable[[str, int], str]
 def line(symbol: str, book: Any, levels: int) -> str:
     """A record line as a plain script writes it, with rounded floats."""
     bid, ask = (sum(float(level[0]) * float(level[1]) for level in book[side]) for side in ("bids", "asks"))
-    record = {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "symbol": symbol}
-    record |= {"obi": round((bid - ask) / (bid + ask), 6), "notional_bid": round(bid, 6), "notional_ask": round(ask, 6)}
-    return json.dumps(record | {"levels": levels}, separators=(",", ":"))
+    keys = ("timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels")
+    timestamp, obi = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), round((bid - ask) / (bid + ask), 6)
+    values = (timestamp, symbol, obi, round(bid, 6), round(ask, 6), levels)
+    return json.dumps(dict(zip(keys, values, strict=True)), separators=(",", ":"))
 
 
 def floor(url: str) -> Sample:

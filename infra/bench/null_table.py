@@ -1,10 +1,11 @@
 """`python -m infra.bench.null_table PORT`: a DynamoDB that accepts every put and has a day of records of each pair."""
 
-import asyncio
 import json
 import re
 import sys
+import threading
 from base64 import b64encode
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -14,14 +15,16 @@ from handler.slots import format_timestamp
 from handler.stores.item import item_from_record
 from infra.fake_exchange.books import depth_body, pair_books, render_sides
 from infra.fake_exchange.markets import SPOT
+from infra.testkit.server import Answer, HttpServer, Request
 
 DAY, DAY_SECONDS = "2026-11-27", 1_795_737_600
 _HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: 0\r\nContent-Length: {}\r\n\r\n"
 )
-_LENGTH, _PAIR = re.compile(rb"content-length: *(\d+)", re.IGNORECASE), re.compile(rb'"S": *"(\w+USDT)"')
+_PAIR = re.compile(rb'"S": *"(\w+USDT)"')
 
 
+@cache
 def _day() -> bytes:
     """A record a minute of BTCUSDT, as one page of a Query."""
     book = parse_depth(depth_body(1, b"", render_sides(pair_books(SPOT, "BTCUSDT", 0).book(0, 1000))))
@@ -32,24 +35,17 @@ def _day() -> bytes:
     return json.dumps(page, default=lambda data: b64encode(data).decode()).encode()
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    day = _day()
-    try:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            request = await reader.readexactly(int(length[1]) if length else 0)
-            pair = _PAIR.search(request)
-            body = day.replace(b"BTCUSDT", pair[1]) if b".Query" in head and pair else b"{}"
-            writer.write(_HEAD.format(len(body)).encode() + body)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+class NullTable(HttpServer):
+    """Answers at once."""
 
-
-async def _main(port: int) -> None:
-    server = await asyncio.start_server(_serve, "127.0.0.1", port)
-    await server.serve_forever()
+    async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:  # noqa: ARG002
+        """A page of records for a Query, nothing for a put."""
+        pair = _PAIR.search(request.body)
+        is_query = request.headers["x-amz-target"].endswith(".Query")
+        body = _day().replace(b"BTCUSDT", pair[1]) if is_query and pair else b"{}"
+        return Answer(_HEAD.format(len(body)).encode(), body)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1])))
+    with NullTable(int(sys.argv[1])):
+        threading.Event().wait()

@@ -35,7 +35,7 @@ def reading(bench: Bench) -> Iterator[Row]:
     measure(*HISTORY, "--from", lines, "--output", parquet)
 
     def seconds(*command: str | Path) -> float:
-        return statistics.median(measure(*command, codes=(0, 3)).wall for _ in range(bench.rounds(3)))
+        return statistics.median(measure(*command).wall for _ in range(bench.rounds(3)))
 
     for path, name, target, table in (
         (lines, "lines", 5, f"read_json('{lines}')"),

@@ -61,7 +61,7 @@ class Api:
         self.symbols.add(symbol)
         self._rendered.clear()
 
-    def respond(self, method: str, target: str, unanswered: str = "") -> Outcome:
+    def respond(self, method: str, target: str, unanswered: str) -> Outcome:
         """The response to a request made now; none where it stays unanswered."""
         query, now_seconds = parse_query(method, target), self._clock()
         if unanswered:

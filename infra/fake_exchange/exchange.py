@@ -1,25 +1,22 @@
 """The fake exchange as programs use it: a server in a thread, with a log of its requests."""
 
 import asyncio
-import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from email.utils import formatdate
-from functools import lru_cache, partial
-from itertools import count
+from functools import lru_cache
 from typing import NamedTuple
 
 from infra.fake_exchange.api import Api, Outcome
 from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook
-from infra.fake_exchange.connection import Connection
 from infra.fake_exchange.faults import FaultPlan
 from infra.fake_exchange.queries import is_valid_symbol
-from infra.fake_exchange.responses import Request, Response
-from infra.fake_exchange.wire_faults import hang, refuse
+from infra.fake_exchange.responses import Response, encode
+from infra.testkit.deliveries import hang, refuse
+from infra.testkit.server import Answer, HttpServer, Request
 
 
 class LoggedRequest(NamedTuple):
@@ -38,7 +35,7 @@ class LoggedRequest(NamedTuple):
     retry_after: str | None = None
 
 
-class FakeExchange:
+class FakeExchange(HttpServer):
     """A synthetic Binance on 127.0.0.1, spot and USD-M futures, within `with`.
 
     `books` lists pairs whose book does not change, on both markets. `tick_ms` is the time between changes of the others
@@ -69,22 +66,16 @@ class FakeExchange:
         symbols = (*symbols, *(books or {}))
         if invalid := [symbol for symbol in symbols if not is_valid_symbol(symbol)]:
             raise ValueError(f"A symbol is 1 to 50 letters other than a-z, digits, -, _ or .; {invalid[0]!r} is not.")
-        self.port, self.latency_seconds, self.gzip = port, latency_ms / 1000, gzip
-        self._connections: set[Connection] = set()
+        super().__init__(port, ssl_context)
+        self._latency_seconds, self._gzip = latency_ms / 1000, gzip
         self._plan = FaultPlan(fault_rate, fault_seed, faults)
         self._plan.script(script)
         self._api = Api(seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock)
         self._api.symbols.update(symbols)
         self._api.fixed_books.update(books or {})
-        self._ssl_context, self._clock = ssl_context, clock
+        self._clock = clock
         self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
-        self._numbers = count(1)
-
-    @property
-    def url(self) -> str:
-        """Its base URL, without a slash at the end."""
-        return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> list[LoggedRequest]:
@@ -107,51 +98,16 @@ class FakeExchange:
         with self._lock:
             self._api.list_book(symbol, book)
 
-    def __enter__(self) -> "FakeExchange":
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
-        self.port = listener.getsockname()[1]
-        started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener, started)), daemon=True)
-        self._thread.start()
-        started.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-        self._thread.join()
-
-    def respond(self, connection: int, request: Request, unanswered: str = "") -> Outcome:
-        """Called by a connection: the response, or in the log why there is none."""
+    async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:
+        """Answer a request, and log it with its response or why it has none."""
+        if self._latency_seconds:
+            await asyncio.sleep(self._latency_seconds)
         with self._lock:
             outcome = self._api.respond(request.method, request.target, unanswered)
-            self._log.append(_logged(connection, request, outcome, self._clock()))
-        return outcome
-
-    def date(self) -> str:
-        """The value of the Date header."""
-        return _http_date(int(self._clock()))
-
-    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, sock=listener, ssl=self._ssl_context, backlog=1024)
-        self._stop = partial(loop.call_soon_threadsafe, stopped.set)
-        started.set()
-        await stopped.wait()
-        # Stop accepting before closing: a connection accepted just now takes some iterations of the loop to appear, and
-        # Python 3.13 fails on one that appears after the server is closed.
-        loop.remove_reader(listener)
-        for _ in range(10):
-            for connection in tuple(self._connections):
-                connection.abort(reset=False)
-            await asyncio.sleep(0)
-        server.close()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(self, next(self._numbers), reader, writer)
-        self._connections.add(connection)
-        with suppress(asyncio.CancelledError):  # the exchange stops while this connection waits
-            await connection.serve()
-        self._connections.discard(connection)
+            now = self._clock()
+            self._log.append(_logged(connection, request, outcome, now))
+        response, used_weight = outcome.response, outcome.used_weight
+        return encode(response, request, outcome.query.market, used_weight, _http_date(int(now)), gzip=self._gzip)
 
 
 def _logged(connection: int, request: Request, outcome: Outcome, now_seconds: float) -> LoggedRequest:

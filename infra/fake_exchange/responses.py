@@ -1,28 +1,18 @@
-"""A response before it is sent (status, headers, body, delivery), and how it and a request look as bytes."""
+"""A response before it is sent (status, headers, body, delivery), and how it looks as bytes."""
 
 import json
 import random
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from gzip import compress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from infra.fake_exchange.markets import FakeMarket
-
-if TYPE_CHECKING:
-    from infra.fake_exchange.connection import Connection
+from infra.testkit.server import Answer, Delivery, Request, send
 
 HTML, JSON = "text/html", "application/json;charset=UTF-8"
-Delivery = Callable[["Connection", bytes, bytes, float], Awaitable[None]]
-"""Sends head and body over a connection; the amount is seconds or a count."""
-
-
-async def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
-    """Send a response whole, at once."""
-    connection.write(head + body)
 
 
 class Response(NamedTuple):
@@ -50,32 +40,10 @@ def nginx_error(status: int, title: str) -> Response:
     return Response(status, page.encode(), HTML)
 
 
-class Request(NamedTuple):
-    """One request without its body. Header names are in lower case."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    keep_alive: bool
-    body_length: int
-
-
-def parse_head(head: bytes) -> Request | None:
-    """Read a request line and headers; None if they are malformed."""
-    lines = head.decode("latin-1").split("\r\n")
-    parts = lines[0].split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-    length = headers.get("content-length", "0")
-    if len(parts) != 3 or not parts[2].startswith("HTTP/1.") or not length.isdecimal():
-        return None
-    keep_alive = headers.get("connection", "").lower() != "close" and parts[2] != "HTTP/1.0"
-    return Request(parts[0], parts[1], headers, keep_alive, int(length))
-
-
 def encode(
     response: Response, request: Request, market: FakeMarket, used_weight: int, date: str, *, gzip: bool
-) -> tuple[bytes, bytes]:
-    """Head and body as bytes: the header fields of the real exchange behind CloudFront, in their order.
+) -> Answer:
+    """The answer as bytes: the header fields of the real exchange behind CloudFront, in their order.
 
     A compressed body comes in chunks, since a server that compresses while it sends does not know the length before.
     """
@@ -96,7 +64,7 @@ def encode(
         extra="".join(f"{name}: {value}\r\n" for name, value in headers.items()),
     )
     head = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n{fields}\r\n"
-    return head.encode("latin-1"), body
+    return Answer(head.encode("latin-1"), body, response.deliver, response.amount)
 
 
 # Bodies repeat until the next step. bytes cache their own hash.

@@ -1,19 +1,10 @@
-"""What can go wrong with a request to DynamoDB: the name of a fault → how the proxy handles the request."""
+"""What can go wrong with a request to DynamoDB: the name of a fault → what the proxy does."""
 
 import json
-import struct
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
-from socket import SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from infra.testkit.table_proxy import ProxyServer
-
-AMZ_JSON = "application/x-amz-json-1.0"
-HANG_SECONDS, SLOW_SECONDS = 6.0, 0.7
-LINGER_RESET = struct.pack("ii", 1, 0)
-"""A linger time of 0 makes close() send RST instead of FIN: socket(7), SO_LINGER."""
+from infra.testkit import deliveries
+from infra.testkit.server import Delivery, send
 
 
 class Response(NamedTuple):
@@ -21,51 +12,16 @@ class Response(NamedTuple):
 
     status: int
     body: bytes
-    content_type: str = AMZ_JSON
+    content_type: str = "application/x-amz-json-1.0"
 
 
-class Request(BaseHTTPRequestHandler):
-    """One request on its way through the proxy, and the next ones of its connection."""
+class Fault(NamedTuple):
+    """DynamoDB carries the request out unless `answer` is sent instead; with `is_lost`, both."""
 
-    protocol_version = "HTTP/1.1"
-    server: "ProxyServer"
-
-    def do_POST(self) -> None:
-        """Handle a request as the fault that it meets does."""
-        self.body = self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.headers["X-Amz-Target"].split(".")[1]
-        FAULTS[self.server.proxy.choose_fault(operation, self.headers["Authorization"] or "")](self)
-        self.close_connection = self.close_connection or self.server.stopping.is_set()
-
-    def forward(self) -> Response:
-        """Have DynamoDB carry it out."""
-        dropped = ("host", "content-length", "connection")
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
-        return self.server.proxy.forward(headers, self.body)
-
-    def respond(self, response: Response, *, cut_bytes: int = 0) -> None:
-        """Send the response; without its last bytes, the connection is closed early."""
-        head = f"HTTP/1.1 {response.status} -\r\nContent-Type: {response.content_type}\r\n"
-        if response.content_type == AMZ_JSON:  # it comes from DynamoDB, not from a server on the way
-            head += "x-amzn-RequestId: PROXY\r\n"
-        head += f"Content-Length: {len(response.body)}\r\n\r\n"
-        self.wfile.write(head.encode() + response.body[: len(response.body) - cut_bytes])
-        self.close_connection = self.close_connection or cut_bytes > 0
-
-    def reset(self) -> None:
-        """Reset the connection (RST)."""
-        self.connection.setsockopt(SOL_SOCKET, SO_LINGER, LINGER_RESET)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing."""
-
-
-Fault = Callable[[Request], None]
-
-
-def _answer(response: Response) -> Fault:
-    return lambda request: request.respond(response)
+    answer: Response | None = None
+    is_lost: bool = False
+    deliver: Delivery = send
+    seconds: float = 0.0
 
 
 def error(status: int, code: str) -> Response:
@@ -74,43 +30,24 @@ def error(status: int, code: str) -> Response:
     return Response(status, json.dumps(body).encode())
 
 
-def _slow(request: Request) -> None:
-    response = request.forward()
-    request.server.stopping.wait(SLOW_SECONDS)
-    request.respond(response)
-
-
-def _hang(request: Request) -> None:
-    request.server.stopping.wait(HANG_SECONDS)
-    request.reset()
-
-
-def _lost(request: Request) -> None:
-    request.forward()
-    request.reset()
-
-
-def _lost_500(request: Request) -> None:
-    request.forward()
-    FAULTS["500"](request)
-
+_INTERNAL = error(500, "InternalServerError")
 
 FAULTS: dict[str, Fault] = {
-    "ok": lambda request: request.respond(request.forward()),
-    "slow": _slow,
-    "throttled": _answer(error(400, "ProvisionedThroughputExceededException")),
-    "throttling": _answer(error(400, "ThrottlingException")),
-    "conflict": _answer(error(400, "ReplicatedWriteConflictException")),
-    "500": _answer(error(500, "InternalServerError")),
-    "503": _answer(Response(503, b"<html>away</html>", "text/html")),
-    "garbage": _answer(Response(200, b"<html>sign in</html>", "text/html")),
-    "foreign": _answer(Response(200, b'{"status":"ok"}', "application/json")),
-    "refused": Request.reset,
-    "hang": _hang,
-    "lost": _lost,
-    "lost-500": _lost_500,
-    "cut": lambda request: request.respond(request.forward(), cut_bytes=1),
-    "expired-key": _answer(error(400, "ExpiredTokenException")),
+    "ok": Fault(),
+    "slow": Fault(deliver=deliveries.slow, seconds=0.7),
+    "throttled": Fault(error(400, "ProvisionedThroughputExceededException")),
+    "throttling": Fault(error(400, "ThrottlingException")),
+    "conflict": Fault(error(400, "ReplicatedWriteConflictException")),
+    "500": Fault(_INTERNAL),
+    "503": Fault(Response(503, b"<html>away</html>", "text/html")),
+    "garbage": Fault(Response(200, b"<html>sign in</html>", "text/html")),
+    "foreign": Fault(Response(200, b'{"status":"ok"}', "application/json")),
+    "refused": Fault(_INTERNAL, deliver=deliveries.refuse),
+    "hang": Fault(_INTERNAL, deliver=deliveries.hang),
+    "lost": Fault(deliver=deliveries.refuse),
+    "lost-500": Fault(_INTERNAL, is_lost=True),
+    "cut": Fault(deliver=deliveries.cut),
+    "expired-key": Fault(error(400, "ExpiredTokenException")),
 }
 """`lost`, `lost-500` and `cut` happen after the write: the item is in the table, but the writer is not informed."""
 

@@ -25,9 +25,9 @@ def libraries_after(code: str, *arguments: str) -> set[str]:
     return LIBRARIES & set(done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("module", ["", ".cli.history", ".cli.series", ".cli.report", ".cli.load"])
+@pytest.mark.parametrize("module", ["", ".cli.load"])
 def test_import(module: str) -> None:
-    """Importing the package or a reading command loads no library, so that --help and mistakes need none."""
+    """Importing the package or `load` loads no library."""
     assert libraries_after(f"import handler{module}") == set()
 
 

@@ -18,8 +18,8 @@ MINISTACK = ROOT / ".venv-emulator/bin/ministack"
 RUNTIME = ROOT / ".venv-emulator/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
 PATIENCE_SECONDS = 180.0
-PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-"""Settings that pip may need to reach its index."""
+PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
+"""Settings that pip and uv may need to reach their index."""
 
 
 def run(*command: str | Path, **environment: str) -> str:

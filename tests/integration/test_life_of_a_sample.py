@@ -27,7 +27,7 @@ def listed_files() -> list[str]:
 
 def test_the_life_of_a_sample_is_what_the_readme_says(exchange: FakeExchange, start_raw: StartRaw) -> None:
     """One warm sample, stored, runs through the listed files, in their order, and no others."""
-    table = start_raw(http("200 OK", b"{}"))  # every put succeeds
+    table = start_raw(http("200 OK", b"{}", x_amzn_RequestId="1"))  # every put succeeds
     environment = AWS | {
         "OBI_SYMBOLS": "BTC",
         "OBI_BASE_URL": exchange.url,

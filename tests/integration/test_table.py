@@ -22,7 +22,7 @@ from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
 from handler.stores.table import Table
 from infra.testkit.clock import NOON, FakeClock
-from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Response, error
+from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
 from infra.testkit.table_proxy import TableProxy
 
 Connect = Callable[[str], Any]
@@ -176,7 +176,7 @@ def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_told(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response
 ) -> None:
     """It is never "stored", nor an empty page."""
-    monkeypatch.setitem(FAULTS, "answer", lambda request: request.respond(response))
+    monkeypatch.setitem(FAULTS, "answer", Fault(response))
     with TableProxy(None) as proxy:
         table = Table("obi", client=connect(proxy.url), clock=FakeClock())
         proxy.faults = {"PutItem": deque(["answer"]), "Query": deque(["answer"] * 100)}

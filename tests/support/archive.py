@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from handler.stores.items import Item, record_from_item
 
 from handler.cli.main import main
 from handler.record import Record
 from handler.slots import format_timestamp
-from handler.stores.items import Item, record_from_item
 from support import program
 from support.servers import AWS, aws_client, create_table
 

@@ -152,7 +152,9 @@ def test_episodes(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     exchange = StubExchange(clock, fails(failure, "AUSDT", "BUSDT", "CUSDT", after=30.0, clock=clock))
     run = Run(clock, exchange, "AUSDT", "BUSDT", "CUSDT")
     assert run.runner.run(10) == 3
-    assert [record.getMessage() for record in caplog.records] == ["banned: AUSDT: banned for an hour (and 2 more pairs)"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "banned: AUSDT: banned for an hour (and 2 more pairs)"
+    ]
 
 
 def test_deadline(clock: FakeClock) -> None:
