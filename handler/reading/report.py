@@ -89,9 +89,9 @@ def _coverage(gaps: Mapping[str, list[dict[str, Any]]], books: Mapping[str, Any]
         unexplained = total["missing"] - sum(total["reasons"].values())
         reasons = sorted(total["reasons"].items(), key=lambda item: -item[1])
         why = [f"{reason} {count}" for reason, count in reasons] + ([f"unknown {unexplained}"] if unexplained else [])
-        times = (time_text(total["since"]), time_text(total["until"]))
-        rows.append([pair, *times, books.get(pair, {}).get("records", 0), total["slots"], percent(total["share"]), len(each),
-                     longest or DASH, ", ".join(why) or DASH])  # fmt: skip
+        count = books.get(pair, {}).get("records", 0)
+        spans = [time_text(total["since"]), time_text(total["until"]), count, total["slots"], percent(total["share"])]
+        rows.append([pair, *spans, len(each), longest or DASH, ", ".join(why) or DASH])
     return _table("Coverage", ("pair", "from", "to", "records", "slots", "share", "gaps", "longest", "why"), rows)
 
 
@@ -143,12 +143,8 @@ def _persistence(books: Mapping[str, Any], found: Mapping[tuple[str, int], list[
             if known[0] is not None:
                 verdict = next(text for least, text in VERDICTS if known[0] >= least)
                 rows.append([pair, depth, *(DASH if one is None else f"{one:.2f}" for one in known), verdict])
-    return _table(
-        "Autocorrelation",
-        ("pair", "imbalance over", *map(str, LAGS), "so"),
-        rows,
-        "Of the imbalance, at 1, 5 and 60 intervals.",
-    )
+    heads = ("pair", "imbalance over", *map(str, LAGS), "so")
+    return _table("Autocorrelation", heads, rows, "Of the imbalance, at 1, 5 and 60 intervals.")
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "") -> Iterable[str]:
