@@ -76,8 +76,9 @@ class HttpServer:
 
     def stop(self) -> None:
         """Close every connection and stop listening; what was begun in a thread is finished then."""
-        self._stop()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._stop()
+            self._thread.join()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
