@@ -33,8 +33,8 @@ _START_OF_MAGIC = re.compile(rb"[\x1fB\xfd(P].{0,8}\Z", re.DOTALL)
 _ZIP_HEADER = struct.Struct("<6xHH16xHH")  # flags, method, and the lengths of the name and of the extra field
 _STORED, _DEFLATED, _BZIP2 = 0, 8, 12
 _WIDE = re.compile(  # six characters of ASCII; big-endian text has zeros before the first one
-    rb"(?P<utf_32_be>A(?<=\0\0\0A)(?:\0\0\0A){5})|(?P<utf_16_be>A(?<=\0A)(?:\0A){5})"
-    rb"|(?P<utf_32_le>A(?:\0\0\0A){5})|(?P<utf_16_le>A(?:\0A){5})".replace(b"A", rb"[\t\n\r -~]")
+    rb"A(?:(?<=\0\0\0A)(?P<utf_32_be>(?:\0\0\0A){5})|(?<=\0A)(?P<utf_16_be>(?:\0A){5})"
+    rb"|(?P<utf_32_le>(?:\0\0\0A){5})|(?P<utf_16_le>(?:\0A){5}))".replace(b"A", rb"[\t\n\r -~]")
 )
 _ZEROS_BEFORE = {"utf_16_be": 1, "utf_32_be": 3}
 _NARROW = re.compile(rb"[ -~]{16}")  # as UTF-16 it would be eight rare Chinese characters
