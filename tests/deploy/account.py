@@ -32,7 +32,7 @@ class Account:
         words: list[str | Path] = ["--template-file", self.built / template / "template.yaml", "--config-file", EXAMPLE]
         given = [f'{name}="{value}"' for name, value in parameters.items()]
         overrides = ["--parameter-overrides", *given] if given else []
-        run(SAM, "deploy", *words, "--stack-name", stack, "--region", region, *overrides, **self.environment)
+        run(SAM, "deploy", *words, "--stack-name", stack, "--region", REGION, *overrides, **self.environment)
         return self.target(stack).outputs()
 
     def target(self, stack: str) -> Target:
