@@ -25,9 +25,7 @@ class Account:
         names = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION)
         self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
 
-    def deploy(
-        self, stack: str, template: str = "sampler", *, region: str = REGION, **parameters: str
-    ) -> dict[str, str]:
+    def deploy(self, stack: str, template: str = "sampler", **parameters: str) -> dict[str, str]:
         """Deploy with these parameters; the outputs of the stack."""
         words: list[str | Path] = ["--template-file", self.built / template / "template.yaml", "--config-file", EXAMPLE]
         given = [f'{name}="{value}"' for name, value in parameters.items()]
