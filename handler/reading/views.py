@@ -144,7 +144,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
             missing, coalesce(reasons, map()) AS reasons, slots, share
         FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
     for pair in absent:
-        since, until = (f"make_timestamptz({moment or 0:.0f} * 1000000)" for moment in expected.asked)
+        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
         engine.run(f"INSERT INTO gaps VALUES ({text(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
