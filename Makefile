@@ -60,35 +60,54 @@ $(VENV)/tests: uv.lock | $(UV)
 
 # `sam build` runs this (template.yaml, BuildMethod: makefile). SAM passes neither runtime nor architecture: a test
 # compares these two with the template. The command line is left out, and so are boto3's descriptions and endpoints of
-# all services but DynamoDB, 27 MB. Bytecode more than halves the cold start, since Lambda cannot keep what it compiles;
-# only the runtime's own Python can write it.
+# all services but two, 27 MB. Bytecode more than halves the cold start, since Lambda cannot keep what it compiles; only
+# the runtime's own Python can write it.
 ARCHITECTURE ?= aarch64
 RUNTIME_VERSION ?= 3.13
-PIP_FOR_LAMBDA = .venv-uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --target "$(ARTIFACTS_DIR)" --no-compile --only-binary=:all: \
-	  --implementation cp --python-version $(RUNTIME_VERSION) \
+BUILD := .venv-build/bin/python
+PIP_FOR_LAMBDA = $(BUILD) -m pip install --quiet --disable-pip-version-check --require-hashes --target "$(ARTIFACTS_DIR)" \
+	  --no-compile --only-binary=:all: --implementation cp --python-version $(RUNTIME_VERSION) \
 	  --platform manylinux2014_$(ARCHITECTURE) --platform manylinux_2_28_$(ARCHITECTURE)
-build-SamplerFunction: $(UV)
+build-SamplerFunction: $(BUILD)
 	$(PIP_FOR_LAMBDA) -r requirements.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -rf {} +
-	.venv-uv/bin/python -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb
+	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
+	  ! -name dynamodb ! -name sqs -exec rm -rf {} +
+	$(BUILD) -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb sqs
 	cd "$(ARTIFACTS_DIR)" && python="$(RUNTIME_PYTHON)" && if [ -n "$$python" ]; then \
 	  "$$python" -m compileall -q --invalidation-mode unchecked-hash -s . -p /var/task .; \
 	  else echo "no python3.13 here: without bytecode, cold starts take twice as long" >&2; fi
 
-# Of the archive's two functions, which have the same artifact. They run once a day, so that bytecode would save nothing.
-# Of pyarrow only what writes and reads Parquet: 100 MB of 165, where Lambda takes 250 MB in all.
-build-ArchiveFunction build-ArchiveCheckFunction: $(UV)
+# Of the archive's function (infra/archive.yaml). It runs once a day, so that bytecode would save nothing.
+build-ArchiveFunction: $(BUILD)
 	$(PIP_FOR_LAMBDA) -r infra/requirements-archive.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
 	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
-	cd "$(ARTIFACTS_DIR)/pyarrow" && rm -rf include includes src tests *.pyx *.pxd *.pxi *flight* *_s3* *s3fs* \
-	  libarrow_python*.so libarrow_python*.so.*.*.*
+
+# An environment of its own: builds neither need nor touch what is installed for anything else.
+$(BUILD):
+	@$(MAKE) --no-print-directory check-python
+	@$(PYTHON) -m venv .venv-build
+
+.PHONY: check-python deploy test-aws
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): install Python 3.11 or newer, and run make PYTHON=python3.11 …" >&2; exit 1; }
+
+.venv-deploy/done: uv.lock | $(UV)
+	$(call environment,$(@D),$(PYTHON),--extra table --extra history)
+	@touch $@
+
+deploy: check-python .venv-deploy/done ## Build, deploy to AWS with samconfig.toml, and sample once: docs/deploy.md
+	@.venv-deploy/bin/python -m infra.deploy
+
+test-aws: check-python .venv-deploy/done ## Try a deployment on your own account, and delete it: make test-aws STACK=obi-trial
+	@.venv-deploy/bin/python -m infra.test_aws --stack "$(STACK)"
 
 # The function's runtime, if it is here or in pyenv.
 RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bin/python" \

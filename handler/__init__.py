@@ -1,7 +1,7 @@
 """Order book imbalance of Binance pairs, measured every minute and kept.
 
-The public API, for scripts and notebooks, is what `__all__` names; everything else may change. The repository keeps this
-package as `handler`; installed, it is `obi`:
+The public API, for scripts and notebooks, is what `__all__` names; everything else may change. The repository keeps
+this package as `handler`; installed, it is `obi`:
 
     from obi import read
     read("obi/").df()

@@ -1,100 +1,200 @@
-"""The function: `handler.app.lambda_handler(event, context)`, run once a minute by the schedule."""
+"""The function: `handler.app.lambda_handler(event, context)`, run by the schedule, by timers, or by hand."""
 
 import gc
 
-gc.disable()  # until the container is ready: see bootstrap.resume_garbage_collection
+gc.disable()  # until the container is ready: see sampler.resume_garbage_collection
 
+import logging
 import os
 import time
-from collections.abc import Iterator
-from functools import cache, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from handler import bootstrap
-from handler.errors import HandlerError
-from handler.function_log import function_logger
-from handler.invocation import HAND_OVER_REQUESTS, Invocation, RecordWriter, RejectedPairs, Tally, slots_for_event
-from handler.safe_text import safe_text
-from handler.secret_values import hide_credentials
-from handler.settings import Settings
-from handler.stores.dynamodb import dynamodb_client
+from .clock import SYSTEM
+from .errors import HandlerError, UsageError
+from .exchange.client import Exchange
+from .exchange.markets import MARKETS
+from .function_log import FailureLog, function_logger
+from .messages import safe_text
+from .sampler import Sample, Sampler, resume_garbage_collection
+from .settings import Settings
+from .slots import format_timestamp, slot_start
+from .stores.table import Table
+from .timers import messages, plan, scheduled_time, slot_of_message
 
-hide_credentials(os.environ)
+MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
+MAX_PUT_SECONDS = 5.5  # kept free before the function's timeout: one put may take so long beyond its deadline
+STORING_SECONDS = 4.5  # kept free before that, so that there is time to store what was fetched
+QUIET_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
+
 logger = function_logger()
+log = logging.getLogger(__name__)
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
+METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "false").lower() in (
+    "0",
+    "n",
+    "no",
+    "f",
+    "false",
+    "off",
+)
 
-METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() not in ("true", "1")
-"""If false, none is added: while they are disabled, Powertools still prints them once there are 100."""
+
+@dataclass
+class Outcome:
+    """What became of the samples of a slot. Rejected pairs and empty books are neither stored nor failures."""
+
+    stored: int = 0
+    duplicates: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def stored_slots(self, pairs: int) -> float:
+        """The share of the slot that is in the table, from 0 to 1, without the pairs that the exchange rejects."""
+        expected = pairs - self.rejected
+        return (self.stored + self.duplicates) / expected if expected else 0.0
 
 
 class Function:
-    """What lives as long as the container: settings, connections to the exchange, the table's client."""
+    """Settings, connections to the exchange and the table's client. It lives as long as the container."""
 
-    def __init__(self) -> None:
-        self.settings = settings = Settings.read({}, os.environ)
-        if settings.interval_seconds < 60:
-            settings.check_weight(extra_requests=HAND_OVER_REQUESTS)
-        self.exchange = bootstrap.build_exchange(settings, freezes=True)
-        self.sampler = bootstrap.build_sampler(settings, self.exchange)
-        table = bootstrap.build_table(settings, dynamodb_client(attempts=1))
-        self.writer = RecordWriter(partial(print, flush=True), detail=True, store=table)
-        self.rejected_pairs = RejectedPairs()
-        bootstrap.resume_garbage_collection()
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.settings = settings = Settings.read({}, environment)
+        if settings.table is None:
+            raise UsageError("no table: set OBI_TABLE")
+        name, region = settings.table
+        self.exchanges = {market: _exchange(settings, market) for market in settings.markets}
+        self._sampler = Sampler(
+            self.exchanges,
+            settings.pairs,
+            levels=settings.levels,
+            limits=settings.limits,
+            interval_seconds=settings.interval_seconds,
+        )
+        self._table = Table(name, region=region, retention_days=settings.retention_days)
+        self._timers_url = environment.get("OBI_TIMERS_URL", "")
+        self._queue: Any = None
+        self._failure_log = FailureLog(log)
+        resume_garbage_collection()
 
-    def run(self, event: Any, seconds: float) -> Iterator[Tally]:
-        """Sample what the event requests within so many seconds, and give the tally of each minute.
+    def run(self, event: Any, seconds: float) -> list[Outcome]:
+        """Sample the slots that an event is for, or plan the next minute's, within `seconds`.
 
-        Raises UsageError if the event's time is invalid.
+        Raises HandlerError if a sample failed, after storing the others; not for a timer, since SQS would repeat it.
         """
-        interval_seconds = self.settings.interval_seconds
-        slots = slots_for_event(event, interval_seconds, time.time())
-        deadline = time.monotonic() + seconds
-        return Invocation(
-            self.sampler,
-            self.writer,
-            interval_seconds=interval_seconds,
-            deadline=deadline,
-            rejected_pairs=self.rejected_pairs,
-        ).run(slots)
+        if (timers := messages(event)) is not None:
+            return [self._run_timer(message, seconds) for message in timers]
+        scheduled, interval_seconds, now = scheduled_time(event), self.settings.interval_seconds, time.time()
+        if scheduled is not None and self._timers_url:
+            return self._plan(scheduled, now)
+        slot = slot_start(now, interval_seconds)
+        if scheduled is not None and now < (own := slot_start(scheduled, interval_seconds)) < now + MAX_EARLY_SECONDS:
+            slot = own
+        outcome = self._run_slot(slot, seconds)
+        if outcome.failures:
+            raise HandlerError(f"{len(outcome.failures)} failure(s), the first: {outcome.failures[0]}")
+        return [outcome]
+
+    def _run_timer(self, message: Mapping[str, Any], seconds: float) -> Outcome:
+        try:
+            return self._run_slot(slot_of_message(message, self.settings.interval_seconds), seconds)
+        except UsageError as error:
+            log.warning("%s", error)
+            return Outcome(skipped=len(self.settings.pairs))
+
+    def _plan(self, scheduled: float, now: float) -> list[Outcome]:
+        timers = plan(scheduled, self.settings.interval_seconds, now)
+        if not timers:
+            log.warning("the minute after %s is over: not planned", format_timestamp(scheduled))
+        if timers and self._queue is None:
+            from .stores.queue import DelayQueue  # its client takes a tenth of a second to create
+
+            self._queue = DelayQueue(self._timers_url)
+        if timers:
+            self._queue.send([(timer.body, timer.delay_seconds) for timer in timers])
+        return []
+
+    def _run_slot(self, slot: int, seconds: float) -> Outcome:
+        put_deadline = time.monotonic() + seconds - min(MAX_PUT_SECONDS, seconds * 2 / 3)
+        if 0 < (early := slot - time.time()) < MAX_EARLY_SECONDS:
+            SYSTEM.sleep(early)
+        outcome, lag = Outcome(), time.time() - slot
+        if 0 <= lag < self.settings.interval_seconds:
+            remaining = self.settings.interval_seconds - lag
+            deadline = min(put_deadline - min(STORING_SECONDS, seconds / 6), time.monotonic() + remaining)
+            samples: list[Sample] = []
+            for ready in self._sampler.sample(deadline, slot):
+                self._deliver(ready, put_deadline, outcome)
+                samples += ready
+            if self._failure_log.is_open or any(error for _, error in samples):
+                self._failure_log.note(samples)
+            metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
+        else:
+            log.warning("the slot %s %s: not sampled", format_timestamp(slot), "is over" if lag > 0 else "is far ahead")
+            outcome.skipped += len(self.settings.pairs)
+        self._flush_metrics(outcome)
+        return outcome
+
+    def _deliver(self, samples: Sequence[Sample], deadline: float, outcome: Outcome) -> None:
+        """Print measurements, so that they survive a failing table, and store them and the reasons of the others."""
+        for record, error in samples:
+            if error is None:
+                print(record.to_line(), flush=True)
+            elif error.reason not in QUIET_REASONS:
+                outcome.failures.append(str(error))
+            outcome.rejected += error is not None and error.reason == "rejected"
+            outcome.skipped += error is not None and error.reason == "empty book"
+        result = self._table.put([record for record, _ in samples], deadline)
+        outcome.stored += result.stored
+        outcome.duplicates += result.duplicates
+        lost = [error for record, error in result.failed if record.reason is None]
+        if lost:  # the lines themselves are in the log already
+            log.error("%d record(s) not stored: %s", len(lost), lost[0])
+            outcome.failures += map(str, lost)
+
+    def _flush_metrics(self, outcome: Outcome) -> None:
+        if not METRICS_ENABLED:  # Powertools would print them nevertheless once there are 100
+            metrics.clear_metrics()
+            return
+        metrics.add_metric("StoredSlots", MetricUnit.Count, outcome.stored_slots(len(self.settings.pairs)))
+        metrics.add_metric("Failures", MetricUnit.Count, len(outcome.failures))
+        shares = [
+            100 * exchange.used_weight / MARKETS[market].weight_per_minute
+            for market, exchange in self.exchanges.items()
+            if exchange.used_weight is not None
+        ]
+        if shares:
+            metrics.add_metric("UsedWeight", MetricUnit.Percent, max(shares))
+        metrics.flush_metrics()
 
 
-function = cache(Function)
-"""The container's one Function, created at the first call."""
+def _exchange(settings: Settings, market: str) -> Exchange:
+    connections = sum(pair.market == market for pair in settings.pairs)
+    urls, hints = settings.base_urls[market], settings.hints
+    return Exchange(MARKETS[market], urls, hints=hints, freezes=True, connections=connections)
+
+
+@cache
+def function() -> Function:
+    """The container's one Function, created at the first call."""
+    return Function(os.environ)
 
 
 @logger.inject_lambda_context(correlation_id_path="execution_id")
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
-    """Sample, print and store. Raises HandlerError if any sample failed, after every other one is stored."""
+    """Sample, print and store, or plan the slots of the next minute. Raises HandlerError if any of it failed."""
     try:
-        tally = Tally()
-        for minute in function().run(event, context.get_remaining_time_in_millis() / 1000):
-            if METRICS_ENABLED:
-                _flush_metrics(minute)
-            tally.add(minute)
-        if tally.errors:
-            raise HandlerError(f"{len(tally.errors)} failure(s), the first: {tally.errors[0]}")
+        outcomes = function().run(event, context.get_remaining_time_in_millis() / 1000)
     except HandlerError as error:  # the runtime logs it, not the logger
-        raise type(error)(safe_text(error)) from None
-    return {"stored": tally.stored, "duplicates": tally.duplicates, "skipped": tally.skipped}
-
-
-def _flush_metrics(tally: Tally) -> None:
-    metrics.add_metric("Sampled", MetricUnit.Count, tally.sampled)
-    metrics.add_metric("Stored", MetricUnit.Count, tally.stored)
-    metrics.add_metric("Duplicates", MetricUnit.Count, tally.duplicates)
-    metrics.add_metric("Skipped", MetricUnit.Count, tally.skipped)
-    metrics.add_metric("StoredSlots", MetricUnit.Count, tally.stored_slots(function().sampler.size))
-    metrics.add_metric("Rejected", MetricUnit.Count, tally.rejected)
-    metrics.add_metric("FetchFailures", MetricUnit.Count, tally.fetch_failures)
-    metrics.add_metric("StoreFailures", MetricUnit.Count, tally.store_failures)
-    for lag_seconds in tally.lags_seconds:
-        metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag_seconds)
-    if (used_weight := function().exchange.used_weight) is not None:
-        metrics.add_metric("UsedWeight", MetricUnit.Count, used_weight)
-    metrics.flush_metrics()
+        error.args = (safe_text(error),)
+        raise
+    return {name: sum(getattr(each, name) for each in outcomes) for name in ("stored", "duplicates", "skipped")}
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in the init phase the CPU is not yet throttled to the function's share

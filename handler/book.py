@@ -119,9 +119,10 @@ class Measurement(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much of a book came, its top levels and its ladder, named as in the record. Without mid, the last six are None.
+    """How much of a book came, its top levels and its ladder, named as in the record.
 
-    The ladder's arrays have an amount for each of RUNGS_BPS, and end before the first rung that was not measured.
+    Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the
+    first rung that was not measured.
     """
 
     bid_levels: int
@@ -170,7 +171,7 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
 def measure(book: Book, levels: int = 5) -> Measurement:
     """Measure the imbalance over the top `levels` of each side; a side with fewer levels counts those it has.
 
-        measure(book, levels=10).obi
+    measure(book, levels=10).obi
     """
     bid, ask = fsum(book.bids.notionals[:levels]), fsum(book.asks.notionals[:levels])
     total = bid + ask

@@ -3,19 +3,17 @@
 import logging
 from threading import Lock
 
-from handler.clock import SYSTEM, Clock
+from .clock import SYSTEM, Clock
 
-REPEAT_SECONDS = 60.0
-"""A reason is not logged again within this time, however often its source alternates between failure and success."""
-MAX_REASONS = 20
-"""Reasons kept per source. No more are logged of a source whose every failure has another reason."""
+REPEAT_SECONDS = 60.0  # a reason is not logged again within this time, however often its source fails and succeeds
+MAX_REASONS = 20  # kept per source; no more are logged of one whose every failure has another reason
 
 
 class FailureLog:
     """Logs a warning for each reason why a source, such as a host, fails, once it has failed for `patience_seconds`.
 
-    After a success of the source the same reason is logged again. A reason should have nothing in it that differs
-    between callers (no pair, no time), so that it is logged once for all of them. Threads may share it.
+    After a success of the source the same reason is logged again. A reason should not differ between callers (no pair),
+    so that it is logged once for all of them. Threads share it.
     """
 
     def __init__(self, log: logging.Logger, clock: Clock = SYSTEM, patience_seconds: float = 0.0) -> None:
@@ -23,10 +21,8 @@ class FailureLog:
         self._clock = clock
         self._patience_seconds = patience_seconds
         self._lock = Lock()
-        self._logged_at: dict[str, dict[str, float]] = {}
-        """Source → reason → monotonic clock."""
-        self.failing_since: dict[str, float] = {}
-        """Failing source → when the first attempt that failed since the last success began."""
+        self._logged_at: dict[str, dict[str, float]] = {}  # source → reason → monotonic clock
+        self.failing_since: dict[str, float] = {}  # source → start of the first attempt that failed since it succeeded
         self._succeeded_at: dict[str, float] = {}
 
     def failed(self, source: str, reason: str, began: float = float("inf")) -> None:
@@ -35,13 +31,13 @@ class FailureLog:
             now = self._clock.monotonic()
             if now - self.failing_since.setdefault(source, min(began, now)) < self._patience_seconds:
                 return
-            known = {
-                text: at for text, at in self._logged_at.get(source, {}).items() if self._is_recent(source, at, now)
-            }
-            is_new = reason not in known and len(known) < MAX_REASONS
+            succeeded_at = self._succeeded_at.get(source, float("-inf"))
+            logged = self._logged_at.setdefault(source, {})
+            for text in [text for text, at in logged.items() if at <= succeeded_at and at + REPEAT_SECONDS <= now]:
+                del logged[text]
+            is_new = reason not in logged and len(logged) < MAX_REASONS
             if is_new:
-                known[reason] = now
-            self._logged_at[source] = known
+                logged[reason] = now
         if is_new:
             self._log.warning("%s: %s", source, reason)
 
@@ -51,7 +47,3 @@ class FailureLog:
             with self._lock:
                 self.failing_since.pop(source, None)
                 self._succeeded_at[source] = self._clock.monotonic()
-
-    def _is_recent(self, source: str, logged_at: float, now: float) -> bool:
-        """Whether a reason that was logged then need not be logged again now."""
-        return self._succeeded_at.get(source, float("-inf")) < logged_at or now < logged_at + REPEAT_SECONDS

@@ -60,8 +60,8 @@ class Option(NamedTuple):
     """One option of the command line and, where `variable` is set, of the environment.
 
     Without `metavar` it takes no value. `read` turns one text into its value, or raises UsageError with the rest of a
-    sentence that begins with the option. A list takes several values, also separated by commas or spaces unless they are
-    `paths`.
+    sentence that begins with the option. A list takes several values, also separated by commas or spaces
+    unless they are paths.
     """
 
     flag: str
@@ -162,7 +162,9 @@ OPTIONS = {
         Option("--plot", "FILE", "draw price and imbalance into FILE, .png or .svg", is_path=True),
         Option("--full-scale", None, "let the imbalance of --plot reach from -1 to 1"),
         Option("--format", "FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
-        Option("--output", "FILE", "write into FILE, which is complete or not there; - for standard output", is_path=True),
+        Option(
+            "--output", "FILE", "write into FILE, which is complete or not there; - for standard output", is_path=True
+        ),
         Option("--min-share", "X", "exit code 3 if a pair has less than this share of its slots", read=share),
         Option("FILE", "FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
     )

@@ -159,7 +159,9 @@ def levels_json(levels: Levels) -> msgspec.Raw:
     return msgspec.Raw(f"[{','.join(each)}]".encode())
 
 
-def no_data(timestamp: str, pair: Pair, levels: int, interval_seconds: int | None = None, reason: str | None = None) -> Record:
+def no_data(
+    timestamp: str, pair: Pair, levels: int, interval_seconds: int | None = None, reason: str | None = None
+) -> Record:
     """The record of a book that could not be measured: both notionals are 0."""
     return Record(timestamp, pair.symbol, 0.0, 0.0, 0.0, levels, pair.market, interval_seconds, reason=reason)
 
@@ -173,14 +175,7 @@ def _decode(line: str | bytes) -> Any:
 
 def _check(record: Record) -> None:
     """Raise InvalidRecord for what no record can have, although it is of the right type."""
-    key = "timestamp"
-    try:
-        parse_timestamp(record.timestamp)
-        for key in ("received_at", "exchange_time"):
-            if (text := getattr(record, key)) is not None:
-                parse_milliseconds(text)
-    except InvalidTimestamp as error:
-        raise InvalidRecord(f"{key} {error}") from error
+    _check_times(record)
     for key in ("symbol", "market", "host", "reason", "version"):
         if not (getattr(record, key) or "x").isprintable():
             raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
@@ -189,3 +184,14 @@ def _check(record: Record) -> None:
             is_finite = price.is_finite() and quantity.is_finite()
             if not (is_finite and 0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):
                 raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")
+
+
+def _check_times(record: Record) -> None:
+    key = "timestamp"
+    try:
+        parse_timestamp(record.timestamp)
+        for key in ("received_at", "exchange_time"):
+            if (text := getattr(record, key)) is not None:
+                parse_milliseconds(text)
+    except InvalidTimestamp as error:
+        raise InvalidRecord(f"{key} {error}") from error

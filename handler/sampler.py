@@ -3,6 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple, Protocol
@@ -81,16 +82,11 @@ class Sampler:
             if self._clock.monotonic() >= deadline + GRACE_SECONDS:
                 for pair in remaining:
                     ready.setdefault(pair, self._failed(pair, slot, BookUnavailable(f"{pair}: no answer", "timeout")))
-            is_in_order = remaining[0] in ready
-            taken = []
-            for pair in remaining:
-                if pair in ready:
-                    taken.append(pair)
-                elif is_in_order:
-                    break
+            in_order = list(takewhile(ready.__contains__, remaining))
+            taken = {pair: ready.pop(pair) for pair in in_order or remaining if pair in ready}
             remaining = [pair for pair in remaining if pair not in taken]
             if taken:
-                yield [ready.pop(pair) for pair in taken]
+                yield list(taken.values())
 
     def _wait(
         self, first: Pair, ready: dict[Pair, Sample], done: "SimpleQueue[tuple[Pair, Sample]]", deadline: float
@@ -164,7 +160,7 @@ def resume_garbage_collection() -> None:
 
 
 class _Workers:
-    """Daemon threads that run at most one task of each pair, however long one hangs: it occupies only its own thread."""
+    """Daemon threads that run at most one task of each pair; one that hangs occupies only its own thread."""
 
     def __init__(self, market: str) -> None:
         self._market = market

@@ -1,11 +1,11 @@
 """The sampler's settings, read from flags or variables and validated at start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import NamedTuple, Self
 
 from .errors import UsageError
-from .exchange.markets import MARKETS
+from .exchange.markets import MARKETS, Market
 from .options import Flags, Options
 from .pairs import NamedPair, parse_pair, parse_quote
 from .record import Pair
@@ -61,7 +61,9 @@ class Settings(NamedTuple):
             prints_detail=options.value("--detail"),
         )
         default = max(FULL_LIMIT, settings.levels) if settings.is_full else settings.levels
-        settings = settings._replace(limits={market: _read_limit(options, market, default) for market in markets})
+        settings = settings._replace(
+            limits={market: _read_limit(options, MARKETS[market], default) for market in markets}
+        )
         for market in markets:
             settings.check_weight(market)
         return settings
@@ -70,22 +72,31 @@ class Settings(NamedTuple):
         """Raise UsageError for more request weight than the exchange allows: it would ban this address."""
         market, limit = MARKETS[market_name], self.limits[market_name]
         count = sum(pair.market == market_name for pair in self.pairs)
-
-        def weight(limit: int, interval_seconds: int) -> int:
-            """The request weight of the busiest minute."""
-            return count * market.request_weight(limit) * ceil(60 / interval_seconds)
-
-        if weight(limit, self.interval_seconds) <= market.weight_per_minute:
+        weight = _weight_per_minute(market, count, limit, self.interval_seconds)
+        if weight <= market.weight_per_minute:
             return
-        limits = sorted((top for top, _ in market.weights if self.levels <= top < limit), reverse=True)
-        fits = [f"--limit {top}" for top in limits if weight(top, self.interval_seconds) <= market.weight_per_minute][:1]
-        intervals = (seconds for seconds in range(self.interval_seconds + 1, 61))
-        fits += [f"every {s} s" for s in intervals if weight(limit, s) <= market.weight_per_minute][:1]
+        advice = " or ".join(self._what_fits(market, count)) or "give fewer pairs"
         raise UsageError(
-            f"{count} {market_name} pair(s) every {self.interval_seconds} s, of {limit} levels each, use"
-            f" {weight(limit, self.interval_seconds)} of request weight a minute, and the exchange allows"
-            f" {market.weight_per_minute}: {', or '.join(fits) or 'give fewer pairs'}{' would fit' if fits else ''}"
+            f"{count} {market_name} pair(s) every {self.interval_seconds} s, of {limit} levels each, use {weight} of"
+            f" request weight a minute, and the exchange allows {market.weight_per_minute}: {advice}"
         )
+
+    def _what_fits(self, market: Market, count: int) -> Iterator[str]:
+        """The largest limit and the shortest interval with which these pairs fit."""
+        limit = self.limits[market.name]
+        for smaller in sorted((top for top, _ in market.weights if self.levels <= top < limit), reverse=True):
+            if _weight_per_minute(market, count, smaller, self.interval_seconds) <= market.weight_per_minute:
+                yield f"give --limit {smaller}"
+                break
+        for seconds in range(self.interval_seconds + 1, 61):
+            if _weight_per_minute(market, count, limit, seconds) <= market.weight_per_minute:
+                yield f"sample every {seconds} s"
+                break
+
+
+def _weight_per_minute(market: Market, count: int, limit: int, interval_seconds: int) -> int:
+    """The request weight of the busiest minute."""
+    return count * market.request_weight(limit) * ceil(60 / interval_seconds)
 
 
 def read_pairs(options: Options) -> tuple[NamedPair, ...]:
@@ -104,19 +115,16 @@ def read_pairs(options: Options) -> tuple[NamedPair, ...]:
     return tuple(found.values())
 
 
-def _read_limit(options: Options, market_name: str, default: int) -> int:
-    market, levels = MARKETS[market_name], options.value("--levels")
-    if levels > market.max_levels:
-        raise UsageError(
-            f"{options.name('--levels')} {levels} is more than {market_name} has: at most {market.max_levels}"
-        )
-    limit = options.value("--limit")
+def _read_limit(options: Options, market: Market, default: int) -> int:
+    levels, limit = options.value("--levels"), options.value("--limit")
+    for name, number in (("--levels", levels), ("--limit", limit)):
+        if number is not None and number > market.max_levels:
+            name = options.name(name)
+            raise UsageError(f"{name} {number} is more than {market.name} has: at most {market.max_levels}")
     if limit is None:
         return market.request_limit(min(default, market.max_levels))
     if limit < levels:
         raise UsageError(f"{options.name('--limit')} {limit} is less than --levels {levels} needs: leave it out")
-    if limit > market.max_levels:
-        raise UsageError(f"{options.name('--limit')} {limit} is more than {market_name} has: at most {market.max_levels}")
     return market.request_limit(limit)
 
 
@@ -124,7 +132,7 @@ def _read_base_urls(options: Options, markets: tuple[str, ...]) -> dict[str, tup
     given = options.value("--base-url")
     for name, url in given:
         if name is not None and name not in MARKETS:
-            raise UsageError(f"{options.name('--base-url')} {name}:{url.rpartition('@')[2]} names no market: give one of"
-                             f" {', '.join(MARKETS)}")
+            shown = f"{name}:{url.rpartition('@')[2]}"
+            raise UsageError(f"{options.name('--base-url')} {shown} names no market: give one of {', '.join(MARKETS)}")
     urls = {market: tuple(url for name, url in given if name in (None, market)) for market in markets}
     return {market: found or (MARKETS[market].base_url,) for market, found in urls.items()}

@@ -1,88 +1,52 @@
-"""`python -m infra.cost`: what the deployed system costs a month, as the tables of docs/cost.md.
+"""`python -m infra.cost --pairs 12 --interval 10`: what a deployed stack costs a month. docs/cost.md has its tables.
 
-Prices: us-east-1, US dollars, 2026, from the AWS pricing pages of each service, as are the free tiers. What a run takes
-is measured on one machine, its network time assumed: both are constants below, to be replaced by your own.
+Prices: us-east-1, US dollars, 2026, without any free tier, from the pricing pages of each service. What an item and a
+line take is measured; network time and CPU are assumed, to be replaced by your own.
 """
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import NamedTuple
 
-from handler.exchanges.binance_spot import WEIGHT_PER_MINUTE, request_weight
-from handler.invocation import HAND_OVER_REQUESTS
+from handler.exchange.markets import MARKETS
 
 MONTH_MINUTES = 43_800
 GB = 1e9
 
-SCHEDULER_PER_MILLION = 1.00
-LAMBDA_PER_MILLION = 0.20
-LAMBDA_ARM_GB_SECOND = 0.0000133334
-WRITES_PER_MILLION = 0.625
-READS_PER_MILLION = 0.125
-S3_GB_MONTH = 0.023
-"""https://aws.amazon.com/s3/pricing/. The thirty requests a month cost nothing worth a line."""
-STORAGE_GB_MONTH = 0.25
-BACKUP_GB_MONTH = 0.20
-"""Point-in-time recovery."""
-LOGS_PER_GB = 0.50
-LOGS_SCANNED_PER_GB = 0.005
-"""Logs Insights, which draws the log widgets of the dashboard: https://aws.amazon.com/cloudwatch/pricing/"""
-EGRESS_PER_GB = 0.09
-"""To the exchange; DynamoDB is in the same region: https://aws.amazon.com/ec2/pricing/on-demand/"""
-METRIC = 0.30
-ALARM = 0.10
-DASHBOARD = 3.00
+SCHEDULER, LAMBDA, SQS, WRITES, READS = (price / 1e6 for price in (1.00, 0.20, 0.40, 0.625, 0.125))  # one request
+LAMBDA_GB_SECOND = 0.0000133334  # arm64
+STORAGE_GB, BACKUP_GB, S3_GB = 0.25, 0.20, 0.023  # a month; point-in-time recovery
+LOG_GB, SCANNED_GB, EGRESS_GB = 0.50, 0.005, 0.09
+METRIC, ALARM, DASHBOARD = 0.30, 0.10, 3.00
 
-METRICS = 10
-ALARMS, DASHBOARD_ALARMS = 6, 3
-"""Those that are always there, and those that watch the custom metrics."""
-MEMORY_GB = 0.25
-CPU_SHARE = 256 / 1769
-"""Of one CPU, at 256 MB (Lambda Developer Guide, "Configure Lambda function memory")."""
-
-NETWORK_SECONDS = 0.2
-"""Assumed: one request to the exchange and one to the table; the pairs wait concurrently."""
-CPU_SECONDS_PER_SAMPLE = 0.002
-"""Fetch, record, line and put of one pair."""
-HAND_OVER_SAMPLES = 1
-"""Below 60 s, of each pair and minute: slots that two invocations sample (python -m infra.simulator --jitter 59)."""
-ITEM_BYTES = 450
-"""One record with its detail keys and DynamoDB's 100 bytes of its own: under 1 KB, so one write unit."""
-LINE_BYTES = 400
-RUN_LOG_BYTES = 1500
-"""Metrics and Lambda's own lines."""
-REQUEST_BYTES = 500
-"""What leaves AWS for one sample: the request, TLS, TCP and IP."""
-ARCHIVED_BYTES = 94
-"""One record with its detail keys in the archive's files (python -m infra.bench.archive), of random values; real ones
-change less from one minute to the next."""
-ARCHIVE_ALARMS = 4
-ARCHIVE_SECONDS, ARCHIVE_MEMORY_GB = 0.5, 1769 / 1024
-"""To read and write a day of one series, and the memory of the function that does it."""
-CHECK_SECONDS, CHECK_MEMORY_GB, CHECKED_DAYS = 0.3, 0.5, 3
-"""To count a day of one series, of so many days each day."""
-READ_UNIT_BYTES = 4096
-"""Of a consistent read: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
-LOG_WIDGETS, LOG_WIDGET_HOURS, REFRESHES = 4, 3, 300
-"""Of the dashboard, and how often one looks at it in a month: about ten times a day."""
+METRICS, ALARMS = 4, 4
+ITEM_BYTES = 1000  # 900 of a recorded book and 100 of DynamoDB's own
+LINE_BYTES = 1626  # a full line, and 26 that CloudWatch counts for each
+RUN_LOG_BYTES = 1100  # metrics and Lambda's own lines, of one run
+MEMORY_GB, CPU_SHARE = 0.25, 256 / 1769  # of one CPU (Lambda Developer Guide, "Configure Lambda function memory")
+NETWORK_SECONDS = 0.2  # one request to the exchange and one to the table; the pairs wait at the same time
+CPU_SECONDS = {1000: 0.004, 100: 0.002}  # of one sample, by levels requested: fetch, measure, print, put
+REQUEST_BYTES = 500  # what leaves AWS for one sample
+IDLE_POLLS = 15  # a minute: Lambda asks the timers' queue with five connections, each waits up to 20 s
+WIDGETS_GB_FACTOR = 3 * 3 * 300 / 730  # three log widgets scan three hours, 300 times a month
+ARCHIVED_BYTES = 320  # of one record in Parquet, with its levels and ladder
+ARCHIVE_SECONDS, ARCHIVE_GB = 0.2, 1.73  # to read and write a day of one pair at 60 s, and the function's memory
 
 
-class Free(NamedTuple):
-    """What an account does not pay for, a month."""
+class Case(NamedTuple):
+    """What is sampled."""
 
-    scheduled_runs: float = 0
-    lambda_runs: float = 0
-    lambda_gb_seconds: float = 0
-    storage_gb: float = 0
-    logs_gb: float = 0
-    metrics: int = 0
-    alarms: int = 0
-    dashboards: int = 0
-    egress_gb: float = 0
+    pairs: int
+    interval_seconds: int = 60
+    limit: int = 1000
+    months: int = 12
 
-
-NOTHING_FREE = Free()
-FREE_TIERS = Free(14e6, 1e6, 400_000, 25, 5, 10, 10, 3, 100)
-"""Those that do not expire after a year. On-demand writes and backups of DynamoDB have none."""
+    @property
+    def is_allowed(self) -> bool:
+        """False if it would use more request weight than the spot market allows."""
+        spot = MARKETS["spot"]
+        return self.pairs * spot.request_weight(self.limit) * ceil(60 / self.interval_seconds) <= spot.weight_per_minute
 
 
 class Line(NamedTuple):
@@ -93,125 +57,82 @@ class Line(NamedTuple):
     dollars: float
 
 
-def bill(
-    symbols: int, interval_seconds: int, *, months: int = 12, dashboard: bool = True, free: Free = NOTHING_FREE
-) -> list[Line]:
-    """The lines of the last of so many months. All pairs at one depth; `dashboard` includes the custom metrics."""
-    hands_over = interval_seconds < 60
-    stored_per_run = symbols * (60 // interval_seconds)
-    samples_per_run = stored_per_run + hands_over * HAND_OVER_SAMPLES * symbols
-    writes = MONTH_MINUTES * samples_per_run  # a put that another invocation was before costs a write too
-    busy_seconds = CPU_SECONDS_PER_SAMPLE * symbols / CPU_SHARE + NETWORK_SECONDS
-    run_seconds = busy_seconds + hands_over * (60 + interval_seconds / 2)
-    logged_gb = MONTH_MINUTES * (RUN_LOG_BYTES + samples_per_run * LINE_BYTES) / GB
-    stored_gb = MONTH_MINUTES * stored_per_run * months * ITEM_BYTES / GB
-    scanned_gb = logged_gb / (MONTH_MINUTES / 60) * LOG_WIDGET_HOURS * LOG_WIDGETS * REFRESHES
+def bill(case: Case) -> list[Line]:
+    """The lines of the last of so many months, without the archive."""
+    runs = MONTH_MINUTES * 60 / case.interval_seconds
+    plans, timers = (MONTH_MINUTES, runs) if case.interval_seconds < 60 else (0.0, 0.0)
+    samples = runs * case.pairs
+    cpu_seconds = CPU_SECONDS[min(CPU_SECONDS, key=lambda limit: abs(limit - case.limit))] * case.pairs / CPU_SHARE
+    gb_seconds = (runs * (NETWORK_SECONDS + cpu_seconds) + plans * NETWORK_SECONDS) * MEMORY_GB
+    batches = plans * ceil(60 / case.interval_seconds / 10)
+    queue_requests = batches + 2 * timers + (MONTH_MINUTES * IDLE_POLLS if timers else 0)
+    logged = (samples * LINE_BYTES + (runs + plans) * RUN_LOG_BYTES) / GB
+    stored = samples * case.months * ITEM_BYTES / GB
     return [
-        Line(
-            "Scheduler and Lambda requests",
-            "$1.00 + $0.20 per million runs",
-            _beyond(MONTH_MINUTES, free.scheduled_runs) / 1e6 * SCHEDULER_PER_MILLION
-            + _beyond(MONTH_MINUTES, free.lambda_runs) / 1e6 * LAMBDA_PER_MILLION,
-        ),
-        Line(
-            "Lambda time, arm64, 256 MB",
-            "$0.0000133334 per GB-second",
-            _beyond(MONTH_MINUTES * run_seconds * MEMORY_GB, free.lambda_gb_seconds) * LAMBDA_ARM_GB_SECOND,
-        ),
-        Line("DynamoDB writes", "$0.625 per million", writes / 1e6 * WRITES_PER_MILLION),
-        Line(
-            "DynamoDB storage and backup, after a year",
-            "$0.45 per GB-month",
-            _beyond(stored_gb, free.storage_gb) * STORAGE_GB_MONTH + stored_gb * BACKUP_GB_MONTH,
-        ),
-        Line("logs", "$0.50 per GB", _beyond(logged_gb, free.logs_gb) * LOGS_PER_GB),
-        Line("egress", "$0.09 per GB", _beyond(writes * REQUEST_BYTES / GB, free.egress_gb) * EGRESS_PER_GB),
-        Line("log widgets, 300 refreshes", "$0.005 per GB", scanned_gb * LOGS_SCANNED_PER_GB if dashboard else 0),
-        Line(
-            f"{METRICS} metrics, {ALARMS + DASHBOARD_ALARMS} alarms, a dashboard",
-            "$0.30, $0.10, $3.00 each",
-            _beyond(ALARMS + (DASHBOARD_ALARMS if dashboard else 0), free.alarms) * ALARM
-            + (_beyond(METRICS, free.metrics) * METRIC + _beyond(1, free.dashboards) * DASHBOARD if dashboard else 0),
-        ),
+        Line("Scheduler", "$1.00 a million events", MONTH_MINUTES * SCHEDULER),
+        Line("SQS, the timers", "$0.40 a million requests", queue_requests * SQS),
+        Line("Lambda requests", "$0.20 a million", (runs + plans) * LAMBDA),
+        Line("Lambda time, arm64, 256 MB", "$0.0000133334 a GB-second", gb_seconds * LAMBDA_GB_SECOND),
+        Line("DynamoDB writes", "$0.625 a million", samples * WRITES),
+        Line(f"table and backup after {case.months} months", "$0.45 a GB-month", stored * (STORAGE_GB + BACKUP_GB)),
+        Line("logs", "$0.50 a GB", logged * LOG_GB),
+        Line("egress", "$0.09 a GB", samples * REQUEST_BYTES / GB * EGRESS_GB),
+        Line("4 metrics, 4 alarms", "$0.30, $0.10 each", METRICS * METRIC + ALARMS * ALARM),
+        Line("dashboard, 300 views", "$3.00, $0.005 a GB", DASHBOARD + logged * WIDGETS_GB_FACTOR * SCANNED_GB),
     ]
 
 
-def _beyond(amount: float, free: float) -> float:
-    return max(amount - free, 0)
-
-
-def table(
-    cases: tuple[tuple[int, int], ...] = ((1, 60), (10, 60), (400, 60), (1, 10), (10, 10), (400, 10)),
-) -> Iterator[str]:
-    """The bills side by side, as lines of Markdown."""
-    bills = [bill(*case) for case in cases]
-    yield "| $ a month | price | " + " | ".join(f"{n} × {s} s" for n, s in cases) + " |"
-    yield "|---|---|" + "---:|" * len(cases)
-    for lines in zip(*bills, strict=True):
-        cells = [_cell(case, line.dollars) for case, line in zip(cases, lines, strict=True)]
-        yield f"| {lines[0].item} | {lines[0].price} | {' | '.join(cells)} |"
-    totals = [_cell(case, _total(lines)) for case, lines in zip(cases, bills, strict=True)]
-    yield "| **together** | | " + " | ".join(f"**{total}**" for total in totals) + " |"
-
-
-def first_month() -> Iterator[str]:
-    """What one pair costs with and without the dashboard and its metrics, as lines of Markdown."""
-    yield "| one pair every 60 s, $ a month | `Dashboard=true` | `Dashboard=false` |"
-    yield "|---|---:|---:|"
-    for case, months, free in (
-        ("the first month, within AWS's free tiers", 1, FREE_TIERS),
-        ("the first month, where other stacks use them up", 1, NOTHING_FREE),
-        ("a month after a year, within the free tiers", 12, FREE_TIERS),
-        ("a month after a year, where other stacks use them up", 12, NOTHING_FREE),
-    ):
-        bills = [bill(1, 60, months=months, dashboard=dashboard, free=free) for dashboard in (True, False)]
-        cells = " | ".join(f"{_total(lines):.2f}" for lines in bills)
-        yield f"| {case} | {cells} |"
-
-
-def archive_bill(symbols: int, interval_seconds: int = 60, *, months: int = 12) -> list[Line]:
-    """What the archive adds in the last of so many months, without any free tier. All pairs at one depth."""
-    days = MONTH_MINUTES / 1440
-    records = symbols * MONTH_MINUTES * 60 / interval_seconds
-    read_units = records * ITEM_BYTES / READ_UNIT_BYTES * (1 + CHECKED_DAYS)
-    gb_seconds = ARCHIVE_SECONDS * ARCHIVE_MEMORY_GB + CHECKED_DAYS * CHECK_SECONDS * CHECK_MEMORY_GB
+def archive_bill(case: Case) -> list[Line]:
+    """What infra/archive.yaml adds in the last of so many months."""
+    samples = case.pairs * MONTH_MINUTES * 60 / case.interval_seconds
+    seconds = ARCHIVE_SECONDS * case.pairs * 30.4 * 60 / case.interval_seconds
     return [
-        Line("S3 storage", "$0.023 per GB-month", records * months * ARCHIVED_BYTES / GB * S3_GB_MONTH),
-        Line("DynamoDB reads", "$0.125 per million", read_units / 1e6 * READS_PER_MILLION),
-        Line("Lambda time", "$0.0000133334 per GB-second", symbols * days * gb_seconds * LAMBDA_ARM_GB_SECOND),
-        Line(f"{ARCHIVE_ALARMS} alarms", "$0.10 each", ARCHIVE_ALARMS * ALARM),
+        Line("S3 storage", "$0.023 a GB-month", samples * case.months * ARCHIVED_BYTES / GB * S3_GB),
+        Line("DynamoDB reads", "$0.125 a million", samples * ITEM_BYTES / 4096 * READS),
+        Line("Lambda time", "$0.0000133334 a GB-second", seconds * ARCHIVE_GB * LAMBDA_GB_SECOND),
     ]
 
 
-def archive_table() -> Iterator[str]:
-    """The bill with and without the archive, as lines of Markdown."""
-    cases = [(symbols, years) for years in (1, 3) for symbols in (1, 10, 400)]
-    yield "| $ a month, every 60 s | " + " | ".join(f"{n} × {years} y" for n, years in cases) + " |"
-    yield "|---|" + "---:|" * len(cases)
-    bills = [archive_bill(symbols, months=12 * years) for symbols, years in cases]
-    for lines in zip(*bills, strict=True):
-        yield f"| the archive's {lines[0].item} | {' | '.join(f'{line.dollars:.2f}' for line in lines)} |"
-    archives = [_total(lines) for lines in bills]
-    for name, months, is_archived in (
-        ("**everything, without the archive**", None, False),
-        ("**everything, with the archive**", None, True),
-        ("**the same with `RetentionDays=30`**", 1, True),
-    ):
-        totals = [_total(bill(symbols, 60, months=months or 12 * years)) for symbols, years in cases]
-        together = [total + is_archived * archive for total, archive in zip(totals, archives, strict=True)]
-        yield f"| {name} | {' | '.join(f'**{total:.2f}**' for total in together)} |"
-
-
-def _total(lines: list[Line]) -> float:
+def total(lines: Sequence[Line]) -> float:
+    """Dollars a month."""
     return sum(line.dollars for line in lines)
 
 
-def _cell(case: tuple[int, int], dollars: float) -> str:
-    symbols, interval_seconds = case
-    extra_requests = HAND_OVER_REQUESTS if interval_seconds < 60 else 0
-    weight = symbols * request_weight(5) * (60 / interval_seconds + extra_requests)
-    return f"{dollars:.2f}" if weight <= WEIGHT_PER_MINUTE else "–"
+def table(cases: Sequence[Case], lines_of: Sequence[list[Line]]) -> Iterator[str]:
+    """Bills side by side, as lines of Markdown; a dash where the exchange allows no such sampling."""
+    titles = [f"{case.pairs} × {case.interval_seconds} s" for case in cases]
+    yield f"| $ a month | price | {' | '.join(titles)} |"
+    yield "|---|---|" + "---:|" * len(cases)
+    for lines in zip(*lines_of, strict=True):
+        cells = [f"{line.dollars:.2f}" if case.is_allowed else "–" for case, line in zip(cases, lines, strict=True)]
+        yield f"| {lines[0].item} | {lines[0].price} | {' | '.join(cells)} |"
+    totals = [
+        f"**{total(lines):.2f}**" if case.is_allowed else "–" for case, lines in zip(cases, lines_of, strict=True)
+    ]
+    yield f"| **together** | | {' | '.join(totals)} |"
+
+
+def tables(pairs: Sequence[int] = (1, 12, 120, 400), intervals: Sequence[int] = (60, 10)) -> Iterator[str]:
+    """The tables of docs/cost.md: more than 120 pairs with a limit of 100 levels."""
+    cases = [Case(count, seconds, 1000 if count <= 120 else 100) for seconds in intervals for count in pairs]
+    yield from table(cases, [bill(case) for case in cases])
+
+
+def main() -> None:
+    """Print the bill of one case."""
+    parser = argparse.ArgumentParser(prog="python -m infra.cost", description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=1)
+    parser.add_argument("--interval", type=int, default=60, help="seconds from one sample to the next")
+    parser.add_argument("--limit", type=int, default=1000, help="levels that are requested")
+    parser.add_argument("--months", type=int, default=12, help="for which the table has been kept")
+    options = parser.parse_args()
+    case = Case(options.pairs, options.interval, options.limit, options.months)
+    print(
+        "\n".join(
+            [*table([case], [bill(case)]), "", "with the archive also:", "", *table([case], [archive_bill(case)])]
+        )
+    )
 
 
 if __name__ == "__main__":
-    print("\n".join([*table(), "", *first_month(), "", *archive_table()]))
+    main()

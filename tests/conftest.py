@@ -4,13 +4,12 @@ import os
 import signal
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from support.archive import Archive, archives
 from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw
 from support.servers import moto
 
@@ -23,8 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 OUTSIDE = ("OBI_", "AWS_", "MPL", "POWERTOOLS_")
 OUTSIDE_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 OUTSIDE_TLS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-OUTSIDE_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NETRC")
-"""Variables that name a file of the developer's home folder."""
+OUTSIDE_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NETRC")  # of the developer's home folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,14 +101,3 @@ def dead_url() -> Iterator[str]:
 def moto_url() -> Iterator[str]:
     with moto() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def new_archive(moto_url: str) -> Iterator[Callable[[], Archive]]:
-    with archives(moto_url) as new:
-        yield new
-
-
-@pytest.fixture
-def archive(new_archive: Callable[[], Archive]) -> Archive:
-    return new_archive()

@@ -1,1 +1,1 @@
-"""The archive: each day's records as one Parquet file in a bucket, written and checked by two Lambda functions."""
+"""The archive: each day of the table as one Parquet file in a bucket, written by a Lambda function once a day."""

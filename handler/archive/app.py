@@ -1,68 +1,108 @@
-"""The functions of the archive: `handler.archive.app.lambda_handler` writes a day, `check_handler` looks for gaps."""
+"""The function of the archive (infra/archive.yaml): writes yesterday each night, or the day that an event names.
 
+Events: `{}`, `{"day": "2026-11-24"}`, and `{"day": "2026-11-24", "replace": true}` where the table alone is right.
+"""
+
+import logging
 import os
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
-from handler.archive.check import check_archive
-from handler.archive.days import check_is_writable, requested_day
-from handler.archive.writer import write_day
-from handler.bootstrap import build_table
-from handler.errors import HandlerError, UsageError
-from handler.function_log import function_logger
-from handler.safe_text import safe_text
-from handler.secret_values import hide_credentials
-from handler.settings import Settings
-from handler.stores.archive_bucket import ArchiveBucket
-from handler.stores.dynamodb import dynamodb_client
+from ..errors import HandlerError, InvalidTimestamp, StoreError, UsageError
+from ..pairs import parse_pair
+from ..slots import SETTLING_SECONDS, format_timestamp
+from ..stores.bucket import Bucket
+from ..stores.table import Table
+from .day import DAY_SECONDS, DayWriter, format_day, parse_day
 
-T = TypeVar("T")
+FIRST_DAY = "2024-01-01"  # where infra/archive.yaml lets Athena begin
+WATCHED_DAYS = 7  # before today; those without a file are written too
+RESERVED_SECONDS = 20.0  # for the last pairs and the upload, before Lambda ends the function
 
-hide_credentials(os.environ)
-logger = function_logger()
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
 
 
-@logger.inject_lambda_context(correlation_id_path="execution_id")
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
-    """Write the day that the event requests. Raises HandlerError; the day's file is then the one that it was."""
+    """Write what the event asks for; returns the rows, pairs and bytes of each day.
 
-    def write() -> dict[str, Any]:
-        settings, now = Settings.read({}, os.environ), time.time()
-        day = requested_day(event, now)
-        check_is_writable(day, now, settings.retention_days)
-        table, bucket = build_table(settings, dynamodb_client()), ArchiveBucket(_variable("OBI_ARCHIVE_BUCKET"))
-        written = write_day(day, settings.series, table, bucket, lambda: context.get_remaining_time_in_millis() / 1000)
-        return {"day": str(day), **written._asdict()}
-
-    return _logged(write)
-
-
-@logger.inject_lambda_context(correlation_id_path="execution_id")
-def check_handler(event: Any, _context: Any) -> dict[str, Any]:
-    """Compare the archive with the table, up to the day that the event requests.
-
-    Raises ArchiveError if a day is missing or not whole.
+    Raises HandlerError, after every other day was written: Lambda tries again, then the event goes to the failure queue.
     """
+    now = time.time()
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS
+    day, replace = requested_day(event, now)
+    bucket = Bucket(_variable("OBI_ARCHIVE_BUCKET"))
+    pairs = {str(parse_pair(word).pair) for word in _variable("OBI_SYMBOLS").split(",")}
+    writer = DayWriter(Table(_variable("OBI_TABLE")), bucket, pairs)
+    if day:
+        return {day: _write(writer, day, deadline, replace=replace)}
+    return _write_night(writer, bucket, now, deadline)
 
-    def check() -> dict[str, Any]:
-        settings = Settings.read({}, os.environ)
-        table, bucket = build_table(settings, dynamodb_client()), ArchiveBucket(_variable("OBI_ARCHIVE_BUCKET"))
-        today = requested_day(event, time.time()).before(-1)
-        days = check_archive(today, settings.series, table, bucket, _variable("OBI_ARCHIVE_FUNCTION"))
-        return {"checked": [str(day) for day in days]}
 
-    return _logged(check)
-
-
-def _logged(run: Callable[[], T]) -> T:
-    """What a run returns, which is logged too; the runtime logs what it raises, as safe text."""
+def requested_day(event: Any, now: float) -> tuple[str | None, bool]:
+    """The day that an event names, None for a night's run, and whether to replace it. Raises UsageError."""
+    if event in ({}, None):
+        return None, False
+    example = 'send {} or {"day": "2026-11-24"}, with "replace": true to keep no row that the table lacks'
+    if not isinstance(event, dict) or "day" not in event or event.keys() - {"day", "replace"}:
+        raise UsageError(f"the event is {event!r:.100}: {example}")
+    day, replace = event["day"], event.get("replace", False)
+    if not isinstance(replace, bool):
+        raise UsageError(f"the event's replace is {replace!r:.100}: {example}")
     try:
-        result = run()
-    except HandlerError as error:
-        raise type(error)(safe_text(error)) from None
-    logger.info("done: %s", result)
-    return result
+        over = parse_day(day) + DAY_SECONDS + SETTLING_SECONDS
+    except (InvalidTimestamp, TypeError) as error:
+        raise UsageError(f"the event's day is {day!r:.100}: {example}") from error
+    if day < FIRST_DAY:
+        raise UsageError(f"{day} is before {FIRST_DAY}, the archive's first day: send a later one")
+    if now < over:
+        raise UsageError(f"{day} is not over: send it after {format_timestamp(over)}")
+    return day, replace
+
+
+def days_to_write(now: float, written: Iterable[str]) -> list[str]:
+    """Yesterday, and the days before it that have no file, the oldest first since its records expire first."""
+    yesterday, *before = (format_day(now - number * DAY_SECONDS) for number in range(1, WATCHED_DAYS + 1))
+    return [yesterday, *sorted(set(before) - set(written))]
+
+
+def _write_night(writer: DayWriter, bucket: Bucket, now: float, deadline: float) -> dict[str, Any]:
+    yesterday, *missing = days_to_write(now, bucket.days(since=format_day(now - WATCHED_DAYS * DAY_SECONDS)))
+    done: dict[str, Any] = {}
+    failures: list[HandlerError] = []
+    longest = 0.0
+    for day in (yesterday, *missing):
+        started = time.monotonic()
+        if started + longest > deadline:
+            logger.info("%s is left for the next night: there is not enough time", day)
+            break
+        try:
+            done[day] = _write(writer, day, deadline, may_be_empty=day != yesterday)
+        except HandlerError as error:
+            logger.error("%s", error)
+            failures.append(error)
+        longest = max(longest, time.monotonic() - started)
+    if failures:
+        raise StoreError("; ".join(str(error) for error in failures))
+    return done
+
+
+def _write(
+    writer: DayWriter, day: str, deadline: float, *, replace: bool = False, may_be_empty: bool = False
+) -> dict[str, int]:
+    written = writer.write(day, deadline, replace=replace)
+    logger.info("%s: %s rows of %s pairs, %s bytes", day, written.rows, written.pairs, written.bytes)
+    if written.damaged:
+        raise StoreError(
+            f"{day} is written without the damaged items ({len(written.damaged)}): {written.damaged[0]},"
+            " then write the day again"
+        )
+    if not (written.rows or may_be_empty):
+        raise StoreError(
+            f"{day} is not written: the table holds no record of it; compare TableName and Symbols with the sampler's"
+        )
+    return {"rows": written.rows, "pairs": written.pairs, "bytes": written.bytes}
 
 
 def _variable(name: str) -> str:

@@ -83,7 +83,9 @@ def _add(parser: ArgumentParser, option: Option, *, is_list: bool) -> None:
     if option.metavar is None:
         parser.add_argument(option.flag, dest=option.flag, action="store_const", const=[], help=text)
     elif is_list:
-        parser.add_argument(option.flag, dest=option.flag, action="extend", nargs="+", metavar=option.metavar, help=text)
+        parser.add_argument(
+            option.flag, dest=option.flag, action="extend", nargs="+", metavar=option.metavar, help=text
+        )
     else:
         parser.add_argument(option.flag, dest=option.flag, nargs=1, metavar=option.metavar, help=text)
 

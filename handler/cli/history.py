@@ -46,6 +46,10 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     query = Query.parse(flags, argv, time.time())
     question = Question(query, Views(flags.levels, flags.bps), flags, target)
     path = flags.plot or target.path
+    if flags.plot:
+        from ..reading.plot import picture_format  # matplotlib is optional, and slow to load
+
+        picture_format(flags.plot)
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, "--plot" if flags.plot else "--output")) if path else None
         records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons))
@@ -82,11 +86,12 @@ class Question:
         self._views.check(records)
         absent = self._query.absent(records)
         if self._flags.plot:
-            from ..reading.plot import plot  # matplotlib is optional, and slow to load
+            from ..reading.plot import plot
 
             plot(
                 records,
                 str(path),
+                name=self._flags.plot,
                 views=self._views,
                 expected=self._query.expected,
                 step_seconds=self._step_seconds,

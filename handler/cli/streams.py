@@ -17,7 +17,7 @@ STDOUT, STDERR = 1, 2
 
 
 def write_line(line: str, stream: int = STDOUT) -> None:
-    """Write a line at once, waiting for a slow reader. Raises OSError, also if the output is a file that was deleted."""
+    """Write a line at once, waiting for a slow reader. Raises OSError."""
     data = f"{line}\n".encode()
     while data:  # one write per line: a pipe takes up to 4096 bytes atomically
         try:

@@ -124,7 +124,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
     Nothing is expected of pairs that are absent: their `share` is unknown.
     """
     engine.run(f"""
-        CREATE TABLE gaps AS WITH {expected.timeline(is_settled=True)},
+        CREATE OR REPLACE TABLE gaps AS WITH {expected.timeline(is_settled=True)},
         grouped AS (SELECT *, sum(has_data::INTEGER) OVER (PARTITION BY pair ORDER BY slot) AS gap FROM runs),
         gaps AS (
             SELECT pair, min(missing_since) FILTER (missing > 0) AS since,

@@ -1,66 +1,50 @@
-"""What every place that records are read from or stored in offers. No AWS."""
+"""Where records go: what every store promises, and the log line of a record that was not stored."""
 
 import logging
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from handler.record import VALUE_TYPES, Record, Series
-
-SlotRecord = tuple[str, Record]
-"""A record with its slot, `2026-11-22T10:00:00Z`."""
-
-COLUMN_TYPES = [("series", str), ("slot", str), *VALUE_TYPES.items()]
-"""The columns of records as rows, each with the type of its values."""
+from ..errors import StoreError
+from ..record import Record
 
 log = logging.getLogger(__name__)
 
 
-def column_values(slot_record: SlotRecord) -> tuple[Any, ...]:
-    """The values of those columns."""
-    slot, record = slot_record
-    return (record.series.key, slot, *record)
+class FailedPut(NamedTuple):
+    """A record that could not be stored, and why."""
+
+    record: Record
+    error: StoreError
 
 
-class UnknownKeyWarning:
-    """Logs one warning for all keys that a newer version of this program added to records."""
+class PutResult(NamedTuple):
+    """How many measurements were stored; reasons are not counted.
 
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._is_given = False
+    A duplicate's slot already has a measurement, which stays: a success. `different` is how many of the duplicates
+    are not the measurement that is there.
+    """
 
-    def warn_once(self, key: str) -> None:
-        """Log the first key."""
-        if not self._is_given:
-            self._is_given = True
-            log.warning("%s: %s is not a key that this version knows: such keys are left out", self._source, key)
-
-
-class Extent(NamedTuple):
-    """The first and the last slot of a series, in epoch seconds; the interval of its newest record, if known."""
-
-    first: int
-    last: int
-    interval_seconds: int | None
+    stored: int = 0
+    duplicates: int = 0
+    failed: Sequence[FailedPut] = ()
+    different: int = 0
 
 
-class RecordSource(Protocol):
-    """Where records can be read. Moments are epoch seconds; methods raise HandlerError if reading fails."""
+class Store(Protocol):
+    """Something that keeps records, such as a table or a folder."""
 
-    @property
-    def description(self) -> str:
-        """What messages call it, such as `table obi`."""
+    def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
+        """Store each record, retrying until `deadline` (monotonic clock); never raises.
 
-    def read(
-        self, series: Series, since: float, until: float, *, detail: bool = True, consistent: bool = False
-    ) -> Iterator[SlotRecord]:
-        """The records of the slots in [since, until), each with its slot, in time order.
-
-        They are read as they are consumed. Without `detail` only the keys of `SAMPLE_KEYS` need to be set.
-        `consistent`: including everything that was stored before the call, even if that costs more.
+        A plain record without data has nothing to store and is left out.
         """
 
-    def slots(self, series: Series, since: float, until: float, *, consistent: bool = False) -> Iterator[int]:
-        """The slots in [since, until) that hold a record, in time order, in epoch seconds; `consistent` as above."""
 
-    def extent(self, series: Series, *, consistent: bool = False) -> Extent | None:
-        """Where a series begins and ends; None if it holds no record."""
+def is_storable(record: Record) -> bool:
+    """False for a plain record without data."""
+    return record.has_data or record.reason is not None
+
+
+def log_failed_put(failed: FailedPut) -> None:
+    """Log a record that was not stored as the line that `load` takes, with the reason."""
+    log.error("not stored: %s: %s", failed.error, failed.record.to_line())

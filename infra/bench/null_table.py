@@ -1,33 +1,30 @@
-"""`python -m infra.bench.null_table`: a DynamoDB that accepts every write at once, and discards it."""
+"""`python -m infra.bench.null_table PORT`: a DynamoDB that accepts every put at once and keeps nothing."""
 
 import asyncio
 import re
 import sys
-import zlib
-from contextlib import suppress
 
-BODY = b'{"Responses":{},"UnprocessedItems":{}}'  # each operation reads the keys that it knows
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n"
-    b"Connection: keep-alive\r\nx-amzn-RequestId: SYNTHETIC\r\nx-amz-crc32: %d\r\n\r\n%b"
-) % (len(BODY), zlib.crc32(BODY), BODY)
-_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+_RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: 0\r\nContent-Length: 2\r\n\r\n{}"
+)
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
-async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Respond to each request of a connection with success."""
-    with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client has left
-        while found := _LENGTH.search(await reader.readuntil(b"\r\n\r\n")):
-            await reader.readexactly(int(found[1]))
-            writer.write(RESPONSE)
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            await reader.readexactly(int(length[1]) if length else 0)
+            writer.write(_RESPONSE)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
 
 
-async def main() -> None:
-    """Serve on a free port until killed."""
-    server = await asyncio.start_server(respond, "127.0.0.1", 0, backlog=1024)
-    print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
+async def _main(port: int) -> None:
+    server = await asyncio.start_server(_serve, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(_main(int(sys.argv[1])))

@@ -1,5 +1,1 @@
-"""Chaos tests: the runner and the function against fake services that fail by a seeded script, reconciled afterwards.
-
-`python -m infra.chaos` runs them and prints the reliability table; `python -m infra.chaos.soak` runs a quiet day in
-seconds.
-"""
+"""The runner and the function among faults, kills and shortages; then every slot is accounted for."""

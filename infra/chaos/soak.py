@@ -1,156 +1,77 @@
-"""`python -m infra.chaos.soak [--ticks 1440]`: a day of the runner in seconds, with a clock that only `sleep` moves.
+"""The soak: 400 pairs of both markets, faults, and a process that must not grow."""
 
-The sockets are real: a fake exchange that fails now and then, and a table that fails and keeps nothing. Memory,
-threads, file descriptors and connections must not grow.
-"""
-
-import argparse
-import json
-import logging
 import os
-import sys
-import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-from handler.exchanges import binance_spot
-from handler.exchanges.client import DepthClient
-from handler.invocation import RecordWriter
-from handler.record import Depth, Record
-from handler.runner import Runner
-from handler.sampler import Sampler
-from handler.stores.dynamodb import dynamodb_client
-from handler.stores.table import Table
-from infra.chaos.processes import ROOT
-from infra.testkit.aws import AWS
-from infra.testkit.clock import FakeClock
-from infra.testkit.processes import free_port, run_server
-
-DAY = 1440
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "DOGEUSDT")
-FAULTS = (
-    "500",
-    "reset",
-    "refused",
-    "cut",
-    "close-reuse",
-    "close-idle",
-    "html",
-    "json-nan",
-    "redirect",
-    "huge=5",
-    "429=1",
-)
-
+from infra.chaos.reconcile import Result, key_of, parse
+from infra.chaos.stage import Stage, lines_in
+from infra.fake_exchange.faults import TRANSIENT
 
 MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
 """Settings of glibc with which it returns large buffers at once, instead of keeping megabytes now and then."""
-WARM_UP = 0.25
-"""The share of the ticks after which nothing may grow any more: caches and pools are full by then."""
-MAX_GROWTH_MB = 2.0
+FULL_SECONDS = 300
+MAX_GROWTH_MB = 8.0
+EXCLUDED = ("html403", "429", "429-date", "429-epoch")
+"""Faults with a long cooldown, which would be all that is seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSize:
-    """What a process holds: resident memory in MB, threads, file descriptors, sockets among them."""
-
+class _Size(NamedTuple):
     megabytes: float
     threads: int
     descriptors: int
-    sockets: int
 
 
-def process_size() -> ProcessSize:
-    """The size of this process, as the kernel reports it."""
-    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    sockets = sum(link.startswith("socket:") for link in links)
-    return ProcessSize(pages * os.sysconf("SC_PAGESIZE") / 2**20, threading.active_count(), len(links), sockets)
+def soak(stage: Stage) -> Result:
+    """Run 400 pairs every 10 s, or 40 every second if there are less than five minutes."""
+    count, interval = (200, 10) if stage.seconds >= FULL_SECONDS else (20, 1)
+    symbols = [f"S{number:03}USDT" for number in range(count)]
+    pairs = [*symbols, *(f"usdm:{symbol}" for symbol in symbols)]
+    faults = [name for name in TRANSIENT if name not in EXCLUDED]
+    stage.start_exchange(symbols=symbols, fault_rate=0.03, faults=faults, keep_requests=0)
+    program = stage.start_runner("--limit", "20", "--interval_seconds", str(interval), pairs=pairs, variables=MALLOC)
+    program.wait_for_output()
+    sizes, end = [], time.monotonic() + stage.seconds
+    while time.monotonic() < end and program.process.poll() is None:
+        sizes.append(_size(program.process.pid))
+        time.sleep(min(interval, end - time.monotonic()))
+    if code := program.end():
+        stage.problems.append(f"exit code {code}: {program.stderr.read_text()[-300:]}")
+    return _account(stage, pairs, interval, sizes)
 
 
-def growth(sizes: list[ProcessSize]) -> dict[str, float]:
-    """From the first tenth after warming up to the last: the difference of the mean memory, and of the maxima else."""
-    warm = sizes[int(len(sizes) * WARM_UP) :]
-    tenth = max(len(warm) // 10, 1)
-    first, last = warm[:tenth], warm[-tenth:]
-    grown = {"megabytes": fmean(size.megabytes for size in last) - fmean(size.megabytes for size in first)}
-    for name in ("threads", "descriptors", "sockets"):
-        grown[name] = max(getattr(size, name) for size in last) - max(getattr(size, name) for size in warm[:-tenth])
-    return {name: round(value, 2) + 0.0 for name, value in grown.items()}
-
-
-def has_grown(found: dict[str, float]) -> bool:
-    """Whether anything grew."""
-    return found["megabytes"] >= MAX_GROWTH_MB or max(found[name] for name in ("threads", "descriptors", "sockets")) > 0
-
-
-class Soak:
-    """A runner as the command line makes it, with a fake clock, and the process's size after each tick."""
-
-    def __init__(self, exchange_url: str, record: Callable[[str], object]) -> None:
-        self.sizes: list[ProcessSize] = []
-        self.stored = self.duplicates = self.failed = 0
-        clock = FakeClock()
-        self._clock = clock
-        table = Table("soak", client=dynamodb_client(attempts=1), clock=clock)
-        self._writer = RecordWriter(record, detail=True, store=table)
-        exchange = DepthClient(binance_spot, (exchange_url,), connections=len(SYMBOLS), clock=clock)
-        sampler = Sampler(exchange, SYMBOLS, (Depth(5), Depth(20, bps=10)), limit=20, interval_seconds=60)
-        self.runner = Runner(sampler, self._emit, interval_seconds=60, aligned=True, clock=clock)
-
-    def _emit(self, records: list[Record]) -> None:
-        result = self._writer.deliver(records, self._clock.monotonic() + 10)
-        self.stored, self.failed = self.stored + result.stored, self.failed + len(result.failed)
-        if records and records[-1].symbol == SYMBOLS[-1]:
-            self.sizes.append(process_size())
-
-
-def soak(ticks: int, seed: int) -> dict[str, float]:
-    """Run so many ticks; returns counts, and what grew by how much."""
-    logging.getLogger("handler").setLevel(logging.CRITICAL)
-    port, table = free_port(), free_port()
-    faults = ("--fault-rate", "0.1", "--fault-seed", str(seed), "--faults", *FAULTS)
-    with TemporaryDirectory() as folder:
-        exchange = ("infra.fake_exchange", "--port", str(port), "--weight-limit", "0", *faults, "--symbols", *SYMBOLS)
-        proxy = ("infra.testkit.table_proxy", str(table), str(seed))
-        with (
-            _run_module(Path(folder) / "exchange", port, *exchange),
-            _run_module(Path(folder) / "table", table, *proxy),
-            Path(os.devnull).open("w") as nowhere,
-        ):
-            os.environ.update(AWS | {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{table}"})
-            run, start = Soak(f"http://127.0.0.1:{port}", nowhere.write), time.monotonic()
-            measured = run.runner.run(ticks)
-            seconds = time.monotonic() - start
-    counts = {"ticks": ticks, "seconds": round(seconds, 1), "measured": measured, "stored": run.stored}
-    return (
-        counts
-        | {f"{name} at the end": getattr(run.sizes[-1], name) for name in ProcessSize.__slots__}
-        | growth(run.sizes)
+def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[_Size]) -> Result:
+    """Every pair has a measurement or a reason in each slot, once, and nothing grew."""
+    records = [parse(line) for line in lines_in(sorted(stage.records_folder.glob("*.jsonl")))]
+    keys = Counter(key_of(record) for record in records)
+    slots = sorted({slot for _, slot in keys})
+    complete = range(slots[0], slots[-1], interval) if slots else range(0)  # the last slot may have been interrupted
+    missing = [(pair, slot) for slot in complete for pair in pairs if (pair, slot) not in keys]
+    problems = [f"{len(missing)} slots have neither a measurement nor a reason: {missing[:3]}"] if missing else []
+    problems += [f"{key} is stored {number} times" for key, number in keys.items() if number > 1][:3]
+    quarter = max(len(sizes) // 4, 1)
+    first, last = sizes[quarter : 2 * quarter] or sizes, sizes[-quarter:]
+    megabytes = fmean(size.megabytes for size in last) - fmean(size.megabytes for size in first)
+    threads = max(size.threads for size in last) - max(size.threads for size in sizes[:-quarter] or sizes)
+    descriptors = max(size.descriptors for size in last) - max(size.descriptors for size in sizes[:-quarter] or sizes)
+    if megabytes > MAX_GROWTH_MB or threads > 0 or descriptors > len(pairs) // 20:
+        problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+} threads, {descriptors:+} descriptors")
+    reasons = Counter(record["reason"] for record in records if "reason" in record)
+    return Result(
+        measured=len(records) - reasons.total(),
+        reasons=reasons,
+        problems=[f"soak: {problem}" for problem in (*stage.problems, *problems)],
+        note=f"{len(pairs)} pairs, {len(slots)} slots of {interval} s; {sizes[-1].megabytes:.0f} MB ({megabytes:+.1f}),"
+        f" {sizes[-1].threads} threads ({threads:+}), {sizes[-1].descriptors} descriptors ({descriptors:+})",
     )
 
 
-def _run_module(log: Path, port: int, *command: str) -> AbstractContextManager[Path]:
-    return run_server([sys.executable, "-m", *command], port, log, PYTHONPATH=str(ROOT))
-
-
-def main() -> int:
-    """Print the figures as one JSON object; returns 1 if anything grew."""
-    if not MALLOC.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, "-m", "infra.chaos.soak", *sys.argv[1:]], os.environ | MALLOC)  # noqa: S606
-    parser = argparse.ArgumentParser(prog="python -m infra.chaos.soak", description=main.__doc__)
-    parser.add_argument("--ticks", type=int, default=DAY, help="intervals of a minute (default %(default)s: a day)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same faults")
-    options = parser.parse_args()
-    found = soak(options.ticks, options.seed)
-    print(json.dumps(found))
-    return 1 if has_grown(found) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _size(pid: int) -> _Size:
+    process = Path(f"/proc/{pid}")
+    pages = int((process / "statm").read_text().split()[1])
+    threads = len(list((process / "task").iterdir()))
+    return _Size(pages * os.sysconf("SC_PAGESIZE") / 2**20, threads, len(list((process / "fd").iterdir())))

@@ -1,25 +1,32 @@
 """Synthetic order books: (market, symbol, seed, step) → book, always the same one. Pure.
 
-The books of a pair are a list of prices with orders, and a random walk: the index at which bids end and asks begin
-moves a little with every step. Near it quantities change with every step, further away more slowly.
+The books of a pair are a list of prices with orders, and the index at which bids end and asks begin, which moves a
+little with every step. Near it quantities change with every step, further away more slowly. Money is counted in
+integers of 1e-8, the eight decimals of the exchange, so that no price is ever a rounded float.
 """
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from infra.fake_exchange.markets import SPOT, FakeMarket
-from infra.fake_exchange.pairs import UNIT, Pair, pair_of
+from infra.fake_exchange.markets import FakeMarket
+
+_PRICES = {"BTCUSDT": 90_000.0, "ETHUSDT": 3_000.0, "BNBUSDT": 860.0, "SOLUSDT": 140.0, "XRPUSDT": 2.1, "ADAUSDT": 0.42}
+_PRICES |= {"DOGEUSDT": 0.15, "LTCUSDT": 85.0, "SHIBUSDT": 0.0000085, "ETHBTC": 0.0333, "SOLBTC": 0.0016}
+DEFAULT_SYMBOLS = (*_PRICES, "这是测试币456", "BTCUSDT_261225")
+"""Well-known pairs, the non-ASCII one of the exchange's testnet, and a dated contract."""
 
 Level = Sequence[str]
 """Price and quantity as the exchange writes them, e.g. ("90000.01000000", "0.12300000")."""
 
-_WALK_STEPS = 4096
-_BUSY_LEVELS = 20
-_SLOW_STEPS = 50
-_POOL = 1021
+_UNIT = 10**8
+# Mean distance between levels in basis points: 1000 levels of the real BTCUSDT reach 40-113 bps, of ETHUSDT 105-330.
+_GAPS_BPS = dict.fromkeys(_PRICES, 0.3) | {"BTCUSDT": 0.07, "ETHUSDT": 0.2}
+_DEEP_LEVELS = 6000
+_BUSY_LEVELS, _SLOW_STEPS, _POOL = 20, 50, 1021
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +46,43 @@ class PairBooks:
     """The book of one pair at any step."""
 
     def __init__(self, market: FakeMarket, symbol: str, seed: int) -> None:
-        draw = random.Random(f"{seed}/{symbol}" if market is SPOT else f"{seed}/{market.name}/{symbol}")
-        pair = pair_of(symbol)
-        price_ticks = pair.price_units * (10_000 + market.premium_bps) // 10_000 // pair.tick_units
-        pair = replace(pair, price_units=price_ticks * pair.tick_units)
-        price_decimals, quantity_decimals = (
-            (pair.price_decimals, pair.quantity_decimals) if market.has_own_decimals else (8, 8)
+        pair, draw = symbol.partition("_")[0], random.Random(f"{seed}/{market.name}/{symbol}")
+        price = _PRICES.get(pair) or 10 ** random.Random(pair).uniform(-2, 2)
+        tick, lot = _power_of_ten(price * 1e-4, _UNIT // 100), _power_of_ten(1 / price, _UNIT)
+        middle = round(price * _UNIT / tick)
+        # Thin pairs have short and unequal sides, as on the exchange.
+        gap_bps = _GAPS_BPS.get(pair) or draw.uniform(1, 4)
+        bid_levels, ask_levels = (
+            _DEEP_LEVELS if pair in _GAPS_BPS else int(10 ** draw.uniform(1.3, 3.1)) for _ in range(2)
         )
-        bids = [price for price in accumulate(_gaps(draw, pair, pair.bid_levels, -1)) if price > 0]
-        asks = list(accumulate(_gaps(draw, pair, pair.ask_levels, 1)))
-        self._prices = [decimal(price, price_decimals) for price in (*reversed(bids), *asks)]
-        self._middles = _walk(draw, len(bids), min(len(bids), len(asks)) // 2)
-        self._quantities = _quantities(draw, pair, len(self._prices), quantity_decimals)
+        gap = max(0.2, middle * gap_bps / 10_000)
+        bids = [ticks for ticks in _side_ticks(draw, middle, -gap, bid_levels) if ticks > 0]
+        asks = list(_side_ticks(draw, middle + 1, gap, ask_levels))
+        decimals = (_decimals(tick), _decimals(lot)) if market.is_futures else (8, 8)
+        self._prices = [_decimal(ticks * tick, decimals[0]) for ticks in (*reversed(bids), *asks)]
+        # Log-normal quantities around some hundred dollars, in whole lots: one list to take slices from.
+        lots = (max(1, round(400 / price * _UNIT / lot * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
+        self._quantities = [_decimal(number * lot, decimals[1]) for number in lots] * (2 + len(self._prices) // _POOL)
+        self._bids, self._reach = len(bids), min(100, len(bids) // 2, len(asks) // 2)
         self._first_update_id, self._updates_per_step = draw.randrange(10**9, 10**11), draw.randint(1, 400)
 
     def book(self, step: int, limit: int) -> FakeBook:
         """The best `limit` levels a side at this step (0, 1, 2 …)."""
-        middle = self._middles[step % _WALK_STEPS]
+        middle = self._bids + round(self._reach * math.sin(step * 0.07))
         low, high = max(0, middle - limit), min(len(self._prices), middle + limit)
-        levels = list(zip(self._prices[low:high], self._quantities_at(step, low, middle, high), strict=True))
+        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
+        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
+        pool = self._quantities
+        quantities = pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
+        levels = list(zip(self._prices[low:high], quantities, strict=True))
         update_id = self._first_update_id + step * self._updates_per_step
         return FakeBook(levels[: middle - low][::-1], levels[middle - low :], update_id)
-
-    def _quantities_at(self, step: int, low: int, middle: int, high: int) -> Sequence[str]:
-        pool = self._quantities
-        slow, fast = (step // _SLOW_STEPS * 7919) % _POOL, (step * 7919) % _POOL
-        near, far = max(low, middle - _BUSY_LEVELS), min(high, middle + _BUSY_LEVELS)
-        return pool[slow + low : slow + near] + pool[fast + near : fast + far] + pool[slow + far : slow + high]
 
 
 @lru_cache(maxsize=1024)
 def pair_books(market: FakeMarket, symbol: str, seed: int) -> PairBooks:
     """The books of a pair, built once: it takes some milliseconds."""
     return PairBooks(market, symbol, seed)
-
-
-def decimal(units: int, decimals: int = 8) -> str:
-    """Units of 1e-8 as the exchange writes them: on spot with eight decimals."""
-    text = f"{units // UNIT}.{units % UNIT:08d}"
-    return text[: len(text) - 8 + decimals].rstrip(".")
 
 
 def depth_body(update_id: int, times: bytes, sides: bytes) -> bytes:
@@ -95,28 +100,22 @@ def _side(levels: Sequence[Level]) -> str:
     return '[["' + '"],["'.join(map('","'.join, levels)) + '"]]' if levels else "[]"
 
 
-def _gaps(draw: random.Random, pair: Pair, levels: int, direction: int) -> list[int]:
-    """The first price of a side, then the distances from price to price, in units."""
-    mean_ticks = max(0.2, pair.price_units * pair.gap_bps / 10_000 / pair.tick_units)
-    ticks = [1 + int(draw.expovariate(1 / mean_ticks)) for _ in range(levels)]
-    # The best quotes are a tick apart on a busy pair.
-    ticks[0] = 1 if direction > 0 else 0
-    return [pair.price_units + direction * ticks[0] * pair.tick_units] + [
-        direction * tick * pair.tick_units for tick in ticks[1:]
-    ]
+def _power_of_ten(value: float, maximum: int) -> int:
+    """The power of ten at or below `value`, in units."""
+    return min(maximum, int(10.0 ** max(0, math.floor(math.log10(value)) + 8)))
 
 
-def _walk(draw: random.Random, start: int, reach: int) -> list[int]:
-    """The index of the best ask at each step: a random walk that ends where it began, so that it can be repeated."""
-    path = list(accumulate(draw.choices(range(-3, 4), k=_WALK_STEPS)))
-    closed = [index - path[-1] * step // _WALK_STEPS for step, index in enumerate(path, 1)]
-    widest = max(max(closed), -min(closed))
-    return [start + (index * reach // widest if widest > reach else index) for index in closed]
+def _decimals(unit: int) -> int:
+    """The decimals of a multiple of this power of ten."""
+    return 9 - len(str(unit))
 
 
-def _quantities(draw: random.Random, pair: Pair, levels: int, decimals: int) -> list[str]:
-    """Log-normal quantities around some hundred dollars, in whole lots: one list to take slices from."""
-    median_lots = 400 / pair.base_usd * UNIT / pair.lot_units
-    lots = (max(1, round(median_lots * draw.lognormvariate(0, 1.6))) for _ in range(_POOL))
-    pool = [decimal(lot * pair.lot_units, decimals) for lot in lots]
-    return pool * (2 + levels // _POOL)
+def _decimal(units: int, decimals: int) -> str:
+    text = f"{units // _UNIT}.{units % _UNIT:08d}"
+    return text[: len(text) - 8 + decimals].rstrip(".")
+
+
+def _side_ticks(draw: random.Random, best: int, gap: float, levels: int) -> Iterable[int]:
+    """The prices of a side in ticks, from the best one outwards; a negative gap leads down."""
+    gaps = (round(math.copysign(1 + int(draw.expovariate(1 / abs(gap))), gap)) for _ in range(levels - 1))
+    return accumulate(gaps, initial=best)

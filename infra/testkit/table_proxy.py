@@ -1,13 +1,8 @@
-"""A proxy in front of DynamoDB that makes requests fail as the service and the network do: at random, or on demand.
-
-`python -m infra.testkit.table_proxy PORT SEED` is a table that accepts everything, keeps nothing, and fails at times.
-"""
+"""A proxy in front of DynamoDB that makes requests fail as the service and the network do: at random, or on demand."""
 
 import random
 import socket
-import sys
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -18,9 +13,6 @@ from urllib.parse import urlsplit
 
 from infra.testkit.table_faults import LINGER_RESET, PUT_FAULTS, Request, Response
 
-RATE = 0.05
-QUIET_CHECKS = 10
-
 
 class TableProxy:
     """Listens on 127.0.0.1 within `with`. Without an `upstream` (URL) it accepts everything and keeps nothing.
@@ -29,31 +21,18 @@ class TableProxy:
     """
 
     def __init__(
-        self,
-        upstream: str | None,
-        *,
-        rate: float = 0.0,
-        seed: int = 0,
-        random_faults: Sequence[str] = PUT_FAULTS,
-        port: int = 0,
+        self, upstream: str | None, *, rate: float = 0.0, seed: int = 0, random_faults: Sequence[str] = PUT_FAULTS
     ) -> None:
-        self.port = port
-        self.rate = rate
-        """The probability of a random fault."""
-        self.faults: dict[str, deque[str]] = {}
-        """Operation → the faults of its next requests."""
-        self.operations: list[str] = []
-        """The requests so far."""
-        self.on_request: Callable[[int], object] = lambda _: None
-        """Called with the number of each request before it is handled."""
-        self.expired_key = ""
-        """The access key whose session is over, so that it is rejected."""
-        self.counts: Counter[str] = Counter()
-        """Fault → how often it happened."""
+        self.port = 0
+        self.rate = rate  # the probability of a random fault
+        self.faults: dict[str, deque[str]] = {}  # operation → the faults of its next requests
+        self.operations: list[str] = []  # of the requests so far
+        self.on_request: Callable[[int], object] = lambda _: None  # called with the number of each before it is handled
+        self.expired_key = ""  # the access key whose session is over, so that it is rejected
+        self.counts: Counter[str] = Counter()  # fault → how often it happened
         self._upstream = urlsplit(upstream) if upstream else None
         self._random_faults, self._random = random_faults, random.Random(seed)
         self._choosing, self._forwarding = threading.Lock(), threading.Lock()
-        self._pending = 0
 
     @property
     def url(self) -> str:
@@ -75,7 +54,7 @@ class TableProxy:
         self._thread.start()
 
     def stop(self) -> None:
-        """Reset all connections, and refuse new ones."""
+        """Reset all connections and refuse new ones; every forwarded request is carried out then."""
         self._server.shutdown()
         self._server.stopping.set()
         for connection in tuple(self._server.connections):
@@ -84,13 +63,6 @@ class TableProxy:
                 connection.shutdown(socket.SHUT_RD)
         self._server.server_close()
         self._thread.join()
-
-    def drain(self) -> None:
-        """Wait until DynamoDB has carried out every forwarded request, also of clients that are gone."""
-        quiet = 0
-        while quiet < QUIET_CHECKS:
-            time.sleep(0.05)
-            quiet = 0 if self._pending else quiet + 1
 
     def choose_fault(self, operation: str, authorization: str) -> str:
         """The fault that the next request meets."""
@@ -111,14 +83,10 @@ class TableProxy:
         """Have DynamoDB carry out a request."""
         if self._upstream is None:
             return Response(200, b"{}")
-        self._pending += 1
-        try:
-            with self._forwarding, closing(HTTPConnection(self._upstream.hostname or "", self._upstream.port)) as to:
-                to.request("POST", "/", body, headers)
-                response = to.getresponse()
-                return Response(response.status, response.read())
-        finally:
-            self._pending -= 1
+        with self._forwarding, closing(HTTPConnection(self._upstream.hostname or "", self._upstream.port)) as to:
+            to.request("POST", "/", body, headers)
+            response = to.getresponse()
+            return Response(response.status, response.read())
 
 
 class ProxyServer(ThreadingHTTPServer):
@@ -145,15 +113,3 @@ class ProxyServer(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Be quiet: the client is gone."""
-
-
-def main() -> None:
-    """Serve until killed."""
-    port, seed = map(int, sys.argv[1:])
-    faults = [name for name in PUT_FAULTS if name not in ("slow", "hang")]
-    with TableProxy(None, rate=RATE, seed=seed, random_faults=faults, port=port):
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()

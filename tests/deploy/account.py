@@ -8,72 +8,65 @@ from typing import Any
 
 from support.servers import AWS, aws_client, free_port, running
 
-from deploy.tools import MINISTACK, ROOT, SAM, run
+from deploy.tools import MINISTACK, SAM, run
+from infra.deploy import EXAMPLE, Target
 
-STACK = "proof"
-PARAMETERS = ("Symbols=BTC,BTC/USDT", "Levels=1,5", "AlarmEmail=a@b.example")
+REGION = "eu-west-1"  # which Binance's futures serve
 
 
 class Account:
-    """`url` is that of the emulator; `built` is what `sam build` left, and samples the exchange at `exchange_url`.
+    """`url` is that of the emulator; `built` is a directory with `sampler` and perhaps `archive`, as sam built them."""
 
-    What was built is uploaded once for all stacks, since compressing the functions of the archive takes ten seconds.
-    """
-
-    def __init__(self, url: str, built: Path, exchange_url: str, home: Path) -> None:
+    def __init__(self, url: str, built: Path, home: Path) -> None:
         self.url = url
+        self.built = built
         self._opened = ExitStack()
-        self.client = cache(lambda service: self._opened.enter_context(aws_client(service, url)))
-        self._environment = {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
-        self._base_url = f"BaseUrls={exchange_url}"
-        self._built = built / "template.yaml"
-        self._uploaded = home / "uploaded.yaml"
+        self.client = cache(lambda service: self._opened.enter_context(aws_client(service, url, region=REGION)))
+        names = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION)
+        self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
 
-    def deploy(self, *parameters: str, stack: str = STACK) -> str:
-        """Deploy with these parameters, or PARAMETERS; what sam printed."""
-        if not self._uploaded.exists():
-            self._upload()
-        command: list[str | Path] = [SAM, "deploy", "--config-file", ROOT / "samconfig.toml"]
-        command += ["--template-file", self._uploaded, "--no-confirm-changeset", "--stack-name", stack]
-        command += ["--parameter-overrides", self._base_url, *(parameters or PARAMETERS)]
-        return run(*command, **self._environment)
+    def deploy(
+        self, stack: str, template: str = "sampler", *, region: str = REGION, **parameters: object
+    ) -> dict[str, str]:
+        """Deploy with these parameters; the outputs of the stack."""
+        words = ["--template-file", self.built / template / "template.yaml", "--config-file", EXAMPLE]
+        given = [f'{name}="{value}"' for name, value in parameters.items()]
+        overrides = ["--parameter-overrides", *given] if given else []
+        run(SAM, "deploy", *words, "--stack-name", stack, "--region", region, *overrides, **self.environment)
+        return self.target(stack).outputs()
 
-    def _upload(self) -> None:
-        command: list[str | Path] = [SAM, "package", "--template-file", self._built, "--resolve-s3"]
-        run(*command, "--output-template-file", self._uploaded, **self._environment)
-        # sam takes the emulator's URLs for paths, and the emulator takes those of AWS for its own
-        text = self._uploaded.read_text().replace(f"{self.url}/", "https://s3.amazonaws.com/")
-        self._uploaded.write_text(text)
+    def target(self, stack: str) -> Target:
+        """A stack."""
+        return Target(stack, self)
 
     def delete(self, stack: str) -> None:
         """Delete a stack. `sam delete` asks for the same, but first looks for uploads at https://s3…, of AWS alone."""
-        cloudformation = self.client("cloudformation")
-        cloudformation.delete_stack(StackName=stack)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
-
-    def outputs(self, stack: str, status: str = "CREATE_COMPLETE") -> dict[str, str]:
-        """The outputs of a stack, which must have this status."""
-        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        assert found["StackStatus"] == status
-        return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+        formation = self.client("cloudformation")
+        formation.delete_stack(StackName=stack)
+        formation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 
     def resources(self, stack: str) -> dict[str, str]:
-        """The status of each resource of a stack and of the stack nested in it, by its logical name."""
-        cloudformation = self.client("cloudformation")
-        found = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
-        (monitoring,) = [each["PhysicalResourceId"] for each in found if each["LogicalResourceId"] == "Monitoring"]
-        found += cloudformation.list_stack_resources(StackName=monitoring)["StackResourceSummaries"]
-        return {each["LogicalResourceId"]: each["ResourceStatus"] for each in found}
-
-    def invoke(self, outputs: dict[str, str]) -> bytes:
-        """Run the function of a stack for the current slot; what it returned."""
-        answer = self.client("lambda").invoke(FunctionName=outputs["FunctionName"], Payload=b"{}")
-        payload: bytes = answer["Payload"].read()
-        return payload
+        """The status of each resource of a stack and of the stacks nested in it, by its logical name."""
+        found = self.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+        status = {each["LogicalResourceId"]: each["ResourceStatus"] for each in found}
+        for each in found:
+            if each["ResourceType"] == "AWS::CloudFormation::Stack":
+                status |= self.resources(each["PhysicalResourceId"])
+        return status
 
     def items(self, table: str) -> list[Any]:
-        """What a table holds."""
+        """The items of a table."""
         return list(self.client("dynamodb").scan(TableName=table)["Items"])
+
+    @contextmanager
+    def client_as(self, function: str, service: str) -> Iterator[Any]:
+        """A client with the role of a function."""
+        role = self.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"]
+        lent = self.client("sts").assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
+        keys = {"aws_access_key_id": lent["AccessKeyId"], "aws_secret_access_key": lent["SecretAccessKey"]}
+        token = lent["SessionToken"]
+        with aws_client(service, self.url, region=REGION, **keys, aws_session_token=token) as client:
+            yield client
 
     def close(self) -> None:
         """Close the clients."""

@@ -1,14 +1,16 @@
-"""What the tests of the deployment share: the builds, and a fake exchange."""
+"""What the tests of the deployment share: the builds, an account, and a fake exchange."""
 
-from collections.abc import Iterator
+import fcntl
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.fakes import BOOK
 
-from deploy.account import STACK, Account, emulated_aws
-from deploy.tools import ROOT, build, build_for_this_machine, template, transformed
+from deploy.account import Account, emulated_aws
+from deploy.tools import ROOT, build, template, transformed
 from infra.fake_exchange import FakeExchange
 
 HERE = Path(__file__).parent
@@ -21,39 +23,32 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[..., Path]:
+    """Build into a directory that all processes of a test run share; the first one builds."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def built(name: str, *flags: str, **options: bool) -> Path:
+        directory = shared / f"build-{name}"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (directory / "template.yaml").exists():
+                build(directory, *flags, **options)
+        return directory
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def artifact(build_once: Callable[..., Path]) -> Path:
     """What Lambda unpacks."""
-    directory = tmp_path_factory.mktemp("build")
-    build(directory, "SamplerFunction")
-    return directory / "SamplerFunction"
+    return build_once("sampler-lambda") / "SamplerFunction"
 
 
 @pytest.fixture(scope="session")
-def archive_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Lambda unpacks for the archive's functions."""
-    directory = tmp_path_factory.mktemp("build-archive")
-    build(directory, "ArchiveStack/ArchiveFunction")
-    return directory / "ArchiveStack/ArchiveFunction"
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that `sam build` left when it built for this machine."""
-    directory = tmp_path_factory.mktemp("build-here")
-    build_for_this_machine(directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
-def runnable(built: Path) -> Path:
+def runnable(build_once: Callable[..., Path]) -> Path:
     """The artifact as it would be on a Lambda of this machine's architecture."""
-    return built / "SamplerFunction"
-
-
-@pytest.fixture(scope="session")
-def runnable_archive(built: Path) -> Path:
-    """The artifact of the archive's functions, for this machine."""
-    return built / "ArchiveStack/ArchiveFunction"
+    return build_once("sampler", for_this_machine=True) / "SamplerFunction"
 
 
 @pytest.fixture(scope="session")
@@ -65,30 +60,43 @@ def sam_template() -> Any:
 @pytest.fixture(scope="session")
 def resources() -> dict[str, Any]:
     """The resources that CloudFormation creates, those of the nested stack among them."""
-    found: dict[str, Any] = {}
-    for path in (ROOT / "template.yaml", ROOT / "infra/monitoring.yaml"):
-        found |= transformed(path)["Resources"]
-    return found
+    paths = (ROOT / "template.yaml", ROOT / "infra/monitoring.yaml")
+    return {name: found for path in paths for name, found in transformed(path)["Resources"].items()}
 
 
 @pytest.fixture(scope="session")
 def live_exchange() -> Iterator[FakeExchange]:
-    """A stand-in exchange that lists BTCUSDT with BOOK and lives by the real clock."""
-    with FakeExchange(symbols=(), books={"BTCUSDT": BOOK}) as exchange:
+    """A stand-in exchange that lists BTCUSDT and ETHBTC with BOOK, on both markets, and lives by the real clock."""
+    with FakeExchange(symbols=(), books={"BTCUSDT": BOOK, "ETHBTC": BOOK}) as exchange:
         yield exchange
 
 
 @pytest.fixture(scope="session")
-def account(built: Path, live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An account of AWS, in which IAM policies are enforced."""
+def account(
+    build_once: Callable[..., Path], live_exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Account]:
+    """An account of AWS, in which IAM policies are enforced and functions sample the stand-in exchange.
+
+    The emulator does not write the time into the schedule's input, so that what it starts samples the current slot, and
+    has an IAM action for SendMessageBatch, which AWS allows with SendMessage.
+    """
+    directory = tmp_path_factory.mktemp("built")
+    built = build_once("sampler", for_this_machine=True)
+    (directory / "sampler").mkdir()
+    for name in ("SamplerFunction", "Monitoring"):
+        (directory / "sampler" / name).symlink_to(built / name)
+    text = (built / "template.yaml").read_text(encoding="utf-8")
+    patched = text.replace("OBI_LEVELS:", f"OBI_BASE_URL: {live_exchange.url}\n          OBI_LEVELS:", 1)
+    action = "- sqs:ReceiveMessage\n"
+    assert patched.count(action) == 1
+    patched = re.sub(rf"( *){action}", rf"\1{action}\1- sqs:SendMessageBatch\n", patched)
+    start = patched.index("Input: '")
+    patched = f"{patched[:start]}Input: '{{}}'{patched[patched.index(chr(10), start) :]}"
+    (directory / "sampler/template.yaml").write_text(patched, encoding="utf-8")
+    if (ROOT / "handler/archive").exists():
+        flags = ("--template-file", str(ROOT / "infra/archive.yaml"))
+        (directory / "archive").symlink_to(build_once("archive", *flags, for_this_machine=True))
     with emulated_aws(tmp_path_factory.mktemp("aws")) as url:
-        account = Account(url, built, live_exchange.url, tmp_path_factory.mktemp("home"))
+        account = Account(url, directory, tmp_path_factory.mktemp("home"))
         yield account
         account.close()
-
-
-@pytest.fixture(scope="session")
-def outputs(account: Account) -> dict[str, str]:
-    """The outputs of the stack STACK, once it is up."""
-    account.deploy()
-    return account.outputs(STACK)

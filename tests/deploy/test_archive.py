@@ -1,307 +1,277 @@
-"""The archive, deployed into an emulator of AWS that enforces IAM policies: it is whole, and a day is always the same.
+"""The archive as docs/archive.md deploys it, in an emulator of AWS that enforces IAM policies.
 
-Athena is the emulator's DuckDB there, which knows no partition projection: test_archive_template.py has the rest.
+Athena is the emulator's DuckDB there, which knows no partition projection.
 """
 
-import signal
-import subprocess
+import json
+import re
 import time
-from collections import defaultdict
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
 from botocore.exceptions import ClientError
-from support.program import run as run_program
-from support.servers import AWS, clean_environment, create_table
+from support.records import full, reason
+from support.servers import aws_client
 
-from deploy.account import Account
-from deploy.archive_stack import LEVELS, PAIRS, SERIES, ArchiveStack, items_of, key, rows_of
+from deploy.account import REGION, Account
 from deploy.emulator import emulate
-from deploy.tools import PATIENCE_SECONDS, RUNTIME
-from handler.archive.days import Day
-from handler.slots import format_timestamp, parse_timestamp
-from handler.stores.items import Item, item_from_record, record_from_item
+from deploy.tools import PATIENCE_SECONDS, ROOT, template
+from handler.archive.app import FIRST_DAY, WATCHED_DAYS
+from handler.archive.day import DAY_SECONDS, format_day, parse_day
+from handler.slots import format_timestamp
+from handler.stores.item import item_from_record
+from infra.testkit.aws import create_table
 
-WRITE, CHECK = "ArchiveFunctionName", "ArchiveCheckFunctionName"
-TODAY = Day.of(time.time())
-DAYS = [TODAY.before(number) for number in (4, 3, 2)]
-"""Those that a check counts."""
-HOURLY = (
-    "SELECT series, CAST(date_trunc('hour', slot) AS varchar), count(*), count(DISTINCT slot), avg(obi) FROM records"
-    f" WHERE dt BETWEEN '{DAYS[0]}' AND '{DAYS[-1]}' GROUP BY 1, 2 ORDER BY 1, 2"
-)
-KILLED = """
-import os, signal
-from itertools import count
-from types import SimpleNamespace
-from handler.archive.app import lambda_handler
-
-series = count()
-
-def remaining():  # asked before each series
-    if next(series) == 10:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 900_000
-
-context = SimpleNamespace(function_name="archive", memory_limit_in_mb=1769, invoked_function_arn="arn",
-                          aws_request_id="one", get_remaining_time_in_millis=remaining)
-lambda_handler({"day": "DAY"}, context)
-"""
-"""A run that is killed when it has read half of the series."""
-
-Hours = dict[tuple[str, str], tuple[int, int, float]]
-
-
-@pytest.fixture(scope="module")
-def items() -> list[Item]:
-    return items_of(DAYS)
-
-
-@pytest.fixture(scope="module")
-def stack(account: Account, items: list[Item]) -> ArchiveStack:
-    """A stack whose table is filled. Its bucket takes requests by TLS only, and so denies all of this emulator."""
-    levels = ",".join(map(str, LEVELS))
-    parameters = [f"Symbols={','.join(PAIRS)}", f"Levels={levels}", "Dashboard=false", "Archive=true"]
-    account.deploy(*parameters, stack="archive")
-    stack = ArchiveStack(account, account.outputs("archive"))
-    stack.put(items)
-    assert "explicit deny in a resource-based policy" in stack.write(DAYS[0])["errorMessage"]
-    account.client("s3").delete_bucket_policy(Bucket=stack.bucket)
-    return stack
-
-
-@pytest.fixture(scope="module")
-def written(stack: ArchiveStack, items: list[Item], runnable_archive: Path) -> dict[Day, bytes]:
-    """The file of each day. Before the second one was written, a first attempt was killed in the middle."""
-    files = {}
-    for number, day in enumerate(DAYS):
-        assert stack.file(day) is None
-        if number == 1:
-            kill_while_reading(stack, runnable_archive, day)
-            assert stack.file(day) is None
-        answer = stack.write(day)
-        content = stack.file(day)
-        assert content is not None, answer
-        expected = [item for item in items if item["slot"]["S"].startswith(str(day))]
-        assert answer == {"day": str(day), "records": len(expected), "bytes": len(content)}
-        files[day] = content
-    return files
-
-
-def kill_while_reading(stack: ArchiveStack, artifact: Path, day: Day) -> None:
-    """Run the artifact under the role of the function, as far as half of the series."""
-    environment = AWS | stack.variables(WRITE) | stack.keys(WRITE) | {"AWS_ENDPOINT_URL": stack.account.url}
-    done = subprocess.run(
-        [RUNTIME, "-P", "-S", "-B", "-c", KILLED.replace("DAY", str(day))],
-        env=clean_environment(PYTHONPATH=str(artifact), **environment),
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
+PAGE = (ROOT / "docs/archive.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+RESOURCES: dict[str, Any] = template(ROOT / "infra/archive.yaml")["Resources"]
+ATHENA_TYPES = {
+    "VARCHAR": "string",
+    "BIGINT": "bigint",
+    "DOUBLE": "double",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "DOUBLE[]": "array<double>",
+    "DOUBLE[][]": "array<array<double>>",
+}
+MAX_UNZIPPED_BYTES = 250_000_000  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+YESTERDAY = parse_day(format_day(time.time())) - DAY_SECONDS
+DAYS = [YESTERDAY - number * DAY_SECONDS for number in (2, 1, 0)]
+PAIRS = [("BTCUSDT", "spot"), ("ETHUSDT", "spot"), ("BTCUSDT", "usdm")]
+RECORDS = [
+    full(
+        symbol=symbol,
+        market=market,
+        timestamp=format_timestamp(day + 600 * step + 7),
+        obi=step / 1000 + number / 10**5,
     )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    for day in DAYS
+    for number, (symbol, market) in enumerate(PAIRS)
+    for step in range(144)
+] + [reason(timestamp=format_timestamp(DAYS[0] + 60))]
+QUERY = {"KeyConditionExpression": "pair = :pair", "ExpressionAttributeValues": {":pair": {"S": "BTCUSDT"}}}
+ITEM = {"pair": {"S": "BTCUSDT"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
 
 
-def hours_of(items: list[Item]) -> Hours:
-    """Of each series and hour: how many records, how many slots, and the mean."""
-    found: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in items:
-        found[item["series"]["S"], item["slot"]["S"][:13]].append(item)
-    return {
-        where: (len(each), len({item["slot"]["S"] for item in each}), fmean(float(item["obi"]["N"]) for item in each))
-        for where, each in found.items()
+class Archive(NamedTuple):
+    """The deployed stack, and the table and the queue that it was given."""
+
+    account: Account
+    outputs: dict[str, str]
+    table: str
+    queue: str
+
+    @property
+    def bucket(self) -> str:
+        """The name of its bucket."""
+        return self.outputs["BucketName"]
+
+    def invoke(self, event: Any, kind: str = "RequestResponse") -> Any:
+        """Run the function; what it returned, or the error: errorType, errorMessage."""
+        name, payload = self.outputs["FunctionName"], json.dumps(event).encode()
+        answer = self.account.client("lambda").invoke(FunctionName=name, Payload=payload, InvocationType=kind)
+        return json.loads(answer["Payload"].read() or b"null")
+
+    def file(self, day: int) -> bytes:
+        """The file of a day."""
+        key = f"dt={format_day(day)}/records.parquet"
+        content: bytes = self.account.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return content
+
+    def ask(self, athena: Any, query: str) -> list[list[str]]:
+        """The rows that Athena answers. The emulator checks permissions for all but the start against `*`."""
+        context = {"Database": self.outputs["DatabaseName"]}
+        group = self.outputs["WorkGroupName"]
+        started = athena.start_query_execution(QueryString=query, QueryExecutionContext=context, WorkGroup=group)
+        athena, found = self.account.client("athena"), {"State": "QUEUED"}
+        while found["State"] in ("QUEUED", "RUNNING"):
+            found = athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]["Status"]
+        assert found["State"] == "SUCCEEDED", found
+        rows = athena.get_query_results(QueryExecutionId=started["QueryExecutionId"])["ResultSet"]["Rows"]
+        return [[cell.get("VarCharValue", "") for cell in row["Data"]] for row in rows[1:]]
+
+
+@pytest.fixture(scope="module")
+def archive(account: Account) -> Archive:
+    """Deployed beside a table with three days of records."""
+    dynamodb, sqs = account.client("dynamodb"), account.client("sqs")
+    table = create_table(dynamodb)
+    puts = [{"PutRequest": {"Item": item_from_record(record, 60)}} for record in RECORDS]
+    for start in range(0, len(puts), 25):
+        assert not dynamodb.batch_write_item(RequestItems={table: puts[start : start + 25]})["UnprocessedItems"]
+    queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    given = {"TableName": table, "FailuresArn": arn, "Symbols": "BTC,ETH", "UsdmSymbols": "BTC"}
+    outputs = account.deploy("obi-archive", "archive", **given)
+    account.client("s3").delete_bucket_policy(Bucket=outputs["BucketName"])  # it refuses HTTP, the emulator's protocol
+    return Archive(account, outputs, table, queue)
+
+
+@pytest.fixture(scope="module")
+def written(archive: Archive) -> dict[str, Any]:
+    """What the function answers to the schedule's event, on the first night."""
+    (schedule,) = (each for each in RESOURCES.values() if each["Type"] == "AWS::Scheduler::Schedule")
+    answer: dict[str, Any] = archive.invoke(json.loads(schedule["Properties"]["Target"]["Input"]))
+    return answer
+
+
+def test_the_first_night_writes_all_days_of_the_table_and_the_same_bytes_again(
+    archive: Archive, written: dict[str, Any]
+) -> None:
+    assert len(written) == WATCHED_DAYS
+    assert {day: done["rows"] for day, done in written.items() if done["rows"]} == {
+        format_day(day): 3 * 144 + (day == DAYS[0]) for day in DAYS
     }
+    files = {day: archive.file(day) for day in DAYS}
+    for day in DAYS:
+        assert archive.invoke({"day": format_day(day)})[format_day(day)]["bytes"] == len(files[day])
+        assert archive.file(day) == files[day]
 
 
-def hours_of_rows(rows: list[Any]) -> Hours:
-    return {(row[0], row[1][:13].replace(" ", "T")): (int(row[2]), int(row[3]), float(row[4])) for row in rows}
-
-
-def assert_same(found: Hours, expected: Hours) -> None:
-    assert {where: each[:2] for where, each in found.items()} == {where: each[:2] for where, each in expected.items()}
-    assert [found[where][2] for where in expected] == pytest.approx([each[2] for each in expected.values()], abs=1e-12)
-
-
-def synced(files: dict[Day, bytes], folder: Path) -> Path:
-    """What `aws s3 sync` makes of the bucket."""
-    for day, content in files.items():
-        path = folder / key(day)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(content)
-    return folder
-
-
-def test_a_file_is_sorted_with_a_row_group_for_each_series(written: dict[Day, bytes], items: list[Item]) -> None:
-    for day, content in written.items():
-        rows = [(row["series"], row["slot"].timestamp()) for row in rows_of(content)]
-        assert rows == sorted(
-            (item["series"]["S"], parse_timestamp(item["slot"]["S"]))
-            for item in items
-            if item["slot"]["S"].startswith(str(day))
-        )
-
-
-def test_a_day_that_is_written_again_is_the_same_file(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    """Byte by byte; and a run that is killed leaves the file as it was."""
-    stack.write(DAYS[2])
-    assert stack.file(DAYS[2]) == written[DAYS[2]]
-
-
-def test_a_run_that_is_killed_leaves_the_former_file(
-    stack: ArchiveStack, written: dict[Day, bytes], runnable_archive: Path
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_athena_and_duckdb_answer_the_queries_of_the_page_alike(
+    archive: Archive, written: dict[str, Any], query: str, tmp_path: Path
 ) -> None:
-    kill_while_reading(stack, runnable_archive, DAYS[0])
-    assert stack.file(DAYS[0]) == written[DAYS[0]]
+    first, middle, last = map(format_day, DAYS)
+    query = re.sub(r"BETWEEN '\S+' AND '\S+'", f"BETWEEN '{first}' AND '{last}'", query)
+    query = re.sub(r"(dt = |TIMESTAMP )'2026-11-20", rf"\1'{middle}", query)
+    for day in DAYS:
+        folder = tmp_path / f"archive/dt={format_day(day)}"
+        folder.mkdir(parents=True)
+        (folder / "records.parquet").write_bytes(archive.file(day))
+    [view] = re.findall(r'"(CREATE VIEW records AS)"\s+" (FROM .*?)"\n', PAGE)
+    with duckdb.connect() as duck:
+        duck.execute("SET TimeZone = 'UTC'")
+        duck.execute(" ".join(view).replace("'archive/", f"'{tmp_path}/archive/"))
+        here = [[str(cell)[:19] for cell in row] for row in duck.execute(query).fetchall()]
+    there = [[cell[:19] for cell in row] for row in archive.ask(archive.account.client("athena"), query)]
+    assert here
+    assert [row[0] for row in there] == [row[0] for row in here[: len(there)]]
 
 
-def test_athena_finds_what_the_table_holds(stack: ArchiveStack, written: dict[Day, bytes], items: list[Item]) -> None:
-    assert_same(hours_of_rows(stack.query(HOURLY)), hours_of(items))
-    results = stack.account.client("s3").list_objects_v2(Bucket=stack.bucket, Prefix="_athena/")
-    assert results["KeyCount"] > 0  # or the workgroup does not say where results go
+def test_a_failure_goes_to_the_queue(archive: Archive) -> None:
+    archive.invoke({"day": "soon"}, "Event")
+    sqs, ends_at = archive.account.client("sqs"), time.monotonic() + PATIENCE_SECONDS
+    while not (found := sqs.receive_message(QueueUrl=archive.queue, WaitTimeSeconds=5).get("Messages")):
+        assert time.monotonic() < ends_at
+    failure = json.loads(found[0]["Body"])
+    assert failure["requestPayload"] == {"day": "soon"}
+    assert "the event's day is 'soon'" in json.dumps(failure["responsePayload"])
 
 
-def test_duckdb_finds_what_the_table_holds(written: dict[Day, bytes], items: list[Item], tmp_path: Path) -> None:
-    files = (
-        f"read_parquet('{synced(written, tmp_path)}/*/*.parquet', hive_partitioning = true, hive_types_autocast = 0)"
-    )
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        rows = connection.execute(HOURLY.replace("FROM records", f"FROM {files}")).fetchall()
-    assert_same(hours_of_rows(rows), hours_of(items))
-
-
-def test_history_reads_the_same_from_the_archive_and_from_the_table(
-    stack: ArchiveStack, written: dict[Day, bytes], tmp_path: Path
-) -> None:
-    command = ["history", "--symbol", *PAIRS, "--levels", *map(str, LEVELS), "--detail"]
-    command += ["--since", str(DAYS[0]), "--until", str(Day(DAYS[-1].end))]
-    environment = AWS | {"AWS_ENDPOINT_URL": stack.account.url}
-    of_table = run_program(*command, "--table", stack.table, **environment)
-    of_files = run_program(*command, "--from", str(synced(written, tmp_path)))
-    assert (of_table.returncode, of_files.returncode) == (0, 0)
-    assert of_table.stdout.count("\n") == sum(len(rows_of(content)) for content in written.values())
-    assert of_files.stdout == of_table.stdout
-
-
-def test_the_artifact_runs_by_itself(
-    stack: ArchiveStack, written: dict[Day, bytes], runnable_archive: Path, tmp_path: Path
-) -> None:
+def test_the_artifact_runs_by_itself(archive: Archive, written: dict[str, Any], tmp_path: Path) -> None:
     """Under the Runtime Interface Emulator, where an import that it lacks would fail, and with the keys of its role."""
-    environment = stack.variables(WRITE) | stack.keys(WRITE) | {"AWS_ENDPOINT_URL": stack.account.url}
-    stack.account.client("s3").delete_object(Bucket=stack.bucket, Key=key(DAYS[2]))
-    with emulate(runnable_archive, tmp_path, handler="handler.archive.app.lambda_handler", **environment) as function:
-        assert function.invoke({"day": str(DAYS[2])})["bytes"] == len(written[DAYS[2]])
-    assert stack.file(DAYS[2]) == written[DAYS[2]]
-    assert '"message":"done: ' in function.log
-    environment = stack.variables(CHECK) | stack.keys(CHECK) | {"AWS_ENDPOINT_URL": stack.account.url}
-    with emulate(runnable_archive, tmp_path, handler="handler.archive.app.check_handler", **environment) as function:
-        assert function.invoke({}) == {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
+    artifact = archive.account.built / "archive/ArchiveFunction"
+    assert sum(file.stat().st_size for file in artifact.rglob("*") if file.is_file()) < MAX_UNZIPPED_BYTES / 2
+    lambdas, sts = archive.account.client("lambda"), archive.account.client("sts")
+    function = lambdas.get_function(FunctionName=archive.outputs["FunctionName"])["Configuration"]
+    lent = sts.assume_role(RoleArn=function["Role"], RoleSessionName="proof")["Credentials"]
+    keys = {"AWS_ACCESS_KEY_ID": lent["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": lent["SecretAccessKey"]}
+    variables = archive.account.environment | keys | {"AWS_SESSION_TOKEN": lent["SessionToken"]}
+    variables |= function["Environment"]["Variables"]
+    assert variables["OBI_SYMBOLS"] == "BTC,ETH,usdm:BTC"
+    day = format_day(DAYS[2])
+    with emulate(artifact, tmp_path, handler="handler.archive.app.lambda_handler", **variables) as running:
+        assert running.invoke({"day": day}) == {day: written[day]}
+        assert f"{day}: 432 rows of 3 pairs" in running.log
 
 
-def test_a_check_finds_what_was_loaded_late_until_the_day_is_written_again(
-    stack: ArchiveStack, written: dict[Day, bytes], items: list[Item]
-) -> None:
-    checked = {"checked": [str(day) for day in [*DAYS, TODAY.before(1)]]}
-    first = next(item for item in items if item["slot"]["S"].startswith(str(DAYS[1])))
-    late = record_from_item(first)._replace(timestamp=format_timestamp(DAYS[1].start + 60))
-    stack.put([item_from_record(late, 60)])
-    message = stack.check(TODAY.before(1))["errorMessage"]
-    rows = sum(row["series"] == late.series.key for row in rows_of(written[DAYS[1]]))
-    assert f"{DAYS[1]} is not whole: of {late.series.key} the table holds {rows + 1} and" in message
-    command = stack.outputs["ArchiveDay"].replace("YYYY-MM-DD", str(DAYS[1]))
-    assert message.endswith(f"and the archive {rows} records. Write again what is not whole: {command}")
-    assert stack.write(DAYS[1])["records"] == len(rows_of(written[DAYS[1]])) + 1
-    assert stack.check(TODAY.before(1)) == checked
-    stack.account.client("dynamodb").delete_item(
-        TableName=stack.table, Key={name: item_from_record(late, 60)[name] for name in ("series", "slot")}
+@contextmanager
+def reader(archive: Archive, service: str) -> Iterator[Any]:
+    """A client with the policy of the page."""
+    [text] = re.findall(r"<!-- policy: archive -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+    names = {"BUCKET": archive.bucket, "REGION": REGION, "ACCOUNT": "000000000000"}
+    names |= {"WORKGROUP": archive.outputs["WorkGroupName"], "DATABASE": archive.outputs["DatabaseName"]}
+    text = re.sub("|".join(names), lambda found: names[found[0]], text)
+    iam, user = archive.account.client("iam"), f"reader-of-{service}"
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=text)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    with aws_client(service, archive.account.url, region=REGION, **keys) as client:
+        yield client
+
+
+def test_a_reader_may_copy_and_ask_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
+    key = {"Bucket": archive.bucket, "Key": f"dt={format_day(DAYS[0])}/records.parquet"}
+    with reader(archive, "s3") as s3, reader(archive, "athena") as athena:
+        s3.list_objects_v2(Bucket=archive.bucket, Prefix="dt=")
+        s3.get_object(**key)
+        assert archive.ask(athena, "SELECT count(*) FROM records WHERE reason IS NOT NULL") == [["1"]]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            athena.start_query_execution(QueryString="SELECT 1", WorkGroup="primary")
+        for call, parameters in (("put_object", {"Body": b"1"}), ("delete_object", {})):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                getattr(s3, call)(**key, **parameters)
+
+
+def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
+    mine = {"Bucket": archive.bucket}
+    key, new = f"dt={format_day(DAYS[0])}/records.parquet", {"Key": "dt=2000-01-01/records.parquet", "Body": b"1"}
+    archive.account.client("s3").create_bucket(
+        Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    assert stack.check(TODAY.before(1)) == checked  # the archive may hold more
-    stack.write(DAYS[1])
-
-
-def test_a_check_finds_a_missing_file_but_none_before_the_first(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    s3 = stack.account.client("s3")
-    s3.delete_object(Bucket=stack.bucket, Key=key(DAYS[1]))
-    message = stack.check(TODAY.before(1))["errorMessage"]
-    assert message.startswith(f"{DAYS[1]} has no file, and of {SERIES[0].key} the table holds ")
-    assert "(and 17 more series)" in message
-    s3.delete_object(Bucket=stack.bucket, Key=key(DAYS[0]))
-    assert stack.check(TODAY.before(1)) == {"checked": [str(day) for day in [DAYS[2], TODAY.before(1)]]}
-    for day in DAYS[:2]:
-        stack.write(day)
-        assert stack.file(day) == written[day]
-
-
-def test_a_day_without_a_record_is_an_error(stack: ArchiveStack, written: dict[Day, bytes]) -> None:
-    message = stack.write(TODAY.before(5))["errorMessage"]
-    assert message.startswith(f"{TODAY.before(5)} is not written: table {stack.table} holds no record of it")
-    assert stack.file(TODAY.before(5)) is None
-
-
-ITEM = {"series": {"S": "TEST#5"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
-Call = tuple[str, str, dict[str, Any]]
-
-
-def query(table: str) -> Call:
-    values = {":one": {"S": "P0USDT#5"}}
-    request = {"TableName": table, "KeyConditionExpression": "series = :one", "ExpressionAttributeValues": values}
-    return "dynamodb", "query", request
-
-
-def denied_of_the_table(table: str) -> list[Call]:
-    return [
-        ("dynamodb", "scan", {"TableName": table}),
-        ("dynamodb", "get_item", {"TableName": table, "Key": ITEM}),
-        ("dynamodb", "put_item", {"TableName": table, "Item": ITEM}),
-        ("dynamodb", "delete_item", {"TableName": table, "Key": ITEM}),
+    other_table = create_table(archive.account.client("dynamodb"))
+    allowed = [
+        ("s3", "list_objects_v2", mine | {"Prefix": "dt="}),
+        ("s3", "get_object", mine | {"Key": key}),
+        ("s3", "put_object", mine | new),
+        ("dynamodb", "query", {"TableName": archive.table} | QUERY),
     ]
-
-
-@pytest.mark.parametrize(
-    ("function", "allowed", "denied"),
-    [
-        (
-            WRITE,
-            [("put_object", {"Key": "dt=2000-01-01/records.parquet", "Body": b"1"})],
-            [
-                ("put_object", {"Key": "_athena/1", "Body": b"1"}),
-                ("put_object", {"Key": "records.parquet", "Body": b"1"}),
-                ("get_object", {"Key": key(DAYS[0])}),
-                ("delete_object", {"Key": key(DAYS[0])}),
-                ("list_objects_v2", {"Prefix": "dt="}),
-            ],
-        ),
-        (
-            CHECK,
-            [("get_object", {"Key": key(DAYS[0])}), ("list_objects_v2", {"Prefix": "dt="})],
-            [
-                ("put_object", {"Key": key(DAYS[0]), "Body": b"1"}),
-                ("get_object", {"Key": "_athena/1"}),
-                ("delete_object", {"Key": key(DAYS[0])}),
-                ("list_objects_v2", {}),
-            ],
-        ),
-    ],
-    ids=["writer", "check"],
-)
-def test_a_role_allows_what_its_function_does_and_nothing_else(
-    stack: ArchiveStack, written: dict[Day, bytes], function: str, allowed: list[Any], denied: list[Any]
-) -> None:
-    s3 = stack.account.client("s3")
-    s3.create_bucket(Bucket=f"another-{function.lower()}")
-    other_table = create_table(stack.account.client("dynamodb"))
-    with stack.client_as(function, "s3") as s3_as, stack.client_as(function, "dynamodb") as dynamodb_as:
-        clients = {"s3": s3_as, "dynamodb": dynamodb_as}
-        may: list[Call] = [query(stack.table)]
-        may += [("s3", call, {"Bucket": stack.bucket} | parameters) for call, parameters in allowed]
-        may_not = [*denied_of_the_table(stack.table), query(other_table)]
-        may_not += [("s3", call, {"Bucket": stack.bucket} | parameters) for call, parameters in denied]
-        may_not += [("s3", call, {"Bucket": f"another-{function.lower()}"} | each) for call, each in allowed]
-        for service, call, parameters in may:
+    denied = [
+        ("s3", "list_objects_v2", mine),
+        ("s3", "put_object", mine | {"Key": "_athena/1", "Body": b"1"}),
+        ("s3", "delete_object", mine | {"Key": key}),
+        ("s3", "put_object", {"Bucket": "another"} | new),
+        ("dynamodb", "query", {"TableName": other_table} | QUERY),
+        ("dynamodb", "scan", {"TableName": archive.table}),
+        ("dynamodb", "put_item", {"TableName": archive.table, "Item": ITEM}),
+    ]
+    function = archive.outputs["FunctionName"]
+    with archive.account.client_as(function, "s3") as s3, archive.account.client_as(function, "dynamodb") as dynamodb:
+        clients = {"s3": s3, "dynamodb": dynamodb}
+        for service, call, parameters in allowed:
             getattr(clients[service], call)(**parameters)
-        for service, call, parameters in may_not:
+        for service, call, parameters in denied:
             with pytest.raises(ClientError, match="AccessDenied"):
                 getattr(clients[service], call)(**parameters)
-    s3.delete_object(Bucket=stack.bucket, Key="dt=2000-01-01/records.parquet")
+
+
+def test_the_database_has_the_columns_and_the_days_of_the_files(
+    archive: Archive, written: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "day.parquet").write_bytes(archive.file(DAYS[0]))
+    with duckdb.connect() as duck:
+        columns = duck.execute(f"DESCRIBE FROM read_parquet('{tmp_path}/day.parquet')").fetchall()
+    glue = archive.account.client("glue")
+    table = glue.get_table(DatabaseName=archive.outputs["DatabaseName"], Name="records")["Table"]
+    found = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert found == {name: ATHENA_TYPES[kind] for name, kind, *_ in columns}
+    assert table["Parameters"]["projection.dt.range"] == f"{FIRST_DAY},NOW"
+    assert table["Parameters"]["storage.location.template"] == f"s3://{archive.bucket}/dt=${{dt}}/"
+
+
+def test_the_section_of_samconfig_names_every_parameter_once() -> None:
+    [text] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    section = tomllib.loads(text)["archive"]
+    named = [word.partition("=")[0] for word in section["deploy"]["parameters"]["parameter_overrides"]]
+    assert named == list(template(ROOT / "infra/archive.yaml")["Parameters"])
+    assert section["build"]["parameters"]["template_file"] == "infra/archive.yaml"
+    folder = section["build"]["parameters"]["build_dir"]
+    assert section["deploy"]["parameters"]["template_file"] == f"{folder}/template.yaml"
+
+
+def test_what_cannot_be_made_again_stays_when_the_stack_goes() -> None:
+    assert {name: each["DeletionPolicy"] for name, each in RESOURCES.items() if "DeletionPolicy" in each} == {
+        "Bucket": "RetainExceptOnCreate",
+        "ArchiveLog": "RetainExceptOnCreate",
+    }
+    bucket = RESOURCES["Bucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == ["query-results"]
+    assert rules["query-results"]["Prefix"] == "_athena/"

@@ -1,107 +1,188 @@
-"""What `sam build` makes: only what the function needs, for Lambda's machines."""
+"""What `sam build` makes: only what the function needs, for Lambda's machines, and that under Lambda's own runtime."""
 
-import json
 import re
+import socket
+import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from handler.stores.item import record_from_item
+from support.listening import assert_only_loopback
+from support.servers import aws_client, create_table, moto
 
-from deploy.tools import ROOT, RUNTIME, build, run
+from deploy.emulator import Emulator, emulate
+from deploy.tools import ROOT, RUNTIME, run
+from handler.record import Record
+from handler.slots import format_timestamp
+from infra.fake_exchange import FakeExchange
 
 MAX_ZIP_BYTES = 8_000_000
-
-
-def files(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+StartFunction = Callable[..., Emulator]
 
 
 def sources(directory: Path) -> dict[str, bytes]:
-    return {name: content for name, content in files(directory).items() if "__pycache__" not in name}
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*.py")}
 
 
-def test_the_artifact_holds_the_handler_and_its_dependencies_and_nothing_else(artifact: Path) -> None:
-    assert sorted(path.name for path in artifact.iterdir() if path.name != "__pycache__") == [
-        "aws_lambda_powertools",
-        "boto3",
-        "botocore",
-        "certifi",
-        "charset_normalizer",
-        "dateutil",
-        "handler",
-        "idna",
-        "jmespath",
-        "msgspec",
-        "requests",
-        "s3transfer",
-        "six.py",
-        "typing_extensions.py",
-        "urllib3",
-    ]
-
-
-def test_the_handler_is_the_one_of_this_repository_without_its_command_line(artifact: Path) -> None:
+def test_it_holds_the_handler_without_commands_and_its_dependencies_and_nothing_else(
+    artifact: Path, tmp_path: Path
+) -> None:
+    top = {path.name for path in artifact.iterdir()} - {"__pycache__"}
+    libraries = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "charset_normalizer", "dateutil", "idna"}
+    libraries |= {"jmespath", "msgspec", "requests", "s3transfer", "six.py", "typing_extensions.py", "urllib3"}
+    assert top == libraries | {"handler"}
     product = sources(ROOT / "handler")
     expected = {name: text for name, text in product.items() if name != "__main__.py" and not name.startswith("cli/")}
-    assert len(expected) < len(product)
     assert sources(artifact / "handler") == expected
+    data = artifact / "botocore/data"
+    assert sorted(path.name for path in data.iterdir() if path.is_dir()) == ["dynamodb", "sqs"]
+    with zipfile.ZipFile(tmp_path / "zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in artifact.rglob("*"):
+            archive.write(path, path.relative_to(artifact))
+    size = (tmp_path / "zip").stat().st_size
+    print(f"the zip is {size / 1e6:.2f} MB")
+    assert size <= MAX_ZIP_BYTES
 
 
 def test_nothing_is_compiled_for_another_machine(artifact: Path) -> None:
     libraries = {str(path.relative_to(artifact)): path for path in artifact.rglob("*.so*")}
     assert libraries  # or this proves nothing
     assert [name for name in libraries if "cpython-313-aarch64-linux-gnu" not in name] == []
-    machines = {path.read_bytes()[18:20] for path in libraries.values()}
-    assert machines == {b"\xb7\x00"}  # EM_AARCH64 in the ELF header
+    assert {path.read_bytes()[18:20] for path in libraries.values()} == {b"\xb7\x00"}  # EM_AARCH64 in the ELF header
 
 
-def test_no_service_but_dynamodb_is_described(artifact: Path) -> None:
-    assert [path.name for path in (artifact / "botocore/data").iterdir() if path.is_dir()] == ["dynamodb"]
-
-
-def test_dynamodb_has_the_endpoints_that_all_of_boto3_gives_it(runnable: Path) -> None:
-    """Only the services of endpoints.json that the function does not call are gone: no region, no partition."""
-    endpoints = json.loads((runnable / "botocore/data/endpoints.json").read_text(encoding="utf-8"))
-    assert {name for partition in endpoints["partitions"] for name in partition["services"]} == {"dynamodb"}
+def test_clients_have_the_endpoints_that_all_of_boto3_gives_them(runnable: Path) -> None:
+    """Only services that the function does not call are gone from endpoints.json: no region, no partition."""
     code = (
-        "import boto3; session = boto3.Session(); print([(region, session.client('dynamodb', region).meta.endpoint_url)"
-        " for partition in session.get_available_partitions()"
-        " for region in session.get_available_regions('dynamodb', partition)])"
+        "import boto3; session = boto3.Session(); print([(region, session.client(service, region).meta.endpoint_url)"
+        " for service in ('dynamodb', 'sqs') for partition in ('aws', 'aws-cn', 'aws-us-gov')"
+        " for region in session.get_available_regions(service, partition)[:4]])"
     )
     trimmed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
     assert "('us-gov-west-1', 'https://dynamodb.us-gov-west-1.amazonaws.com')" in trimmed
     assert trimmed == run(sys.executable, "-c", code)
 
 
-def test_the_zip_is_small(artifact: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files(artifact).items():
-            archive.writestr(name, content)
-    size = (tmp_path / "zip").stat().st_size
-    print(f"the zip is {size / 1e6:.2f} MB")
-    assert size <= MAX_ZIP_BYTES
-
-
-def test_a_second_build_is_the_same(artifact: Path, tmp_path: Path) -> None:
-    build(tmp_path, "SamplerFunction")
-    assert files(tmp_path / "SamplerFunction") == files(artifact)
-
-
-def test_it_needs_nothing_that_is_not_in_it(runnable: Path) -> None:
-    code = (
-        "import handler.app, handler.stores.dynamodb as d; d.dynamodb_client();"
-        " print(handler.__file__, d.boto3.__file__)"
-    )
-    printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
-    assert printed.split() == [f"{runnable}/handler/__init__.py", f"{runnable}/boto3/__init__.py"]
-
-
-def test_nothing_is_left_to_be_compiled_at_the_cold_start(runnable: Path) -> None:
+def test_nothing_is_missing_or_left_to_be_compiled_at_the_cold_start(runnable: Path) -> None:
     """Lambda's file system is read-only: what is not compiled here would be compiled at every start."""
+    code = "import handler.app, handler.stores.queue; print(handler.app.Table.__module__)"
+    log = run(RUNTIME, "-v", "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
+    assert "handler.stores.table" in log
     if "3.13" not in run(RUNTIME, "--version"):
         pytest.skip("python3.13, whose bytecode it would be, is not on this machine")
-    log = run(RUNTIME, "-v", "-P", "-S", "-B", "-c", "import handler.app", PYTHONPATH=str(runnable))
     loaded = set(re.findall(rf"code object from '?({runnable}/[^\s']+)", log))
     assert f"{runnable}/handler/__pycache__/app.cpython-313.pyc" in loaded
     assert [path for path in loaded if not path.endswith(".pyc")] == []
+
+
+def test_a_cold_start_loads_no_client_of_the_queue_and_no_reader(runnable: Path) -> None:
+    code = "import sys, handler.app; print(sorted(name for name in sys.modules if name.startswith('handler.')))"
+    printed = run(RUNTIME, "-P", "-S", "-B", "-c", code, PYTHONPATH=str(runnable))
+    assert not re.search(r"handler\.(stores\.queue|reading|load|archive|cli|runner)", printed)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with moto() as found:
+        yield found
+
+
+@pytest.fixture
+def dynamodb(url: str) -> Iterator[Any]:
+    with aws_client("dynamodb", url) as client:
+        yield client
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> str:
+    return create_table(dynamodb)
+
+
+@pytest.fixture
+def start_function(runnable: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
+    """Start the artifact, sampling BTCUSDT of an exchange that fails by this script."""
+    with ExitStack() as servers:
+
+        def start(*script: str, timeout_seconds: int = 30, **variables: str) -> Emulator:
+            exchange = servers.enter_context(FakeExchange(["BTCUSDT"], script=script))
+            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
+            base["AWS_ENDPOINT_URL_DYNAMODB"] = url
+            return servers.enter_context(
+                emulate(runnable, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
+            )
+
+        yield start
+
+
+def this_minute() -> dict[str, str]:
+    """The schedule's event for the running minute, or for the next one where too little of it is left for a test."""
+    if (late := time.time() % 60) > 50:
+        time.sleep(60 - late)
+    return {"scheduled_time": format_timestamp(time.time() // 60 * 60), "execution_id": "e-1"}
+
+
+def test_it_runs_on_the_python_of_lambda(sam_template: Any) -> None:
+    code = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    ours = subprocess.run([RUNTIME, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    lambdas = sam_template["Resources"]["SamplerFunction"]["Properties"]["Runtime"]
+    if ours != lambdas:
+        pytest.skip(f"no {lambdas} here: the artifact is tried on {ours} instead, which proves a little less")
+
+
+def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
+    start_function: StartFunction, dynamodb: Any, table: str, url: str
+) -> None:
+    function, event = start_function(), this_minute()
+    assert function.invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert function.record_lines == [record_from_item(item).to_line()]
+    assert function.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
+    assert dynamodb.scan(TableName=table)["Items"] == [item]
+    assert '"CloudWatchMetrics":[{"Namespace":"OrderBookImbalance","Dimensions":[["service"]]' in function.log
+    assert "Found credentials" not in function.log
+    assert_only_loopback(url, function.url)
+
+
+def test_a_hung_exchange_ends_in_an_error_of_ours_before_the_timeout_kills_the_function(
+    start_function: StartFunction,
+) -> None:
+    function = start_function("hang*", timeout_seconds=4)
+    answer = function.invoke(this_minute())
+    assert answer["errorType"] == "HandlerError"
+    assert "1 failure(s), the first: BTCUSDT" in answer["errorMessage"]
+    assert "timed out after" not in function.log
+
+
+def test_a_table_that_hangs_costs_an_error_but_not_the_record(start_function: StartFunction) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:  # the kernel accepts, but nobody answers
+        url = f"http://127.0.0.1:{hung.getsockname()[1]}"
+        function = start_function(timeout_seconds=8, AWS_ENDPOINT_URL_DYNAMODB=url)
+        answer = function.invoke(this_minute())
+    assert (answer["errorType"], "table" in answer["errorMessage"]) == ("HandlerError", True)
+    assert [Record.from_line(line).symbol for line in function.record_lines] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "event", "message"),
+    [
+        ({}, {"scheduled_time": "<aws.scheduler.scheduled-time>"}, "send scheduled_time as YYYY-MM-DDThh:mm:ssZ"),
+        ({"OBI_LEVELS": "0"}, {}, "OBI_LEVELS '0' is not a whole number from 1 to 5000"),
+    ],
+)
+def test_what_is_invalid_is_said_in_words(
+    start_function: StartFunction, variables: dict[str, str], event: Any, message: str
+) -> None:
+    answer = start_function(**variables).invoke(event)
+    assert answer["errorType"] == "UsageError"
+    assert message in answer["errorMessage"]
+
+
+def test_variables_of_others_cost_nothing(start_function: StartFunction) -> None:
+    function = start_function(POWERTOOLS_METRICS_DISABLED="", LOG_LEVEL="TRACE", POWERTOOLS_LOGGER_SAMPLE_RATE="x")
+    assert function.invoke(this_minute())["stored"] == 1

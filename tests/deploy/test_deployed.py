@@ -1,54 +1,91 @@
-"""`sam deploy` of the real template, into an emulator of AWS that enforces IAM policies."""
+"""`sam deploy` of the real template, into an emulator of AWS that enforces IAM policies: the life of a stack."""
 
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from handler.stores.item import record_from_item
 from support.listening import assert_only_loopback
-from support.servers import aws_client
+from support.servers import clean_environment
 
-from deploy.account import STACK, Account
-from deploy.emulator import emulate
-from deploy.scheduler import rendering
-from handler.slots import parse_timestamp
-from handler.stores.items import record_from_item
-from infra.fake_exchange import FakeExchange
+from deploy.account import REGION, Account
+from deploy.tools import ROOT, SAM
+from handler.slots import format_timestamp, parse_timestamp
+from infra.deploy import US_REGIONS
 
-MAX_WAIT_SECONDS = 150.0
-"""The emulator checks every 10 s whether a schedule is due, and the current minute may be stored already."""
-
+STACK = "proof"
+PAIRS = {"BTCUSDT", "ETHBTC", "usdm:BTCUSDT"}
+OTHERS: dict[str, object] = {
+    "Symbols": "ETH/BTC",
+    "UsdmSymbols": "",
+    "Levels": 3,
+    "Limit": 100,
+    "IntervalSeconds": 30,
+    "RetentionDays": 30,
+    "LogRetentionDays": 7,
+    "AlarmEmail": "c@d.example",
+    "Dashboard": "false",
+    "MemorySize": 512,
+}  # another value of every parameter but ExistingTable
 Outputs = dict[str, str]
 
 
-def test_every_resource_of_the_templates_comes_up(
-    outputs: Outputs, account: Account, resources: dict[str, Any]
-) -> None:
-    """Those of the archive, which is not switched on here, are not among them."""
-    assert account.resources(STACK) == dict.fromkeys(resources.keys() - {"ArchiveStack"}, "CREATE_COMPLETE")
+def slots(account: Account, table: str) -> dict[str, set[str]]:
+    """The slots of each pair in a table."""
+    found: dict[str, set[str]] = {}
+    for item in account.items(table):
+        found.setdefault(item["pair"]["S"], set()).add(item["slot"]["S"])
+    return found
 
 
-def test_an_invocation_stores_a_record_of_each_depth_under_the_role_of_the_function(
-    outputs: Outputs, account: Account
-) -> None:
-    assert json.loads(account.invoke(outputs)) == {"stored": 2, "duplicates": 0, "skipped": 0}
-    lines = [record_from_item(item).to_line(detail=True) for item in account.items(outputs["TableName"])]
+def wait_for(look: Callable[[], Any], seconds: float = 40.0) -> Any:
+    """Look until something is found."""
+    give_up = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < give_up, "nothing came"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="module")
+def outputs(account: Account) -> Outputs:
+    """The outputs of a stack of both markets at 60 s."""
+    given = {"Symbols": "BTC,ETH/BTC", "UsdmSymbols": "BTC", "AlarmEmail": "a@b.example"}
+    return account.deploy(STACK, **given)
+
+
+@pytest.fixture(scope="module")
+def timers(account: Account) -> Outputs:
+    """The outputs of a stack of both markets at 5 s, with a table of its own."""
+    return account.deploy("timers", Symbols="BTC,ETH/BTC", UsdmSymbols="BTC", IntervalSeconds=5, Dashboard="false")
+
+
+def test_every_resource_comes_up_but_the_timers(outputs: Outputs, account: Account, resources: dict[str, Any]) -> None:
+    assert account.resources(STACK) == dict.fromkeys(resources.keys() - {"Timers", "TimerSource"}, "CREATE_COMPLETE")
+
+
+def test_an_invocation_stores_both_markets_at_one_moment(outputs: Outputs, account: Account) -> None:
+    answer = account.target(STACK).invoke(outputs["FunctionName"], {})
+    assert answer["stored"] + answer["duplicates"] == 3
+    records = {item["pair"]["S"]: record_from_item(item) for item in account.items(outputs["TableName"])}
+    assert records.keys() == PAIRS
+    assert len({item["slot"]["S"] for item in account.items(outputs["TableName"])}) == 1
     events = account.client("logs").filter_log_events(logGroupName=outputs["LogGroupName"])["events"]
-    assert set(lines) <= {event["message"].rstrip() for event in events}
+    assert {record.to_line() for record in records.values()} <= {event["message"].rstrip() for event in events}
+    assert outputs["ReadHistory"].endswith(f"history --table {outputs['TableName']}@{REGION} --symbol BTC")
 
 
 def test_the_role_of_the_function_may_put_into_this_table_and_do_nothing_else(
     outputs: Outputs, account: Account
 ) -> None:
-    role = account.client("lambda").get_function(FunctionName=outputs["FunctionName"])["Configuration"]["Role"]
-    lent = account.client("sts").assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
-    keys = {"aws_access_key_id": lent["AccessKeyId"], "aws_secret_access_key": lent["SecretAccessKey"]}
-    table, key = outputs["TableName"], {"series": {"S": "TEST#5"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
-    with aws_client("dynamodb", account.url, **keys, aws_session_token=lent["SessionToken"]) as dynamodb:
+    table, key = outputs["TableName"], {"pair": {"S": "TEST"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
+    with account.client_as(outputs["FunctionName"], "dynamodb") as dynamodb:
         dynamodb.put_item(TableName=table, Item=key)
         for call, parameters in (
             (dynamodb.get_item, {"TableName": table, "Key": key}),
@@ -63,84 +100,115 @@ def test_the_role_of_the_function_may_put_into_this_table_and_do_nothing_else(
 
 def test_an_event_that_fails_reaches_the_queue_with_its_error(outputs: Outputs, account: Account) -> None:
     event = {"scheduled_time": "no time"}
-    account.client("lambda").invoke(
-        FunctionName=outputs["FunctionName"], InvocationType="Event", Payload=json.dumps(event).encode()
-    )
-    message = json.loads(_first_message(account.client("sqs"), outputs["FailuresUrl"]))
-    assert message["requestPayload"] == event
-    assert "the event's time is 'no time'" in message["responsePayload"]["errorMessage"]
+    function = outputs["FunctionName"]
+    account.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+    queue = {"QueueUrl": outputs["FailuresUrl"], "WaitTimeSeconds": 1}
+    [message] = wait_for(lambda: account.client("sqs").receive_message(**queue).get("Messages"))
+    body = json.loads(message["Body"])
+    assert body["requestPayload"] == event
+    assert "the event's time is 'no time'" in body["responsePayload"]["errorMessage"]
 
 
-def _first_message(sqs: Any, url: str) -> str:
-    for _ in range(30):
-        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", ()):
-            return str(message["Body"])
-    raise AssertionError("no message came in 30 s")
-
-
-def test_alarms_are_mailed_to_the_address_that_was_given(outputs: Outputs, account: Account) -> None:
+def test_the_monitoring_is_there(outputs: Outputs, account: Account) -> None:
     found = account.client("sns").list_subscriptions_by_topic(TopicArn=outputs["AlarmTopicArn"])["Subscriptions"]
     assert [(each["Protocol"], each["Endpoint"]) for each in found] == [("email", "a@b.example")]
-
-
-def test_the_dashboard_offers_every_pair_and_depth(outputs: Outputs, account: Account) -> None:
+    alarms = account.client("cloudwatch").describe_alarms(AlarmNamePrefix=STACK)["MetricAlarms"]
+    assert sorted(alarm["Threshold"] for alarm in alarms) == [0, 0, 57, 80]
     name = outputs["DashboardUrl"].rpartition("/")[2]
-    dashboard = json.loads(account.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
-    assert [variable["values"] for variable in dashboard["variables"]] == [
-        [{"value": "BTC"}, {"value": "BTCUSDT"}],
-        [{"value": "levels = 1 and not ispresent(bps)"}, {"value": "levels = 5 and not ispresent(bps)"}],
+    body = account.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+    assert json.loads(body)["variables"][0]["defaultValue"] == "BTC"
+
+
+def test_timers_sample_every_slot_of_both_markets_in_time(
+    timers: Outputs, account: Account, live_exchange: Any
+) -> None:
+    """Events for the running minute and for the next one, each sent twice: every slot comes once."""
+    table, started = timers["TableName"], time.time()
+    for scheduled in (started - 60, started) * 2:
+        event = {"scheduled_time": format_timestamp(scheduled // 60 * 60)}
+        answer = account.target("timers").invoke(timers["FunctionName"], event)
+        assert answer == {"stored": 0, "duplicates": 0, "skipped": 0}
+    wait_for(lambda: len(slots(account, table).get("BTCUSDT", ())) >= 4)
+    assert_only_loopback(account.url, live_exchange.url)
+    found = slots(account, table)
+    assert found.keys() == PAIRS
+    times = sorted(parse_timestamp(slot) for slot in found["BTCUSDT"])
+    assert times == list(range(times[0], times[-1] + 5, 5))
+    records = [(item["slot"]["S"], record_from_item(item)) for item in account.items(table)]
+    lags = [
+        parse_timestamp(f"{record.received_at[:19]}Z") + int(record.received_at[20:23]) / 1000 - parse_timestamp(slot)
+        for slot, record in records
+        if record.received_at and parse_timestamp(slot) > started + 5
     ]
+    print(f"lags of timers: {sorted(round(lag, 2) for lag in lags)}")
+    assert all(0 <= lag < 5 for lag in lags)
 
 
-def test_the_alarm_for_coverage_expects_the_slots_of_the_interval(outputs: Outputs, account: Account) -> None:
-    alarms = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    thresholds = {alarm["MetricName"]: alarm["Threshold"] for alarm in alarms}
-    assert (thresholds["StoredSlots"], thresholds["UsedWeight"]) == (57, 4800)
+def test_a_timer_returns_whatever_happens(timers: Outputs, account: Account) -> None:
+    """One that is late or of another interval is skipped; one that comes again is a duplicate."""
+    now = time.time() // 5 * 5
+    for slot, expected in ((now - 5, "skipped"), (now + 2, "skipped"), (now + 5, "stored"), (now + 5, "duplicates")):
+        event = {"Records": [{"body": json.dumps({"slot": format_timestamp(slot)})}]}
+        answer = account.target("timers").invoke(timers["FunctionName"], event)
+        assert sum(answer.values()) == 3
+        assert answer[expected] == 3 or (expected, answer["duplicates"]) == ("stored", 3)  # its own timer was first
 
 
 def test_a_second_deployment_changes_nothing(outputs: Outputs, account: Account) -> None:
-    assert "No changes to deploy" in account.deploy()
+    before = account.resources(STACK)
+    account.deploy(STACK, Symbols="BTC,ETH/BTC", UsdmSymbols="BTC", AlarmEmail="a@b.example")
+    assert account.resources(STACK) == before
 
 
-def test_a_stack_of_futures_stores_their_distances(account: Account) -> None:
-    account.deploy("Symbols=BTC", "Market=usdm", 'Levels=""', "Bps=10,200", stack="futures")
-    outputs = account.outputs("futures")
-    assert json.loads(account.invoke(outputs)) == {"stored": 2, "duplicates": 0, "skipped": 0}
-    stored = {item["series"]["S"]: record_from_item(item) for item in account.items(outputs["TableName"])}
-    assert set(stored) == {"usdm:BTCUSDT@10bps", "usdm:BTCUSDT@200bps"}
-    assert [(record.notional_bid, record.covered) for record in stored.values()] == [(0.0, True), (296.0, True)]
-    assert all(record.exchange_time for record in stored.values())
-    assert outputs["ReadHistory"].endswith("--symbol BTC --quote USDT --market usdm --bps 10,200")
-
-
-def test_the_schedule_fills_the_table_by_itself(
-    outputs: Outputs, account: Account, runnable: Path, live_exchange: FakeExchange, tmp_path: Path
+def test_changing_every_parameter_keeps_the_table_and_two_stacks_share_another(
+    outputs: Outputs, timers: Outputs, account: Account, sam_template: Any
 ) -> None:
-    """The emulator sends <aws.scheduler.scheduled-time> as it is; an adapter on the way writes the time in."""
-    before = _slots(account, outputs)
-    with _adapted(account, outputs, runnable, tmp_path):
-        assert_only_loopback(account.url, live_exchange.url)
-        give_up = time.monotonic() + MAX_WAIT_SECONDS
-        while _slots(account, outputs) == before:
-            assert time.monotonic() < give_up, "the schedule did not fire"
-            time.sleep(0.5)
-    (slot,) = _slots(account, outputs) - before
-    assert parse_timestamp(slot) % 60 == 0
+    assert OTHERS.keys() | {"ExistingTable"} == sam_template["Parameters"].keys()
+    shared = account.deploy(STACK, **OTHERS, ExistingTable=timers["TableName"])
+    assert shared["TableName"] == timers["TableName"]
+    assert {"Timers", "TimerSource"} < account.resources(STACK).keys()
+    answer = account.target(STACK).invoke(shared["FunctionName"], {})
+    assert answer["stored"] + answer["duplicates"] == 1
+    assert slots(account, outputs["TableName"]).keys() == PAIRS  # nobody writes into it any more
 
 
-def _slots(account: Account, outputs: Outputs) -> set[str]:
-    return {item["slot"]["S"] for item in account.items(outputs["TableName"])}
+def test_deleted_and_deployed_again_a_stack_goes_on_in_its_table(outputs: Outputs, account: Account) -> None:
+    before = slots(account, outputs["TableName"])
+    account.delete(STACK)
+    groups = account.client("logs").describe_log_groups()["logGroups"]
+    assert outputs["LogGroupName"] in {group["logGroupName"] for group in groups}
+    again = account.deploy(STACK, Symbols="BTC", ExistingTable=outputs["TableName"])
+    assert "Records" not in account.resources(STACK)
+    assert account.target(STACK).invoke(again["FunctionName"], {})["skipped"] == 0
+    after = slots(account, outputs["TableName"])
+    assert all(before[pair] <= after[pair] for pair in before)
 
 
-@contextmanager
-def _adapted(account: Account, outputs: Outputs, artifact: Path, directory: Path) -> Iterator[None]:
-    """Let what the schedule starts run under the Runtime Interface Emulator, with the variables that were deployed."""
-    client, name = account.client("lambda"), outputs["FunctionName"]
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    with (
-        emulate(artifact, directory, AWS_ENDPOINT_URL=account.url, **variables) as emulator,
-        rendering(emulator.invoke) as url,
-    ):
-        environment = {"Variables": variables | {"MINISTACK_LAMBDA_PROXY_URL": url}}
-        client.update_function_configuration(FunctionName=name, Environment=environment)
-        yield
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"Symbols": ",".join(f"P{number:03}USDT" for number in range(300))},
+            "deploy the other pairs as a second stack",
+        ),
+        ({"UsdmSymbols": "BTC", "region": US_REGIONS[0]}, "futures do not serve the US"),
+        ({"Symbols": ""}, "nothing would be sampled"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_way_out(
+    account: Account, parameters: dict[str, str], message: str
+) -> None:
+    with pytest.raises(AssertionError, match=message):
+        account.deploy("refused", **parameters)  # type: ignore[arg-type]
+
+
+def test_make_deploy_checks_first_in_one_sentence(account: Account, tmp_path: Any) -> None:
+    """And the same script that tries a real account, `make test-aws`, goes through here."""
+    environment = clean_environment(**account.environment) | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "infra.test_aws", "--stack", "trial", "--seconds", "20", "--built", account.built]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("everything works, and everything is deleted\n")
+    left = account.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"]
+    assert [stack["StackName"] for stack in left if "trial" in stack["StackName"]] == []

@@ -14,11 +14,9 @@ ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
 CFN_LINT = ROOT / ".venv-sam/bin/cfn-lint"
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
-MINISTACK = ROOT / ".venv-lambda/bin/ministack"
-RUNTIME = ROOT / ".venv-lambda/bin/python"
+MINISTACK = ROOT / ".venv-emulator/bin/ministack"
+RUNTIME = ROOT / ".venv-emulator/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
-PYTHON_BINANCE = ROOT / ".venv-client-python-binance/bin/python"
-CCXT = ROOT / ".venv-client-ccxt/bin/python"
 PATIENCE_SECONDS = 180.0
 PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
 """Settings that pip may need to reach its index."""
@@ -29,7 +27,7 @@ def run(*command: str | Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=clean_environment(**AWS, SAM_CLI_TELEMETRY="0", **environment),
+        env=clean_environment(**(AWS | {"SAM_CLI_TELEMETRY": "0"} | environment)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -41,16 +39,13 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def build(directory: Path, *functions: str, **variables: str) -> None:
-    """Build these functions, or all, as `sam build` does for a user."""
-    run(SAM, "build", *functions, "--build-dir", directory, **PIP_VARIABLES, **variables)
-
-
-def build_for_this_machine(directory: Path) -> None:
-    """Build it for the processor and the Python that run it here, where Lambda's arm64 may be another."""
-    version = run(RUNTIME, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-    machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    build(directory, ARCHITECTURE=machine, RUNTIME_VERSION=version)
+def build(directory: Path, *flags: str, for_this_machine: bool = False) -> None:
+    """Build as `sam build` does for a user, or for the processor and the Python that run it here."""
+    variables = dict(PIP_VARIABLES)
+    if for_this_machine:
+        variables["RUNTIME_VERSION"] = run(RUNTIME, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+        variables["ARCHITECTURE"] = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    run(SAM, "build", "--build-in-source", "--build-dir", directory, *flags, **variables)
 
 
 @cache

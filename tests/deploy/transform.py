@@ -14,9 +14,9 @@ def main(path: Path, *, parse_only: bool) -> None:
     """Print it."""
     template: dict[str, Any] = yaml_parse(path.read_text())
     if not parse_only:
-        function = template["Resources"].get("SamplerFunction")
-        if function:
-            function["Properties"]["CodeUri"] = "s3://bucket/key"  # where `sam deploy` puts what was built
+        for resource in template["Resources"].values():
+            if "CodeUri" in resource["Properties"]:
+                resource["Properties"]["CodeUri"] = "s3://bucket/key"  # where `sam deploy` puts what was built
         template = Translator({}, Parser()).translate(template, parameter_values={})
     print(json.dumps(template))
 

@@ -13,9 +13,9 @@ from support.container import ROOT, Container, FunctionError
 from support.fakes import StartExchange
 from support.servers import aws_client, create_table, moto
 
-from handler.record import DETAIL_KEYS, KEYS, Record
-from handler.slots import format_timestamp
-from handler.stores.items import record_from_item
+from handler.record import FULL_KEYS, Record
+from handler.slots import format_timestamp, parse_timestamp
+from handler.stores.item import record_from_item
 
 EVENTS = ROOT / "infra/events"
 StartContainer = Callable[..., Container]
@@ -39,13 +39,20 @@ def table(dynamodb: Any) -> str:
 
 
 @pytest.fixture
+def queue(url: str) -> Iterator[tuple[Any, str]]:
+    """A queue of timers: its client and its URL."""
+    with aws_client("sqs", url) as client:
+        yield client, client.create_queue(QueueName=f"timers-{time.time_ns()}")["QueueUrl"]
+
+
+@pytest.fixture
 def start_container(start_exchange: StartExchange, table: str, url: str, tmp_path: Path) -> Iterator[StartContainer]:
-    """Start a container that samples BTCUSDT of an exchange which fails by this script; OBI_… may be given."""
+    """Start a container that samples BTCUSDT of an exchange which fails by this script; variables may be given."""
     with ExitStack() as running:
 
         def start(*script: str, **environment: str) -> Container:
-            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL_DYNAMODB": url}
-            base["OBI_BASE_URL"] = start_exchange(*script).url
+            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL": url}
+            base["OBI_BASE_URL"] = start_exchange(*script, clock=time.time).url
             container = Container(tmp_path / "log", **base | environment)
             running.callback(container.close)
             return container
@@ -60,158 +67,198 @@ def this_minute() -> dict[str, str]:
     return {"scheduled_time": format_timestamp(time.time() // 60 * 60), "execution_id": "e-1"}
 
 
-def stored(dynamodb: Any, table: str) -> list[Record]:
-    return [record_from_item(item) for item in dynamodb.scan(TableName=table)["Items"]]
+def stored(dynamodb: Any, table: str) -> dict[str, Record]:
+    """The records of a table, by pair."""
+    return {item["pair"]["S"]: record_from_item(item) for item in dynamodb.scan(TableName=table)["Items"]}
 
 
-def warnings(container: Container) -> list[str]:
-    return [line["message"] for line in container.lines if line.get("level") == "WARNING"]
+def messages(container: Container, level: str = "WARNING") -> list[str]:
+    return [line["message"] for line in container.lines if line.get("level") == level]
 
 
-def test_a_minute_is_sampled_and_stored(start_container: StartContainer, dynamodb: Any, table: str) -> None:
-    event = this_minute()
-    assert start_container().invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
-    (item,) = dynamodb.scan(TableName=table)["Items"]
+def metrics(container: Container) -> list[dict[str, Any]]:
+    return [line for line in container.lines if "_aws" in line]
+
+
+def timer(slot: float) -> dict[str, Any]:
+    """The event of a timer's message, as SQS delivers it."""
+    return {"Records": [{"eventSource": "aws:sqs", "body": json.dumps({"slot": format_timestamp(slot)})}]}
+
+
+def test_a_minute_is_stored_once_and_printed_as_it_is_stored(
+    start_container: StartContainer, dynamodb: Any, table: str
+) -> None:
+    container, event = start_container(OBI_SYMBOLS="BTC,usdm:BTC"), this_minute()
+    assert container.invoke(event) == {"stored": 2, "duplicates": 0, "skipped": 0}
+    records = stored(dynamodb, table)
+    assert records.keys() == {"BTCUSDT", "usdm:BTCUSDT"}
+    assert sorted(container.record_lines) == sorted(record.to_line() for record in records.values())
+    assert list(json.loads(container.record_lines[0])) == list(FULL_KEYS)
+    assert container.invoke(event) == {"stored": 0, "duplicates": 2, "skipped": 0}
+    assert stored(dynamodb, table) == records
+    [item, _] = dynamodb.scan(TableName=table)["Items"]
     assert item["slot"] == {"S": event["scheduled_time"]}
-    assert record_from_item(item).obi == 0.491184
 
 
-def test_a_second_delivery_is_a_success_and_counted(start_container: StartContainer, dynamodb: Any, table: str) -> None:
-    container, event = start_container(), this_minute()
-    container.invoke(event)
-    first = stored(dynamodb, table)
-    assert container.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
-    assert stored(dynamodb, table) == first
-
-
-def test_the_record_is_printed_bare_with_every_detail_and_is_what_the_table_holds(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
-    container = start_container()
+def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container: StartContainer) -> None:
+    container = start_container(OBI_SYMBOLS="BTC,NONE")
     container.invoke(this_minute())
-    assert container.record_lines == [record.to_line(detail=True) for record in stored(dynamodb, table)]
-    assert list(json.loads(container.record_lines[0])) == [*KEYS, *DETAIL_KEYS]
+    [found] = metrics(container)
+    [directive] = found["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("OrderBookImbalance", [["service"]])
+    names = {metric["Name"] for metric in directive["Metrics"]}
+    assert names == {
+        "StoredSlots",
+        "Failures",
+        "LagSeconds",
+        "UsedWeight",
+    }
+    assert found["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
+    assert (found["StoredSlots"], found["Failures"]) == ([1], [0])
+    assert 0 <= found["LagSeconds"][0] < 60
+    assert 0 < found["UsedWeight"][0] <= 100
+    assert "BTCUSDT" not in json.dumps(found)
 
 
-def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(start_container: StartContainer) -> None:
-    container = start_container(OBI_TABLE="missing")
-    with pytest.raises(FunctionError, match=r"HandlerError: .*missing"):
-        container.invoke(this_minute())
-    assert [Record.from_line(line).obi for line in container.record_lines] == [0.491184]
-
-
-def test_a_rejected_pair_is_counted_and_logged_once_and_the_others_are_stored(
+def test_a_rejected_pair_is_stored_as_such_logged_once_and_fails_nothing(
     start_container: StartContainer, dynamodb: Any, table: str
 ) -> None:
-    container = start_container(OBI_SYMBOLS="NONE,BTC", OBI_LEVELS="1,5")
-    assert container.invoke(this_minute()) == {"stored": 2, "duplicates": 0, "skipped": 0}
+    container = start_container(OBI_SYMBOLS="BTCUSDC,BTC")
+    assert container.invoke(this_minute()) == {"stored": 1, "duplicates": 0, "skipped": 0}
     container.invoke(this_minute())
-    assert {(record.symbol, record.levels) for record in stored(dynamodb, table)} == {("BTCUSDT", 1), ("BTCUSDT", 5)}
-    [warning] = warnings(container)
-    assert "NONEUSDT: " in warning
-    assert "Invalid symbol" in warning
-    assert [line["Rejected"] for line in container.lines if "_aws" in line] == [[2.0], [2.0]]
+    assert stored(dynamodb, table)["BTCUSDCUSDT"].reason == "rejected"
+    [warning] = messages(container)
+    assert re.search(r"rejected: .*BTCUSDCUSDT.*USDT was appended to BTCUSDC: .* write BTC/USDC", warning)
+    assert [found["StoredSlots"] for found in metrics(container)] == [[1], [1]]
 
 
-def test_an_event_that_is_old_samples_the_running_minute(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
-    minute = this_minute()["scheduled_time"]
-    answer = start_container().invoke({"scheduled_time": "2026-11-22T10:00:00Z"})
-    assert answer == {"stored": 1, "duplicates": 0, "skipped": 0}
-    (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert item["slot"] == {"S": minute}
+def test_if_every_pair_is_rejected_no_slot_counts_as_stored(start_container: StartContainer) -> None:
+    container = start_container(OBI_SYMBOLS="NONE")
+    assert container.invoke(this_minute()) == {"stored": 0, "duplicates": 0, "skipped": 0}
+    assert [found["StoredSlots"] for found in metrics(container)] == [[0]]
 
 
-def test_an_empty_book_is_skipped_with_a_warning_and_not_stored(
+def test_an_empty_book_is_skipped_with_a_warning_and_its_reason_is_stored(
     start_container: StartContainer, dynamodb: Any, table: str
 ) -> None:
     container = start_container("empty")
     assert container.invoke(this_minute()) == {"stored": 0, "duplicates": 0, "skipped": 1}
-    assert warnings(container) == ["BTCUSDT: the order book is empty"]
-    assert stored(dynamodb, table) == []
+    assert messages(container) == ["empty book: BTCUSDT: the order book is empty"]
+    assert stored(dynamodb, table)["BTCUSDT"].reason == "empty book"
+    assert [line["correlation_id"] for line in container.lines if line.get("level") == "WARNING"] == ["e-1"]
+    [at] = [line["timestamp"] for line in container.lines if line.get("level") == "WARNING"]
+    # In RFC 3339: Lambda takes a line with another timestamp for level INFO.
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}(Z|[+-]\d{2}:\d{2})", at)
 
 
-def test_a_ban_that_outlasts_the_slot_fails_the_invocation_at_once(start_container: StartContainer) -> None:
-    with pytest.raises(FunctionError, match=r"BTCUSDT: .*429.*no request for another 100 s"):
-        start_container("429=100").invoke(this_minute())
+@pytest.mark.parametrize(
+    ("script", "seconds", "reason"), [("429=100", 30.0, "rate limited"), ("hang*", 2.0, "timeout")]
+)
+def test_a_sample_that_fails_fails_the_invocation_and_its_reason_is_stored(
+    start_container: StartContainer, dynamodb: Any, table: str, script: str, seconds: float, reason: str
+) -> None:
+    """In time: before the function's timeout. The next invocation of the container works."""
+    container = start_container(script)
+    with pytest.raises(FunctionError, match=r"HandlerError: 1 failure\(s\), the first: .*BTCUSDT"):
+        container.invoke(this_minute(), seconds=seconds)
+    found = stored(dynamodb, table)["BTCUSDT"]
+    assert (found.reason, parse_timestamp(found.timestamp) % 60) == (reason, 0)
+    assert container.record_lines == []
+    assert [found["Failures"] for found in metrics(container)] == [[1]]
 
 
-def test_a_hung_exchange_is_given_up_within_the_time_of_the_function(start_container: StartContainer) -> None:
-    with pytest.raises(FunctionError, match="BTCUSDT: no book before its slot was over"):
-        start_container("hang*").invoke(this_minute(), seconds=2.0)
+def test_an_episode_is_one_line_of_the_log_for_all_pairs(start_container: StartContainer) -> None:
+    container = start_container("418=1000*", OBI_SYMBOLS="BTC,ETH,BNB", OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL="x")
+    for _ in range(3):
+        container.invoke(timer(time.time() // 5 * 5))
+    assert len([message for message in messages(container) if message.startswith("banned: ")]) == 1
 
 
-def test_without_a_time_the_running_minute_is_sampled(start_container: StartContainer) -> None:
-    this_minute()
-    assert start_container().invoke({}) == {"stored": 1, "duplicates": 0, "skipped": 0}
+def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(start_container: StartContainer) -> None:
+    container = start_container(OBI_TABLE="missing")
+    with pytest.raises(FunctionError, match=r"HandlerError: 1 failure.*table missing"):
+        container.invoke(this_minute())
+    assert [Record.from_line(line).obi for line in container.record_lines] == [0.491184]
+    assert "1 record(s) not stored: table missing" in messages(container, "ERROR")[0]
 
 
-def test_the_event_of_a_rule_is_understood_too(start_container: StartContainer) -> None:
-    rule = json.loads((EVENTS / "rule.json").read_text()) | {"time": this_minute()["scheduled_time"]}
-    assert start_container().invoke(rule) == {"stored": 1, "duplicates": 0, "skipped": 0}
+@pytest.mark.parametrize("event", [{}, {"scheduled_time": "2026-11-22T10:00:00Z"}, None])
+def test_by_hand_or_late_the_current_slot_is_sampled(
+    start_container: StartContainer, dynamodb: Any, table: str, event: object
+) -> None:
+    minute = this_minute()["scheduled_time"]
+    assert start_container().invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
+    [item] = dynamodb.scan(TableName=table)["Items"]
+    assert item["slot"] == {"S": minute}
 
 
 @pytest.mark.parametrize("name", ["scheduled.json", "rule.json", "console.json"])
 def test_every_sample_event_is_understood(start_container: StartContainer, name: str) -> None:
-    answer = start_container().invoke(json.loads((EVENTS / name).read_text()))
-    assert sum(answer.values()) == 1
+    assert start_container().invoke(json.loads((EVENTS / name).read_text()))["stored"] == 1
 
 
-@pytest.mark.parametrize("time", ["no", "<aws.scheduler.scheduled-time>", "2026-11-22T10:00:00", "", 1795262400])
-def test_a_time_that_is_none_is_refused_in_words(start_container: StartContainer, time: object) -> None:
-    with pytest.raises(FunctionError, match=r"UsageError: the event's time is .*: send scheduled_time as"):
-        start_container().invoke({"scheduled_time": time})
-
-
-def test_a_container_that_failed_samples_the_next_time(start_container: StartContainer) -> None:
-    container = start_container("429=1", "ok")
-    with pytest.raises(FunctionError, match="no request for another"):
-        container.invoke(this_minute(), seconds=0.9)
-    assert container.invoke(this_minute()) == {"stored": 1, "duplicates": 0, "skipped": 0}
-
-
-def test_the_metrics_count_what_became_of_the_samples_and_name_no_pair(start_container: StartContainer) -> None:
-    container = start_container(OBI_SYMBOLS="BTC,NONE")
-    container.invoke(this_minute())
-    (metrics,) = [line for line in container.lines if "_aws" in line]
-    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "OrderBookImbalance"
-    assert directive["Dimensions"] == [["service"]]
-    assert metrics["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
-    names = ("Sampled", "Stored", "StoredSlots", "Duplicates", "Skipped", "Rejected", "FetchFailures", "StoreFailures")
-    assert [metrics[name] for name in names] == [[1], [1], [1], [0], [0], [1], [0], [0]]
-    assert {"LagSeconds", "UsedWeight"} < metrics.keys()
-    assert "BTCUSDT" not in json.dumps(metrics)
-
-
-def test_log_lines_carry_the_execution_of_the_schedule(start_container: StartContainer) -> None:
-    container = start_container("empty")
-    container.invoke(this_minute())
-    assert [line["correlation_id"] for line in container.lines if line.get("level") == "WARNING"] == ["e-1"]
-
-
-def test_log_lines_have_a_timestamp_that_lambda_reads(start_container: StartContainer) -> None:
-    """In RFC 3339. Lambda takes a line with another one for level INFO."""
-    container = start_container("empty")
-    container.invoke({})
-    (timestamp,) = [line["timestamp"] for line in container.lines if line.get("level") == "WARNING"]
-    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}(Z|[+-]\d{2}:\d{2})", timestamp)
-
-
-@pytest.mark.parametrize("disabled", ["true", "false"])
-def test_without_custom_metrics_it_prints_none_however_long_it_runs(
-    start_container: StartContainer, disabled: str
+def test_an_event_below_a_minute_plans_the_next_one_and_samples_nothing(
+    start_container: StartContainer, queue: tuple[Any, str], dynamodb: Any, table: str
 ) -> None:
-    container = start_container(POWERTOOLS_METRICS_DISABLED=disabled)
+    client, url = queue
+    container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL=url)
+    minute = time.time() // 60 * 60 - 60  # the event is a minute late, so that its timers are due soon
+    answer = container.invoke({"scheduled_time": format_timestamp(minute)})
+    assert answer == {"stored": 0, "duplicates": 0, "skipped": 0}
+    assert stored(dynamodb, table) == {}
+    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    sent = int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesDelayed"])
+    over = int((time.time() - minute - 60) // 5)
+    assert sent in (12 - over, 13 - over)
+    [message] = client.receive_message(QueueUrl=url, WaitTimeSeconds=6, MaxNumberOfMessages=1)["Messages"]
+    assert parse_timestamp(json.loads(message["Body"])["slot"]) - minute - 60 in range(0, 60, 5)
+    assert metrics(container) == []
+
+
+def test_timers_that_cannot_be_sent_fail_the_event(start_container: StartContainer, url: str) -> None:
+    container = start_container(OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL=f"{url}/123456789012/none")
+    with pytest.raises(FunctionError, match=r"StoreError: the timers' queue: .*not planned"):
+        container.invoke(this_minute())
+    assert container.invoke({})["stored"] == 1  # a sample by hand needs no queue
+
+
+def test_a_timer_samples_its_slot_waits_if_early_and_skips_what_is_over(
+    start_container: StartContainer, dynamodb: Any, table: str
+) -> None:
+    container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL="unused")
+    slot = time.time() // 5 * 5 + 5  # the next one
+    assert container.invoke(timer(slot), seconds=30) == {"stored": 1, "duplicates": 0, "skipped": 0}
+    [item] = dynamodb.scan(TableName=table)["Items"]
+    assert item["slot"] == {"S": format_timestamp(slot)}
+    assert container.invoke(timer(slot))["duplicates"] + container.invoke(timer(slot))["duplicates"] >= 1
+    for other in (slot - 60, slot + 60, slot + 1):
+        assert container.invoke(timer(other)) == {"stored": 0, "duplicates": 0, "skipped": 1}
+    assert container.invoke({"Records": [{"body": "no"}]})["skipped"] == 1
+    assert ["is over" in text or "far ahead" in text or "slot" in text for text in messages(container)] == [True] * 4
+
+
+def test_a_timer_whose_sample_fails_stores_the_reason_counts_it_and_returns(
+    start_container: StartContainer, dynamodb: Any, table: str
+) -> None:
+    container = start_container("429=100", OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL="unused")
+    assert container.invoke(timer(time.time() // 30 * 30)) == {"stored": 0, "duplicates": 0, "skipped": 0}
+    assert stored(dynamodb, table)["BTCUSDT"].reason == "rate limited"
+    assert [(found["Failures"], found["StoredSlots"]) for found in metrics(container)] == [([1], [0])]
+
+
+@pytest.mark.parametrize(
+    ("variables", "printed"),
+    [
+        ({"POWERTOOLS_METRICS_DISABLED": "true"}, 0),
+        ({"POWERTOOLS_METRICS_DISABLED": ""}, 101),
+        ({"POWERTOOLS_METRICS_DISABLED": "perhaps", "LOG_LEVEL": "TRACE", "POWERTOOLS_DEV": ""}, 101),
+    ],
+)
+def test_variables_of_others_cost_nothing(
+    start_container: StartContainer, variables: dict[str, str], printed: int
+) -> None:
+    """However long it runs: while metrics are disabled, Powertools prints them once there are 100."""
+    container = start_container(**variables)
     for _ in range(101):
         container.invoke({})
-    metric_lines = [line for line in container.lines if "_aws" in line]
-    assert len(metric_lines) == (0 if disabled == "true" else 101)
-
-
-def test_a_refusal_says_that_the_quote_asset_was_appended(start_container: StartContainer) -> None:
-    container = start_container(OBI_SYMBOLS="BTCUSDC")
-    assert container.invoke({}) == {"stored": 0, "duplicates": 0, "skipped": 0}
-    [warning] = warnings(container)
-    assert re.search(r"USDT was appended to BTCUSDC: .* write BTC/USDC", warning)
+    assert len(metrics(container)) == printed

@@ -1,28 +1,38 @@
 """What the table promises, against two implementations of DynamoDB that share no code: moto and dynalite."""
 
 import random
+import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from decimal import Decimal
+from threading import Thread
 from typing import Any
 
 import pytest
-from support.fakes import NOON, StartRaw, http
-from support.servers import AWS, aws_client, create_table, dynalite, moto
+from support.servers import AWS, aws_client, create_table, dynalite, free_port, moto
+from unit.test_item import recorded_like
 
-from handler.errors import TableError
-from handler.record import Record
+from handler.errors import StoreError, TransientStoreError
+from handler.record import Pair, Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
+from handler.stores.item import item_from_record
+from handler.stores.store import PutResult
 from handler.stores.table import Table
+from infra.testkit.clock import NOON, FakeClock
+from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Response, error
+from infra.testkit.table_proxy import TableProxy
 
+Connect = Callable[[str], Any]
 OpenTable = Callable[..., Table]
-SOON = 30.0
+DAY = NOON + 86_400
+STORED, DUPLICATE, DIFFERENT = PutResult(1, 0, [], 0), PutResult(0, 1, [], 0), PutResult(0, 1, [], 1)
+UNCOUNTED = PutResult(0, 0, [], 0)
 
 
-@pytest.fixture(scope="session", params=["moto", "dynalite"])
+@pytest.fixture(scope="module", params=["moto", "dynalite"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with moto() if request.param == "moto" else dynalite(tmp_path_factory.mktemp("dynalite")) as found:
         yield found
@@ -41,186 +51,258 @@ def name(dynamodb: Any) -> str:
 
 
 @pytest.fixture
-def open_table(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenTable]:
-    """Open the table as a user does: AWS is configured in the environment."""
-    for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
-        monkeypatch.setenv(variable, value)
-    client = dynamodb_client()
-    yield lambda **options: Table(**{"name": name, "client": client, **options})
-    client.close()
+def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+    """Make a client as a user does: AWS is configured in the environment."""
+    clients = []
+
+    def make(url: str) -> Any:
+        for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
+            monkeypatch.setenv(variable, value)
+        clients.append(dynamodb_client())
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
 
 
-def record(minute: int = 0, symbol: str = "BTCUSDT", levels: int = 5, **values: Any) -> Record:
-    values = {"obi": 0.25, "notional_bid": 5.0, "notional_ask": 3.0, **values}
-    return Record(timestamp=format_timestamp(NOON + 60 * minute + 7), symbol=symbol, levels=levels, **values)
+@pytest.fixture
+def open_table(name: str, url: str, connect: Connect) -> OpenTable:
+    client = connect(url)
+    return lambda **options: Table(**{"name": name, "client": client, **options})
 
 
-def put(table: Table, *records: Record) -> tuple[int, int, list[TableError]]:
-    """Store records; how many were stored, how many were duplicates, and what went wrong."""
-    stored, duplicates, failed, _ = table.put(records, time.monotonic() + SOON)
-    return stored, duplicates, [failure.error for failure in failed]
+def sample(minute: int = 0, symbol: str = "BTCUSDT", **values: Any) -> Record:
+    values = {"obi": 0.25, "notional_bid": 5.0, "notional_ask": 3.0, "levels": 5, **values}
+    return Record(timestamp=format_timestamp(NOON + 60 * minute + 7), symbol=symbol, **values)
 
 
-def read(table: Table, symbol: str = "BTCUSDT", levels: int = 5) -> list[Record]:
-    return list(table.query(symbol, levels, since=NOON, until=NOON + 86_400))
+def full(seed: int, minute: int = 0) -> Record:
+    values = {key: getattr(recorded_like(seed), key) for key in Record.__struct_fields__}
+    return Record(
+        **values | {"timestamp": format_timestamp(NOON + 60 * minute + 7), "symbol": "BTCUSDT", "market": "spot"}
+    )
 
 
-def items(dynamodb: Any, name: str) -> list[dict[str, str | Decimal]]:
-    """What is in the table, numbers as numbers: DynamoDB drops trailing zeros, moto keeps them."""
-    pages = dynamodb.get_paginator("scan").paginate(TableName=name)
-    return [
-        {key: Decimal(value["N"]) if "N" in value else value["S"] for key, value in item.items()}
-        for page in pages
-        for item in page["Items"]
-    ]
+def plain(record: Record) -> Record:
+    return Record.from_line(record.to_line(detail=False))
 
 
-def test_a_record_is_one_item_under_its_series_and_the_start_of_its_slot(
-    open_table: OpenTable, dynamodb: Any, name: str
-) -> None:
-    assert put(open_table(), record()) == (1, 0, [])
-    assert items(dynamodb, name) == [
-        {
-            "series": "BTCUSDT#5",
-            "slot": "2026-11-21T12:00:00Z",
-            "timestamp": "2026-11-21T12:00:07Z",
-            "symbol": "BTCUSDT",
-            "obi": Decimal("0.25"),
-            "notional_bid": Decimal(5),
-            "notional_ask": Decimal(3),
-            "levels": Decimal(5),
-            "market": "spot",
-        }
-    ]
+def reason(minute: int = 0, word: str = "timeout") -> Record:
+    return no_data(format_timestamp(NOON + 60 * minute), Pair("BTCUSDT"), 5, 60, word)
 
 
-def test_what_was_stored_reads_back_as_the_same_line(open_table: OpenTable) -> None:
+def fill(dynamodb: Any, name: str, items: list[Any]) -> None:
+    """Put items as they are."""
+    for start in range(0, len(items), 25):
+        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+        assert not dynamodb.batch_write_item(RequestItems={name: requests})["UnprocessedItems"]
+
+
+def put(table: Table, *records: Record) -> PutResult:
+    return table.put(records, time.monotonic() + 30)
+
+
+def read(table: Table, pair: str = "BTCUSDT", **options: Any) -> list[Record]:
+    return list(table.query(pair, **({"since": NOON, "until": DAY} | options)))
+
+
+def test_every_kind_of_record_comes_back_as_the_same_line(open_table: OpenTable) -> None:
+    """Full, plain, of futures, a reason: stored once, and counted but for the reason."""
     table = open_table()
-    stored = record(obi_quantity=-0.000001, best_bid=99.0, host="127.0.0.1:1", latency_ms=0.001)
-    put(table, stored)
-    assert [found.to_line(detail=True) for found in read(table)] == [stored.to_line(detail=True)]
+    records = [full(0, 0), full(8, 1), sample(2), reason(3), full(3, 4), sample(5, host="x", interval_seconds=60)]
+    futures = sample(0, market="usdm", interval_seconds=60, bids=[], asks=None, notional_bid_within=[])
+    assert put(table, *records, futures) == PutResult(6, 0, [], 0)
+    assert [record.to_line() for record in read(table)] == [record.to_line() for record in records]
+    assert [record.to_line() for record in read(table, "usdm:BTCUSDT", consistent=True)] == [futures.to_line()]
 
 
-def test_a_second_record_of_a_slot_is_a_duplicate_and_the_first_one_stays(open_table: OpenTable) -> None:
-    table, first = open_table(), record(obi=0.5)
-    assert put(table, first) == (1, 0, [])
-    assert put(table, record(obi=-0.5)) == (0, 1, [])
-    assert put(open_table(), first) == (0, 1, [])
-    assert read(table) == [first]
-
-
-def test_pairs_depths_and_minutes_are_kept_apart(open_table: OpenTable) -> None:
-    table = open_table()
-    records = [record(minute, symbol, levels) for minute in (0, 1) for symbol in ("A", "B") for levels in (5, 20)]
-    assert put(table, *records) == (8, 0, [])
-    assert read(table, "B", 20) == [record(0, "B", 20), record(1, "B", 20)]
-
-
-def test_the_interval_makes_the_slot(open_table: OpenTable) -> None:
-    early, late = record(), record()._replace(timestamp=format_timestamp(NOON + 19))
-    assert put(open_table(interval_seconds=10), early, late) == (2, 0, [])
-    assert put(open_table(interval_seconds=60), late) == (0, 1, [])
-
-
-def test_a_record_expires_so_many_days_after_its_slot(open_table: OpenTable, dynamodb: Any, name: str) -> None:
-    put(open_table(retention_days=30), record())
-    assert [item["expires_at"] for item in items(dynamodb, name)] == [NOON + 30 * 86_400]
-
-
-def test_a_record_that_is_kept_for_ever_has_no_end(open_table: OpenTable, dynamodb: Any, name: str) -> None:
-    put(open_table(), record())
-    assert "expires_at" not in items(dynamodb, name)[0]
-
-
-def test_what_is_unknown_is_left_out_and_reads_back_as_unknown(open_table: OpenTable, dynamodb: Any, name: str) -> None:
-    table = open_table()
-    put(table, record(best_bid=99.0, best_ask=None, mid=None))
-    assert {"best_bid"} == items(dynamodb, name)[0].keys() & {"best_bid", "best_ask", "mid"}
-    assert read(table)[0].mid is None
+A, B = full(0), full(8)
+EARLIER = Record(format_timestamp(NOON + 6), "BTCUSDT", 0.25, 5.0, 3.0, 5)
 
 
 @pytest.mark.parametrize(
-    "number",
+    ("puts", "results", "kept", "options"),
     [
-        0.0,
-        1e-06,
-        0.1,
-        0.30000000000000004,
-        1 / 3,
-        123456789.123457,
-        99999999999.999999,
-        1e16,
-        9.223372036854776e16,
-        1e17,
+        ([A, B, A], [STORED, DIFFERENT, DUPLICATE], A, {}),
+        ([A, plain(A)], [STORED, DUPLICATE], A, {}),
+        ([plain(A), A], [STORED, DUPLICATE], plain(A), {}),
+        ([plain(A), A, A], [STORED, STORED, DUPLICATE], A, {"replace_plain": True}),
+        ([EARLIER, A], [STORED, DIFFERENT], EARLIER, {"replace_plain": True}),
+        ([reason(), A, reason(), B], [UNCOUNTED, STORED, UNCOUNTED, DIFFERENT], A, {}),
+        ([reason(), reason(0, "banned")], [UNCOUNTED, UNCOUNTED], reason(), {}),
+        ([no_data(A.timestamp, Pair("BTCUSDT"), 5), plain(A)], [UNCOUNTED, STORED], plain(A), {}),
     ],
 )
-def test_numbers_are_stored_as_the_decimal_that_is_printed(
-    open_table: OpenTable, dynamodb: Any, name: str, number: float
+def test_the_first_measurement_wins(
+    open_table: OpenTable, request: Any, puts: list[Record], results: list[PutResult], kept: Record, options: Any
 ) -> None:
-    table, stored = open_table(), record(notional_bid=number, obi_quantity=0.0 - number, last_update_id=2**63 - 1)
-    put(table, stored)
-    (item,) = items(dynamodb, name)
-    assert (item["notional_bid"], item["obi_quantity"]) == (Decimal(repr(number)), -Decimal(repr(number)))
-    assert item["last_update_id"] == 2**63 - 1
-    assert [found.to_line(detail=True) for found in read(table)] == [stored.to_line(detail=True)]
+    """It replaces a reason, a reason replaces nothing; `replace_plain`: details are added to the same sample."""
+    table = open_table(**options)
+    found = [put(table, record) for record in puts]
+    if request.node.callspec.params["url"] == "dynalite":  # it does not tell which item was there
+        results = [result._replace(different=0) for result in results]
+    assert found == results
+    assert read(table) == [kept]
 
 
-def test_hundreds_of_records_are_stored_at_once(open_table: OpenTable) -> None:
-    records = [record(symbol=f"S{number}") for number in range(100)]
-    assert put(open_table(), *records) == (100, 0, [])
-    assert put(open_table(), *records, record(symbol="NEW")) == (1, 100, [])
+def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_knows(connect: Connect) -> None:
+    """Also if the put replaced a reason or a plain record, and its acknowledgement was lost."""
+    faults = [fault for fault in PUT_FAULTS if fault not in ("hang", "slow")]
+    with moto() as upstream, aws_client("dynamodb", upstream) as dynamodb, TableProxy(upstream) as proxy:
+        table = Table(create_table(dynamodb), client=connect(proxy.url), replace_plain=True)
+        for minute, fault in enumerate(faults):
+            put(table, [reason(minute), plain(full(0, minute)), sample(-1)][minute % 3])
+            proxy.faults["PutItem"] = deque([fault])
+            assert put(table, full(0, minute)) == STORED
+            assert proxy.counts[fault] == 1
+        assert read(table) == [full(0, minute) for minute in range(len(faults))]
 
 
-def test_a_wrong_table_is_told_by_name_and_with_every_record_that_it_cost(open_table: OpenTable) -> None:
-    stored, duplicates, failed, _ = open_table(name="missing").put([record(0), record(1)], time.monotonic() + SOON)
-    assert (stored, duplicates) == (0, 0)
-    assert [failure.record for failure in failed] == [record(0), record(1)]
-    assert "missing" in str(failed[0].error)
-    assert "ResourceNotFoundException" in str(failed[0].error)
-
-
-def test_reading_a_wrong_table_is_told_by_name(open_table: OpenTable) -> None:
-    with pytest.raises(TableError, match=r"missing.*ResourceNotFoundException"):
-        read(open_table(name="missing"))
-
-
-def test_a_table_that_does_not_listen_is_tried_until_the_deadline_and_told(
-    open_table: OpenTable, dead_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "response",
+    [
+        error(400, "ReplicatedWriteConflictException"),
+        error(500, "AnythingElse"),
+        Response(200, b'{"status":"ok"}'),
+        Response(200, b'{"status":"ok"}', "text/json"),
+        Response(200, b"{}", "text/json"),  # without a request ID
+        *[Response(200, body, "text/html") for body in (b"[]", b"<html>", b"", b"\xff")],
+        *[Response(status, b"<html>", "text/html") for status in (400, 403)],
+    ],
+    ids=lambda response: f"{response.status} {response.body.decode('latin-1')} {response.content_type}",
+)
+def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_told(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dead_url)
-    with closing(dynamodb_client()) as client:
-        stored, _, failed, _ = open_table(client=client).put([record()], time.monotonic() + 0.5)
-    assert (stored, len(failed)) == (0, 1)
+    """It is never "stored", nor an empty page."""
+    monkeypatch.setitem(FAULTS, "answer", lambda request: request.respond(response))
+    with TableProxy(None) as proxy:
+        table = Table("obi", client=connect(proxy.url), clock=FakeClock())
+        proxy.faults = {"PutItem": deque(["answer"]), "Query": deque(["answer"] * 100)}
+        assert put(table, sample()) == STORED
+        proxy.faults["PutItem"] = deque(["answer"] * 100)
+        [failed] = table.put([sample()], FakeClock().monotonic() + 3).failed
+        assert isinstance(failed.error, TransientStoreError)
+        assert re.match("^table obi: [^\n]+$", str(failed.error))
+        with pytest.raises(TransientStoreError, match=r"^table obi: [^\n]+$"):
+            read(table)
 
 
-@pytest.mark.parametrize("answer", [pytest.param(b"", id="hangs up"), http("500 Oops")])
-def test_a_table_that_gives_no_answer_is_tried_until_the_deadline_and_told(
-    open_table: OpenTable, start_raw: StartRaw, monkeypatch: pytest.MonkeyPatch, answer: bytes
-) -> None:
-    server = start_raw(answer)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
-    with closing(dynamodb_client()) as client:
-        stored, _, failed, _ = open_table(client=client).put([record()], time.monotonic() + 0.5)
-    assert (stored, [failure.record for failure in failed]) == (0, [record()])
-    assert len(server.heads) > 1
+def test_a_deadline_ends_the_retries(connect: Connect) -> None:
+    """Nothing is sent after it; every record that it cost is reported."""
+    with TableProxy(None) as proxy:
+        clock = FakeClock()
+        table = Table("obi", client=connect(proxy.url), clock=clock, random=lambda: 1.0)
+        proxy.faults = {"PutItem": deque(["throttled"] * 100)}
+        result = table.put([sample()], clock.monotonic() + 10)
+        assert (round(sum(clock.slept), 6), len(clock.slept)) == (10, 6)
+        assert table.put([sample(1)], clock.monotonic()).failed[0].record == sample(1)
+        assert len(proxy.operations) == 6
+    assert "table obi: ProvisionedThroughputExceededException: from the fault proxy" in str(result.failed[0].error)
 
 
-def test_a_thousand_concurrent_deliveries_of_100_minutes_leave_100_items_a_series(open_table: OpenTable) -> None:
-    def deliver(number: int) -> tuple[int, int, list[TableError]]:
-        minutes = random.Random(number).sample(range(100), 100)
-        came = [
-            put(container, record(minute, obi=number / 10), record(minute, levels=20, obi=number / 10))
-            for minute in minutes
-        ]
-        return sum(c[0] for c in came), sum(c[1] for c in came), [error for c in came for error in c[2]]
+def test_a_table_that_does_not_listen(connect: Connect) -> None:
+    """It is tried until the deadline, and the message says what to check."""
+    table = Table("obi", client=connect(f"http://127.0.0.1:{free_port()}"), clock=FakeClock())
+    [failed] = table.put([sample()], FakeClock().monotonic() + 1).failed
+    assert isinstance(failed.error, TransientStoreError)
+    assert "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB" in str(failed.error)
 
-    container = open_table()
-    with ThreadPoolExecutor(10) as containers:
-        delivered = list(containers.map(deliver, range(10)))
-    assert [error for _, _, errors in delivered for error in errors] == []
-    assert sum(stored for stored, _, _ in delivered) == 200
-    assert sum(duplicates for _, duplicates, _ in delivered) == 1800
-    for levels in (5, 20):
-        assert [found.timestamp for found in read(container, levels=levels)] == [
-            record(m).timestamp for m in range(100)
-        ]
+
+def test_a_wrong_table_is_told_by_name(open_table: OpenTable) -> None:
+    """At once, with every record that it cost."""
+    table = open_table(name="missing")
+    result = put(table, sample(0), sample(1))
+    assert sorted(failed.record.timestamp for failed in result.failed) == [sample(0).timestamp, sample(1).timestamp]
+    message = "^table missing: ResourceNotFoundException: .*; check the table's name"
+    assert re.match(message, str(result.failed[0].error))
+    with pytest.raises(StoreError, match=message):
+        read(table)
+
+
+def test_a_range_is_half_open_and_pairs_are_kept_apart(open_table: OpenTable) -> None:
+    """In time order, whatever order the records were put in; the interval makes the slot."""
+    table = open_table()
+    minutes = [600, 2, 61, 0, 1439, 1440, -1]
+    assert put(table, *map(sample, minutes), sample(3, "OTHER")).stored == 8
+    assert read(table) == [sample(minute) for minute in (0, 2, 61, 600, 1439)]
+    for since, until, expected in [(0.5, 120.5, [2]), (0, 60, [0]), (60, 60, []), (90, 30, []), (120, 121, [2])]:
+        found = table.query("BTCUSDT", since=NOON + since, until=NOON + until)
+        assert list(found) == [sample(minute) for minute in expected]
+    assert put(open_table(default_interval_seconds=5), sample(0)).stored == 1  # another slot, 12:00:05
+    assert read(table)[:2] == [sample(0), sample(0)]
+
+
+def test_a_page_is_asked_for_when_the_one_before_is_used_up(open_table: OpenTable, dynamodb: Any, name: str) -> None:
+    """Many pages are read in bounded memory."""
+    records = [sample(minute, host="h" * 300, reason=None, version="v" * 300) for minute in range(1100)]
+    items = [item_from_record(record, 60) | {"later": {"S": "x" * 1000}} for record in records]
+    fill(dynamodb, name, items)
+    asked: list[Any] = []
+    table = open_table()
+    table._client._client.meta.events.register("before-call.dynamodb.Query", lambda **_: asked.append(1))  # type: ignore
+    found = table.query("BTCUSDT", since=NOON, until=DAY)
+    assert not asked
+    assert next(found) == records[0]
+    assert len(asked) == 1
+    assert [records[0], *found] == records
+    assert len(asked) in (2, 3)
+
+
+def test_a_damaged_item_is_named_and_left_out(open_table: OpenTable, dynamodb: Any, name: str) -> None:
+    """What is beside it and after it is read; attributes of a newer version are no damage."""
+    items = [item_from_record(sample(minute), 60) for minute in range(4)]
+    items[1]["obi"] = {"S": "much"}
+    items[2]["mood"] = {"M": {"x": {"BOOL": True}}}
+    fill(dynamodb, name, items)
+    damaged: list[str] = []
+    assert read(open_table(), on_damaged=damaged.append) == [sample(0), sample(2), sample(3)]
+    [sentence] = damaged
+    assert sentence.startswith(f"table {name}: BTCUSDT at '2026-11-21T12:01:00Z': obi is 'much': ")
+
+
+def test_only_a_number_in_the_past_hides_an_item(open_table: OpenTable, dynamodb: Any, name: str) -> None:
+    """Until DynamoDB has removed it. A record expires so many days after its slot."""
+    clock = FakeClock()
+    table = open_table(retention_days=1, clock=clock)
+    others = [{"S": "1"}, {"NULL": True}, {"N": "0"}]
+    fill(dynamodb, name, [item_from_record(sample(n), 60) | {"expires_at": other} for n, other in enumerate(others)])
+    assert put(table, sample(3), sample(4)).stored == 2
+    assert len(read(table)) == 5
+    clock.advance(86_400 + 180)
+    assert read(table) == [sample(0), sample(1), sample(2), sample(4)]
+
+
+def test_ten_writers_of_100_minutes_leave_100_items(open_table: OpenTable) -> None:
+    """Each is the first measurement of its slot, and everybody's counts add up."""
+    table = open_table()
+
+    def deliver(number: int) -> PutResult:
+        records = [sample(minute, obi=number / 10) for minute in range(100)]
+        return put(table, *random.Random(number).sample(records, 100))
+
+    with ThreadPoolExecutor(10) as writers:
+        results = list(writers.map(deliver, range(10)))
+    assert [failed for result in results for failed in result.failed] == []
+    assert (sum(result.stored for result in results), sum(result.duplicates for result in results)) == (100, 900)
+    assert [record.timestamp for record in read(table)] == [sample(minute).timestamp for minute in range(100)]
+
+
+def test_no_thread_can_be_started(open_table: OpenTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calling thread stores every record."""
+
+    def start(thread: Thread, real_start: Callable[[Thread], None] = Thread.start) -> None:
+        if thread.name == "put":
+            raise RuntimeError("can't start new thread")
+        real_start(thread)
+
+    monkeypatch.setattr(Thread, "start", start)
+    assert put(open_table(), *map(sample, range(20))) == PutResult(20, 0, [], 0)
+
+
+def test_what_nobody_foresaw_costs_its_record(open_table: OpenTable) -> None:
+    """`put` never raises."""
+    result = put(open_table(), sample(0), sample(1, bids=[(Decimal("1e-1000"), Decimal(1))], interval_seconds=60))
+    assert (result.stored, [failed.record for failed in result.failed]) == (1, [result.failed[0].record])
+    assert "more than 100 places" in str(result.failed[0].error)

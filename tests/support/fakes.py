@@ -1,53 +1,35 @@
 """Fakes that the tests pass in, and a server that sends raw bytes."""
 
+import json
 import socketserver
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from handler.book import Book as ParsedBook
-from handler.book import Snapshot
-from handler.exchanges import binance_spot
-from handler.exchanges.binance import parse_depth
-from handler.exchanges.client import DepthClient
-from handler.record import Depth
-from handler.sampler import Exchange, Sampler
+from handler.book import Book, Snapshot, parse_depth
+from handler.clock import Clock
+from handler.exchange.client import Exchange
+from handler.exchange.markets import MARKETS
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
 from infra.testkit.clock import NOON, FakeClock
 
-__all__ = [
-    "BODY",
-    "BOOK",
-    "NOON",
-    "FakeClock",
-    "RawServer",
-    "StartExchange",
-    "StartRaw",
-    "StubExchange",
-    "http",
-    "level_sampler",
-    "spot_client",
-]
+__all__ = ["BOOK", "NOON", "FakeClock", "RawServer", "StartExchange", "StartRaw", "StubExchange", "http", "spot_client"]
 
 BOOK = FakeBook(
     bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
 )
-BODY = b'{"lastUpdateId":1,"bids":[["99.00","2.00"],["98.00","1.00"]],"asks":[["101.00","1.00"]]}'
 
 StartExchange = Callable[..., FakeExchange]
 
 
-def spot_client(*base_urls: str, **options: Any) -> DepthClient:
+def spot_client(*base_urls: str, **options: Any) -> Exchange:
     """A client of the spot market on these hosts."""
-    return DepthClient(binance_spot, base_urls, **options)
+    return Exchange(MARKETS["spot"], base_urls, **options)
 
 
-def level_sampler(
-    exchange: Exchange, symbols: Sequence[str], levels: Sequence[int], interval_seconds: int = 60
-) -> Sampler:
-    """A sampler of the top levels of spot pairs."""
-    depths = [Depth(number) for number in levels]
-    return Sampler(exchange, symbols, depths, limit=max(levels), interval_seconds=interval_seconds)
+def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> Book:
+    """A book of these levels."""
+    return parse_depth(json.dumps({"lastUpdateId": 1, "bids": bids, "asks": asks}).encode())
 
 
 def http(status: str, body: bytes = b"", **headers: str) -> bytes:
@@ -92,25 +74,24 @@ StartRaw = Callable[..., RawServer]
 
 
 class StubExchange:
-    """An exchange for the sampler: gives the book of BODY, unless `act`, which is called first, does otherwise.
+    """An exchange for the sampler: gives a known book, unless `act`, which is called first, does otherwise.
 
     `act` takes the pair; it may raise, wait, move the clock, or return another book.
     """
 
-    def __init__(self, clock: FakeClock, act: Callable[[str], object] = lambda symbol: None) -> None:
+    used_weight: int | None = None
+
+    def __init__(self, clock: Clock, act: Callable[[str], object] = lambda symbol: None) -> None:
         self.requests: list[tuple[str, int]] = []
-        self.moments: list[float] = []
-        """When each request came, on the monotonic clock."""
+        self.moments: list[float] = []  # when each request came, on the monotonic clock
         self.deadlines: list[float] = []
         self.act = act
         self._clock = clock
-
-    used_weight: int | None = None
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         self.requests.append((symbol, limit))
         self.moments.append(self._clock.monotonic())
         self.deadlines.append(deadline)
         other = self.act(symbol)
-        book = other if isinstance(other, ParsedBook) else parse_depth(BODY)
-        return Snapshot(book, "127.0.0.1", self._clock.time(), 1.5)
+        found = other if isinstance(other, Book) else book([("99", "2"), ("98", "1")], [("101", "1")])
+        return Snapshot(found, "127.0.0.1", self._clock.time(), 1.5)

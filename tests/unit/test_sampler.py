@@ -1,37 +1,33 @@
-"""One tick: every pair and depth exactly once, in the order requested, whatever becomes of the others."""
+"""One tick: every pair of every market once, whatever becomes of the others."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import permutations
 from threading import Event
 
 import pytest
-from support.fakes import NOON, FakeClock, StubExchange, level_sampler
+from support.fakes import NOON, FakeClock, StubExchange, book
 
-from handler.errors import BookUnavailable, EmptyBook, ExchangeError, RequestRejected
-from handler.exchanges.binance import parse_depth
-from handler.record import Record
-from handler.sampler import FailedSample, Sample
+from handler.clock import SYSTEM, Clock
+from handler.errors import BookUnavailable, ExchangeError, RequestRejected
+from handler.record import FULL_KEYS, Pair, Record
+from handler.sampler import Sample, Sampler
 
-EMPTY = parse_depth(b'{"lastUpdateId":1,"bids":[],"asks":[]}')
-PAIRS = ("AUSDT", "BUSDT", "CUSDT")
-
-
-def sample(
-    exchange: StubExchange, clock: FakeClock, levels: Sequence[int] = (5,), slot_end: float = NOON + 60
-) -> list[Sample]:
-    sampler = level_sampler(exchange, PAIRS, levels)
-    return [found for group in sampler.sample(clock.monotonic() + 60, slot_end) for found in group]
+PAIRS = (Pair("AUSDT"), Pair("BUSDT", "usdm"), Pair("CUSDT"))
+SLOT = int(NOON)
 
 
-def keys(samples: Sequence[Sample]) -> list[tuple[str, int]]:
-    return [(found.symbol, found.levels if isinstance(found, Record) else found.depth.levels) for found in samples]
+def sampler(
+    exchange: StubExchange, clock: Clock = SYSTEM, pairs: Sequence[Pair] = PAIRS, *, detail: bool = True
+) -> Sampler:
+    markets = dict.fromkeys((pair.market for pair in pairs), exchange)
+    limits = {"spot": 1000, "usdm": 500}
+    return Sampler(markets, pairs, levels=5, limits=limits, interval_seconds=60, detail=detail, clock=clock)
 
 
-def error_of(found: Sample) -> ExchangeError:
-    assert isinstance(found, FailedSample)
-    return found.error
+def sample(exchange: StubExchange, clock: FakeClock, *, detail: bool = True) -> list[Sample]:
+    groups = sampler(exchange, clock, detail=detail).sample(clock.monotonic() + 60, SLOT)
+    return [found for group in groups for found in group]
 
 
 @contextmanager
@@ -44,89 +40,105 @@ def hanging() -> Iterator[Event]:
         never.set()
 
 
-def test_sample(clock: FakeClock) -> None:
-    """A sample is the record of the book as it arrived."""
-    [found, *_] = sample(StubExchange(clock), clock)
-    assert isinstance(found, Record)
-    assert found[:6] == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
-    assert (found.host, found.latency_ms, found.last_update_id) == ("127.0.0.1", 1.5, 1)
-
-
-def test_several_depths(clock: FakeClock) -> None:
-    """Several depths are one request, for the deepest."""
+def test_full_record(clock: FakeClock) -> None:
+    """A sample is the record of the book as it arrived, with its market and limit."""
     exchange = StubExchange(clock)
-    found = sample(exchange, clock, levels=(1, 20, 5))
-    assert sorted(exchange.requests) == [(pair, 20) for pair in PAIRS]
-    assert keys(found) == [(pair, levels) for pair in PAIRS for levels in (1, 20, 5)]
-    assert [record.notional_bid for record in found[:3] if isinstance(record, Record)] == [198.0, 296.0, 296.0]
+    first, second, _ = [found.record for found in sample(exchange, clock)]
+    assert (first.timestamp, first.pair, first.obi, first.levels) == ("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 5)
+    assert (first.received_at, first.host, first.latency_ms) == ("2026-11-21T12:00:00.000Z", "127.0.0.1", 1.5)
+    assert (first.limit, second.limit, second.pair, second.interval_seconds) == (1000, 500, "usdm:BUSDT", 60)
+    assert sorted(exchange.requests) == [("AUSDT", 1000), ("BUSDT", 500), ("CUSDT", 1000)]
+    assert all(
+        getattr(first, key) is not None for key in FULL_KEYS if key not in ("exchange_time", "cache_age_seconds")
+    )
 
 
-@pytest.mark.parametrize("order", list(permutations(PAIRS)))
+def test_plain_record(clock: FakeClock) -> None:
+    """Without detail the record has the six keys and its market."""
+    first, second, _ = [found.record for found in sample(StubExchange(clock), clock, detail=False)]
+    assert first == Record("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
+    assert second.market == "usdm"
+
+
+@pytest.mark.parametrize("order", list(permutations([pair.symbol for pair in PAIRS])))
 def test_order(clock: FakeClock, order: tuple[str, ...]) -> None:
-    """Samples come in the order requested, whatever order the books arrive in."""
-    arrived = {pair: Event() for pair in PAIRS}
+    """Samples come in the order of the pairs, whatever order the books arrive in."""
+    arrived = {pair.symbol: Event() for pair in PAIRS}
 
     def in_this_order(symbol: str) -> None:
-        earlier = order[order.index(symbol) - 1]
         if symbol != order[0]:
-            assert arrived[earlier].wait(10)
+            assert arrived[order[order.index(symbol) - 1]].wait(10)
         arrived[symbol].set()
 
-    assert keys(sample(StubExchange(clock, in_this_order), clock)) == [(pair, 5) for pair in PAIRS]
+    found = sample(StubExchange(clock, in_this_order), clock)
+    assert [each.record.symbol for each in found] == ["AUSDT", "BUSDT", "CUSDT"]
 
 
-def test_ready_book(clock: FakeClock) -> None:
-    """A book that is ready does not wait for a later one."""
+def test_hanging_request() -> None:
+    """A request that hangs costs its own pair a timeout, in this tick and the next, and delays no other."""
     with hanging() as never:
-        exchange = StubExchange(clock, lambda symbol: symbol == "CUSDT" and never.wait(60))
-        groups = level_sampler(exchange, PAIRS, (5,)).sample(clock.monotonic() + 60)
-        ready = keys(next(groups))
-        ready += keys(next(groups)) if len(ready) == 1 else []
-        assert ready == [("AUSDT", 5), ("BUSDT", 5)]
+        exchange = StubExchange(SYSTEM, lambda symbol: symbol == "AUSDT" and never.wait(60))
+        hangs = sampler(exchange)
+        for _ in range(2):
+            slot = int(SYSTEM.time() // 60) * 60
+            groups = list(hangs.sample(SYSTEM.monotonic() + 0.3, slot + 60))
+            found = {each.record.symbol: each for group in groups for each in group}
+            assert found["AUSDT"].record.reason == "timeout"
+            assert found["BUSDT"].error is found["CUSDT"].error is None
+        assert [symbol for symbol, _ in exchange.requests].count("AUSDT") == 1
 
 
-@pytest.mark.parametrize("error", [RequestRejected("no such pair"), BookUnavailable("too late")])
-def test_bad_pair(clock: FakeClock, error: ExchangeError) -> None:
-    """One bad pair does not affect the others."""
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RequestRejected("no such pair"), "rejected"),
+        (BookUnavailable("too late", "HTTP 503"), "HTTP 503"),
+        (ZeroDivisionError("nobody foresaw this"), "connection"),
+    ],
+)
+def test_failure(clock: FakeClock, error: Exception, reason: str) -> None:
+    """One pair that fails, even unforeseen, is a reason with its slot's start, and does not affect the others."""
 
     def refuse(symbol: str) -> None:
         if symbol == "BUSDT":
             raise error
 
-    first, bad, also_bad, last = sample(StubExchange(clock, refuse), clock, levels=(5, 20))[1:5]
-    assert keys([first, bad, also_bad, last]) == [("AUSDT", 20), ("BUSDT", 5), ("BUSDT", 20), ("CUSDT", 5)]
-    assert error_of(bad) is error_of(also_bad) is error
-    assert isinstance(first, Record)
-    assert isinstance(last, Record)
+    clock.advance(7)
+    first, failed, last = sample(StubExchange(clock, refuse), clock)
+    assert failed.record == Record(
+        "2026-11-21T12:00:00Z", "BUSDT", 0.0, 0.0, 0.0, 5, "usdm", interval_seconds=60, reason=reason
+    )
+    assert isinstance(failed.error, ExchangeError)
+    assert first.error is last.error is None
 
 
 def test_empty_book(clock: FakeClock) -> None:
-    """An empty book is a failed sample and not an imbalance of 0."""
-    found = sample(StubExchange(clock, lambda symbol: EMPTY if symbol == "BUSDT" else None), clock)
-    assert isinstance(error_of(found[1]), EmptyBook)
-    assert "BUSDT" in str(error_of(found[1]))
+    """An empty book is a reason, not an imbalance of 0."""
+    found = sample(StubExchange(clock, lambda symbol: book([], [])), clock)
+    assert [each.record.reason for each in found] == ["empty book"] * 3
 
 
-@pytest.mark.parametrize(("side", "obi"), [("bids", 1.0), ("asks", -1.0)])
-def test_one_sided_book(clock: FakeClock, side: str, obi: float) -> None:
-    """A book with one side is measured."""
-    other = "asks" if side == "bids" else "bids"
-    half = parse_depth(json.dumps({side: [["1", "1"]], other: []}).encode())
-    [found, *_] = sample(StubExchange(clock, lambda symbol: half), clock)
-    assert isinstance(found, Record)
-    assert (found.obi, found.mid, found.spread_bps) == (obi, None, None)
+@pytest.mark.parametrize(("bids", "asks", "obi"), [([("1", "1")], [], 1.0), ([], [("1", "1")], -1.0)])
+def test_one_sided_book(clock: FakeClock, bids: list[tuple[str, str]], asks: list[tuple[str, str]], obi: float) -> None:
+    """A book with one side is measured; without mid its ladder is unknown."""
+    [found, *_] = sample(StubExchange(clock, lambda symbol: book(bids, asks)), clock)
+    assert (found.record.obi, found.record.notional_bid_within, found.error) == (obi, None, None)
 
 
-@pytest.mark.parametrize(("late", "kept"), [(59.999, True), (60.0, False), (75.0, False)])
-def test_late_book(clock: FakeClock, late: float, kept: bool) -> None:
-    """A book that arrives when its slot is over is a failed sample."""
+@pytest.mark.parametrize(("late", "reason"), [(59.999, None), (60.0, "timeout"), (75.0, "timeout")])
+def test_late_book(clock: FakeClock, late: float, reason: str | None) -> None:
+    """A book that arrives when its slot is over belongs to another slot."""
+    clock.set_wall(late)
+    [found, *_] = sample(StubExchange(clock), clock)
+    assert found.record.reason == reason
+    assert found.record.timestamp == ("2026-11-21T12:00:00Z" if reason else "2026-11-21T12:00:59Z")
 
-    def arrive_late(symbol: str) -> None:
-        if symbol == "AUSDT":
-            clock.advance(late)
 
-    exchange = StubExchange(clock, arrive_late)
-    [samples] = level_sampler(exchange, PAIRS[:1], (5,)).sample(clock.monotonic() + 60, NOON + 60)
-    assert isinstance(samples[0], Record) is kept
-    if not kept:
-        assert "after its slot was over" in str(error_of(samples[0]))
+def test_no_thread(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, the pairs are sampled one after the other."""
+    monkeypatch.setattr("threading.Thread.start", _cannot_start)
+    assert [each.error for each in sample(StubExchange(clock), clock)] == [None] * 3
+
+
+def _cannot_start(_: object) -> None:
+    raise RuntimeError("can't start new thread")

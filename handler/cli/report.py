@@ -1,0 +1,77 @@
+"""`python -m handler report`: a data sheet of stored records, as Markdown and a picture."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from .. import __version__
+from ..errors import UsageError
+from ..reading.output import complete_file
+from ..reading.report import COLUMNS, Sheet, data_sheet
+from ..reading.source import Records
+from ..reading.views import Expected, Views
+from . import ExitCode, Write
+from .arguments import parse
+from .query import Query, reading_environment
+from .streams import print_message
+
+FLAGS = (
+    "--from",
+    "--table",
+    "--symbol",
+    "--since",
+    "--until",
+    "--output",
+    "--min-share",
+    "--interval_seconds",
+    "--quote",
+)
+EPILOG = """\
+With --output report.md, a picture report.png is written beside it, of up to five pairs, those with the lowest share.
+Files are read whole, and of a table the last 24 h, unless --since or --until say otherwise.
+"""
+PICTURE_PAIRS = 5
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
+    """Describe stored records: how complete, how deep, how good, how persistent they are."""
+    variables = reading_environment(environment)
+    flags = parse("report", run.__doc__ or "", FLAGS, argv, variables, lists=("--table",), epilog=EPILOG)
+    query = Query.parse(flags, argv, time.time())
+    path = None if flags.output in (None, "-") else flags.output
+    with ExitStack() as stack:
+        unfinished = stack.enter_context(complete_file(path)) if path else None
+        records = stack.enter_context(query.open(COLUMNS))
+        absent = query.absent(records)
+        title = f"Order book imbalance: data sheet of {records.description}"
+        sheet = data_sheet(records.engine, query.expected, title, query.order, absent)
+        text = f"{sheet.text}\n\nWritten by order-book-imbalance {__version__}.\n"
+        if path and unfinished:
+            text += _picture(records, query.expected, sheet, Path(path).with_suffix(".png"))
+            unfinished.write_text(text, encoding="utf-8")
+        else:
+            write(text.rstrip("\n"))
+    if flags.min_share is not None and (not sheet.shares or min(sheet.shares.values()) < flags.min_share):
+        return ExitCode.GAPS
+    return ExitCode.FAILURE if records.failures else ExitCode.OK
+
+
+def _picture(records: Records, expected: Expected, sheet: Sheet, path: Path) -> str:
+    """Draw the pairs with the lowest share beside the text; returns the link to the picture."""
+    try:
+        from ..reading.plot import plot  # matplotlib is optional, and slow to load
+    except UsageError as error:
+        print_message(f"without a picture: {error}")
+        return ""
+    names = [pair for pair in sheet.shares if sheet.shares[pair]][:PICTURE_PAIRS]
+    if not names:
+        return ""
+    with complete_file(str(path)) as unfinished:
+        plot(records, str(unfinished), name=path.name, views=Views(), expected=expected, pairs=names)
+    more = (
+        f", the {len(names)} pairs with the lowest share of {len(sheet.shares)}"
+        if len(names) < len(sheet.shares)
+        else ""
+    )
+    return f"\n![Mid price and imbalance{more}]({path.name})\n"

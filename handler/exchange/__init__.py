@@ -1,0 +1,1 @@
+"""Order books over HTTP: the markets' facts, what an answer means, and a client that retries within its slot."""

@@ -1,0 +1,176 @@
+"""A picture of records: mid price above, a panel of imbalance for each pair and depth below, one time axis.
+
+It looks the same on every machine: the user's matplotlib configuration is ignored, except for its cache of fonts.
+"""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import floor
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..slots import format_timestamp
+from .plot_steps import Series, all_series, collect, fitting_step, steps
+from .source import Records
+from .views import Expected, Views
+
+IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")  # matplotlib fails to load if they name a wrong backend or file
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its advice on configuration and fonts is not for our users
+_environment = {name: os.environ.pop(name, None) for name in IGNORED_VARIABLES}
+os.environ["MATPLOTLIBRC"] = os.devnull  # an empty configuration, instead of the one in the home directory
+try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import numpy as np
+        from matplotlib import rc_context, rcParamsDefault
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        from matplotlib.figure import Figure
+except ImportError:
+    raise UsageError("a picture needs the package matplotlib: run pip install matplotlib") from None
+except (OSError, ValueError) as error:  # a file matplotlibrc in the working directory is read in any case
+    raise UsageError(
+        f"matplotlib cannot be loaded: {error}; check the file matplotlibrc in this directory, if there is one, and"
+        " that temporary files can be written"
+    ) from error
+finally:
+    del os.environ["MATPLOTLIBRC"]
+    os.environ.update({name: value for name, value in _environment.items() if value is not None})
+
+SUFFIXES = (".png", ".svg")
+MAX_PANELS = 6
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#444444")  # told apart by colour-blind readers too
+STAND_IN = re.compile(r"(localhost|127\.[0-9.]+|\[?::1\]?)(:[0-9]+)?")  # a host of this machine is no exchange
+DAY = 86_400
+UNITS = ((DAY, "d"), (3600, "h"), (60, "min"), (1, "s"))
+STYLE = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "obi"}
+
+
+def plot(
+    records: Records,
+    path: str,
+    *,
+    name: str,
+    views: Views,
+    expected: Expected,
+    step_seconds: int | None = None,
+    order: str = "pair",
+    full_scale: bool = False,
+    pairs: Sequence[str] = (),
+) -> None:
+    """Write the picture of records, whose columns are mid, host and those of the views, in the format that `name` has.
+
+    Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where less than half of a step is there.
+    Raises HandlerError.
+    """
+    engine = records.engine
+    collect(engine, views, expected, order, pairs)
+    series = all_series(engine, order)
+    has_price = any(one.has_mid for one in series)
+    if len(series) + has_price > MAX_PANELS:
+        raise UsageError(
+            f"a picture has at most {MAX_PANELS} panels, not {len(series) + has_price}: give fewer pairs or depths"
+        )
+    step_seconds = step_seconds or fitting_step(series)
+    lines = {(one.pair, one.depth): np.array(steps(engine, one, step_seconds), dtype=float) for one in series}
+    with _default_style():
+        _figure(series, lines, step_seconds, full_scale=full_scale).savefig(path, format=picture_format(name))
+
+
+def picture_format(name: str) -> str:
+    """The format of a picture by the ending of its name. Raises UsageError."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"--plot {name}: the name must end in {' or '.join(SUFFIXES)}")
+    return suffix[1:]
+
+
+@contextmanager
+def _default_style() -> Iterator[None]:
+    """Use matplotlib's defaults instead of the user's configuration, and draw a `$` in a name as it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # for example about a letter that the font lacks
+        style: Any = {key: value for key, value in rcParamsDefault.items() if key != "backend"} | STYLE
+        with rc_context(style):
+            yield
+
+
+def _figure(series: list[Series], lines: dict[tuple[str, str], Any], step_seconds: int, *, full_scale: bool) -> Any:
+    since, until = min(one.since for one in series), max(one.until for one in series)
+    pairs = list(dict.fromkeys(one.pair for one in series))
+    colors = dict(zip(pairs, COLORS, strict=False))
+    priced = {one.pair: lines[one.pair, one.depth] for one in reversed(series) if one.has_mid}
+    count = len(series) + bool(priced)
+    figure = Figure(figsize=(7.2, 0.7 + 1.5 * count), dpi=200, layout="constrained")
+    panels = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+    if priced:
+        _draw_prices(panels[0], {pair: priced[pair] for pair in pairs if pair in priced}, colors)
+    for axes, one in zip(panels[bool(priced) :], series, strict=True):
+        _draw_imbalance(axes, one, lines[one.pair, one.depth], colors[one.pair], full_scale=full_scale)
+    locator = AutoDateLocator(minticks=4, maxticks=9)
+    panels[-1].xaxis.set_major_locator(locator)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    panels[-1].set_xlim(since / DAY, until / DAY)
+    figure.align_ylabels()
+    start, end = (format_timestamp(moment)[:16].replace("T", " ") for moment in (since, until))
+    figure.suptitle(f"{start} to {end} UTC; {_points(series, step_seconds)}")
+    return figure
+
+
+def _draw_prices(axes: Any, lines: dict[str, Any], colors: dict[str, str]) -> None:
+    is_relative = len(lines) > 1  # two pairs have no common scale of prices, but one of changes
+    for number, (pair, line) in enumerate(lines.items()):
+        mids = line[:, 4]
+        if is_relative:
+            mids = (mids / mids[~np.isnan(mids)][0] - 1) * 100
+        style = "-" if number % 2 == 0 else (0, (3, 2))  # spot and its future lie on each other
+        _line(axes, line[:, 0], mids, line[:, 5] == 1, color=colors[pair], label=pair, linestyle=style)
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    axes.set_ylabel("mid, % since start" if is_relative else "mid price")
+    axes.grid(alpha=0.3)
+    if is_relative:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderpad=0)
+
+
+def _draw_imbalance(axes: Any, series: Series, line: Any, color: str, *, full_scale: bool) -> None:
+    times, means, low, high, _, is_sparse = line.T
+    axes.axhline(0, color="black", linewidth=0.8)
+    _line(axes, times, means, is_sparse == 1, color=color)
+    axes.fill_between(times, low, high, where=is_sparse == 0, color=color, alpha=0.2, linewidth=0)
+    axes.set_title(f"{series.pair}, {series.depth}", loc="left")
+    percent = floor(series.share * 10_000) / 100  # 100 only if nothing is missing
+    axes.set_title(f"{percent:g} % of slots; {_hosts(series.hosts)}", loc="right")
+    axes.set_ylabel("imbalance")
+    axes.grid(alpha=0.3)
+    if full_scale:
+        axes.set_ylim(-1.05, 1.05)
+
+
+def _line(axes: Any, times: Any, values: Any, is_sparse: Any, **style: Any) -> None:
+    """A line through what is not sparse; what is, and what stands alone, is a dot."""
+    line = np.where(is_sparse, np.nan, values)
+    (drawn,) = axes.plot(times, line, linewidth=0.9, **style)
+    before, after = np.isnan(np.r_[np.nan, line[:-1]]), np.isnan(np.r_[line[1:], np.nan])
+    alone = np.isnan(line) | (before & after)
+    axes.plot(times[alone], values[alone], ".", color=drawn.get_color(), markersize=3, clip_on=False)
+
+
+def _hosts(hosts: list[str] | None) -> str:
+    if not hosts:
+        return "host unknown"
+    names = [f"synthetic ({host})" if STAND_IN.fullmatch(host) else host for host in hosts[:2]]
+    return " and ".join(names) + (f" and {len(hosts) - 2} more" if len(hosts) > 2 else "")
+
+
+def _points(series: list[Series], step_seconds: int) -> str:
+    """What a point of a line and the band around it are."""
+    size, unit = next(each for each in UNITS if step_seconds % each[0] == 0)
+    step = f"{step_seconds // size} {unit}"
+    if all(one.max_interval == step_seconds for one in series):
+        return f"one point: one sample, every {step}"
+    return f"line: means of {step}, shaded: 10th to 90th percentile"

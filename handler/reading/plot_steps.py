@@ -1,0 +1,81 @@
+"""The numbers of a picture: each pair and depth as steps of time, in SQL."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+from ..errors import SourceError
+from .engine import Engine, text
+from .views import MONDAY_SECONDS, WEEK_SECONDS, Expected, Views, create_gaps
+
+MAX_POINTS = 1000  # of a line: more samples are drawn as means over longer steps
+DAY = 86_400
+STEPS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)), DAY, WEEK_SECONDS)
+NOTHING = (None,) * 6  # between two steps that no line may connect
+
+
+class Series(NamedTuple):
+    """One pair at one depth: its first slot and the end of its range, in epoch seconds, and the share of its slots."""
+
+    pair: str
+    depth: str
+    since: float
+    until: float
+    min_interval: int
+    max_interval: int
+    has_mid: bool
+    hosts: list[str] | None
+    share: float
+
+
+def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs: Sequence[str]) -> None:
+    """Keep what a picture needs as the tables `plotted` and `gaps`. Raises SourceError."""
+    wanted = f" AND pair IN ({', '.join(map(text, pairs))})" if pairs else ""
+    engine.run(
+        "CREATE OR REPLACE TEMP TABLE plotted AS SELECT pair, epoch_us(slot) // 1000000 AS start, view,"
+        " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
+        f" interval_seconds AS seconds, obi, mid, host FROM {views.sql()} WHERE obi IS NOT NULL{wanted}"
+    )
+    create_gaps(engine, expected, order, ())
+
+
+def all_series(engine: Engine, order: str) -> list[Series]:
+    """Each pair at each depth. Raises SourceError if there is none."""
+    rows = engine.rows(f"""
+        SELECT pair, depth, min(start), max(greatest(start + seconds, epoch_us(until) // 1000000)), min(seconds),
+            max(seconds), count(mid) > 0, list_sort(list(DISTINCT host) FILTER (host IS NOT NULL)), any_value(share)
+        FROM plotted JOIN (SELECT pair, until, share FROM gaps WHERE slots IS NOT NULL) USING (pair)
+        GROUP BY pair, depth ORDER BY {order}, min(view), length(depth), depth""")
+    if not rows:
+        raise SourceError("there is no record to draw in this range")
+    return [Series(*row) for row in rows]
+
+
+def fitting_step(series: list[Series]) -> int:
+    """A step that gives at most MAX_POINTS points: a multiple of the shortest interval, one of STEPS if one fits."""
+    span = max(one.until for one in series) - min(one.since for one in series)
+    interval, least = min(one.min_interval for one in series), ceil(span / MAX_POINTS)
+    fitting = (step for step in STEPS if step >= max(least, interval) and step % interval == 0)
+    return next(fitting, interval * max(ceil(least / interval), 1))
+
+
+def steps(engine: Engine, series: Series, step_seconds: int) -> list[tuple[Any, ...]]:
+    """Time in days, mean, 10th and 90th percentile, mid, and if less than half of the step is there; NOTHING at breaks.
+
+    Steps are aligned to the clock, weeks to Monday. The first and the last one may be cut short by the range.
+    """
+    origin = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    step = f"(start - {origin}) // {step_seconds} * {step_seconds} + {origin}"
+    rows = engine.rows(
+        f"SELECT avg(start) / {DAY}, avg(obi), quantile_cont(obi, 0.1), quantile_cont(obi, 0.9), avg(mid),"
+        f" sum(seconds) < 0.5 * (least({step} + {step_seconds}, $1) - greatest({step}, $2)),"
+        f" min(start), max(start) + greatest(max(seconds), {step_seconds}) FROM plotted WHERE pair = $3 AND depth = $4"
+        f" GROUP BY {step} ORDER BY {step}",
+        [series.until, series.since, series.pair, series.depth],
+    )
+    found: list[tuple[Any, ...]] = []
+    for number, row in enumerate(rows):
+        if number and row[6] > rows[number - 1][7]:
+            found.append(NOTHING)
+        found.append(row[:6])
+    return found

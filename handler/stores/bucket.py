@@ -1,0 +1,74 @@
+"""The bucket of the archive, on S3: one Parquet file a day, `dt=2026-11-24/records.parquet`."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..errors import StoreError
+
+KEY = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/records\.parquet")
+
+
+class Bucket:
+    """The days of an archive. A day is text, such as `2026-11-24`. Methods raise StoreError."""
+
+    def __init__(self, name: str, client: Any = None) -> None:
+        self.name = name
+        self._client = client or boto3.Session().client(
+            "s3",
+            region_name=os.environ.get("AWS_REGION"),
+            config=Config(retries={"mode": "standard", "total_max_attempts": 6}),
+        )
+
+    def days(self, *, since: str) -> dict[str, str]:
+        """The days from `since` on that have a file → its ETag."""
+        with self._translated("its days"):
+            # StartAfter is exclusive, and dt=…/ comes before the keys below it
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix="dt=", StartAfter=f"dt={since}/"
+            )
+            found = [each for page in pages for each in page.get("Contents", ())]
+        return {match[1]: each["ETag"] for each in found if (match := KEY.fullmatch(each["Key"]))}
+
+    def download(self, day: str, path: Path) -> Path:
+        """Copy a day's file to `path`, and return it."""
+        key = _key(day)
+        with self._translated(key), path.open("wb") as file:
+            for piece in self._client.get_object(Bucket=self.name, Key=key)["Body"].iter_chunks(1 << 20):
+                file.write(piece)
+        return path
+
+    def upload(self, day: str, path: Path, *, replaces: str | None) -> None:
+        """Put a day's file in one request: a reader finds the former file or this one, never a part of it.
+
+        `replaces` is the former file's ETag, None where there was none; if another run has replaced it since, nothing is
+        written (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+        """
+        condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
+        with self._translated(_key(day)), path.open("rb") as file:
+            self._client.put_object(Bucket=self.name, Key=_key(day), Body=file, **condition)
+
+    def describe(self, day: str) -> str:
+        """A day's file in a message."""
+        return f"s3://{self.name}/{_key(day)}"
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+            changed = code in ("PreconditionFailed", "ConditionalRequestConflict")
+            text = "another run has written it meanwhile: write the day again" if changed else error
+            raise StoreError(f"bucket {self.name}: {what}: {text}") from error
+
+
+def _key(day: str) -> str:
+    return f"dt={day}/records.parquet"

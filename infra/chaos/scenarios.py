@@ -1,0 +1,173 @@
+"""Five scenarios: what goes wrong, and for how long. The sixth is the soak."""
+
+import json
+import resource
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.chaos.reconcile import Result, reconcile
+from infra.chaos.stage import LEVELS, LIMIT, PAIRS, Program, Stage, drain
+from infra.fake_exchange.faults import TRANSIENT
+
+WIRE_FAULTS = (
+    *(
+        "interim=3",
+        "interim-late=0.05",
+        "surplus",
+        "surplus-bytes",
+        "surplus-late=0.01",
+        "500-late=0.02",
+        "500-late=0.05",
+    ),
+    *("hang-reuse", "close-reuse", "close-idle", "reset", "refused", "cut", "trickle=0.001", "swapped", "other-symbol"),
+)
+COOLDOWNS = ("429=2", "429-date=2", "429-epoch=2", "418=3", "418-until=2", "400-until=2", "200-until=2")
+SLOW = ("hang", "html403", "huge")
+"""Faults that would make up a whole short run."""
+
+
+def storm(stage: Stage) -> Result:
+    """The exchange and the table fail at random; the runner is killed, ended and started again."""
+    faults = [name for name in TRANSIENT if name not in SLOW and not name.startswith("429")]
+    stage.start_exchange(fault_rate=0.15, faults=[*faults, "zero-quantity", "crossed", "bids-only", "empty", "age"])
+    stage.proxy.rate = 0.08
+    ends = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    for number in range(4):
+        program = stage.start_runner("--table", stage.name)
+        program.wait_for_output()
+        time.sleep(stage.seconds / 4)
+        how = ends[number]
+        stage.kills += how == signal.SIGKILL
+        code = program.end(how)
+        if code not in (0, -how):
+            stage.problems.append(f"{how.name}: exit code {code}")
+    return _finish(stage)
+
+
+def cooldowns(stage: Stage) -> Result:
+    """Every kind of rejection that asks for a pause, on both markets, at last the firewall's."""
+    faults = [entry for name in COOLDOWNS for entry in ("ok*25", name)]
+    stage.start_exchange(script=[*faults, "ok*25", "html403", "ok*"], latency_ms=20)
+    return _run(stage)
+
+
+def wire(stage: Stage) -> Result:
+    """Interim, surplus, late and broken responses on kept connections: no book of another request."""
+    stage.start_exchange(fault_rate=0.5, faults=WIRE_FAULTS)
+    return _run(stage)
+
+
+def shortage(stage: Stage) -> Result:
+    """No descriptors, no disk, no table, a reader that stops reading: each for some seconds."""
+    stage.start_exchange()
+    program = stage.start_runner("--table", stage.name, stdout=subprocess.PIPE)
+    assert program.process.stdout  # noqa: S101 - for the type checker
+    pauses = [0.0] * 20 + [stage.seconds / 5]
+    reader = threading.Thread(target=drain, args=(program.process.stdout, program.stdout, pauses))
+    reader.start()
+    program.wait_for_output()
+    for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE):
+        before = resource.prlimit(program.process.pid, kind)
+        resource.prlimit(program.process.pid, kind, (1, before[1]))
+        time.sleep(stage.seconds / 5)
+        resource.prlimit(program.process.pid, kind, before)
+        time.sleep(stage.seconds / 10)
+    stage.proxy.stop()
+    time.sleep(stage.seconds / 5)
+    stage.proxy.start()
+    time.sleep(stage.seconds / 5)
+    program.end()
+    reader.join()
+    return _finish(stage)
+
+
+def function(stage: Stage) -> Result:
+    """Two containers get each timer's message, one of them late or killed in the middle; some events are invalid."""
+    stage.start_exchange(fault_rate=0.15, faults=("500", "reset", "refused", "cut", "html", "close-reuse"))
+    stage.proxy.rate = 0.08
+    containers = [_Container(stage, name) for name in "ab"]
+    end, number = time.monotonic() + stage.seconds, 0
+    while time.monotonic() < end:
+        slot, number = int(time.time()), number + 1
+        body = json.dumps({"slot": datetime.fromtimestamp(slot, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+        event = {"Records": [{"messageId": f"m{number}", "eventSource": "aws:sqs", "body": body}]}
+        containers[0].send(f"{number}", event)
+        time.sleep(stage.random.uniform(0, 0.6))
+        containers[1].send(f"{number}-again", event)
+        if number % 7 == 0:
+            time.sleep(stage.random.uniform(0, 0.4))
+            containers[1].kill()
+        if number % 5 == 0:
+            containers[0].send(f"{number}-invalid", stage.random.choice(({"scheduled_time": "yesterday"}, [], 17)))
+        time.sleep(max(slot + 1 - time.time(), 0))
+    stored = sum(container.finish() for container in containers)
+    stage.proxy.stop()
+    items = sum("obi" in item for item in stage.items())
+    if stored > items:
+        stage.problems.append(f"the function counted {stored} as stored, and {items} are")
+    return reconcile(stage)
+
+
+class _Container:
+    """A Lambda container that invokes the function."""
+
+    def __init__(self, stage: Stage, name: str) -> None:
+        self._stage, self._results = stage, stage.folder / f"{name}.results"
+        self._start()
+
+    def send(self, name: str, event: Any) -> None:
+        """Queue an event."""
+        assert self._program.process.stdin  # noqa: S101 - for the type checker
+        self._program.process.stdin.write(json.dumps({"id": name, "event": event, "seconds": 20}).encode() + b"\n")
+        self._program.process.stdin.flush()
+
+    def kill(self) -> None:
+        """SIGKILL, and a new process in its place."""
+        self._program.end(signal.SIGKILL)
+        self._stage.kills += 1
+        self._start()
+
+    def finish(self) -> int:
+        """Let it handle the queued events and end; returns how many records it counted as stored."""
+        assert self._program.process.stdin  # noqa: S101 - for the type checker
+        self._program.process.stdin.close()
+        self._program.process.wait(120)
+        results = [json.loads(line) for line in self._results.read_text().splitlines()]
+        odd = [result for result in results if ("raised" in result) != ("-invalid" in result["id"])]
+        self._stage.problems += [f"unexpected: {result}" for result in odd if "raised" in result][:3]
+        return sum(result.get("returned", {}).get("stored", 0) for result in results)
+
+    def _start(self) -> None:
+        variables = {
+            "OBI_SYMBOLS": ",".join(PAIRS),
+            "OBI_LEVELS": str(LEVELS),
+            "OBI_LIMIT": str(LIMIT),
+            "OBI_INTERVAL_SECONDS": "1",
+            "OBI_BASE_URL": self._stage.base_url,
+            "OBI_TABLE": self._stage.name,
+        }
+        command = ("infra.testkit.lambda_container", str(self._results))
+        self._program: Program = self._stage.start(command, variables, stdin=subprocess.PIPE)
+
+
+def _run(stage: Stage) -> Result:
+    """Run the runner to the end of the scenario."""
+    program = stage.start_runner("--table", stage.name)
+    program.wait_for_output()
+    time.sleep(stage.seconds)
+    if code := program.end():
+        stage.problems.append(f"exit code {code}: {program.stderr.read_text()[-300:]}")
+    return _finish(stage)
+
+
+def _finish(stage: Stage) -> Result:
+    stage.proxy.stop()
+    return reconcile(stage)
+
+
+SCENARIOS: tuple[Callable[[Stage], Result], ...] = (storm, cooldowns, wire, shortage, function)

@@ -1,1 +1,0 @@
-"""The whole system on one machine: the function, its table and an exchange, on loopback."""

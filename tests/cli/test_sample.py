@@ -1,0 +1,282 @@
+"""The sampler as a user has it, in a process of its own: records on stdout, everything else on stderr."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fakes import StartExchange
+from support.program import PATIENCE_SECONDS, finished, run, shell, start
+
+from handler.record import FULL_KEYS, PLAIN_KEYS, REASON_KEYS, Record
+from infra.fake_exchange import FakeExchange
+
+PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "ETHBTC", "这是测试币456")
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def exchange(start_exchange: StartExchange) -> FakeExchange:
+    return start_exchange(symbols=PAIRS, books={}, clock=time.time)
+
+
+def sample(exchange: FakeExchange, *flags: str, **environment: str) -> list[dict[str, Any]]:
+    """The records of one interval, all measured."""
+    done = run("--base-url", exchange.url, "--count", "1", *flags, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_line(exchange: FakeExchange) -> None:
+    """A line is compact JSON with the six keys, computed from what the exchange answered."""
+    done = run("--base-url", exchange.url, "--symbol", "ETH", "--levels", "20", "--count", "1")
+    number = r"-?\d+\.\d{1,6}"
+    assert re.fullmatch(
+        r'\{"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ","symbol":"ETHUSDT",'
+        rf'"obi":{number},"notional_bid":{number},"notional_ask":{number},"levels":20\}}\n',
+        done.stdout,
+    )
+    book, record = json.loads(exchange.requests[0].body), json.loads(done.stdout)
+    bid, ask = (sum(float(price) * float(quantity) for price, quantity in book[side]) for side in ("bids", "asks"))
+    assert record["notional_bid"] == pytest.approx(bid, abs=1e-6)
+    assert record["obi"] == pytest.approx((bid - ask) / (bid + ask), abs=1e-6)
+
+
+def test_both_markets(exchange: FakeExchange) -> None:
+    """Spot and futures are sampled in one run; only futures name their market."""
+    spot, futures = sample(exchange, "--symbol", "BTC", "usdm:BTC")
+    assert (tuple(spot), tuple(futures)) == (PLAIN_KEYS, (*PLAIN_KEYS, "market"))
+    assert futures["market"] == "usdm"
+
+
+def test_detail(exchange: FakeExchange) -> None:
+    """With --detail every key comes, in its order; spot has no time of the matching engine, futures have."""
+    spot, futures = sample(exchange, "--symbol", "BTC", "BTC/USDT:USDT", "--detail")
+    assert tuple(spot) == tuple(futures) == FULL_KEYS
+    assert [key for key, value in spot.items() if value is None] == ["exchange_time", "cache_age_seconds"]
+    assert [key for key, value in futures.items() if value is None] == ["cache_age_seconds"]
+    assert (spot["limit"], len(spot["bids"]), spot["host"]) == (1000, 20, f"127.0.0.1:{exchange.port}")
+
+
+def test_folder(exchange: FakeExchange, tmp_path: Path) -> None:
+    """With --to the full record is kept, and still the plain line is printed; a reason is kept too."""
+    exchange.script(["empty*"], "ETHUSDT")
+    flags = ["--symbol", "BTC", "ETH", "--to", str(tmp_path / "obi"), "--count", "1", "--base-url", exchange.url]
+    done = run(*flags)
+    assert done.returncode == 0
+    [file] = (tmp_path / "obi").iterdir()
+    stored = [Record.from_line(line) for line in file.read_text().splitlines()]
+    assert [record.reason for record in stored] == [None, "empty book"]
+    assert done.stdout.splitlines() == [record.to_line(detail=False) for record in stored]
+    assert file.name == f"{stored[0].timestamp[:10]}.jsonl"
+
+
+@pytest.mark.parametrize("words", [["btc"], [" BTC "], ["btcusdt,Btc"], ["btc", "BTC/USDT", "BTCUSDT"]])
+def test_spelling(exchange: FakeExchange, words: list[str]) -> None:
+    """However a pair is spelled, it is one pair."""
+    assert [record["symbol"] for record in sample(exchange, "--symbol", *words)] == ["BTCUSDT"]
+
+
+def test_any_letters(exchange: FakeExchange) -> None:
+    """A symbol of any letters is printed as the exchange spells it, in any locale."""
+    done = run("--base-url", exchange.url, "--count", "1", "--symbol", "这是测试币456", "--quote", "456", LC_ALL="C")
+    assert '"symbol":"这是测试币456"' in done.stdout
+
+
+def test_order(exchange: FakeExchange) -> None:
+    """The lines of an interval come in the order of the pairs."""
+    exchange.script(["slow=0.2"], "ETHUSDT")
+    found = sample(exchange, "--symbol", "ETH", "BTC", "--symbol", "SOL")
+    assert [record["symbol"] for record in found] == ["ETHUSDT", "BTCUSDT", "SOLUSDT"]
+
+
+@pytest.mark.parametrize("spelling", ["--interval_seconds=7", "--interval-seconds 7"])
+@pytest.mark.parametrize("url_flag", ["--base-url", "--base_url"])
+def test_dashes(exchange: FakeExchange, spelling: str, url_flag: str) -> None:
+    """- and _ are the same in flags."""
+    done = run("--symbol", "BTC", "--count", "1", *spelling.split(), url_flag, exchange.url)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+
+
+def test_environment(exchange: FakeExchange, dead_url: str) -> None:
+    """Variables stand in for flags, and flags beat them."""
+    variables = {"OBI_SYMBOLS": "eth, eth", "OBI_QUOTE": "btc", "OBI_LEVELS": "2", "OBI_BASE_URL": exchange.url}
+    done = run("--count", "1", **variables)
+    assert [json.loads(line)["symbol"] for line in done.stdout.splitlines()] == ["ETHBTC"]
+    others = {"OBI_SYMBOLS": "NOSUCH", "OBI_LEVELS": "0", "OBI_BASE_URL": dead_url}
+    assert [record["levels"] for record in sample(exchange, "--symbol", "BTC", "--levels", "3", **others)] == [3]
+
+
+def test_count(exchange: FakeExchange) -> None:
+    """--count is the number of intervals, which begin at whole multiples."""
+    done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "2", "--interval_seconds", "1", "--detail")
+    first, second = [Record.from_line(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr, second.slot(1) - first.slot(1)) == (0, "", 1)
+
+
+@pytest.mark.parametrize(("flags", "keys"), [([], PLAIN_KEYS), (["--detail"], REASON_KEYS)])
+def test_no_data(exchange: FakeExchange, flags: list[str], keys: tuple[str, ...]) -> None:
+    """Where nothing was measured there is a line that says so with its slot's start, the reason, and exit 1."""
+    exchange.script(["503*"])
+    done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "1", "--interval_seconds", "1", *flags)
+    record = json.loads(done.stdout)
+    assert (done.returncode, list(record.values())[2:6]) == (1, [0.0, 0.0, 0.0, 5])
+    assert tuple(record) == keys
+    assert record.get("reason", "HTTP 503") == "HTTP 503"
+    assert "BTCUSDT" in done.stderr
+    assert "HTTP 503" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "script", "code", "message"),
+    [
+        (["--symbol", "NOSUCH"], "ok", 2, "NOSUCHUSDT"),
+        (["--symbol", "BTC-USDT"], "ok", 2, "write BTCUSDT"),
+        (["--symbol", "BTC"], "451*", 1, "https://data-api.binance.vision"),
+        (["--symbol", "BTC", "--levels", "0"], "ok", 2, "--levels '0' is not a whole number from 1 to 5000"),
+        (["--symbol", "BTC", "--levles", "5"], "ok", 2, "unrecognized arguments: --levles"),
+        (["histroy"], "ok", 2, "histroy is not a command: give history, series, report, load"),
+        ([], "ok", 2, "no symbol: give --symbol BTC, or set OBI_SYMBOLS"),
+    ],
+)
+def test_refused(exchange: FakeExchange, flags: list[str], script: str, code: int, message: str) -> None:
+    """A request that cannot be served is one sentence on stderr, and a fitting exit code."""
+    exchange.script([script])
+    done = run(*flags, *(["--base-url", exchange.url] if flags[:1] == ["--symbol"] else []))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+    assert message in done.stderr
+
+
+def test_refused_beside_others(exchange: FakeExchange) -> None:
+    """A pair that the exchange refuses beside others costs only itself."""
+    done = run("--base-url", exchange.url, "--symbol", "BTC", "NOSUCH", "--count", "1")
+    assert (done.returncode, len(done.stdout.splitlines()), done.stderr.count("\n")) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--version"])
+def test_help(flag: str) -> None:
+    """Help and version are printed, with exit 0."""
+    done = run(flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("order-book-imbalance" if flag == "--version" else "--interval_seconds") in done.stdout
+
+
+def wait_for_request(exchange: FakeExchange) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not exchange.requests and time.monotonic() < end:
+        time.sleep(0.01)
+    assert exchange.requests
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_signal_while_waiting(exchange: FakeExchange, stop: signal.Signals) -> None:
+    """A signal ends the wait for the next interval with exit 0; what was measured had been flushed."""
+    with start("--base-url", exchange.url, "--symbol", "BTC") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(stop)
+        done = finished(process)
+    assert json.loads(line)["symbol"] == "BTCUSDT"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("fault", ["hang*", "trickle=0.5*", "429=50*"])
+def test_signal_while_fetching(exchange: FakeExchange, fault: str) -> None:
+    """A signal ends it while the exchange keeps it waiting."""
+    exchange.script([fault])
+    with start("--base-url", exchange.url, "--symbol", "BTC", "ETH") as process:
+        wait_for_request(exchange)
+        process.send_signal(signal.SIGTERM)
+        done = finished(process)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_nohup(exchange: FakeExchange) -> None:
+    """A hang-up that nohup ignores does not end it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is all that nohup does
+    flags = ["--symbol", "BTC", "--interval_seconds", "1", "--count", "2"]
+    with start("--base-url", exchange.url, *flags) as process:
+        signal.signal(signal.SIGHUP, before)
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        done = finished(process)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len([first, *done.stdout.splitlines()]) == 2
+
+
+@pytest.mark.parametrize(("count", "code", "messages"), [([], 1, 1), (["--count", "9"], 0, 0)])
+def test_reader_gone(exchange: FakeExchange, count: list[str], code: int, messages: int) -> None:
+    """A run without an end whose reader is gone says so and exits 1; one with --count ends quietly."""
+    with start("--base-url", exchange.url, "--symbol", "BTC", "--interval_seconds", "1", *count) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert (process.wait(PATIENCE_SECONDS), len(process.stderr.readlines())) == (code, messages)
+
+
+def test_deleted_output(exchange: FakeExchange, tmp_path: Path) -> None:
+    """A file that is deleted under the run, as a log rotation does, ends it with exit 1."""
+    path = tmp_path / "printed"
+    with path.open("wb") as file:
+        flags = ["--base-url", exchange.url, "--symbol", "BTC", "--interval_seconds", "1"]
+        with start(*flags, stdout=file) as process:
+            wait_for_request(exchange)
+            path.unlink()
+            done = finished(process)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "deleted or replaced" in done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("flags", [["--symbol", "BTC", "--count", "1"], ["--help"], ["--version"]])
+def test_full_disk(exchange: FakeExchange, flags: list[str]) -> None:
+    """A full disk is one sentence and exit 1."""
+    with FULL.open("wb") as disk, start(*flags, "--base-url", exchange.url, stdout=disk) as process:
+        done = finished(process)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", "2>&-"])
+def test_closed_streams(exchange: FakeExchange, closed: str) -> None:
+    """A closed stream is no traceback, and its number is never taken by a socket."""
+    done = shell(f"handler --base-url {exchange.url} --symbol BTC --count 2 --interval_seconds 1 {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [request.status for request in exchange.requests] == [200, 200]
+
+
+def test_slow_reader(start_exchange: StartExchange) -> None:
+    """Records wait for a slow reader on a pipe that does not block, and stay whole lines."""
+    pairs = [f"A{number}USDT" for number in range(30)]
+    exchange = start_exchange(symbols=pairs, books={}, clock=time.time)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    filler = 0
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        while written := pipe.write(b"x" * 4096):  # None when it is full
+            filler += written
+        flags = ["--symbol", *pairs, "--detail", "--count", "1", "--base-url", exchange.url]
+        process = start(*flags, stdout=pipe)
+    while len(exchange.requests) < len(pairs):
+        time.sleep(0.01)
+    data = b""
+    while piece := os.read(reading, 500):
+        data += piece
+    os.close(reading)
+    assert finished(process).returncode == 0
+    assert [Record.from_line(line).symbol for line in data[filler:].decode().splitlines()] == pairs
+
+
+def test_foreign_text(exchange: FakeExchange) -> None:
+    """Foreign text is printed escaped."""
+    done = run("--base-url", exchange.url, "--symbol", "BTC\x1b[31m", "--count", "1")
+    assert done.returncode == 2
+    assert all(line.isprintable() for line in done.stderr.splitlines())

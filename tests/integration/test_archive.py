@@ -1,0 +1,263 @@
+"""The function of the archive against S3 and DynamoDB by moto: whatever happens to a day, no row of it is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import duckdb
+import pytest
+from support.program import ROOT, environment
+from support.records import full, reason
+from support.servers import AWS, aws_client, create_table
+
+from handler.archive import app
+from handler.archive.day import DAY_SECONDS, format_day, parse_day
+from handler.errors import HandlerError, StoreError
+from handler.record import Record
+from handler.slots import format_timestamp
+from handler.stores.bucket import Bucket
+from handler.stores.item import item_from_record
+
+DAY = "2026-11-24"
+START = parse_day(DAY)
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+KILLED = """
+import os, signal
+from types import SimpleNamespace
+from handler.archive import app, day
+
+def kill(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{place} = kill
+app.lambda_handler({{"day": "{day}"}}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
+"""
+
+
+class Cloud(NamedTuple):
+    """A table and a bucket, and how to look into both past the code under test."""
+
+    dynamodb: Any
+    s3: Any
+    table: str
+    bucket: str
+    folder: Path
+
+    def put(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self.dynamodb.put_item(TableName=self.table, Item=item_from_record(record, 60))
+
+    def expire(self, records: Sequence[Record]) -> None:
+        for record in records:
+            item = item_from_record(record, 60)
+            self.dynamodb.delete_item(TableName=self.table, Key={key: item[key] for key in ("pair", "slot")})
+
+    def write(self, monkeypatch: pytest.MonkeyPatch, symbols: str = "BTC,ETH,usdm:BTC", **event: Any) -> dict[str, Any]:
+        monkeypatch.setenv("OBI_SYMBOLS", symbols)
+        written = app.lambda_handler(event, CONTEXT)
+        json.dumps(written)  # or Lambda could not return it
+        return written
+
+    def file(self, day: str = DAY) -> bytes:
+        content: bytes = self.s3.get_object(Bucket=self.bucket, Key=f"dt={day}/records.parquet")["Body"].read()
+        return content
+
+    def rows(self, columns: str = "pair, strftime(slot, '%H:%M')", day: str = DAY) -> list[tuple[Any, ...]]:
+        (self.folder / "day.parquet").write_bytes(self.file(day))
+        with duckdb.connect() as duck:
+            duck.execute("SET TimeZone = 'UTC'")
+            return duck.execute(f"SELECT {columns} FROM read_parquet('{self.folder}/day.parquet')").fetchall()
+
+    def days(self) -> list[str]:
+        return [each["Key"][3:13] for each in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", ())]
+
+
+@pytest.fixture
+def cloud(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with aws_client("dynamodb", moto_url) as dynamodb, aws_client("s3", moto_url) as s3:
+        table = create_table(dynamodb)
+        s3.create_bucket(Bucket=table)
+        variables = {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": table, "OBI_ARCHIVE_BUCKET": table}
+        for name, value in (AWS | variables).items():
+            monkeypatch.setenv(name, value)
+        yield Cloud(dynamodb, s3, table, table, tmp_path)
+
+
+def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = START, **changes: Any) -> Record:
+    """A measurement of a minute of the day."""
+    return full(symbol=symbol, market=market, timestamp=format_timestamp(start + 60 * minute + 7), **changes)
+
+
+BTC = [at(minute) for minute in range(5)]
+ETH = [at(minute, "ETHUSDT") for minute in range(3)]
+USDM = [at(minute, market="usdm") for minute in range(2)]
+ALL = [*BTC, *ETH, *USDM]
+KEYS = sorted((record.pair, record.timestamp[11:16]) for record in ALL)
+
+
+def test_a_day_holds_every_record_and_reason_and_is_the_same_each_time(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = reason(timestamp=format_timestamp(START + DAY_SECONDS - 60))
+    others = [at(-1), at(24 * 60)]  # of the days around
+    cloud.put([*ALL, late, *others])
+    assert cloud.write(monkeypatch, day=DAY)[DAY] == {"rows": 11, "pairs": 3, "bytes": len(cloud.file())}
+    assert cloud.rows() == sorted([*KEYS, ("BTCUSDT", "23:59")])
+    assert cloud.rows("pair, reason, obi, best_bid, mid, bids, asks, notional_bid_within")[4:7] == [
+        ("BTCUSDT", None, 0.153847, 99.0, 100.0, [[99.0, 2.5], [98.0, 1e-08]], [[101.0, 1.0]], BTC[0].notional_bid_within),
+        ("BTCUSDT", "timeout", *[None] * 6),
+        ("ETHUSDT", None, 0.153847, 99.0, 100.0, [[99.0, 2.5], [98.0, 1e-08]], [[101.0, 1.0]], BTC[0].notional_bid_within),
+    ]
+    first = cloud.file()
+    cloud.write(monkeypatch, day=DAY)
+    assert cloud.file() == first
+    path = f"{cloud.folder}/day.parquet"
+    groups = duckdb.sql(
+        "SELECT stats_min_value, stats_max_value, row_group_num_rows, compression"
+        f" FROM parquet_metadata('{path}') WHERE path_in_schema = 'pair' ORDER BY row_group_id"
+    ).fetchall()
+    assert groups == [(pair, pair, n, "ZSTD") for pair, n in (("BTCUSDT", 6), ("ETHUSDT", 3), ("usdm:BTCUSDT", 2))]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_records_that_expired_stay_beside_those_loaded_late_unless_replaced(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    """200 rows are never replaced by 10. A pair that is not in the settings stays even then."""
+    cloud.put(ALL)
+    cloud.write(monkeypatch, day=DAY)
+    cloud.expire(ALL)
+    late = [at(minute) for minute in (4, 7, 8)]
+    cloud.put(late)
+    cloud.write(monkeypatch, "BTC,ETH", day=DAY, replace=replace)
+    kept = USDM if replace else ALL
+    assert cloud.rows() == sorted({(one.pair, one.timestamp[11:16]) for one in [*kept, *late]})
+
+
+def test_a_day_that_has_expired_stays_as_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.put(ALL)
+    cloud.write(monkeypatch, day=DAY)
+    first = cloud.file()
+    cloud.expire(ALL)
+    cloud.write(monkeypatch, day=DAY)
+    assert cloud.file() == first
+
+
+def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is written again of the days before."""
+    cloud.put([*ALL, *(at(minute, symbol, start=START + DAY_SECONDS) for symbol in ("BTCUSDT", "ETHUSDT") for minute in (0, 1))])
+    cloud.write(monkeypatch, day=DAY)
+    first = cloud.file()
+    cloud.write(monkeypatch, "BTC", day=DAY)
+    assert cloud.file() == first
+    following = format_day(START + DAY_SECONDS)
+    assert cloud.write(monkeypatch, "BTC", day=following)[following]["pairs"] == 2
+
+
+@pytest.mark.parametrize("place", ["day.DayWriter._write_lines", "app.Bucket.upload", "day.merge_pair"])
+def test_a_run_that_is_killed_leaves_the_former_file(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str, moto_url: str
+) -> None:
+    def run() -> int:
+        variables = AWS | {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": cloud.table, "OBI_ARCHIVE_BUCKET": cloud.bucket}
+        code = KILLED.format(place=place, day=DAY)
+        variables |= {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.folder)}
+        return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(**variables), check=False).returncode
+
+    cloud.put(BTC)
+    assert run() == -signal.SIGKILL
+    assert cloud.days() == []
+    cloud.write(monkeypatch, day=DAY)
+    first = cloud.file()
+    cloud.put(ETH)
+    assert run() == -signal.SIGKILL
+    assert cloud.file() == first
+    assert cloud.write(monkeypatch, day=DAY)[DAY]["rows"] == 8
+
+
+def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = Bucket.upload
+    records = iter([ETH, USDM])
+
+    def overtaken(self: Bucket, *arguments: Any, **options: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Bucket, "upload", upload)
+            cloud.put(next(records))
+            cloud.write(monkeypatch, day=DAY)
+        upload(self, *arguments, **options)
+
+    cloud.put(BTC)
+    monkeypatch.setattr(Bucket, "upload", overtaken)
+    for rows in (8, 10):  # the first time there was no file
+        with pytest.raises(StoreError, match=f"dt={DAY}/records.parquet: another run has written it meanwhile"):
+            cloud.write(monkeypatch, day=DAY)
+        assert len(cloud.rows()) == rows
+
+
+def test_a_night_writes_yesterday_and_the_days_without_a_file(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The week's days that hold a record, once each; yesterday is written again."""
+    now = START + 8 * DAY_SECONDS + 4200
+    monkeypatch.setattr(app.time, "time", lambda: now)
+    days = [START + number * DAY_SECONDS for number in range(8)]
+    cloud.put([at(minute, start=day) for day in days for minute in (1, 2) if day != days[4]])
+    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], *days[1:7])]
+    assert cloud.days() == [format_day(day) for day in days[1:] if day != days[4]]
+    cloud.s3.delete_object(Bucket=cloud.bucket, Key=f"dt={format_day(days[3])}/records.parquet")
+    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], days[3], days[4])]
+
+
+def test_a_day_that_fails_does_not_keep_the_others_of_its_night(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = START + DAY_SECONDS + 4200
+    monkeypatch.setattr(app.time, "time", lambda: now)
+    before = format_day(START - 3 * DAY_SECONDS)
+    cloud.put([at(1, start=START - 3 * DAY_SECONDS)])
+    with pytest.raises(StoreError, match=f"{DAY} is not written: the table holds no record of it; compare TableName"):
+        cloud.write(monkeypatch)
+    assert cloud.days() == [before]
+    cloud.s3.put_object(Bucket=cloud.bucket, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
+    cloud.put(BTC)
+    with pytest.raises(StoreError, match=f"dt={DAY}/records.parquet cannot be read: .*; delete it, or restore a version"):
+        cloud.write(monkeypatch)
+    assert cloud.file() == b"not a Parquet file"
+
+
+def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.put(BTC)
+    damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
+    cloud.dynamodb.put_item(TableName=cloud.table, Item=damaged)
+    with pytest.raises(StoreError, match=rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then"):
+        cloud.write(monkeypatch, day=DAY)
+    assert len(cloud.rows()) == len(BTC)
+
+
+Change = Callable[[Cloud, pytest.MonkeyPatch], object]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda cloud, patch: patch.setenv("OBI_ARCHIVE_BUCKET", "nowhere"), "bucket nowhere: its days: "),
+        (lambda cloud, patch: patch.setenv("OBI_TABLE", "nowhere"), "table nowhere: "),
+        (lambda cloud, patch: patch.delenv("OBI_TABLE"), "the variable OBI_TABLE is not set"),
+        (lambda cloud, patch: patch.setattr(app, "RESERVED_SECONDS", 1000.0), f"{DAY} is not written: there was no time"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, message: str
+) -> None:
+    change(cloud, monkeypatch)
+    with pytest.raises(HandlerError) as failed:
+        cloud.write(monkeypatch, day=DAY)
+    assert str(failed.value).startswith(message)
+    assert "\n" not in str(failed.value)

@@ -1,0 +1,123 @@
+"""What each answer means: a table of statuses, headers and bodies."""
+
+import json
+import threading
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fakes import NOON
+
+from handler.book import Book
+from handler.exchange.answers import Answer, Cooldown, Rejected, Retry, cache_age, classify, used_weight
+
+NOW = NOON + 12.5
+DAY = 86_400.0
+BOOK = b'{"lastUpdateId":7,"bids":[["99","2"]],"asks":[["101","1"]]}'
+
+
+def error(code: int, message: str = "m") -> bytes:
+    return json.dumps({"code": code, "msg": message}).encode()
+
+
+def ban(seconds: float) -> bytes:
+    return error(-1003, f"Way too much request weight used; IP banned until {round((NOW + seconds) * 1000)}. Please")
+
+
+def meaning(status: int, body: bytes = b"", **headers: str) -> Any:
+    lower = {name.replace("_", "-"): value for name, value in headers.items()}
+    return classify(Answer(status, lower, body), "BTCUSDT", NOW)
+
+
+def test_book() -> None:
+    """A 200 with a depth body is a book, also of the symbol that it names."""
+    for body in (BOOK, BOOK.replace(b"{", b'{"symbol":"BTCUSDT",', 1)):
+        assert isinstance(meaning(200, body), Book)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        *((status, b"", f"HTTP {status}") for status in (100, 103, 199, 204, 302, 304, 400, 404, 407, 500, 502, 504)),
+        *((400, body, "HTTP 400") for body in (b"<html>", b"[]", b"{}", b'{"code":"x"}', b"[" * 24_000, b"\xff")),
+        *((400, error(code), "HTTP 400") for code in (0, -1000, -1001, -1007, -1008, -1016, -1112)),
+        *((200, body, "bad answer") for body in (b"", b"<html>", b"[]", b"null", error(-1121), b'{"bids":[],"x":1}')),
+        (200, BOOK.replace(b"{", b'{"symbol":"ETHUSDT",', 1), "bad answer"),
+        (200, b'{"bids":[["1","1"],["2","1"]],"asks":[]}', "bad answer"),
+    ],
+)
+def test_retry(status: int, body: bytes, reason: str) -> None:
+    """What may pass is tried again."""
+    assert (type(found := meaning(status, body)), found.reason) == (Retry, reason)
+
+
+@pytest.mark.parametrize("code", [-1121, -1100, -1102, -1130, -4021])
+def test_rejected(code: int) -> None:
+    """A 400 with any other code is final, in the exchange's own words."""
+    assert meaning(400, error(code, "Invalid symbol.")) == Rejected(f"Invalid symbol. (code {code})")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "reason", "seconds"),
+    [
+        (418, b"", {}, "banned", 120),
+        (418, b"", {"retry_after": "720"}, "banned", 720),
+        *((status, ban(500), {}, "banned", 500) for status in (200, 400, 403, 418, 429, 503)),
+        (418, ban(500), {"retry_after": "600"}, "banned", 600),
+        (418, ban(-500), {}, "banned", 120),
+        (418, ban(30 * DAY), {}, "banned", 3 * DAY),
+        (429, b"", {}, "rate limited", 47.5),
+        (429, b"", {"retry_after": "2.5"}, "rate limited", 2.5),
+        (429, b"", {"retry_after": "0"}, "rate limited", 1),
+        *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "-1", "inf", "1795897668", "9" * 99)),
+        (429, b"", {"retry_after": "9999999"}, "rate limited", 3 * DAY),
+        (429, b"", {"retry_after": formatdate(NOON + 30, usegmt=True)}, "rate limited", 17.5),
+        (429, b"", {"retry_after": formatdate(NOON, usegmt=True)}, "rate limited", 1),
+        (400, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
+        (200, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
+        (403, b"<html>", {}, "HTTP 403", 120),
+        (451, b"{}", {}, "region", 300),
+        (503, b"", {"retry_after": "7"}, "HTTP 503", 7),
+    ],
+)  # fmt: skip
+def test_cooldown(status: int, body: bytes, headers: dict[str, str], reason: str, seconds: float) -> None:
+    """What asks for a wait gets it: never more than three days, a ban whatever carries it."""
+    found = meaning(status, body, **headers)
+    assert (type(found), found.reason, found.seconds) == (Cooldown, reason, pytest.approx(seconds, abs=0.01))
+    assert (found.is_market_wide, found.grows) == (reason == "rate limited", reason == "HTTP 403")
+
+
+def test_times_are_by_the_hosts_clock() -> None:
+    """Where this machine's clock is two hours off, a date and the end of a ban are still as far away as they were."""
+    clock = {"date": formatdate(NOON + 7200, usegmt=True)}
+    assert meaning(429, retry_after=formatdate(NOON + 7230, usegmt=True), **clock).seconds == 30
+    assert meaning(418, ban(7200 - 12.5 + 60), **clock).seconds == pytest.approx(60, abs=0.01)
+
+
+@pytest.mark.parametrize(("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))])
+def test_numbers_in_headers(text: str, number: int | None) -> None:
+    """An odd number in a header costs no book."""
+    assert used_weight({"x-mbx-used-weight-1m": text}) == number
+    assert cache_age({"age": text}) == number
+
+
+@given(st.integers(100, 599), st.binary() | st.just(b"[" * 2000), st.text(), st.text())
+def test_anything(status: int, body: bytes, retry_after: str, date: str) -> None:
+    """Whatever comes is an answer of some kind, and its wait is bounded."""
+    found = meaning(status, body, retry_after=retry_after, date=date)
+    assert not isinstance(found, Cooldown) or 0 < found.seconds <= 3 * DAY
+
+
+def test_nested_errors_on_a_small_stack() -> None:
+    """Nested JSON exhausts no stack, as it did the 1 MB of a thread on Python 3.13."""
+    found = []
+    threading.stack_size(2**18)
+    try:
+        thread = threading.Thread(target=lambda: found.append(meaning(400, b'{"x":' * 400)))
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(0)
+    assert [retry.reason for retry in found] == ["HTTP 400"]

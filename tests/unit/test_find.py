@@ -1,0 +1,392 @@
+"""Each record that went into a log comes out once, however it is wrapped; in bounded memory and linear time.
+
+The wrappers are written by hand after the documentation of the tools that make them.
+"""
+
+import base64
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import random
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import InvalidData, InvalidRecord
+from handler.load import open as opening
+from handler.load.find import MAX_BASE64_BYTES, Found, find_records
+from handler.record import Record, no_data, Pair
+from handler.slots import format_timestamp
+
+STREAM = "2026/11/22/[$LATEST]0a1b2c3d4e5f"
+OTHERS = [
+    "INIT_START Runtime Version: python:3.11.v40",
+    '{"time":"2026-11-22T10:00:01.100Z","type":"platform.report","record":{"metrics":{"durationMs":812.5}}}',
+    '{"timestamp":"2026-11-22T10:00:00Z","level":"WARN","message":"an empty \\"book\\"","requestId":"0a"}',
+    '{"timestamp":"2026-11-22T10:00:00Z","symbol":"BTCUSDT","levels":5,"obi_mean":0.1,"n":5}',
+    'nothing, with a { brace, a } and a "timestamp": here; notional_bid, too',
+    "",
+]
+
+
+def plain(number: int, **changes: Any) -> Record:
+    values = {
+        "timestamp": format_timestamp(1_795_341_600 + 60 * number),
+        "symbol": ("BTCUSDT", "ETHUSDT", "币安人生USDT")[number % 3],
+        "obi": round(random.Random(number).uniform(-1, 1), 6),
+        "notional_bid": number + 0.123456,
+        "notional_ask": 110000.25,
+        "levels": 5,
+        **({"market": "usdm"} if number % 5 == 4 else {}),
+    }
+    return Record(**(values | changes))
+
+
+def full(number: int, **changes: Any) -> Record:
+    levels = [(Decimal(f"639{99 - rung}.5"), Decimal("0.00012")) for rung in range(20)]
+    return plain(number, **{
+        "interval_seconds": 60, "version": "1.0.0", "received_at": "2026-11-22T10:00:07.123Z", "host": "data-api.binance.vision",
+        "latency_ms": 12.5, "limit": 1000, "bid_levels": 1000, "ask_levels": 1000, "bids": levels, "asks": levels,
+        "notional_bid_within": [1e5, 2.5e6], "notional_ask_within": [], **changes,
+    })  # fmt: skip
+
+
+RECORDS = [full(number) if number % 2 else plain(number) for number in range(60)]
+RECORDS[30:32] = [no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT"), 5, 60, "timeout"), plain(31, notional_bid=1e22)]
+
+
+def find(data: bytes | str, size: int = 0) -> list[Found]:
+    file = io.BytesIO(data.encode() if isinstance(data, str) else data)
+    return list(find_records(lambda: file.read(size or 2**16)))
+
+
+def records(data: bytes | str, size: int = 0) -> list[Record | InvalidData]:
+    return [found.what for found in find(data, size)]
+
+
+Write = Callable[[list[str]], str | bytes]
+
+
+def each(write: Callable[[str], object]) -> Callable[[list[str]], str]:
+    def written(lines: list[str]) -> str:
+        made = (write(line) for line in lines)
+        return "\n".join(one if isinstance(one, str) else json.dumps(one) for one in made)
+
+    return written
+
+
+def events(lines: list[str]) -> list[dict[str, object]]:
+    return [{"id": f"{number:056}", "timestamp": 1, "message": f"{line}\n"} for number, line in enumerate(lines)]
+
+
+def as_csv(rows: Iterable[list[str]]) -> str:
+    file = io.StringIO()
+    csv.writer(file).writerows([["@timestamp", "@message"], *rows])
+    return file.getvalue()
+
+
+def subscription(lines: list[str]) -> str:
+    head = {"messageType": "DATA_MESSAGE", "logGroup": "/aws/lambda/obi", "logStream": STREAM, "logEvents": events(lines)}
+    return json.dumps(head, separators=(",", ":"))
+
+
+def packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+def pieces(lines: list[str], size: int = 50) -> list[list[str]]:
+    return [lines[start : start + size] for start in range(0, len(lines), size)]
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """A line as Fluent Bit's JSON parser gives it: its keys, or else the text."""
+    try:
+        values: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {"log": line}
+    return values
+
+
+def zipped(lines: list[str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for number, piece in enumerate(pieces(lines)):
+            archive.writestr(f"logs/{number}.log", "\n".join(piece))
+    return file.getvalue()
+
+
+def zstd(data: bytes) -> bytes:
+    from backports import zstd as library
+
+    return library.compress(data)
+
+
+def halves(first: Callable[[bytes], bytes], second: Callable[[bytes], bytes]) -> Write:
+    """Two ways to write in one file, one after the other."""
+
+    def written(lines: list[str]) -> bytes:
+        middle = len(lines) // 2
+        return first("\n".join([*lines[:middle], ""]).encode()) + second("\n".join(lines[middle:]).encode())
+
+    return written
+
+
+def utf_16(data: bytes) -> bytes:
+    return data.decode().encode("utf-16-le")
+
+
+WRAPPERS: dict[str, Write] = {
+    "printed": "\n".join,
+    "Windows": lambda lines: "\N{ZERO WIDTH NO-BREAK SPACE}" + "\r\n".join(lines),
+    "without line ends": "".join,
+    "indented": each(lambda line: f"{STREAM} 10:00:07 {json.dumps(parsed(line), indent=2, ensure_ascii=False)}"),
+    "aws logs tail": each(lambda line: f"2026-11-22T10:00:07.123000+00:00 {STREAM} {line}"),
+    "filter-log-events": lambda lines: json.dumps({"events": events(lines)}, indent=4),
+    "filter-log-events, one line": lambda lines: json.dumps({"events": events(lines)}, separators=(",", ":")),
+    "filter-log-events, YAML": each(lambda line: f"- message: '{line}\n\n    '\n  timestamp: 1"),
+    "Insights, JSON": lambda lines: json.dumps([[{"field": "@message", "value": f"{line}\n"}] for line in lines]),
+    "Insights, CSV": lambda lines: as_csv(["now", f"{line}\n"] for line in lines),
+    "CSV of docker's JSON": lambda lines: as_csv(["now", json.dumps({"log": line})] for line in lines),
+    "JSON of CSV": lambda lines: json.dumps({"body": as_csv(["now", line] for line in lines)}),
+    "JSON of indented JSON": each(lambda line: {"log": json.dumps(parsed(line), indent=2)}),
+    "export to S3": lambda lines: gzip.compress("\n".join(f"2026-11-22T10:00:07.123Z {line}" for line in lines).encode()),
+    "subscription": subscription,
+    "Lambda event of a subscription": lambda lines: json.dumps({"awslogs": {"data": packed(subscription(lines))}}),
+    "Firehose event": lambda lines: json.dumps(
+        {"records": [{"recordId": "49", "data": packed(subscription(piece))} for piece in pieces(lines, 5)]}, indent=1
+    ),
+    "Firehose event, slashes escaped": lambda lines: json.dumps(
+        {"records": [{"data": packed(subscription(piece))} for piece in pieces(lines)]}
+    ).replace("/", "\\/").replace("+", "\\u002B"),
+    "Kinesis, not compressed": lambda lines: json.dumps(
+        {"Records": [{"Data": base64.b64encode(f"{line}\n".encode()).decode()} for line in lines]}
+    ),
+    "Firehose object": lambda lines: "".join(map(subscription, pieces(lines))),
+    "Firehose object, gzip twice": lambda lines: gzip.compress(
+        b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines, 3))
+    ),
+    "docker": each(lambda line: {"log": f"{line}\n", "stream": "stdout", "time": "2026-11-22T10:00:07.1Z"}),
+    "docker compose": each(lambda line: f"\x1b[36mobi-1  |\x1b[0m {line}"),
+    "containerd": each(lambda line: f"2026-11-22T10:00:07.123456789Z stdout F {line}"),
+    "journald": each(lambda line: {"__CURSOR": "s=0a;i=1", "MESSAGE": line, "_SYSTEMD_UNIT": "obi.service"}),
+    "syslog, RFC 5424": each(
+        lambda line: '<14>1 - host obi - - [x m="' + "".join(f"\\{one}" if one in '"\\]' else one for one in line) + '"]'
+    ),
+    "nginx": each(lambda line: '1.2.3.4 "' + line.replace('"', "\\x22") + '"'),
+    ".NET": each(lambda line: json.dumps({"log": line}, ensure_ascii=False).replace('\\"', "\\u0022")),
+    "Fluent Bit": each(lambda line: {"date": 1_795_341_607.123, "log": line}),
+    "Fluent Bit, parsed and sorted": each(lambda line: json.dumps({"container_id": "0a"} | parsed(line), sort_keys=True)),
+    "Fluent Bit, parsed beside the line": each(lambda line: parsed(line) | {"log": line}),
+    "Fluent Bit, the line first": each(lambda line: {"log": line, "kubernetes": {"pod": "x"}} | parsed(line)),
+    "Fluent Bit in docker": each(lambda line: {"log": json.dumps({"log": line} | parsed(line))}),
+    "FireLens in filter-log-events": lambda lines: json.dumps(
+        {"events": events([json.dumps({"log": line, "source": "stdout"}) for line in lines])}
+    ),
+    "not stored, in Lambda's JSON": each(lambda line: {"level": "ERROR", "message": f"not stored: it is gone: {line}"}),
+    "UTF-16": lambda lines: "\r\n".join(lines).encode("utf-16"),
+    "UTF-16, big-endian, no mark": lambda lines: "\n".join(lines).encode("utf-16-be"),
+    "UTF-32": lambda lines: "\n".join(lines).encode("utf-32"),
+    "UTF-32, big-endian": lambda lines: "\n".join(lines).encode("utf-32-be"),
+    "UTF-8, then UTF-16": halves(bytes, utf_16),
+    "UTF-16, then UTF-8": halves(utf_16, bytes),
+    "bzip2": lambda lines: bz2.compress("\n".join(lines).encode()),
+    "xz": lambda lines: lzma.compress("\n".join(lines).encode()),
+    "zstd": lambda lines: zstd("\n".join(lines).encode()),
+    "zip": zipped,
+    "zip, not compressed": lambda lines: zipped(lines, zipfile.ZIP_STORED),
+    "zip of bzip2 in gzip": lambda lines: gzip.compress(zipped(lines, zipfile.ZIP_BZIP2)),
+    "text, then gzip": halves(bytes, gzip.compress),
+    "gzip, then text": halves(gzip.compress, bytes),
+    "text, then zstd": halves(bytes, zstd),
+    "zstd, then xz": halves(zstd, lzma.compress),
+    "gzip of UTF-16, then bzip2": halves(lambda data: gzip.compress(utf_16(data)), bz2.compress),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_every_record_comes_out_once(name: str) -> None:
+    lines: list[str] = []
+    for number, record in enumerate(RECORDS):
+        lines += [record.to_line(), OTHERS[number % len(OTHERS)]]
+    found = find(WRAPPERS[name](lines))
+    assert [one.what for one in found] == RECORDS
+    if "parsed" not in name and "indented" not in name and "line first" not in name:
+        assert [one.text.decode() for one in found] == lines[::2]
+    assert find(WRAPPERS[name](OTHERS * 3)) == []
+
+
+TEXTS: list[Callable[[str], str]] = [
+    lambda text: json.dumps({"log": text, "stream": "stdout"}),
+    lambda text: json.dumps({"logEvents": [{"id": 7, "message": text}]}, ensure_ascii=False, separators=(",", ":")),
+    lambda text: as_csv([["now", text], ["later", "nothing"]]),
+    lambda text: f"2026-11-22T10:00:07.123Z {text}",
+    lambda text: f'START {{ "\n{text}\n}} END',
+    lambda text: f"{text}\n{'x' * 300}\n\\\\\\",
+]
+ENCODINGS: list[Callable[[str], bytes]] = [
+    *(lambda text, name=name: text.encode(name) for name in ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be")),  # type: ignore[misc]
+    lambda text: json.dumps({"awslogs": {"data": packed(text)}}).encode(),
+    lambda text: json.dumps({"data": base64.b64encode(text.encode()).decode()}).encode("utf-16-le"),
+]
+COMPRESSIONS: list[Callable[[bytes], bytes]] = [
+    *(gzip.compress, bz2.compress, lzma.compress, zstd),
+    lambda data: gzip.compress(data[: len(data) // 2]) + gzip.compress(data[len(data) // 2 :]) + bytes(512),
+    lambda data: b"a line before it\n" + gzip.compress(data) + b"\na line after it",
+]
+
+
+@given(
+    st.lists(st.sampled_from(RECORDS), max_size=4, unique_by=id),
+    st.lists(st.sampled_from(TEXTS), max_size=4),
+    st.sampled_from(ENCODINGS),
+    st.lists(st.sampled_from(COMPRESSIONS), max_size=1),
+    st.lists(st.sampled_from(COMPRESSIONS[:4]), max_size=2),
+    st.sampled_from([0, 1, 7, 100, 5000]),
+)
+def test_wrappers_inside_each_other(
+    wrapped: list[Record],
+    texts: list[Callable[[str], str]],
+    encode: Callable[[str], bytes],
+    first: list[Callable[[bytes], bytes]],
+    compressions: list[Callable[[bytes], bytes]],
+    size: int,
+) -> None:
+    text = "\n".join(record.to_line() for record in wrapped)
+    for wrap in texts:
+        text = wrap(text)
+    data = encode(text)
+    for compress in first + compressions:
+        data = compress(data)
+    assert records(data, size) == wrapped
+
+
+@given(st.lists(st.binary() | st.sampled_from([
+    *(wrap.encode() for wrap in (RECORDS[1].to_line(), json.dumps(RECORDS[2].to_line()), '"notional_bid":', "{", "}", '""')),
+    *(b"\x1f\x8b\x08", b"PK\x03\x04", b"\xfd7zXZ\0", b"BZh91AY&SY", b"(\xb5/\xfd", b"H4sI" + b"A" * 60, b"\0a" * 9),
+])))  # fmt: skip
+def test_any_bytes_are_records_or_invalid_or_nothing(parts: list[bytes]) -> None:
+    for found in find(b"".join(parts)):
+        assert isinstance(found.what, InvalidData) or Record.from_line(found.text) == found.what
+
+
+@pytest.mark.parametrize("record", [plain(1), full(1)], ids=["plain", "full"])
+@pytest.mark.parametrize("wrap", [str, lambda line: json.dumps(json.dumps(line))])
+def test_a_record_that_is_cut_off_is_named_and_its_neighbours_are_found(record: Record, wrap: Callable[[str], str]) -> None:
+    line, others = record.to_line(), [plain(2), plain(4)]
+    for cut in range(line.index("symbol") + 8, len(line) - 1, 11):
+        text = f"{others[0].to_line()}\n{wrap(line[:cut])}\n{others[1].to_line()}\n{wrap(line[cut:])}"
+        found = find(text)
+        assert [one.what for one in found if isinstance(one.what, Record)] == others
+        assert [one.line for one in found if isinstance(one.what, InvalidRecord)] == [2] if cut > 90 else [2, 4], cut
+
+
+INVALID = {
+    "a key is missing": lambda line: line.replace(',"levels":5', ""),
+    "no number": lambda line: line.replace("110000.25", "NaN"),
+    "text": lambda line: line.replace("110000.25", '"much"'),
+    "a number beyond every float": lambda line: line.replace("110000.25", "1" + "0" * 400),
+    "no time": lambda line: line.replace("-22T", "-99T"),
+    "bytes that are not text": lambda line: line.replace("USDT", "\ud800"),
+    "cut off": lambda line: line[:-1],
+    "nested": lambda line: line[:-1] + ',"a":' + "[" * 100_000 + "}",
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_what_looks_like_a_record_and_is_none_is_named_by_its_line(name: str) -> None:
+    text = f"START\n\n{plain(0).to_line()}\n{INVALID[name](plain(1).to_line())}\n{plain(2).to_line()}\n"
+    found = find(text.encode(errors="surrogatepass"))
+    assert [(one.line, isinstance(one.what, Record)) for one in found] == [(3, True), (4, False), (5, True)]
+
+
+def test_a_whole_number_may_be_written_as_a_float() -> None:
+    assert records(plain(1).to_line().replace('"levels":5', '"levels":5.0')) == [plain(1)]
+
+
+def test_keys_of_a_newer_version_stay_in_the_text() -> None:
+    line = plain(1).to_line()[:-1] + ',"depth_change":1.50}'
+    (found,) = find(json.dumps({"log": json.dumps(json.loads(line), indent=2).replace("1.5\n", "1.50\n")}))
+    assert (found.what, found.text.decode()) == (plain(1), line)
+
+
+UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
+    "gzip cut off": lambda data: gzip.compress(data)[:-9],
+    "bzip2 cut off": lambda data: bz2.compress(data)[:-9],
+    "xz damaged": lambda data: lzma.compress(data)[:-30] + bytes(30),
+    "zstd cut off": lambda data: zstd(data)[:-3],
+    "zip, encrypted": lambda data: b"PK\x03\x04\x14\0\x01" + zipped([data.decode()])[7:],
+    "compressed too often": lambda data: [data := gzip.compress(data) for _ in range(9)][-1],
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_named_and_what_stands_around_it_is_found(name: str) -> None:
+    before, after = (f"{plain(number).to_line()}\n".encode() for number in (1, 2))
+    noise = random.Random(5).randbytes(5000).hex().encode()
+    found = records(before + UNREADABLE[name](noise) + b"\n" + after)
+    assert [one for one in found if isinstance(one, Record)] == [plain(1), plain(2)]
+    assert [one for one in found if isinstance(one, InvalidData)]
+
+
+def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "compression.zstd", None)
+    monkeypatch.setitem(__import__("sys").modules, "backports.zstd", None)
+    (invalid,) = records(zstd_data())
+    assert "pip install backports.zstd" in str(invalid)
+
+
+def zstd_data(data: bytes = zstd(plain(1).to_line().encode())) -> bytes:
+    return data
+
+
+@pytest.mark.parametrize("data", [gzip.compress(gzip.compress(bytes(2**24))), bz2.compress(bytes(2**24)), zstd(bytes(2**24))])
+def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(opening, "MAX_FREE_BYTES", 2**20)
+    first, *invalid, last = records(plain(1).to_line().encode() + data + json.dumps(
+        {"data": base64.b64encode(data).decode()}
+    ).encode() + plain(2).to_line().encode())  # fmt: skip
+    assert (first, last) == (plain(1), plain(2))
+    assert "decompression bomb" in str(invalid[0])
+
+
+@pytest.mark.parametrize("piece", ["[", "{", "}", '{"a":', '{"timestamp":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a",
+                                   '{"notional_bid":1,', '""notional_bid"":', "H4sI" + "A" * 60 + " "])  # fmt: skip
+def test_memory_is_bounded_and_time_is_linear(piece: str) -> None:
+    """A line of 30 MB, a record before and after it."""
+    line = plain(1).to_line()
+
+    def parts() -> Iterator[bytes]:
+        yield f"{line}\n".encode()
+        yield from [(piece * (2**16 // len(piece))).encode()] * (30 * 16)
+        yield f"\n{line}".encode()
+        yield b""
+
+    read, start = parts(), time.process_time()
+    tracemalloc.start()
+    found = sum(found.what == plain(1) for found in find_records(lambda: next(read)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    print(piece, found, peak / 2**20, time.process_time() - start)
+    assert (found, peak < 5 * MAX_BASE64_BYTES) == (2, True)
+
+
+def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
+    lines = [f"{json.dumps({'log': full(number).to_line()})}\n".encode() for number in range(1, 9)]
+    reads: list[int] = []
+
+    def read() -> bytes:
+        reads.append(1)
+        return lines[len(reads) - 1] if len(reads) <= len(lines) else b""
+
+    for number, found in enumerate(find_records(read), start=1):
+        assert (found.what, len(reads)) == (full(number), number)

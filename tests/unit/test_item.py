@@ -1,0 +1,287 @@
+"""A record becomes one item of at most one write unit, and comes back from it as the same line."""
+
+import random
+import re
+import subprocess
+import sys
+import zlib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.book import Book, Side, measure, measure_depth
+from handler.errors import InvalidRecord
+from handler.record import Pair, Record, no_data
+from handler.slots import format_timestamp
+from handler.stores.item import (
+    AnyItem,
+    Item,
+    has_expired,
+    is_same_record,
+    is_same_sample,
+    item_from_record,
+    pack_book,
+    record_from_item,
+    unpack_book,
+)
+
+PLAIN_VALUES = ("2026-11-22T10:00:07Z", "BTCUSDT", 0.153847, 150000.5, 110000.25, 5)
+PLAIN = Record(*PLAIN_VALUES)
+
+[CODE] = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs/record.md").read_text(), re.DOTALL)
+_names: dict[str, Any] = {}
+exec(CODE, _names)
+DECODER = _names["unpack_book"]
+
+
+# --- recorded-like books -------------------------------------------------------------------------------------------
+
+MARKETS = [  # market, symbol, price, price places, quantity places, typical quantity, typical ticks between levels
+    ("spot", "BTCUSDT", 64000.0, 2, 5, 0.05, 3),
+    ("spot", "ETHUSDT", 3100.0, 2, 4, 0.8, 2),
+    ("spot", "ETHBTC", 0.04871, 5, 4, 2.0, 1),
+    ("spot", "SHIBUSDT", 0.00002431, 8, 0, 8e7, 1),
+    ("spot", "1000SATSUSDT", 0.0003212, 7, 0, 1e6, 1),
+    ("usdm", "BTCUSDT", 64012.3, 1, 3, 0.4, 4),
+    ("usdm", "BTCUSDT_261225", 65210.7, 1, 3, 0.05, 30),
+    ("usdm", "1000000BABYDOGEUSDT", 0.0021437, 7, 0, 40_000.0, 1),
+]
+
+
+def side_json(rng: random.Random, price: float, outward: int, places: int, row: tuple[Any, ...], count: int) -> bytes:
+    tick, (*_, price_places, quantity_places, size, ticks) = 10.0**-places, row
+    levels = []
+    for number in range(count):
+        price += outward * tick * (rng.randint(1, 2 * ticks - 1) if number else 0)
+        quantity = max(rng.lognormvariate(0, 1.6) * size, 10.0**-quantity_places)
+        levels.append(f'["{max(price, tick):.{price_places}f}","{quantity:.{quantity_places}f}"]')
+    return f"[{','.join(levels)}]".encode()
+
+
+def recorded_like(seed: int) -> Record:
+    """A full record as the sampler makes it, of a book such as Binance sends."""
+    rng = random.Random(seed)
+    row = MARKETS[seed % len(MARKETS)]
+    market, symbol, price, places, *_ = row
+    limit = rng.choice([20, 100, 1000])
+    count = limit if rng.random() < 0.9 else rng.randint(1, limit)
+    mid = round(price * rng.uniform(0.8, 1.2), places)
+    bids = Side.from_json(side_json(rng, mid, -1, places, row, count))
+    asks = Side.from_json(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
+    book = Book(bids, asks, rng.randint(10**10, 10**13))
+    six, depth = measure(book), measure_depth(book, limit)
+    return Record(
+        "2026-11-22T10:00:07Z", symbol, six.obi, six.notional_bid, six.notional_ask, 5, market, 60, "10.10.10",
+        "2026-11-22T10:00:07.123Z", "2026-11-22T10:00:07.101Z" if market == "usdm" else None, book.last_update_id,
+        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth._asdict(),
+    )  # fmt: skip
+
+
+def item_bytes(item: AnyItem) -> int:
+    """Size by DynamoDB's rules: names and values; two digits a byte; a list takes 3 bytes, each element one more."""
+    return sum(len(name.encode()) + value_bytes(attribute) for name, attribute in item.items())
+
+
+def value_bytes(attribute: Any) -> int:
+    kind: str
+    value: Any
+    ((kind, value),) = attribute.items()
+    if kind == "S":
+        return len(value.encode())
+    if kind == "B":
+        return len(value)
+    if kind == "L":
+        return 3 + sum(1 + value_bytes(element) for element in value)
+    whole, _, fraction = f"{abs(Decimal(value)):f}".partition(".")
+    digits = (whole if len(whole) % 2 == 0 else f"0{whole}") + (fraction if len(fraction) % 2 == 0 else f"{fraction}0")
+    return 1 + len(re.sub("^(00)+|(00)+$", "", digits)) // 2 + value.startswith("-")
+
+
+def test_item_size() -> None:
+    """The item of a recorded book fits into one write unit, with an expiry and the longest names there are."""
+    items = [item_from_record(recorded_like(seed), 60, 365) for seed in range(400)]
+    sizes, books = sorted(map(item_bytes, items)), sorted(len(item["book"]["B"]) for item in items)
+    assert sizes[-1] <= 1024
+    print(f"items: median {sizes[200]}, maximum {sizes[-1]} bytes; books: median {books[200]}, maximum {books[-1]}")
+
+
+# --- round trips ---------------------------------------------------------------------------------------------------
+
+amounts = st.floats(0, 1e18).map(abs)
+positive = st.integers(1, 2**63 - 1)
+texts = st.text(min_size=1, max_size=30).filter(str.isprintable)
+decimals = st.decimals(0, 10**18, places=18).map(abs) | st.integers(0, 10**30).map(Decimal)
+sides = st.lists(st.tuples(decimals.filter(bool), decimals), max_size=25)
+ladders = st.lists(amounts, max_size=13)
+moments = st.integers(0, 4_000_000_000).map(format_timestamp)
+Strategies = dict[str, st.SearchStrategy[Any]]
+six_keys: Strategies = {
+    "timestamp": moments, "symbol": texts, "obi": st.floats(-1, 1).map(lambda number: number + 0.0),
+    "notional_bid": amounts, "notional_ask": amounts, "levels": positive, "market": st.sampled_from(["spot", "usdm"]),
+}  # fmt: skip
+full_keys: Strategies = {
+    "version": texts, "received_at": moments.map(lambda text: f"{text[:-1]}.250Z"), "exchange_time": st.none(),
+    "last_update_id": st.integers(-1, 10**30), "host": texts, "latency_ms": amounts, "cache_age_seconds": positive,
+    "limit": positive, "bid_levels": positive, "ask_levels": positive,
+    "bid_reach_bps": amounts, "ask_reach_bps": amounts,
+    "bids": sides, "asks": sides,
+    **dict.fromkeys(["notional_bid_within", "notional_ask_within"], ladders),
+    **dict.fromkeys(["quantity_bid_within", "quantity_ask_within"], ladders),
+}  # fmt: skip
+plain_records = st.fixed_dictionaries(six_keys).map(lambda values: Record(**values))
+full_records = st.fixed_dictionaries(
+    six_keys
+    | {"interval_seconds": st.integers(1, 86_400)}
+    | {key: st.none() | strategy for key, strategy in full_keys.items()}
+).map(lambda values: Record(**values))
+markets = st.sampled_from(["spot", "usdm"])
+reasons = st.builds(no_data, moments, st.builds(Pair, texts, markets), positive, st.integers(1, 86_400), texts)
+
+
+def as_dynamodb_returns(attribute: Any) -> Any:
+    """An attribute as DynamoDB returns it: numbers as other text, without zeros and exponent."""
+    ((kind, value),) = attribute.items()
+    if kind == "L":
+        return {"L": [as_dynamodb_returns(element) for element in value]}
+    if kind != "N":
+        return attribute
+    text = f"{Decimal(value):f}"
+    return {"N": (text.rstrip("0").rstrip(".") if "." in text else text) or "0"}
+
+
+@given(plain_records | full_records | reasons, st.integers(1, 86_400), st.integers(0, 3650))
+def test_round_trip(record: Record, interval_seconds: int, retention_days: int) -> None:
+    """Whatever the kind of record, its line comes back, and the item is recognized as the one that was sent."""
+    item = item_from_record(record, interval_seconds, retention_days)
+    returned = {key: as_dynamodb_returns(attribute) for key, attribute in item.items()}
+    assert record_from_item(returned).to_line() == Record.from_line(record.to_line()).to_line() == record.to_line()
+    assert is_same_record(returned, record)
+    assert ("expires_at" in item) == (retention_days > 0)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_recorded_like_round_trip(seed: int) -> None:
+    """The line of a sampled book comes back, byte for byte."""
+    line = recorded_like(seed).to_line()
+    assert record_from_item(item_from_record(Record.from_line(line), 60)).to_line() == line
+
+
+def test_attributes() -> None:
+    """A plain record's item, and a reason's: without what it cannot know, and without obi."""
+    assert item_from_record(PLAIN, 60, 30) == {
+        "pair": {"S": "BTCUSDT"},
+        "slot": {"S": "2026-11-22T10:00:00Z"},
+        "timestamp": {"S": "2026-11-22T10:00:07Z"},
+        "symbol": {"S": "BTCUSDT"},
+        "obi": {"N": "0.153847"},
+        "notional_bid": {"N": "150000.5"},
+        "notional_ask": {"N": "110000.25"},
+        "levels": {"N": "5"},
+        "market": {"S": "spot"},
+        "expires_at": {"N": str(1_795_341_600 + 30 * 86_400)},
+    }
+    reason = no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT", "usdm"), 5, 10, "timeout")
+    assert item_from_record(reason, 60) == {
+        "pair": {"S": "usdm:BTCUSDT"},
+        "slot": {"S": "2026-11-22T10:00:00Z"},
+        "timestamp": {"S": "2026-11-22T10:00:00Z"},
+        "symbol": {"S": "BTCUSDT"},
+        "levels": {"N": "5"},
+        "market": {"S": "usdm"},
+        "interval_seconds": {"N": "10"},
+        "reason": {"S": "timeout"},
+    }
+
+
+def test_slot_is_of_the_records_own_interval() -> None:
+    """The default interval is for records without their own."""
+    full = Record(*PLAIN_VALUES, interval_seconds=5)
+    assert [item_from_record(record, 60)["slot"]["S"][-3:] for record in (PLAIN, full)] == ["00Z", "05Z"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"obi": {"S": "much"}}, "obi is 'much'"),
+        ({"obi": {"N": "2"}}, "obi is 2"),
+        ({"levels": {"N": "x"}}, "levels is {'N': 'x'}"),
+        ({"symbol": {"BOOL": True}}, "symbol is True"),
+        ({"symbol": {}}, "symbol is {}"),
+        ({"timestamp": {"S": "today"}}, "timestamp 'today'"),
+        ({"interval_seconds": {"N": "60"}, "notional_bid_within": {"L": ["x"]}}, "notional_bid_within is"),
+        ({"book": {"B": b"\2x"}}, "a newer version"),
+        ({"book": {"S": "x"}}, "a newer version"),
+        ({"book": {"B": b"\1x"}}, "book is damaged"),
+        ({"book": {"B": pack_book([], [])[:-1]}}, "book is damaged"),
+        ({"book": {"B": b"\1" + zlib.compress(b"[0,0,[1],null]")}}, "book is damaged"),
+        ({"book": {"B": b"\1" + zlib.compress(b"[1000000000,0,[1,1],null]")}}, "book is damaged"),
+        ({"book": {"B": b"\1" + zlib.compress(b" " * 10_000_000)}}, "book is damaged"),
+    ],
+    ids=str,
+)
+def test_damaged_item(change: Item, message: str) -> None:
+    """It is refused with the attribute and its value, and never taken for the record that was sent."""
+    item = item_from_record(PLAIN, 60) | change
+    with pytest.raises(InvalidRecord, match=re.escape(message)):
+        record_from_item(item)
+    assert not is_same_record(item, PLAIN)
+    assert not is_same_sample(item, PLAIN)
+
+
+def test_attributes_of_a_newer_version() -> None:
+    """They are left out, and null is absent."""
+    item = item_from_record(PLAIN, 60) | {"mood": {"M": {}}, "host": {"NULL": True}, "levels": {"N": "5.0"}}
+    assert record_from_item(item) == PLAIN
+
+
+def test_same_sample() -> None:
+    """Details do not make another sample; one of the six keys does."""
+    full = Record(*PLAIN_VALUES, interval_seconds=60, host="x")
+    other = Record(*PLAIN_VALUES[:2], 0.5, *PLAIN_VALUES[3:])
+    assert [is_same_sample(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
+        True,
+        True,
+        False,
+    ]
+    assert [is_same_record(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expired"),
+    [({"N": "1000"}, True), ({"N": "999.5"}, True), ({"N": "1001"}, False), ({"N": "0"}, False), ({"S": "1"}, False),
+     ({"NULL": True}, False), ({"N": "x"}, False), ({}, False)],
+)  # fmt: skip
+def test_expiry(attribute: dict[str, Any], expired: bool) -> None:
+    """Only a number in the past hides an item."""
+    assert has_expired({"expires_at": attribute}, 1000.0) is expired
+    assert not has_expired({}, 1000.0)
+
+
+@pytest.mark.parametrize("number", ["1e-1000000", "1e-101", f"1.{'1' * 101}"])
+def test_number_that_cannot_be_packed(number: str) -> None:
+    """A number of absurd length is refused, instead of written out."""
+    with pytest.raises(InvalidRecord, match="more than 100 places"):
+        pack_book([(Decimal(number), Decimal("0.12"))], [])
+
+
+@given(st.none() | sides, st.none() | sides)
+def test_documented_decoder(bids: Any, asks: Any) -> None:
+    """The decoder of docs/record.md, which needs the standard library only, reads what is packed."""
+    levels = DECODER(pack_book(bids, asks))
+    assert levels == unpack_book(pack_book(bids, asks)) == (bids, asks)
+
+
+def test_documented_decoder_is_short_and_needs_nothing() -> None:
+    """It has at most 20 lines, and runs in an interpreter without this package."""
+    assert len(CODE.splitlines()) <= 20
+    program = f"{CODE}\nprint(unpack_book({pack_book([(Decimal('63999.5'), Decimal('0.12'))], [])!r}))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "([(Decimal('63999.5'), Decimal('0.12'))], [])\n"

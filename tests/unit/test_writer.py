@@ -1,0 +1,169 @@
+"""A store that hangs holds up no sample, and what it did not take is logged, whenever the program ends."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread, Timer
+
+import pytest
+
+from handler.errors import StoreError
+from handler.record import Record
+from handler.stores import writer as writer_module
+from handler.stores.store import FailedPut, PutResult
+from handler.stores.writer import BackgroundWriter
+
+ROOT = Path(__file__).parents[2]
+RECORDS = [Record("2026-11-22T10:00:07Z", name, 0.25, 5.0, 3.0, 5, interval_seconds=60, host="x") for name in "ABCD"]
+Act = Callable[[Sequence[Record]], PutResult]
+
+
+class FakeStore:
+    """Notes what it is given, and waits for `ready` before it stores that, unless `act` does else."""
+
+    def __init__(self, act: Act = lambda records: PutResult(len(records))) -> None:
+        self.puts: list[tuple[list[Record], float]] = []
+        self.called, self.ready = Event(), Event()
+        self._act = act
+
+    def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
+        self.puts.append((list(records), deadline))
+        self.called.set()
+        assert self.ready.wait(20)
+        return self._act(records)
+
+
+def ready_store(act: Act = lambda records: PutResult(len(records))) -> FakeStore:
+    store = FakeStore(act)
+    store.ready.set()
+    return store
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
+    """The records in the log, as `load` finds them."""
+    return [Record.from_line(line[line.index('{"timestamp"') :]) for line in caplog.messages]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end leaves no time."""
+    monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
+
+
+def test_batches_are_merged(caplog: pytest.LogCaptureFixture) -> None:
+    """`put` returns though the store hangs; what was queued meanwhile is stored at once, until the last deadline."""
+    store = FakeStore()
+    with BackgroundWriter(store) as writer:
+        for number, record in enumerate(RECORDS):
+            writer.put([record], 60.0 + number)
+            assert store.called.wait(20)
+        store.ready.set()
+    assert store.puts == [(RECORDS[:1], 60.0), (RECORDS[1:], 63.0)]
+    assert (writer.failed, caplog.messages) == (0, [])
+
+
+def test_what_is_not_stored_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Counted, with its reason and as a full line."""
+    store = ready_store(lambda records: PutResult(1, 2, [FailedPut(records[1], StoreError("no such table"))]))
+    with BackgroundWriter(store) as writer:
+        writer.put(RECORDS, 60.0)
+    assert (writer.failed, logged(caplog)) == (1, [RECORDS[1]])
+    assert caplog.messages[0].startswith("not stored: no such table: {")
+
+
+def test_a_store_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
+    """It costs the records that it was given, and no others."""
+
+    def break_first(records: Sequence[Record]) -> PutResult:
+        if records[0] is RECORDS[0]:
+            raise MemoryError
+        return PutResult(len(records))
+
+    store = FakeStore(break_first)
+    with BackgroundWriter(store) as writer:
+        writer.put(RECORDS[:1], 60.0)
+        assert store.called.wait(20)
+        writer.put(RECORDS[1:], 60.0)
+        store.ready.set()
+    assert (writer.failed, logged(caplog)) == (1, RECORDS[:1])
+    assert [records for records, _ in store.puts] == [RECORDS[:1], RECORDS[1:]]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_end_waits_for_a_slow_store(caplog: pytest.LogCaptureFixture) -> None:
+    """All is stored, however long that takes; the log says what is waited for."""
+    store = FakeStore()
+    timer = Timer(0.2, store.ready.set)
+    with BackgroundWriter(store) as writer:
+        writer.put(RECORDS, 60.0)
+        assert store.called.wait(20)
+        timer.start()
+    assert (writer.failed, caplog.messages) == (0, ["waiting for the store to take 4 record(s)"])
+    timer.join()
+
+
+def test_an_interrupt_leaves_time_for_a_put(caplog: pytest.LogCaptureFixture) -> None:
+    """What is being stored then has a moment to be stored."""
+    store = FakeStore()
+    timer = Timer(0.1, store.ready.set)
+    with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
+        writer.put(RECORDS, 60.0)
+        assert store.called.wait(20)
+        timer.start()
+        raise KeyboardInterrupt
+    assert (writer.failed, caplog.messages) == (0, [])
+    timer.join()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
+def test_an_early_end_logs_the_rest(caplog: pytest.LogCaptureFixture, end: type[BaseException]) -> None:
+    """What the store has not answered for by then is not waited for."""
+    store = FakeStore()
+    with suppress(end), BackgroundWriter(store) as writer:
+        writer.put(RECORDS[:2], 60.0)
+        writer.put(RECORDS[2:], 60.0)
+        raise end
+    assert (writer.failed, logged(caplog)) == (4, RECORDS)
+    store.ready.set()
+
+
+def test_no_thread_can_be_started(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is logged at once; a later put may do better."""
+
+    def fail(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = ready_store()
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "start", fail)
+        writer = BackgroundWriter(store)
+        writer.__enter__()
+        writer.put(RECORDS[:1], 60.0)
+        assert logged(caplog) == RECORDS[:1]
+    writer.put(RECORDS[1:], 60.0)
+    writer.__exit__(None, None, None)
+    assert (writer.failed, store.puts) == (1, [(RECORDS[1:], 60.0)])
+
+
+HANGING = """
+from contextlib import suppress
+from threading import Event
+from handler.stores import writer
+
+class HangingStore:
+    def put(self, records, deadline):
+        Event().wait()
+
+writer.STOP_SECONDS = 0.0
+with suppress(KeyboardInterrupt), writer.BackgroundWriter(HangingStore()) as storing:
+    storing.put([], 60.0)
+    raise KeyboardInterrupt
+"""
+
+
+def test_a_store_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    """Its thread is a daemon."""
+    subprocess.run([sys.executable, "-c", HANGING], cwd=ROOT, check=True, timeout=20)
