@@ -29,10 +29,10 @@ _BROKEN = """CASE WHEN line = '' THEN 'empty' WHEN starts_with(line, '{') AND NO
     WHEN NOT contains(line, '{') THEN 'torn' ELSE 'invalid' END"""
 
 
-def valid(seconds: str = "seconds") -> str:
+def valid() -> str:
     """SQL that is true for the narrow columns of a valid record."""
     return (
-        f"coalesce({seconds} >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
+        "coalesce(seconds >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
         f" AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER} AND notional_ask >= 0"
         f" AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1 AND"
         f" {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"
@@ -144,8 +144,7 @@ def _is_record() -> str:
 def _kept(columns: Sequence[str], within: str) -> str:
     narrow = (
         "pair, symbol, market, seconds, obi, notional_bid, notional_ask, CAST(levels AS BIGINT) AS levels, has_data,"
-        " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, strlen(beginning) < strlen(line)"
-        " OR contains(line, '\"bids\":[') AS has_levels"
+        " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, contains(line, 'bids\":[') AS has_levels"
     )
     sql = {"printed": PRINTED}
     kept = [f'if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}' for name in columns if name not in NARROW]

@@ -186,7 +186,7 @@ def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bo
     """The rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
     sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
-    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, view"
+    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, interval_seconds, view, levels, obi, notional_bid"
 
 
 def pair_order(pairs: Sequence[str]) -> str:
