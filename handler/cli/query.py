@@ -67,6 +67,10 @@ class Query(NamedTuple):
         return list(dict.fromkeys(name for names in self.words.values() for name in names))
 
     @property
+    def _until(self) -> float:
+        return self.now if self.asked.until is None else self.asked.until
+
+    @property
     def order(self) -> str:
         """SQL that sorts by pair."""
         return pair_order(self.pairs)
@@ -88,7 +92,7 @@ class Query(NamedTuple):
                 columns=columns,
                 with_reasons=with_reasons,
             )
-            records.load(self.files, open_tables(self.tables, self.pairs, self.asked, self.now))
+            records.load(self.files, open_tables(self.tables, self.pairs, self.asked.since, self._until))
             yield records
 
     def absent(self, records: Records) -> list[str]:

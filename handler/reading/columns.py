@@ -105,8 +105,8 @@ DERIVED: Final = {
     **_ladder(),
 }
 KEYS: Final = ("pair", "slot", *FULL_KEYS)
-FILE_COLUMNS: Final = (*KEYS, *CHEAP, "reason")  # of Parquet files, our own and the archive's
-ALL_COLUMNS: Final = (*KEYS, *DERIVED, "reason", "line")
+FILE_COLUMNS: Final = (*KEYS, "reason", *CHEAP)  # of Parquet files, our own and the archive's
+ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
 

@@ -144,7 +144,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
             missing, coalesce(reasons, map()) AS reasons, slots, share
         FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
     for pair in absent:
-        since, until = (f"make_timestamptz({moment or 0:.0f} * 1000000)" for moment in expected.asked)
+        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
         engine.run(f"INSERT INTO gaps VALUES ({text(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
@@ -186,7 +186,7 @@ def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bo
     """The rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
     sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
-    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, view"
+    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, interval_seconds, view, levels, obi, notional_bid"
 
 
 def pair_order(pairs: Sequence[str]) -> str:
