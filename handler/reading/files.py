@@ -185,10 +185,10 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line[:MAX_LINE_BYTES // 2] for line in lines)
+        yield from (line[: MAX_LINE_BYTES // 2] for line in lines)
         rest = rest[:MAX_LINE_BYTES]
     if rest:
-        yield rest[:MAX_LINE_BYTES // 2]
+        yield rest[: MAX_LINE_BYTES // 2]
 
 
 def _segments(source: BufferedIOBase | IO[bytes]) -> Iterator[bytes]:

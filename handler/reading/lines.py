@@ -19,7 +19,16 @@ CANONICAL = (
     rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
 )
 _NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
-_KEYS_WITH_TYPES = ("timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels", "market", "interval_seconds")
+_KEYS_WITH_TYPES = (
+    "timestamp",
+    "symbol",
+    "obi",
+    "notional_bid",
+    "notional_ask",
+    "levels",
+    "market",
+    "interval_seconds",
+)
 # the text of a broken line as it can be read: without NUL bytes and blanks; of a torn line and a whole one, the whole
 _TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
 _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
@@ -72,7 +81,9 @@ def _mend(engine: Engine, files: Sequence[File]) -> tuple[list[File], list[Probl
             kept.append(file)
         except SourceError as error:
             if file.kind == "zstd":
-                problems.append(Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}"))
+                problems.append(
+                    Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}")
+                )
                 continue
             copy, problem = mended(file, engine.folder)
             kept.append(copy)
@@ -147,7 +158,9 @@ def _kept(columns: Sequence[str], within: str) -> str:
         " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, contains(line, 'bids\":[') AS has_levels"
     )
     sql = {"printed": PRINTED}
-    kept = [f'if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}' for name in columns if name not in NARROW]
+    kept = [
+        f"if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}" for name in columns if name not in NARROW
+    ]
     problem = ["problem", "if(problem IS NULL, NULL, file) AS file", "if(problem IS NULL, NULL, line) AS invalid_line"]
     return ", ".join([narrow, *kept, *problem])
 
@@ -163,7 +176,9 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     if torn:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
     if invalid:
-        shown = engine.rows(f"SELECT file, invalid_line[:2000] FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}")
+        shown = engine.rows(
+            f"SELECT file, invalid_line[:2000] FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
+        )
         problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
         if invalid > MAX_SHOWN:
             problems.append(Problem(f"{invalid - MAX_SHOWN} more invalid line(s)"))

@@ -96,7 +96,9 @@ def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
     if found is None or (kind in (LIST, LEVELS) and not found.endswith("[]")):
         return f"NULL::{'TIMESTAMPTZ' if name in TIMES else kind}"
     if name in TIMES:
-        return f"make_timestamptz(epoch_us({name}))" if "TIMESTAMP" in found else milliseconds(f"CAST({name} AS VARCHAR)")
+        return (
+            f"make_timestamptz(epoch_us({name}))" if "TIMESTAMP" in found else milliseconds(f"CAST({name} AS VARCHAR)")
+        )
     return f'TRY_CAST("{name}" AS {kind})'
 
 

@@ -95,7 +95,9 @@ class Records:
         described = [*names, *(table.name for table in tables)]
         self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
         if not files:
-            raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file")
+            raise SourceError(
+                "; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file"
+            )
         texts = [file for file in files if file.kind != "parquet"]
         if texts:
             columns = ["line"] if self._columns is None else self._columns
@@ -141,7 +143,9 @@ class Records:
         joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
         slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
         run(f"CREATE VIEW samples AS {slots} narrow {joined}")
-        rows = [self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)]
+        rows = [
+            self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)
+        ]
         run(f"CREATE VIEW records AS {' UNION ALL '.join(rows)}")
         if is_inferred:
             self._say_intervals()

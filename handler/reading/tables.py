@@ -29,7 +29,9 @@ def open_tables(
         return []
     from ..stores.table import Table  # boto3 is optional, and slow to load
 
-    tables = [each if isinstance(each, Table) else Table(*_parts(each)[:1], region=_parts(each)[1]) for each in addresses]
+    tables = [
+        each if isinstance(each, Table) else Table(*_parts(each)[:1], region=_parts(each)[1]) for each in addresses
+    ]
     return [_records(table, pairs, since or 0, MAX_EPOCH_SECONDS if until is None else until) for table in tables]
 
 

@@ -34,7 +34,9 @@ class Views(NamedTuple):
                 raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
         if max(self.levels, default=0) <= STORED_LEVELS:
             return
-        sampled = [row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")]
+        sampled = [
+            row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")
+        ]
         for levels in self.levels:
             if levels > STORED_LEVELS and levels not in sampled:
                 found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
@@ -161,11 +163,11 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
             SELECT pair, slot FROM runs WHERE is_known AND has_data
             UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds)) FROM runs
             WHERE missing > 0),
-        counts AS (SELECT pair, {step('slot')} AS step, count(*) AS expected FROM slots GROUP BY ALL),
+        counts AS (SELECT pair, {step("slot")} AS step, count(*) AS expected FROM slots GROUP BY ALL),
         means AS (
             SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
-                {step('epoch_us(slot) // 1000000')} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
-                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant('favg(mid)', 10)} AS mid,
+                {step("epoch_us(slot) // 1000000")} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
+                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
                 count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, bps, market, obi_mean, obi_min, obi_max,

@@ -11,16 +11,16 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from handler.invocation import RecordWriter
+from handler.sinks import PutResult
+from handler.stores.items import item_from_record
 from support.archive import PAST, Archive, lines, record
 from support.fakes import FakeClock, level_sampler, spot_client
 from support.program import PATIENCE_SECONDS, run
 
-from handler.invocation import RecordWriter
 from handler.record import DETAIL_KEYS, KEYS, Record
 from handler.runner import Runner
-from handler.sinks import PutResult
 from handler.slots import format_timestamp
-from handler.stores.items import item_from_record
 from handler.stores.table import Table
 from infra.fake_exchange import FakeExchange
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from handler.stores.items import item_from_record
 from support.archive import Archive, lines, record
 
 from handler.cli.main import main
 from handler.record import Record
 from handler.stores.dynamodb import dynamodb_client
-from handler.stores.items import item_from_record
 
 Capture = pytest.CaptureFixture[str]
 

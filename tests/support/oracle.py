@@ -98,7 +98,9 @@ def gaps(found: Sequence[Row], pair: str, since: int = 0, until: int | None = No
         answer[-1]["missing"] += 1
         answer[-1]["reasons"].update([row.record.reason] if row is not None and row.record.reason else [])
     for gap in answer:
-        later = [slot for slot, (_, row) in expected.items() if slot >= gap["since"] and row is not None and row.has_data]
+        later = [
+            slot for slot, (_, row) in expected.items() if slot >= gap["since"] and row is not None and row.has_data
+        ]
         gap["until"] = min([gap["until"], *later])
     slots, missing = list(expected), sum(gap["missing"] for gap in answer)
     reasons = sum((gap["reasons"] for gap in answer), Counter())
