@@ -1,9 +1,8 @@
 """The DynamoDB client, configured as boto3 users expect."""
 
+import json
 import logging
 import os
-from functools import partial
-from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
@@ -17,7 +16,6 @@ import botocore.session
 from botocore.config import Config
 
 from .dynamodb_errors import NotDynamoDB, creation_error
-from .put_item import PutItem
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -48,12 +46,18 @@ def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
     _check_variables()
     region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
     try:
-        session = boto3.Session(botocore_session=_botocore_session())
-        client: DynamoDBClient = session.client("dynamodb", region_name=region, config=config)
-        client.put_item = PutItem(client, session.get_credentials(), USER_AGENT)  # type: ignore[method-assign, assignment]
+        session = botocore.session.get_session()
+        if _asks_for_code(session):
+            raise CredentialsError(
+                "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
+                " first, for example with aws sts assume-role, and set them in the environment"
+            )
+        client: DynamoDBClient = boto3.Session(botocore_session=session).client(
+            "dynamodb", region_name=region, config=config
+        )
     except Exception as error:  # boto3 does not wrap what sources of credentials raise
         raise creation_error(error) from error
-    client.meta.events.register("after-call.dynamodb.Query", _check_page)
+    client.meta.events.register("after-call.dynamodb", _check_response)
     return client
 
 
@@ -66,27 +70,24 @@ def _check_variables() -> None:
             raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
 
 
-def _botocore_session() -> "botocore.session.Session":
-    """A session whose sources of credentials never ask a person, because stdin may be records.
-
-    botocore has no setting for that: an `mfa_serial` alone asks for nothing, nor where other credentials come first.
-    """
-    session = botocore.session.get_session()
-    sources = session.get_component("credential_provider")
-    sources.get_provider("assume-role")._prompter = _refuse_prompt
-    sources.get_provider("custom-process")._popen = partial(Popen, stdin=DEVNULL)
-    return session
-
-
-def _refuse_prompt(_prompt: str) -> str:
-    raise CredentialsError(
-        "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
-        " first, for example with aws sts assume-role, and set them in the environment"
-    )
+def _asks_for_code(session: botocore.session.Session) -> bool:
+    """True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
+    if os.environ.get(KEY_VARIABLES[0]):
+        return False
+    profiles, name = session.full_config.get("profiles", {}), session.profile or "default"
+    seen = set()
+    while name in profiles and name not in seen:
+        seen.add(name)
+        if profiles[name].get("role_arn") and profiles[name].get("mfa_serial"):
+            return True
+        name = profiles[name].get("source_profile", "")
+    return False
 
 
-def _check_page(parsed: Any, http_response: Any, **_: Any) -> None:
-    """Raise NotDynamoDB for a page that some other server sent."""
-    is_known = "RequestId" in parsed["ResponseMetadata"] and isinstance(parsed.get("Items"), list)
-    if http_response.status_code < 300 and not is_known:
-        raise NotDynamoDB(f"it is {http_response.content[:60]!r}")
+def _check_response(parsed: Any, http_response: Any, model: Any, **_: Any) -> None:
+    """Raise NotDynamoDB for a success that some other server reports."""
+    if http_response.status_code >= 300:
+        return
+    content, is_known = http_response.content, "RequestId" in parsed["ResponseMetadata"]
+    if not is_known or (content != b"{}" and not json.loads(content).keys() <= model.output_shape.members.keys()):
+        raise NotDynamoDB(f"it is {content[:60]!r}")

@@ -106,6 +106,8 @@ class FakeExchange(HttpServer):
             outcome = self._api.respond(request.method, request.target, unanswered)
             now = self._clock()
             self._log.append(_logged(connection, request, outcome, now))
+        if unanswered:
+            return Answer(b"", b"")
         response, used_weight = outcome.response, outcome.used_weight
         return encode(response, request, outcome.query.market, used_weight, _http_date(int(now)), gzip=self._gzip)
 

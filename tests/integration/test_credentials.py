@@ -6,18 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
-from botocore import auth
 from botocore import exceptions as boto
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials, ReadOnlyCredentials
-from hypothesis import given
-from hypothesis import strategies as st
 from support.servers import AWS, free_port
 
 from handler.errors import CredentialsError, HandlerError, StoreError
@@ -28,7 +22,6 @@ from handler.stores.credentials import RENEW_SECONDS, RenewingClient
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.dynamodb_errors import CREDENTIAL_CODES, store_error
 from handler.stores.item import item_from_record
-from handler.stores.put_item import signed_headers
 from handler.stores.store import PutResult
 from handler.stores.table import Table
 from infra.testkit.clock import NOON, FakeClock
@@ -123,7 +116,6 @@ CASES: list[tuple[dict[str, str], str, str]] = [
     ({}, "credential_process = echo Welcome", "printed text that is not JSON"),
     ({}, "credential_process = echo []", "DynamoDB: "),
     ({}, "credential_process = /missing", "No such file or directory: '/missing'"),
-    ({}, "credential_process = {python} -c 'print(len(input()))'", "Error when retrieving credentials"),
     ({}, "role_arn = arn:aws:iam::1:role/x\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/x\n"
          "aws_access_key_id = A\naws_secret_access_key = B", "the profile asks for an MFA code"),
     ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is malformed: it has a line end, a space or"),
@@ -172,20 +164,6 @@ def test_the_likely_cause_is_named(code: str, message: str, words: str) -> None:
     failure = boto.ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": META}, "PutItem")
     assert words in str(store_error(failure, "table obi"))
     assert SECRET not in str(store_error(failure, "table obi"))
-
-
-@given(st.binary(), st.sampled_from([None, "token/+="]))
-def test_a_put_has_the_signature_that_boto3_gives_it(body: bytes, token: str | None) -> None:
-    """Whatever is in it."""
-    host, moment = "dynamodb.eu-west-1.amazonaws.com", "20261122T100000Z"
-    headers = signed_headers(ReadOnlyCredentials("AKIA", SECRET, token), "eu-west-1", host, body, moment)
-    unsigned = {name: headers[name] for name in ("Content-Type", "Host", "X-Amz-Target")}
-    request: Any = AWSRequest("POST", f"https://{host}/", headers=unsigned, data=body)
-    with pytest.MonkeyPatch.context() as patch:
-        now = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        patch.setattr(auth, "get_current_datetime", lambda *_, **__: now)
-        auth.SigV4Auth(Credentials("AKIA", SECRET, token), "dynamodb", "eu-west-1").add_auth(request)
-    assert dict(request.headers) == headers
 
 
 META: Any = {"HTTPStatusCode": 400}
