@@ -4,12 +4,11 @@ import statistics
 from collections.abc import Iterator
 from functools import partial
 
-from infra.bench.processes import Cost, alternate, cpu_share, exchange, measure, null_table, ratio, workers
+from infra.bench.processes import OTHERS, Cost, alternate, cpu_share, exchange, measure, null_table, ratio, workers
 from infra.bench.report import Bench, Row
 
 LEVELS = {5: (60, 6.9, 0.65), 100: (60, 3.9, 0.58), 1000: (30, 1.35, 0.56), 5000: (12, 0.9, 0.6)}
 """Levels → samples at a time, targets: CPU × the floor, × the best of the others."""
-OTHERS = ("requests", "python-binance", "ccxt")
 SYMBOLS = [f"S{number:03}USDT" for number in range(300)]
 FULL_CPU_MB = 1769
 """Lambda gives a whole CPU for this much memory, and in proportion below."""
@@ -23,7 +22,7 @@ lambda_handler({}, LambdaContext(time.monotonic() + 30))
 
 def warm(bench: Bench) -> Iterator[Row]:
     """One more sample, six keys, in a process that has made some."""
-    with exchange(bench.folder) as url, workers(url, "a raw socket", "ours", *OTHERS) as started:
+    with exchange(bench.folder) as url, workers(url, "raw", "ours", *OTHERS) as started:
         for levels, (count, floor_target, others_target) in LEVELS.items():
             run = {
                 name: partial(worker.run, symbols=["BTCUSDT"], levels=levels, count=count)
@@ -35,7 +34,7 @@ def warm(bench: Bench) -> Iterator[Row]:
                 raise RuntimeError(f"not the same imbalance: {imbalances}")
             for name, each in costs.items():
                 bench.curves.setdefault(name, {})[levels] = statistics.median(cost.cpu for cost in each) / count * 1e6
-            ours, floor = costs["ours"], costs["a raw socket"]
+            ours, floor = costs["ours"], costs["raw"]
             best = [min(each) for each in zip(*(costs[name] for name in OTHERS), strict=True)]
             yield Row(f"warm, {levels} levels, CPU × a raw socket", ratio(ours, floor), floor_target)
             yield Row(f"warm, {levels} levels, CPU × the best of the others", ratio(ours, best), others_target)
@@ -51,10 +50,10 @@ def full(bench: Bench) -> Iterator[Row]:
 
 def put(bench: Bench) -> Iterator[Row]:
     """One put of an item, beside boto3's own put_item of the same item."""
-    with exchange(bench.folder) as url, null_table(bench.folder) as aws, workers(url, "ours", **aws) as started:
-        jobs = {how: partial(started["ours"].run, count=100, put=how) for how in ("table", "boto3")}
+    with null_table(bench.folder) as aws, workers("", "table", "put_item", **aws) as started:
+        jobs = {name: partial(worker.run, symbols=[""], levels=0, count=100) for name, worker in started.items()}
         costs = alternate(jobs, bench.rounds(12))
-    yield Row("one put, CPU × put_item of boto3", ratio(costs["table"], costs["boto3"]), 1.1)
+    yield Row("one put, CPU × put_item of boto3", ratio(costs["table"], costs["put_item"]), 1.1)
     yield Row("one put, CPU", statistics.median(cost.cpu for cost in costs["table"]) / 100 * 1e6, None, "µs")
 
 
@@ -78,10 +77,10 @@ def sweep(bench: Bench) -> Iterator[Row]:
     """300 spot pairs and 100 futures at once, with 20 ms of network."""
     symbols = [*SYMBOLS, *(f"usdm:{symbol}" for symbol in SYMBOLS[:100])]
     flags = ("--latency-ms", "20", "--symbols", *SYMBOLS)
-    with exchange(bench.folder, *flags) as url, workers(url, "ours", "a raw socket") as started:
+    with exchange(bench.folder, *flags) as url, workers(url, "ours", "raw") as started:
         run = {name: partial(worker.run, symbols=symbols, levels=100, count=1) for name, worker in started.items()}
         costs = alternate(run, bench.rounds(7))
-        walls = ratio(costs["ours"], costs["a raw socket"], "wall")
+        walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
         for megabytes, target in ((512, None), (1024, 0.5)):
             with cpu_share(started["ours"].process.pid, megabytes / FULL_CPU_MB):
