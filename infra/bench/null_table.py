@@ -1,9 +1,7 @@
-"""`python -m infra.bench.null_table PORT`: a DynamoDB that accepts every put and has a day of records of each pair."""
+"""A DynamoDB that accepts every put at once and has a day of records of each pair."""
 
 import json
 import re
-import sys
-import threading
 from base64 import b64encode
 from functools import cache
 
@@ -44,14 +42,14 @@ def _day() -> bytes:
 class NullTable(HttpServer):
     """Answers at once."""
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that lead to it."""
+        return {"AWS_ENDPOINT_URL_DYNAMODB": self.url}
+
     async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:  # noqa: ARG002
         """A page of records for a Query, nothing for a put."""
         pair = _PAIR.search(request.body)
         is_query = request.headers["x-amz-target"].endswith(".Query")
         body = _day().replace(b"BTCUSDT", pair[1]) if is_query and pair else b"{}"
         return Answer(_HEAD.format(len(body)).encode(), body)
-
-
-if __name__ == "__main__":
-    with NullTable(int(sys.argv[1])):
-        threading.Event().wait()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from infra.testkit.aws import AWS
-from infra.testkit.processes import clean_environment, free_port, run_server
+from infra.testkit.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS_PYTHON = ROOT / ".venv-bench/bin/python"
@@ -91,28 +91,6 @@ def workers(url: str, *names: str, **environment: str) -> Iterator[dict[str, Wor
             stack.enter_context(worker.process)
             stack.callback(worker.process.kill)
         yield started
-
-
-@contextmanager
-def exchange(folder: Path, *flags: str) -> Iterator[str]:
-    """The fake exchange, whose books do not change, in a process of its own; yields its URL."""
-    with _server(folder, "infra.fake_exchange", "--tick-ms", "0", "--weight-limit", "0", *flags, "--port") as url:
-        yield url
-
-
-@contextmanager
-def null_table(folder: Path) -> Iterator[dict[str, str]]:
-    """A table that accepts everything; yields the variables that lead to it."""
-    with _server(folder, "infra.bench.null_table") as url:
-        yield {"AWS_ENDPOINT_URL_DYNAMODB": url}
-
-
-@contextmanager
-def _server(folder: Path, *command: str) -> Iterator[str]:
-    port = free_port()
-    log = folder / f"{port}.log"
-    with run_server([sys.executable, "-m", *command, str(port)], port, log, cwd=ROOT):
-        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
