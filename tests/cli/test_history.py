@@ -50,7 +50,9 @@ def parquet(path: Path) -> None:
 
 def zstd(path: Path) -> None:
     lines = ", ".join(f"('{line.decode()}')" for line in TEXT.splitlines())
-    duckdb.execute(f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd)")
+    duckdb.execute(
+        f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd)"
+    )
 
 
 SOURCES: dict[str, Callable[[Path], object]] = {
@@ -98,7 +100,12 @@ def test_folders_globs_links_and_pipes(folder: Path) -> None:
     assert ask("--from", folder).lines == expected
     assert ask("--from", f"{folder.parent}/obi/*.jsonl", folder / "day" / "b.JSONL").lines == expected
     assert shell(f"cat {folder}/*.jsonl | handler history --from -").stdout.splitlines() == LINES
-    assert shell(f"mkfifo {folder}/p; gzip -c {folder}/2026-11-01.jsonl > {folder}/p & handler history --from {folder}/p").stdout.splitlines() == LINES
+    assert (
+        shell(
+            f"mkfifo {folder}/p; gzip -c {folder}/2026-11-01.jsonl > {folder}/p & handler history --from {folder}/p"
+        ).stdout.splitlines()
+        == LINES
+    )
 
 
 BAD: dict[str, tuple[bytes, str]] = {
@@ -207,7 +214,10 @@ def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder:
     [
         ("x.jsonl", LINES[0].encode()),
         ("x.out", LINES[0].encode()),
-        ("x.csv", b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,"),
+        (
+            "x.csv",
+            b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,",
+        ),
         ("x.csv.gz", b"\x1f\x8b"),
         ("x.jsonl.gz", b"\x1f\x8b"),
         ("x.PARQUET", b"PAR1"),
@@ -269,7 +279,15 @@ with engine.Engine() as one:
     one.rows("SELECT count(*) FROM range(20000000) a WHERE md5(a.range::VARCHAR) LIKE 'ab%'")
 """
     controller, terminal = pty.openpty()
-    process = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], stderr=terminal, stdout=subprocess.PIPE, env=environment(), timeout=PATIENCE_SECONDS, check=True)
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stderr=terminal,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
     os.close(terminal)
     assert b"reading" in os.read(controller, 10_000)
     assert process.stdout == b""
@@ -297,7 +315,15 @@ def test_a_table_answers_as_a_folder_does(table: Any, tmp_path: Path) -> None:
     name = table(*found)
     write_lines(tmp_path / "a.jsonl", *found)
     pairs, day = "--symbol BTC usdm:BTC", "--since 2026-11-01 --until 2026-11-02"
-    for question in ("", "--detail", "--levels 1 --bps 10", "--every 5m", "--gaps", "--reasons --detail", "--format csv --detail"):
+    for question in (
+        "",
+        "--detail",
+        "--levels 1 --bps 10",
+        "--every 5m",
+        "--gaps",
+        "--reasons --detail",
+        "--format csv --detail",
+    ):
         expected = ask("--from", tmp_path, pairs, day, question)
         assert ask("--table", name, pairs, day, question) == expected, question
         assert expected.lines
@@ -310,7 +336,10 @@ def test_several_tables_are_read_as_one(table: Any, moto_url: str) -> None:
         other = create_table(client)
         for record in FOUND[4:]:
             client.put_item(TableName=other, Item=item_from_record(record, 60))
-    assert ask(f"--table {name} {other}@{AWS['AWS_REGION']} --symbol BTC --since 2026-11-01 --until 2026-11-02").lines == LINES
+    assert (
+        ask(f"--table {name} {other}@{AWS['AWS_REGION']} --symbol BTC --since 2026-11-01 --until 2026-11-02").lines
+        == LINES
+    )
 
 
 def test_a_damaged_item_is_named_and_left_out(table: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -348,7 +377,15 @@ with engine.Engine() as one:
     except SourceError as error:
         print(error)
 """
-    found = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, env=environment(), timeout=PATIENCE_SECONDS, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
     assert re.search("no room is left|more memory than there is", found.stdout)
 
 
