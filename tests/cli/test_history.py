@@ -1,4 +1,4 @@
-"""`history` reads whatever stores records, writes files that are complete or not there, and says what it cannot read."""
+"""`history` reads whatever stores records, writes complete files or none, and says what it cannot read."""
 
 import codecs
 import gzip
@@ -45,12 +45,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def parquet(path: Path) -> None:
-    duckdb.sql("SELECT 1 AS a").write_parquet(str(path))
+    duckdb.execute(f"COPY (SELECT 1 AS a) TO '{path}' (FORMAT parquet)")
 
 
 def zstd(path: Path) -> None:
     lines = ", ".join(f"('{line.decode()}')" for line in TEXT.splitlines())
-    duckdb.execute(f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd)")
+    options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd"
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' ({options})")
 
 
 SOURCES: dict[str, Callable[[Path], object]] = {
@@ -98,7 +99,12 @@ def test_folders_globs_links_and_pipes(folder: Path) -> None:
     assert ask("--from", folder).lines == expected
     assert ask("--from", f"{folder.parent}/obi/*.jsonl", folder / "day" / "b.JSONL").lines == expected
     assert shell(f"cat {folder}/*.jsonl | handler history --from -").stdout.splitlines() == LINES
-    assert shell(f"mkfifo {folder}/p; gzip -c {folder}/2026-11-01.jsonl > {folder}/p & handler history --from {folder}/p").stdout.splitlines() == LINES
+    assert (
+        shell(
+            f"mkfifo {folder}/p; gzip -c {folder}/2026-11-01.jsonl > {folder}/p & handler history --from {folder}/p"
+        ).stdout.splitlines()
+        == LINES
+    )
 
 
 BAD: dict[str, tuple[bytes, str]] = {
@@ -207,7 +213,10 @@ def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder:
     [
         ("x.jsonl", LINES[0].encode()),
         ("x.out", LINES[0].encode()),
-        ("x.csv", b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,"),
+        (
+            "x.csv",
+            b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,",
+        ),
         ("x.csv.gz", b"\x1f\x8b"),
         ("x.jsonl.gz", b"\x1f\x8b"),
         ("x.PARQUET", b"PAR1"),
@@ -225,7 +234,7 @@ def test_the_ending_of_output_decides(name: str, beginning: bytes, folder: Path)
 
 
 def test_a_file_is_complete_or_as_it_was(folder: Path, capfd: Capture) -> None:
-    """Under its own mode, behind a link, beside another writer; a device is written in place, `-` is standard output."""
+    """It keeps its mode, also behind a link; a device is written in place, `-` is standard output."""
     target, link = folder.parent / "x.csv", folder.parent / "link.csv"
     target.write_text("old")
     target.chmod(0o640)
@@ -261,7 +270,7 @@ def test_an_interrupt_is_no_success_and_leaves_nothing(number: signal.Signals, t
 
 
 def test_long_reads_show_progress_on_a_terminal(tmp_path: Path) -> None:
-    program = f"""
+    program = """
 import time
 from handler.reading import engine
 engine.SHOW_PROGRESS_AFTER_SECONDS = 0
@@ -269,7 +278,15 @@ with engine.Engine() as one:
     one.rows("SELECT count(*) FROM range(20000000) a WHERE md5(a.range::VARCHAR) LIKE 'ab%'")
 """
     controller, terminal = pty.openpty()
-    process = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], stderr=terminal, stdout=subprocess.PIPE, env=environment(), timeout=PATIENCE_SECONDS, check=True)
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stderr=terminal,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
     os.close(terminal)
     assert b"reading" in os.read(controller, 10_000)
     assert process.stdout == b""
@@ -297,7 +314,15 @@ def test_a_table_answers_as_a_folder_does(table: Any, tmp_path: Path) -> None:
     name = table(*found)
     write_lines(tmp_path / "a.jsonl", *found)
     pairs, day = "--symbol BTC usdm:BTC", "--since 2026-11-01 --until 2026-11-02"
-    for question in ("", "--detail", "--levels 1 --bps 10", "--every 5m", "--gaps", "--reasons --detail", "--format csv --detail"):
+    for question in (
+        "",
+        "--detail",
+        "--levels 1 --bps 10",
+        "--every 5m",
+        "--gaps",
+        "--reasons --detail",
+        "--format csv --detail",
+    ):
         expected = ask("--from", tmp_path, pairs, day, question)
         assert ask("--table", name, pairs, day, question) == expected, question
         assert expected.lines
@@ -310,7 +335,10 @@ def test_several_tables_are_read_as_one(table: Any, moto_url: str) -> None:
         other = create_table(client)
         for record in FOUND[4:]:
             client.put_item(TableName=other, Item=item_from_record(record, 60))
-    assert ask(f"--table {name} {other}@{AWS['AWS_REGION']} --symbol BTC --since 2026-11-01 --until 2026-11-02").lines == LINES
+    assert (
+        ask(f"--table {name} {other}@{AWS['AWS_REGION']} --symbol BTC --since 2026-11-01 --until 2026-11-02").lines
+        == LINES
+    )
 
 
 def test_a_damaged_item_is_named_and_left_out(table: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -348,7 +376,15 @@ with engine.Engine() as one:
     except SourceError as error:
         print(error)
 """
-    found = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, env=environment(), timeout=PATIENCE_SECONDS, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
     assert re.search("no room is left|more memory than there is", found.stdout)
 
 

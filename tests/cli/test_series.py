@@ -1,92 +1,37 @@
-"""`series` lists what is stored: of a table at two one-item queries per series, of files all that is there."""
+"""`series` lists the pairs that are stored, in a form that can be given back."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-import pytest
-from support.archive import Archive, lines, record
+from support import records
+from support.ask import ask, write_lines
 
-from handler.cli.main import main
 from handler.record import Record
-from handler.stores.dynamodb import dynamodb_client
-from handler.stores.items import item_from_record
 
-Capture = pytest.CaptureFixture[str]
-
-BTC = [record(minute, interval_seconds=60) for minute in (0, 1, 2, 5)]
-ETH = [record(minute, "ETHUSDT", bps=10, covered=True, levels=1000, market="usdm") for minute in (3, 4)]
-RECORDS: list[Record] = [*BTC, *ETH]
-BTC_LINE: dict[str, Any] = {
-    "series": "BTCUSDT#5",
-    "symbol": "BTCUSDT",
-    "levels": 5,
-    "interval_seconds": 60,
-    "first": "2024-01-01T00:00:00Z",
-    "last": "2024-01-01T00:05:00Z",
-}
-ETH_LINE: dict[str, Any] = {
-    "series": "usdm:ETHUSDT@10bps",
-    "symbol": "ETHUSDT",
-    "levels": None,
-    "bps": 10,
-    "market": "usdm",
-    "interval_seconds": 60,
-    "first": "2024-01-01T00:03:00Z",
-    "last": "2024-01-01T00:04:00Z",
-}
+FOUND: list[Record] = [
+    records.full(timestamp="2026-11-22T10:00:07Z"),
+    records.full(timestamp="2026-11-22T10:05:07Z", levels=10),
+    records.reason(timestamp="2026-11-22T10:06:00Z"),
+    records.full(timestamp="2026-11-22T10:01:03Z", market="usdm", symbol="ETHUSDT", interval_seconds=10),
+]
+BTC = {"pair": "BTCUSDT", "first": "2026-11-22T10:00:00Z", "last": "2026-11-22T10:06:00Z", "records": 2, "no_data": 1,
+       "interval_seconds": 60, "levels": 5}  # fmt: skip
+ETH = {"pair": "usdm:ETHUSDT", "first": "2026-11-22T10:01:00Z", "last": "2026-11-22T10:01:00Z", "records": 1,
+       "no_data": 0, "interval_seconds": 10, "levels": 5}  # fmt: skip
 
 
-def printed(capfd: Capture) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+def test_series_of_files_can_be_given_back(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", *FOUND)
+    assert ask("--from", tmp_path, command="series").rows == [BTC, ETH]
+    pairs = [row["pair"] for row in ask("--from", tmp_path, command="series").rows]
+    assert len(ask("--from", tmp_path, "--symbol", *pairs).lines) == 3
+    assert ask("--from", tmp_path, "--symbol usdm:ETH", command="series").rows == [ETH]
+    assert ask("--from", tmp_path, "--since 2026-11-22T10:01:30Z", command="series").rows[0]["records"] == 1
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ([], [BTC_LINE | {"slots": 4, "covered": 0.666667}, ETH_LINE | {"slots": 2, "covered": 1.0}]),
-        (["--symbol", "BTC"], [BTC_LINE | {"slots": 4, "covered": 0.666667}]),
-        (["--market", "usdm"], [ETH_LINE | {"slots": 2, "covered": 1.0}]),
-        (["--bps", "10", "20"], [ETH_LINE | {"slots": 2, "covered": 1.0}]),
-        (["--levels", "5"], [BTC_LINE | {"slots": 4, "covered": 0.666667}]),
-        (["--symbol", "XRP"], []),
-    ],
-)
-def test_of_files_it_lists_all_that_flags_do_not_exclude(
-    tmp_path: Path, capfd: Capture, flags: list[str], expected: list[dict[str, Any]]
-) -> None:
-    (tmp_path / "records").write_text(lines(RECORDS, detail=True))
-    assert main(["series", *flags, "--from", str(tmp_path / "records")], {"OBI_SYMBOLS": "SOL"}) == 0
-    assert printed(capfd) == expected
-
-
-def test_of_a_table_it_lists_what_flags_and_variables_name(archive: Archive, capfd: Capture) -> None:
-    archive.fill([item_from_record(one, 60) for one in RECORDS])
-    assert archive.run_here("series", "--symbol", "BTC") == 0
-    assert printed(capfd) == [BTC_LINE]
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"OBI_SYMBOLS": "ETH,SOL", "OBI_BPS": "10", "OBI_MARKET": "usdm"}.items():
-            patch.setenv(name, value)
-        assert archive.run_here("series") == 0
-    out, err = capfd.readouterr()
-    assert [json.loads(line) for line in out.splitlines()] == [ETH_LINE]
-    assert "holds no record of usdm:SOLUSDT@10bps" in err
-
-
-def test_a_series_of_a_table_costs_two_queries_of_one_item(
-    archive: Archive, capfd: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive.fill([item_from_record(record(minute), 60) for minute in range(100)])
-    counts: list[tuple[str, int]] = []
-
-    def counting(**options: Any) -> Any:
-        client = dynamodb_client(**options)
-        client.meta.events.register(
-            "after-call.dynamodb", lambda model, parsed, **_: counts.append((model.name, parsed["ScannedCount"]))
-        )
-        return client
-
-    monkeypatch.setattr("handler.stores.table.dynamodb_client", counting)
-    assert archive.run_here("series", "--symbol", "BTC") == 0
-    assert [line["last"] for line in printed(capfd)] == ["2024-01-01T01:39:00Z"]
-    assert counts == [("Query", 1), ("Query", 1)]
+def test_every_format_has_the_same_columns(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", *FOUND)
+    header, *rows = ask("--from", tmp_path, "--format csv", command="series").lines
+    assert header.split(",") == list(BTC)
+    assert [row.split(",") for row in rows] == [[str(value) for value in row.values()] for row in (BTC, ETH)]
+    assert ask("--from", tmp_path, "--output", tmp_path / "x.parquet", command="series").code == 0
+    assert (tmp_path / "x.parquet").read_bytes().startswith(b"PAR1")

@@ -26,7 +26,8 @@ def at(seconds: int, kind: str = "full", **changes: Any) -> Record:
     values: dict[str, Any] = {"timestamp": format_timestamp(moment), "obi": (moment * 7 % 199 - 99) / 100} | changes
     if kind == "nothing":
         return records.plain(**(values | {"obi": 0.0, "notional_bid": 0.0, "notional_ask": 0.0}))
-    return getattr(records, kind)(**(values | ({"obi": 0.0} if kind == "reason" else {})))
+    make = {"plain": records.plain, "full": records.full, "reason": records.reason}[kind]
+    return make(**(values | ({"obi": 0.0} if kind == "reason" else {})))
 
 
 def lines(found: list[Record], **options: bool) -> list[str]:
@@ -49,7 +50,7 @@ def runs(draw: st.DrawFn) -> list[Record]:
             for number, kind in enumerate(draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=25))):
                 jitter = draw(st.integers(0, min(3, interval - 1))) if kind in ("plain", "full") else 0
                 bids = [(Decimal(100 - number), Decimal("1.5"))]
-                own = {} if is_plain else {"interval_seconds": interval}
+                own: dict[str, Any] = {} if is_plain else {"interval_seconds": interval}
                 own |= {"bids": bids} if kind == "full" else {}
                 if kind != "none":
                     slot = (begin + number * interval) // interval * interval
@@ -95,7 +96,9 @@ MIXED = [at(60 * n + 5, "full") for n in range(50)] + [at(60 * n + 9, "plain") f
 
 
 @pytest.mark.parametrize("found", [PLAIN_1S, JITTERED_10S, MIXED], ids=["1 s", "10 s", "mixed"])
-def test_plain_lines_come_back_one_by_one(found: list[Record], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_plain_lines_come_back_one_by_one(
+    found: list[Record], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_lines(tmp_path / "a.jsonl", *found)
     assert ask("--from", tmp_path, "--detail").lines == lines(found)
     assert "plain lines have no interval" in caplog.text
@@ -135,20 +138,25 @@ def test_keys_of_newer_versions_survive_in_lines(tmp_path: Path) -> None:
 
 
 def test_the_relation_is_typed_and_lives_on(tmp_path: Path) -> None:
-    write_lines(tmp_path / "a.jsonl", at(0), at(60, "reason"), at(127, market="usdm", exchange_time="2026-11-22T10:02:07.001Z"))
+    write_lines(
+        tmp_path / "a.jsonl", at(0), at(60, "reason"), at(127, market="usdm", exchange_time="2026-11-22T10:02:07.001Z")
+    )
     relation = read(tmp_path)
-    assert dict(zip(relation.columns, map(str, relation.types), strict=True)).items() >= {
-        "pair": "VARCHAR",
-        "slot": "TIMESTAMP WITH TIME ZONE",
-        "timestamp": "TIMESTAMP WITH TIME ZONE",
-        "received_at": "TIMESTAMP WITH TIME ZONE",
-        "levels": "BIGINT",
-        "bids": "DOUBLE[][]",
-        "notional_bid_within": "DOUBLE[]",
-        "mid": "DOUBLE",
-        "obi_10bps": "DOUBLE",
-        "line": "VARCHAR",
-    }.items()
+    assert (
+        dict(zip(relation.columns, map(str, relation.types), strict=True)).items()
+        >= {
+            "pair": "VARCHAR",
+            "slot": "TIMESTAMP WITH TIME ZONE",
+            "timestamp": "TIMESTAMP WITH TIME ZONE",
+            "received_at": "TIMESTAMP WITH TIME ZONE",
+            "levels": "BIGINT",
+            "bids": "DOUBLE[][]",
+            "notional_bid_within": "DOUBLE[]",
+            "mid": "DOUBLE",
+            "obi_10bps": "DOUBLE",
+            "line": "VARCHAR",
+        }.items()
+    )
     frame = relation.df()
     assert list(frame.pair) == ["BTCUSDT", "usdm:BTCUSDT"]
     assert str(frame.timestamp.dtype) == "datetime64[us, UTC]"
@@ -161,7 +169,18 @@ def test_derived_columns_know_what_was_not_measured(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", at(0))
     columns = "best_bid, best_ask_quantity, weighted_mid, spread_bps, obi_quantity, obi_1bps, obi_100bps, obi_300bps"
     found = read(tmp_path).project(f"{columns}, notional_bid_200bps, quantity_bid_500bps").fetchall()
-    expected = (99.0, 1.0, (99 + 2.5 * 101) / 3.5, 200.0, 1.50000001 / 3.50000001, None, 146.5 / 348.5, None, 247.5, None)
+    expected = (
+        99.0,
+        1.0,
+        (99 + 2.5 * 101) / 3.5,
+        200.0,
+        1.50000001 / 3.50000001,
+        None,
+        146.5 / 348.5,
+        None,
+        247.5,
+        None,
+    )
     assert found[0] == pytest.approx(expected, abs=1e-8)
 
 
@@ -175,4 +194,5 @@ def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     assert len(pandas.merge_asof(spot, usdm, on="received_at")) == 5
     assert list(frame.columns[:4]) == ["pair", "slot", "timestamp", "symbol"]
     assert "line" not in frame.columns
-    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall() == [(10,)]
+    found = duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall()
+    assert found == [(10,)]

@@ -56,7 +56,10 @@ def test_levels_and_distances_are_those_of_the_book(tmp_path: Path) -> None:
 
 
 def test_what_was_sampled_is_given_as_printed(tmp_path: Path) -> None:
-    found = [records.full(obi=0.123457, levels=50, limit=50), records.plain(timestamp="2026-11-22T10:01:07Z", levels=50)]
+    found = [
+        records.full(obi=0.123457, levels=50, limit=50),
+        records.plain(timestamp="2026-11-22T10:01:07Z", levels=50),
+    ]
     write_lines(tmp_path / "a.jsonl", *found)
     assert ask("--from", tmp_path, "--levels 50").lines == [one.to_line(detail=False) for one in found]
 
@@ -139,7 +142,10 @@ def test_gaps_of_files(flags: str, missing: int, slots: int, tmp_path: Path) -> 
 
 
 def test_a_pair_that_only_failed_is_all_gap(tmp_path: Path) -> None:
-    found = [records.reason(timestamp=f"2026-11-01T00:0{n}:00Z", reason=why) for n, why in enumerate(("timeout",) * 3 + ("HTTP 503",))]
+    found = [
+        records.reason(timestamp=f"2026-11-01T00:0{n}:00Z", reason=why)
+        for n, why in enumerate(("timeout",) * 3 + ("HTTP 503",))
+    ]
     write_lines(tmp_path / "a.jsonl", *found)
     answer = ask("--from", tmp_path, "--gaps")
     gap, total = answer.rows
