@@ -11,6 +11,7 @@ from .errors import InvalidRecord, InvalidTimestamp
 from .slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_milliseconds, parse_timestamp, slot_start
 
 SPOT = "spot"  # the market of a line that does not name one
+MAX_PLACES = 40  # of a price or quantity: Binance has at most 8
 MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
 
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -181,8 +182,8 @@ def _check(record: Record) -> None:
             raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
     for key in ("bids", "asks"):
         for price, quantity in getattr(record, key) or ():
-            is_finite = price.is_finite() and quantity.is_finite()
-            if not (is_finite and 0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):
+            is_plain = all(number.is_finite() and number.adjusted() > -MAX_PLACES for number in (price, quantity))
+            if not (is_plain and 0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):
                 raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")
 
 

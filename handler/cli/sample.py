@@ -86,5 +86,5 @@ def _stores(settings: Settings) -> list[Store]:
         from ..stores.table import Table  # boto3 more than doubles the start-up time
 
         name, region = settings.table
-        stores.append(Table(name, region=region, retention_days=settings.retention_days))
+        stores.append(Table(name, region=region, retention_days=settings.retention_days, wait_for_credentials=True))
     return stores

@@ -25,8 +25,11 @@ class RenewingClient:
     configured wrongly; credentials that are missing for now are an error of the calls.
     """
 
-    def __init__(self, create: "Callable[[], DynamoDBClient]", clock: Clock = SYSTEM, *, logs: bool = False) -> None:
+    def __init__(
+        self, create: "Callable[[], DynamoDBClient]", table: str, clock: Clock = SYSTEM, *, logs: bool = False
+    ) -> None:
         self._create = create
+        self._table = table  # as messages call it
         self._clock = clock
         self._logs = logs  # one line for each time without valid credentials
         self._lock = Lock()
@@ -39,17 +42,16 @@ class RenewingClient:
         except CredentialsError as error:
             self._reject(None, error)
 
-    def call(self, operation: str, table: str, **request: Any) -> Any:
-        """Send a request of an operation such as `put_item`. Raises what boto3 raises, or CredentialsError."""
+    def call(self, operation: str, **request: Any) -> Any:
+        """Send a request of an operation such as `put_item`. Raises StoreError."""
         client = self._usable_client()
         try:
-            response = getattr(client, operation)(TableName=table, **request)
+            response = getattr(client, operation)(**request)
         except Exception as error:  # whatever boto3's parser may raise for a response that is not from DynamoDB
-            failure = store_error(error, table)
+            failure = store_error(error, self._table)
             if isinstance(failure, CredentialsError):
                 self._reject(client, failure)
-                raise failure from error
-            raise
+            raise failure from error
         self._is_logged = False
         return response
 

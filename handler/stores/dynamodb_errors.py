@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from json import JSONDecodeError
 from typing import Any
 
-from botocore import exceptions as boto
+from ..errors import CredentialsError, StoreError, TransientStoreError, UsageError
 
-from ..errors import CredentialsError, StoreError, TransientStoreError
+try:
+    from botocore import exceptions as boto
+except ModuleNotFoundError:
+    raise UsageError("a table needs the package boto3: run pip install boto3") from None
 
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
@@ -55,12 +58,22 @@ class NotDynamoDB(Exception):
     """A response with a status of success that is not from DynamoDB."""
 
 
+class Refused(StoreError):
+    """A put's condition was not met because of this item; it is empty where the server does not send it."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        super().__init__("the condition was not met")
+        self.item = item
+
+
 def store_error(error: Exception, table: str) -> StoreError:
     """Translate what a call of a client raised; the message names the table."""
     if isinstance(error, StoreError):
         return error
+    if isinstance(error, boto.ClientError) and _code(error) == "ConditionalCheckFailedException":
+        return Refused(error.response.get("Item", {}))
     kind, text = _describe(error)
-    return kind(f"table {table}: {text}")
+    return kind(f"{table}: {text}")
 
 
 def creation_error(error: Exception) -> StoreError:
@@ -71,14 +84,6 @@ def creation_error(error: Exception) -> StoreError:
     if not isinstance(error, boto.BotoCoreError) and kind is TransientStoreError:  # there was no response yet
         kind, text = StoreError, _clean(error)
     return kind(f"DynamoDB: {text}")
-
-
-def refused_item(error: Exception) -> Mapping[str, Any] | None:
-    """The item that made a put's condition fail, empty where the server does not send it; None: another error."""
-    if isinstance(error, boto.ClientError) and _code(error) == "ConditionalCheckFailedException":
-        item: Mapping[str, Any] = error.response.get("Item", {})
-        return item
-    return None
 
 
 def _describe(error: Exception) -> tuple[type[StoreError], str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..clock import SYSTEM, Clock
 from ..errors import StoreError, TransientStoreError
 from ..record import Record
-from .store import FailedPut, PutResult, is_storable
+from .store import FailedPut, PutResult, is_storable, total
 
 try:
     import fcntl
@@ -62,29 +62,25 @@ class Folder:
         for record, line in records:
             if is_storable(record):
                 days[record.timestamp[:10]].append((record, line))
-        stored, failed = 0, []
-        for day, lines in days.items():
-            failures = self._append(self.path / f"{day}.jsonl", lines, deadline)
-            measurements = sum(record.reason is None for record, _ in lines)
-            stored += measurements - sum(failure.record.reason is None for failure in failures)
-            failed += failures
-        return PutResult(stored, failed=failed)
+        return total([self._append(self.path / f"{day}.jsonl", lines, deadline) for day, lines in days.items()])
 
-    def _append(self, path: Path, lines: Sequence[tuple[Record, str]], deadline: float) -> list[FailedPut]:
+    def _append(self, path: Path, lines: Sequence[tuple[Record, str]], deadline: float) -> PutResult:
         failed: list[FailedPut] = []
         try:
             file = self._open_locked(path, deadline)
         except OSError as error:
-            return [FailedPut(record, self._error(error, path)) for record, _ in lines]
+            return PutResult(failed=[FailedPut(record, self._error(error, path)) for record, _ in lines])
+        stored = 0
         try:
             for record, line in lines:
                 try:
                     _write_line(file, line)
+                    stored += record.reason is None
                 except OSError as error:
                     failed.append(FailedPut(record, self._error(error, path)))
         finally:
             os.close(file)  # and unlock
-        return failed
+        return PutResult(stored, failed=failed)
 
     def _open_locked(self, path: Path, deadline: float) -> int:
         """Open and lock the file of a day, which may be moved or removed at any time. Raises OSError."""

@@ -40,6 +40,16 @@ class Store(Protocol):
         """
 
 
+def total(results: Sequence[PutResult]) -> PutResult:
+    """The sum of results."""
+    return PutResult(
+        sum(result.stored for result in results),
+        sum(result.duplicates for result in results),
+        [failed for result in results for failed in result.failed],
+        sum(result.different for result in results),
+    )
+
+
 def is_storable(record: Record) -> bool:
     """False for a plain record without data."""
     return record.has_data or record.reason is not None

@@ -4,7 +4,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from math import ceil
@@ -17,9 +17,9 @@ from ..record import Record
 from ..slots import format_timestamp
 from .credentials import RenewingClient
 from .dynamodb import dynamodb_client
-from .dynamodb_errors import refused_item, store_error
+from .dynamodb_errors import Refused
 from .item import AnyItem, Item, has_expired, is_same_record, is_same_sample, item_from_record, record_from_item
-from .store import FailedPut, PutResult, is_storable
+from .store import FailedPut, PutResult, is_storable, total
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -34,12 +34,8 @@ _OR_PLAIN = " OR (#timestamp = :timestamp AND attribute_not_exists(book))"
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
-
-class _Outcome(Enum):
-    STORED = "the measurement is in the table"
-    DUPLICATE = "the slot had this measurement, and keeps it"
-    DIFFERENT = "the slot had another measurement, and keeps it"
-    UNCOUNTED = "a reason is not counted"
+_STORED, _DUPLICATE, _UNCOUNTED = PutResult(stored=1), PutResult(duplicates=1), PutResult()
+_DIFFERENT = PutResult(duplicates=1, different=1)
 
 
 class Table:
@@ -66,8 +62,7 @@ class Table:
         random: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.address = f"{name}@{region}" if region else name
-        self.description = f"table {self.address}"
+        self.description = f"table {name}@{region}" if region else f"table {name}"
         self._retention_days = retention_days
         self._default_interval_seconds = default_interval_seconds
         self._waits = wait_for_credentials
@@ -75,20 +70,17 @@ class Table:
         self._clock = clock
         self._random = random
         create = partial(dynamodb_client, region) if client is None else lambda: client
-        self._client = RenewingClient(create, clock, logs=wait_for_credentials)
+        self._client = RenewingClient(create, self.description, clock, logs=wait_for_credentials)
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
         todo = deque(record for record in records if is_storable(record))
-        outcomes: list[_Outcome | FailedPut] = []
+        results: list[PutResult] = []
 
         def work() -> None:
-            while todo:
-                try:
-                    record = todo.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                outcomes.append(self._put(record, deadline))
+            with suppress(IndexError):  # from popleft: nothing is left, `_put` never raises
+                while True:
+                    results.append(self._put(todo.popleft(), deadline))
 
         helpers = list(_start_threads(work, min(CONCURRENT_PUTS, len(todo)) - 1))
         try:
@@ -97,12 +89,7 @@ class Table:
                 helper.join()
         finally:
             todo.clear()  # after an interrupt nothing more is begun
-        return PutResult(
-            stored=outcomes.count(_Outcome.STORED),
-            duplicates=outcomes.count(_Outcome.DUPLICATE) + outcomes.count(_Outcome.DIFFERENT),
-            failed=[outcome for outcome in outcomes if isinstance(outcome, FailedPut)],
-            different=outcomes.count(_Outcome.DIFFERENT),
-        )
+        return total(results)
 
     def query(
         self,
@@ -134,6 +121,7 @@ class Table:
         if first > last:
             return
         request: dict[str, Any] = {
+            "TableName": self.name,
             "KeyConditionExpression": "pair = :pair AND slot BETWEEN :first AND :last",
             "ExpressionAttributeValues": {
                 ":pair": {"S": pair},
@@ -143,25 +131,27 @@ class Table:
             "ConsistentRead": consistent,
         }
         while True:
-            page = self._retry(lambda _: self._query(request), self._clock.monotonic() + READ_SECONDS)
+            page = self._retry(lambda _: self._client.call("query", **request), self._clock.monotonic() + READ_SECONDS)
             now = self._clock.time()
             yield from (item for item in page["Items"] if not has_expired(item, now))
             if not page.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _put(self, record: Record, deadline: float) -> _Outcome | FailedPut:
+    def _put(self, record: Record, deadline: float) -> PutResult:
         try:
             item = item_from_record(record, self._default_interval_seconds, self._retention_days)
             return self._retry(lambda is_retry: self._try_put(record, item, is_retry=is_retry), deadline)
         except StoreError as error:
-            return FailedPut(record, error)
+            return PutResult(failed=[FailedPut(record, error)])
         except Exception as error:  # a number that cannot be packed, or memory that ran out
-            return FailedPut(record, StoreError(f"{self.description}: {type(error).__name__}: {error}"))
+            failure = StoreError(f"{self.description}: {type(error).__name__}: {error}")
+            return PutResult(failed=[FailedPut(record, failure)])
 
-    def _try_put(self, record: Record, item: Item, *, is_retry: bool) -> _Outcome:
+    def _try_put(self, record: Record, item: Item, *, is_retry: bool) -> PutResult:
         """Send one request. `is_retry`: an earlier one may have written the item although its response was lost."""
         request: dict[str, Any] = {
+            "TableName": self.name,
             "Item": item,
             "ConditionExpression": _MEASUREMENT if record.reason is None else _REASON,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -170,24 +160,14 @@ class Table:
             request["ConditionExpression"] += _OR_PLAIN
             request["ExpressionAttributeNames"] = {"#timestamp": "timestamp"}
             request["ExpressionAttributeValues"] = {":timestamp": item["timestamp"]}
+        stored = _STORED if record.reason is None else _UNCOUNTED
         try:
-            self._client.call("put_item", self.name, **request)
-            old = None
-        except Exception as error:
-            old = refused_item(error)
-            if old is None:
-                raise store_error(error, self.address) from error
-        if record.reason is not None:
-            return _Outcome.UNCOUNTED
-        if old is None or (is_retry and is_same_record(old, record)):
-            return _Outcome.STORED
-        return _Outcome.DUPLICATE if not old or is_same_sample(old, record) else _Outcome.DIFFERENT
-
-    def _query(self, request: dict[str, Any]) -> Any:
-        try:
-            return self._client.call("query", self.name, **request)
-        except Exception as error:
-            raise store_error(error, self.address) from error
+            self._client.call("put_item", **request)
+        except Refused as refused:
+            if record.reason is not None or (is_retry and is_same_record(refused.item, record)):
+                return stored
+            return _DUPLICATE if not refused.item or is_same_sample(refused.item, record) else _DIFFERENT
+        return stored
 
     def _retry(self, send: Callable[[bool], Answer], deadline: float) -> Answer:
         """Call `send` until it succeeds; it is told if it was called before. Raises StoreError."""

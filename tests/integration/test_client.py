@@ -30,7 +30,7 @@ def fetch(exchange: Exchange, clock: FakeClock, symbol: str = "BTCUSDT", slot: f
     return exchange.depth(symbol, 5, clock.monotonic() + slot)
 
 
-def failure(exchange: Exchange, clock: FakeClock, slot: float = 0.05) -> ExchangeError:
+def failure(exchange: Exchange, clock: FakeClock, slot: float = 0.35) -> ExchangeError:
     with pytest.raises(ExchangeError) as error:
         fetch(exchange, clock, slot=slot)
     return error.value
@@ -83,7 +83,7 @@ def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reas
     assert fetch(client(clock, exchange.url), clock).book.last_update_id == 1
     assert (clock.slept, len(exchange.requests)) == (HALVES[:3], 4)
     exchange.script([f"{fault}*"])
-    assert failure(client(clock, exchange.url), clock, slot=0.5).reason == reason
+    assert failure(client(clock, exchange.url), clock).reason == reason
     slept = len(clock.slept)
     assert fetch(client(clock, exchange.url, other.url), clock).host == f"127.0.0.1:{other.port}"
     assert len(clock.slept) == slept

@@ -116,11 +116,10 @@ CASES: list[tuple[dict[str, str], str, str]] = [
     ({}, "credential_process = echo Welcome", "printed text that is not JSON"),
     ({}, "credential_process = echo []", "DynamoDB: "),
     ({}, "credential_process = /missing", "No such file or directory: '/missing'"),
-    ({}, "credential_process = {python} -c 'print(len(input()))'", "Error when retrieving credentials"),
     ({}, "role_arn = arn:aws:iam::1:role/x\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/x\n"
          "aws_access_key_id = A\naws_secret_access_key = B", "the profile asks for an MFA code"),
-    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "have a line end, a space or another character that no key has"),
-    ({KEYS[0]: "A", KEYS[1]: "x", "AWS_SESSION_TOKEN": f"\n{SECRET}"}, "", "have a line end, a space or another"),
+    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is malformed: it has a line end, a space or"),
+    ({}, f"aws_access_key_id = A\naws_secret_access_key = x\naws_session_token = x\n  {SECRET}", "have a line end, a"),
 ]  # fmt: skip
 
 
@@ -163,8 +162,8 @@ def test_a_mistake_is_one_sentence_without_secrets(
 def test_the_likely_cause_is_named(code: str, message: str, words: str) -> None:
     """Without what the answer repeats of the request."""
     failure = boto.ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": META}, "PutItem")
-    assert words in str(store_error(failure, "obi"))
-    assert SECRET not in str(store_error(failure, "obi"))
+    assert words in str(store_error(failure, "table obi"))
+    assert SECRET not in str(store_error(failure, "table obi"))
 
 
 META: Any = {"HTTPStatusCode": 400}
@@ -250,13 +249,13 @@ def test_credentials_that_never_come_cost_the_record_and_few_clients(
 def test_of_many_threads_one_renews_and_the_others_use_the_result() -> None:
     """A client costs CPU, and reads every source of credentials."""
     clients = Clients(rejected("ExpiredTokenException"))
-    client = RenewingClient(clients, FakeClock())
+    client = RenewingClient(clients, "obi", FakeClock())
     together = Barrier(8)
 
     def put(number: int) -> None:
         with pytest.raises(CredentialsError, match="ExpiredTokenException"):
-            client.call("put_item", "obi", Item=number)
-        client.call("put_item", "obi", Item=number)
+            client.call("put_item", Item=number)
+        client.call("put_item", Item=number)
 
     clients.made[0].wait = lambda: together.wait(20)
     with ThreadPoolExecutor(8) as threads:
