@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from json import JSONDecodeError
 from typing import Any
 
-from botocore import exceptions as boto
+from ..errors import CredentialsError, StoreError, TransientStoreError, UsageError
 
-from ..errors import CredentialsError, StoreError, TransientStoreError
+try:
+    from botocore import exceptions as boto
+except ModuleNotFoundError:
+    raise UsageError("a table needs the package boto3: run pip install boto3") from None
 
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
