@@ -70,7 +70,7 @@ def test_links() -> None:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
         if path.name != "CHANGELOG.md":
-            flags = set(re.findall(r"(?:obi|python -m handler)[^\n`]* (--[a-z][\w-]*)", text))
+            flags = set(re.findall(r"(?:obi|python -m handler)[^\n`|]* (--[a-z][\w-]*)", text))
             assert {flag for flag in flags if flag.replace("-", "_") not in FLAGS} == set(), path.name
 
 

@@ -1,6 +1,8 @@
 """What a stack costs: docs/cost.md has the tables that infra/cost.py computes, and they are of what is deployed."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from support.program import ROOT
