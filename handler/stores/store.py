@@ -1,4 +1,4 @@
-"""Where records go: what every store promises, and the log line of a record that was not stored."""
+"""The seam between samples and what keeps them, and the log line of a record that was not stored."""
 
 import logging
 from collections.abc import Sequence
@@ -38,21 +38,6 @@ class Store(Protocol):
 
         A plain record without data has nothing to store and is left out.
         """
-
-
-def total(results: Sequence[PutResult]) -> PutResult:
-    """The sum of results."""
-    return PutResult(
-        sum(result.stored for result in results),
-        sum(result.duplicates for result in results),
-        [failed for result in results for failed in result.failed],
-        sum(result.different for result in results),
-    )
-
-
-def is_storable(record: Record) -> bool:
-    """False for a plain record without data."""
-    return record.has_data or record.reason is not None
 
 
 def log_failed_put(failed: FailedPut) -> None:
