@@ -21,8 +21,6 @@ from handler.stores.item import (
     AnyItem,
     Item,
     has_expired,
-    is_same_record,
-    is_same_sample,
     item_from_record,
     pack_book,
     record_from_item,
@@ -160,7 +158,7 @@ def test_round_trip(record: Record, interval_seconds: int, retention_days: int) 
     item = item_from_record(record, interval_seconds, retention_days)
     returned = {key: as_dynamodb_returns(attribute) for key, attribute in item.items()}
     assert record_from_item(returned).to_line() == Record.from_line(record.to_line()).to_line() == record.to_line()
-    assert is_same_record(returned, record)
+    assert record_from_item(returned) == record
     assert ("expires_at" in item) == (retention_days > 0)
 
 
@@ -229,30 +227,12 @@ def test_damaged_item(change: Item, message: str) -> None:
     item = item_from_record(PLAIN, 60) | change
     with pytest.raises(InvalidRecord, match=re.escape(message)):
         record_from_item(item)
-    assert not is_same_record(item, PLAIN)
-    assert not is_same_sample(item, PLAIN)
 
 
 def test_attributes_of_a_newer_version() -> None:
     """They are left out, and null is absent."""
     item = item_from_record(PLAIN, 60) | {"mood": {"M": {}}, "host": {"NULL": True}, "levels": {"N": "5.0"}}
     assert record_from_item(item) == PLAIN
-
-
-def test_same_sample() -> None:
-    """Details do not make another sample; one of the six keys does."""
-    full = Record(*PLAIN_VALUES, interval_seconds=60, host="x")
-    other = Record(PLAIN.timestamp, PLAIN.symbol, 0.5, 150000.5, 110000.25, 5)
-    assert [is_same_sample(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
-        True,
-        True,
-        False,
-    ]
-    assert [is_same_record(item_from_record(record, 60), full) for record in (PLAIN, full, other)] == [
-        False,
-        True,
-        False,
-    ]
 
 
 @pytest.mark.parametrize(
