@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..clock import SYSTEM, Clock
 from ..errors import StoreError
 from ..record import Record
 from .store import FailedPut, PutResult
@@ -17,8 +16,6 @@ try:
 except ModuleNotFoundError:  # Windows: one process at a time
     fcntl = None  # type: ignore[assignment]
 
-RETRY_SECONDS = 0.05
-_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOENT)
 _ADVICE = {
     errno.EACCES: "; check who owns the folder and its files",
     errno.EEXIST: "; name a folder",
@@ -37,10 +34,9 @@ class Folder:
         Folder("obi/").put([record], time.monotonic() + 10)
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.description = f"folder {self.path}"
-        self._clock = clock
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.access(self.path, os.W_OK | os.X_OK):
@@ -49,10 +45,10 @@ class Folder:
             raise self._error(error) from error
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
-        """Append the line of each record. `deadline` (monotonic clock) ends retries. Never raises."""
+        """Append the line of each record; nothing is retried until `deadline`. Never raises."""
         return self.put_lines([(record, record.to_line()) for record in records], deadline)
 
-    def put_lines(self, records: Sequence[tuple[Record, str]], deadline: float) -> PutResult:
+    def put_lines(self, records: Sequence[tuple[Record, str]], deadline: float) -> PutResult:  # noqa: ARG002 - a Store has it
         """Append the lines that records were read from, with the keys of a newer version. Never raises."""
         days: dict[str, list[tuple[Record, str]]] = defaultdict(list)
         for record, line in records:
@@ -61,21 +57,12 @@ class Folder:
         stored, failed = 0, list[FailedPut]()
         for day, lines in days.items():
             try:
-                self._append(f"{day}.jsonl", "".join(f"{line}\n" for _, line in lines).encode(), deadline)
+                self.path.mkdir(parents=True, exist_ok=True)
+                _append(self.path / f"{day}.jsonl", "".join(f"{line}\n" for _, line in lines).encode())
                 stored += sum(record.reason is None for record, _ in lines)
             except OSError as error:
                 failed += [FailedPut(record, self._error(error, f"{day}.jsonl: ")) for record, _ in lines]
         return PutResult(stored, failed=failed)
-
-    def _append(self, name: str, data: bytes, deadline: float) -> None:
-        while True:
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-                return _append(self.path / name, data)
-            except OSError as error:
-                if error.errno not in _PASSING or self._clock.monotonic() >= deadline:
-                    raise
-            self._clock.sleep(RETRY_SECONDS)
 
     def _error(self, error: OSError, where: str = "") -> StoreError:
         return StoreError(f"{self.description}: {where}{error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")

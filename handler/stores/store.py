@@ -1,13 +1,10 @@
-"""The seam between samples and what keeps them, and the log line of a record that was not stored."""
+"""The seam between samples and what keeps them."""
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StoreError
 from ..record import Record
-
-log = logging.getLogger(__name__)
 
 
 class FailedPut(NamedTuple):
@@ -38,8 +35,3 @@ class Store(Protocol):
 
         A plain record without data has nothing to store and is left out.
         """
-
-
-def log_failed_put(failed: FailedPut) -> None:
-    """Log a record that was not stored as the line that `load` takes, with the reason."""
-    log.error("not stored: %s: %s", failed.error, failed.record.to_line())

@@ -126,10 +126,9 @@ class Table:
         try:
             item = item_from_record(record, self._default_interval_seconds, self._retention_days)
             return self._retry(lambda is_retry: self._try_put(record, item, is_retry=is_retry), deadline)
-        except StoreError as error:
-            return FailedPut(record, error)
-        except Exception as error:  # a number that cannot be packed, or memory that ran out
-            return FailedPut(record, StoreError(f"{self.description}: {type(error).__name__}: {error}"))
+        except Exception as error:  # also of a number that cannot be packed, or of memory that ran out
+            text = f"{self.description}: {type(error).__name__}: {error}"
+            return FailedPut(record, error if isinstance(error, StoreError) else StoreError(text))
 
     def _try_put(self, record: Record, item: Item, *, is_retry: bool) -> str:
         """Send one request. `is_retry`: an earlier one may have written the item although its response was lost."""
@@ -192,12 +191,10 @@ class Table:
 
 def _outcome(there: AnyItem, record: Record, *, is_retry: bool) -> str:
     """The outcome of a refused put, by the item that is there; it is empty where the server does not send it."""
-    if not there:
-        return _DUPLICATE
-    with suppress(InvalidRecord):
+    try:
         old = record_from_item(there)
-        if is_retry and old == record:
-            return _STORED
-        if old.to_line(detail=False) == record.to_line(detail=False):
-            return _DUPLICATE
-    return _DIFFERENT
+    except InvalidRecord:
+        return _DIFFERENT if there else _DUPLICATE
+    if is_retry and old == record:
+        return _STORED
+    return _DUPLICATE if old.to_line(detail=False) == record.to_line(detail=False) else _DIFFERENT

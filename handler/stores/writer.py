@@ -11,7 +11,7 @@ from typing import Self
 
 from ..errors import StoreError
 from ..record import Record
-from .store import FailedPut, Store, log_failed_put
+from .store import FailedPut, Store
 
 STOP_SECONDS = 1.0  # how long an interrupted or failed program waits for records that are being stored
 
@@ -56,8 +56,8 @@ class BackgroundWriter:
 
     def _log(self, failures: Sequence[FailedPut]) -> None:
         self.failed += len(failures)
-        for failed in failures:
-            log_failed_put(failed)
+        for record, error in failures:
+            log.error("not stored: %s: %s", error, record.to_line())  # the line that `load` takes
 
     def __enter__(self) -> Self:
         with suppress(RuntimeError):  # the user or the machine has too many threads or too little memory, for now

@@ -1,6 +1,5 @@
 """Nothing that a folder stored is lost or mixed, whatever happens while it is written."""
 
-import os
 import resource
 import shutil
 import signal
@@ -10,7 +9,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -141,17 +139,6 @@ def test_a_lock_that_somebody_keeps(tmp_path: Path) -> None:
             result.result(0.1)
         fcntl.flock(file, fcntl.LOCK_UN)
         assert result.result(20).stored == 1
-
-
-def test_descriptors_that_run_out_for_a_moment(tmp_path: Path) -> None:
-    """They cost time, and no record."""
-    folder = Folder(tmp_path)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    timer = Timer(0.1, lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits))
-    timer.start()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-    assert folder.put([FULL], soon()).stored == 1
-    timer.join()
 
 
 @pytest.mark.parametrize(
