@@ -2,7 +2,7 @@
 
 import getpass
 import re
-import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -45,15 +45,13 @@ def proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TableProx
 
 
 def write_keys(path: Path, key: str) -> None:
-    (path / "credentials").write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET}\n")
+    path.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {SECRET}\n")
 
 
 class ActingClock(FakeClock):
     """Does something while it sleeps."""
 
-    def __init__(self, act: Callable[[], object]) -> None:
-        super().__init__()
-        self.act = act
+    act: Callable[[], object]
 
     def sleep(self, seconds: float, /) -> None:
         super().sleep(seconds)
@@ -71,7 +69,8 @@ def test_a_record_is_stored_once_a_metadata_service_is_up(
         monkeypatch.setenv(f"AWS_METADATA_SERVICE_{name}", value)
     monkeypatch.setenv(variable, f"http://127.0.0.1:{port}{path}")
     with ExitStack() as services:
-        clock = ActingClock(lambda: len(clock.slept) == 1 and services.enter_context(metadata_service(port)))
+        clock = ActingClock()
+        clock.act = lambda: len(clock.slept) == 1 and services.enter_context(metadata_service(port))
         table = Table("obi", clock=clock, wait_for_credentials=True)
         for _ in range(2):
             assert table.put([RECORD], clock.monotonic() + 30) == PutResult(1, 0, [], 0)
@@ -81,8 +80,9 @@ def test_a_record_is_stored_once_a_metadata_service_is_up(
 
 def test_rotated_keys_cost_no_record(proxy: TableProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither in a long run nor in `load`, nor while a page is read."""
-    write_keys(tmp_path, "OLD")
-    clock = ActingClock(lambda: write_keys(tmp_path, "NEW"))
+    write_keys(tmp_path / "credentials", "OLD")
+    clock = ActingClock()
+    clock.act = lambda: write_keys(tmp_path / "credentials", "NEW")
     tables = [Table("obi", clock=clock, wait_for_credentials=waits) for waits in (True, False)]
     proxy.expired_key = "OLD"
     for table in tables:
@@ -106,6 +106,7 @@ def test_without_credentials_a_command_that_ends_does_not_wait(caplog: pytest.Lo
 
 
 CASES: list[tuple[dict[str, str], str, str]] = [
+    ({"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1", **AWS}, "", "check the network connection, AWS_REGION and"),
     ({"AWS_PROFILE": "missing"}, "", "The config profile (missing) could not be found"),
     ({"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, "", "You must specify a region; set AWS_REGION"),
     ({"AWS_ACCESS_KEY_ID": "A"}, "", "Partial credentials found in env"),
@@ -124,14 +125,10 @@ CASES: list[tuple[dict[str, str], str, str]] = [
 @pytest.mark.usefixtures("proxy")
 @pytest.mark.parametrize(("environment", "config", "words"), CASES, ids=lambda value: str(value)[:40])
 def test_a_mistake_is_one_sentence_without_secrets(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    environment: dict[str, str],
-    config: str,
-    words: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], config: str, words: str
 ) -> None:
     """Before anything is measured, or with the first put; nobody is asked for anything."""
-    (tmp_path / "config").write_text(f"[default]\n{config.replace('{python}', sys.executable)}\n")
+    (tmp_path / "config").write_text(f"[default]\n{config}\n")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
@@ -140,7 +137,7 @@ def test_a_mistake_is_one_sentence_without_secrets(
 
     monkeypatch.setattr(getpass, "getpass", prompt)
     try:
-        message = str(Table("obi").put([RECORD], float("inf")).failed[0].error)
+        message = str(Table("obi").put([RECORD], time.monotonic() + 1).failed[0].error)
     except HandlerError as failure:
         message = str(failure)
     assert words in message
@@ -205,18 +202,15 @@ class Clients:
         return SimpleNamespace(put_item=put_item)
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [
-        *map(rejected, CODES),
-        boto.NoCredentialsError(),
-        FileNotFoundError(2, "No such file or directory", "token"),
-        OSError(24, "Too many open files"),
-        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
-        CredentialsError("the container's service is not up"),
-    ],
-    ids=str,
-)
+OTHERS = [
+    boto.NoCredentialsError(),
+    FileNotFoundError(2, "No such file or directory", "token"),
+    RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+    CredentialsError("the container's service is not up"),
+]
+
+
+@pytest.mark.parametrize("failure", [*map(rejected, CODES), *OTHERS], ids=str)
 def test_a_new_client_takes_over_within_the_deadline(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
     """Also if the next one cannot be made yet."""
     clients = Clients(failure, StoreError("the credentials file is half written"))
@@ -249,24 +243,25 @@ def test_of_many_threads_one_renews_and_the_others_use_the_result(monkeypatch: p
     assert (len(clients.taken), clients.attempts) == (8, 2)
 
 
-EMPTY = [
-    f"AWS_{name}"
-    for name in (
-        "ACCOUNT_ID_ENDPOINT_MODE", "CA_BUNDLE", "CONFIG_FILE", "CONTAINER_CREDENTIALS_FULL_URI", "DEFAULT_PROFILE",
-        "DEFAULTS_MODE", "EC2_METADATA_SERVICE_ENDPOINT", "EC2_METADATA_SERVICE_ENDPOINT_MODE", "ENDPOINT_URL",
-        "ENDPOINT_URL_DYNAMODB", "MAX_ATTEMPTS", "METADATA_SERVICE_NUM_ATTEMPTS", "METADATA_SERVICE_TIMEOUT", "PROFILE",
-        "REGION", "REQUEST_CHECKSUM_CALCULATION", "RETRY_MODE", "SESSION_TOKEN", "SHARED_CREDENTIALS_FILE",
-        "WEB_IDENTITY_TOKEN_FILE",
-    )
-]  # fmt: skip
+EMPTY = (
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_MAX_ATTEMPTS",
+)
 
 
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """boto3 itself takes most of these for a mistake, or for an endpoint without a region."""
     (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws/credentials").write_text("[default]\naws_access_key_id = FILE\naws_secret_access_key = x\n")
+    write_keys(tmp_path / ".aws/credentials", "FILE")
     (tmp_path / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
-    for name, value in {"HOME": str(tmp_path), **dict.fromkeys([*EMPTY, "REQUESTS_CA_BUNDLE"], "")}.items():
+    for name, value in {
+        "HOME": str(tmp_path),
+        **dict.fromkeys([*EMPTY, "AWS_SHARED_CREDENTIALS_FILE", "REQUESTS_CA_BUNDLE"], ""),
+    }.items():
         monkeypatch.setenv(name, value)
     with closing(dynamodb_client()) as client:
         url = client.generate_presigned_url("list_tables")

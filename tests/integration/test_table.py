@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from support.servers import AWS, aws_client, create_table, dynalite, free_port, moto
+from support.servers import AWS, aws_client, create_table, dynalite, moto
 from unit.test_item import recorded_like
 
 from handler.errors import StoreError, TransientStoreError
@@ -198,14 +198,6 @@ def test_a_deadline_ends_the_retries(connect: Connect) -> None:
         assert table.put([sample(1)], clock.monotonic()).failed[0].record == sample(1)
         assert len(proxy.operations) == len(clock.slept)
     assert "table obi: ProvisionedThroughputExceededException: from the fault proxy" in str(result.failed[0].error)
-
-
-def test_a_table_that_does_not_listen(connect: Connect) -> None:
-    """It is tried until the deadline, and the message says what to check."""
-    table = Table("obi", client=connect(f"http://127.0.0.1:{free_port()}"), clock=FakeClock())
-    [failed] = table.put([sample()], FakeClock().monotonic() + 1).failed
-    assert isinstance(failed.error, TransientStoreError)
-    assert "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB" in str(failed.error)
 
 
 def test_a_wrong_table_is_told_by_name(open_table: OpenTable) -> None:
