@@ -72,7 +72,7 @@ build-SamplerFunction: $(UV)
 	$(LIBRARIES_FOR_LAMBDA) -r requirements.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
-	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
+	cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name sqs -exec rm -rf {} +
 	.venv-uv/bin/python -m infra.trim_endpoints "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" dynamodb sqs
@@ -85,7 +85,7 @@ build-ArchiveFunction: $(UV)
 	$(LIBRARIES_FOR_LAMBDA) -r infra/requirements-archive.txt
 	cp -r handler "$(ARTIFACTS_DIR)/handler"
 	cd "$(ARTIFACTS_DIR)/handler" && rm -rf cli __main__.py
-	cd "$(ARTIFACTS_DIR)" && rm -rf bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
+	cd "$(ARTIFACTS_DIR)" && rm -rf .lock bin *.dist-info boto3/examples && find . -name __pycache__ -prune -exec rm -rf {} +
 	cd "$(ARTIFACTS_DIR)" && find boto3/data botocore/data -mindepth 1 -maxdepth 1 -type d \
 	  ! -name dynamodb ! -name s3 -exec rm -rf {} +
 

@@ -14,10 +14,9 @@ from ..pairs import parse_pair
 from ..slots import SETTLING_SECONDS, format_timestamp
 from ..stores.bucket import Bucket
 from ..stores.table import Table
-from .day import DAY_SECONDS, DayWriter, format_day, parse_day
+from .day import DAY_SECONDS, WATCHED_DAYS, DayWriter, format_day, parse_day
 
 FIRST_DAY = "2024-01-01"  # where infra/archive.yaml lets Athena begin
-WATCHED_DAYS = 7  # before today; those without a file are written too
 RESERVED_SECONDS = 20.0  # for the last pairs and the upload, before Lambda ends the function
 
 logger = logging.getLogger(__name__)

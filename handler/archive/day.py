@@ -15,6 +15,7 @@ from ..stores.bucket import Bucket
 from ..stores.table import Table
 
 DAY_SECONDS = 86_400
+WATCHED_DAYS = 7  # before today: those without a file are written too
 WORKERS = 8  # pairs that are read from the table at the same time
 PAIR_ROWS = f"FROM records SELECT {', '.join(map(quoted, FILE_COLUMNS))} ORDER BY slot"
 # DuckDB ends a row group after each vector (at most 2,048 rows) that fills it, and a vector never spans two files that
@@ -45,8 +46,8 @@ def format_day(epoch_seconds: float) -> str:
 class DayWriter:
     """Writes days of a table into a bucket. `pairs` are those of the settings.
 
-    Pairs of a day's former file and of the day before are read too, so that a pair that was removed from the settings
-    keeps its last day. Methods raise HandlerError; the day's file is then the one that it was.
+    Pairs of a day's former file and of the file before it are read too, so that a pair that was removed from the
+    settings keeps its last day. Methods raise HandlerError; the day's file is then the one that it was.
     """
 
     def __init__(self, table: Table, bucket: Bucket, pairs: Collection[str]) -> None:
@@ -61,11 +62,12 @@ class DayWriter:
         `replace` the table alone decides about the pairs of the settings. The same rows give the same bytes. A day
         without a row is not written. `deadline` is of the monotonic clock.
         """
-        before = format_day(parse_day(day) - 1)
-        etags = self._bucket.days(since=before)
+        etags = self._bucket.days(since=format_day(parse_day(day) - WATCHED_DAYS * DAY_SECONDS))
+        earlier = [each for each in sorted(etags) if each < day][-1:]
         with Engine() as engine:
             engine.run("SET threads = 1")
-            files = {each: self._bucket.download(each, engine.folder / each) for each in {before, day} & etags.keys()}
+            needed = {*earlier, day} & etags.keys()
+            files = {each: self._bucket.download(each, engine.folder / each) for each in needed}
             rows_of = {each: self._rows_of(engine, file) for each, file in files.items()}
             pairs = self._pairs.union(*rows_of.values())
             former = rows_of.get(day, {}).items()

@@ -113,7 +113,9 @@ class Question:
             return steps_sql(query.expected, views, self._step_seconds, query.order), render_step
         if views.columns:
             columns = VIEW_COLUMNS if views.bps else [name for name in VIEW_COLUMNS if name != "bps"]
-            return records_sql(views, VIEW_COLUMNS if self._target.format == "jsonl" else columns, query.order), render_view
+            return records_sql(
+                views, VIEW_COLUMNS if self._target.format == "jsonl" else columns, query.order
+            ), render_view
         if self._target.format == "parquet":
             return records_sql(views, FILE_COLUMNS, f"{query.order}", by_pair=True), render_plain
         if self._target.format == "csv":

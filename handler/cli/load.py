@@ -5,7 +5,7 @@ import stat
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -45,6 +45,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     flags = parse("load", "", FLAGS, argv, {})
     if (flags.table and flags.to) or not (options.table or options.to):
         raise UsageError("load: give --table NAME or --to FOLDER")
+    if options.to and "--retention-days" in flags.given:
+        raise UsageError("load: --retention-days is for a table: nothing in a folder expires")
     files = [_File(name) for name in options.file or [STDIN]]
     if not options.file and files[0].is_terminal:
         raise UsageError("load: give a FILE, or - for standard input")
@@ -69,7 +71,8 @@ class _File:
             if not stat.S_ISFIFO(status.st_mode):  # opening that would lose what is written into it
                 self._open().close()
         except OSError as error:
-            raise UsageError(f"{name}: {error.strerror}") from error
+            advice = ": give the files in it" if isinstance(error, IsADirectoryError) else ""
+            raise UsageError(f"{name}: {error.strerror}{advice}") from error
         self.is_stream = not stat.S_ISREG(status.st_mode) or name == STDIN
         self.is_terminal = isinstance(self._path, int) and os.isatty(self._path)
         self._shown = time.monotonic()
@@ -81,9 +84,11 @@ class _File:
         """Find its records; `on_wait` is called when nothing comes for a while. Raises SourceError."""
 
         def read() -> bytes:
-            while self.is_stream and not select([file], [], [], MAX_WAIT_SECONDS)[0]:
-                on_wait()
-            data = file.read(MAX_PIECE_BYTES) or b""
+            data = None
+            while data is None:  # a stream that does not block may have nothing yet
+                while self.is_stream and not select([file], [], [], MAX_WAIT_SECONDS)[0]:
+                    on_wait()
+                data = file.read(MAX_PIECE_BYTES)
             self.head = self.head or data.lstrip()[:80]
             self._show(file)
             return data
@@ -125,22 +130,21 @@ class _Run:
             self._fail(error)
         finally:
             self._report()
-        return ExitCode.FAILURE if self._invalid or self._has_failed else ExitCode.OK
+        return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
     def _load(self, file: _File) -> None:
-        found, invalid = None, 0
+        found, invalid_before = None, self._invalid
         if file.is_terminal:
             print_message("reading standard input: end it with Ctrl-D")
         for found in file.find(on_wait=self._bulk.flush):
             if isinstance(found.what, Record):
                 self._add(file, found.what, found.text)
             else:
-                invalid += 1
-                if invalid <= MAX_NAMED:
+                self._invalid += 1
+                if self._invalid <= invalid_before + MAX_NAMED:
                     print_message(f"{file.place}:{found.line}: invalid: {found.what}")
-        self._invalid += invalid
-        if invalid > MAX_NAMED:
-            print_message(f"{file.place}: {invalid - MAX_NAMED} more are invalid")
+        if (more := self._invalid - invalid_before - MAX_NAMED) > 0:
+            print_message(f"{file.place}: {more} more are invalid")
         if found is None and file.head:
             hints = (hint for head, hint in HINTS.items() if file.head.startswith(head))
             self._fail(f"{file.place}: no record was found: {next(hints, f'it begins with {file.head[:40]!r}')}")
@@ -170,9 +174,9 @@ class _Run:
         """Say what became of the records."""
         bulk = self._bulk
         if bulk.failed:
-            self._fail(f"{len(bulk.failed)} records were not stored: {bulk.failed[0].error}")
+            print_message(f"{_records(bulk.failed)} not stored: {bulk.failed[0].error}")
         if bulk.batch:
-            print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
+            print_message(f"{_records(bulk.batch)} may not be stored: load the file again")
         if bulk.changed_days:
             events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
             print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
@@ -180,6 +184,10 @@ class _Run:
             f"loaded {bulk.loaded}, already there {bulk.already_there}, different {bulk.different},"
             f" no data {bulk.no_data}, expired {bulk.expired}, invalid {self._invalid}"
         )
+
+
+def _records(some: Sized) -> str:
+    return f"{len(some)} record{'s' * (len(some) != 1)}"
 
 
 def _table(options: Namespace, files: Sequence[_File]) -> Bulk:

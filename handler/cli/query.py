@@ -1,7 +1,7 @@
 """What the commands that read have in common: which records, from where, and what to say about those that are not there."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Self
 
@@ -67,6 +67,10 @@ class Query(NamedTuple):
         return list(dict.fromkeys(name for names in self.words.values() for name in names))
 
     @property
+    def _until(self) -> float:
+        return self.now if self.asked.until is None else self.asked.until
+
+    @property
     def order(self) -> str:
         """SQL that sorts by pair."""
         return pair_order(self.pairs)
@@ -88,7 +92,7 @@ class Query(NamedTuple):
                 columns=columns,
                 with_reasons=with_reasons,
             )
-            records.load(self.files, open_tables(self.tables, self.pairs, self.asked, self.now))
+            records.load(self.files, open_tables(self.tables, self.pairs, self.asked.since, self._until))
             yield records
 
     def absent(self, records: Records) -> list[str]:
@@ -107,7 +111,11 @@ class Query(NamedTuple):
             elif not any(count for _, _, count in stored):
                 first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
                 elsewhere.append(f"{names[-1]} only from {first} to {last}")
-        said = [f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"] if unknown else []
+        said = (
+            [f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"]
+            if unknown
+            else []
+        )
         said += [f"no record in this range: {', '.join(elsewhere)}"] if elsewhere else []
         if said or not found:
             print_message("; ".join(said) or f"no record in {records.description}")

@@ -40,6 +40,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     flags = parse("report", run.__doc__ or "", FLAGS, argv, variables, lists=("--table",), epilog=EPILOG)
     query = Query.parse(flags, argv, time.time())
     path = None if flags.output in (None, "-") else flags.output
+    if path and Path(path).suffix.lower() == ".png":
+        raise UsageError(f"--output {path} is the text: give report.md, and the picture report.png stands beside it")
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path)) if path else None
         records = stack.enter_context(query.open(COLUMNS))
@@ -58,7 +60,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 
 
 def _picture(records: Records, expected: Expected, sheet: Sheet, path: Path) -> str:
-    """Draw the pairs with the lowest share beside the text; returns the link to the picture."""
+    """Draw the pairs with the lowest share; returns the link to the picture."""
     try:
         from ..reading.plot import plot  # matplotlib is optional, and slow to load
     except UsageError as error:

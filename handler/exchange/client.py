@@ -12,9 +12,8 @@ from ..failure_log import FailureLog
 from ..record import Pair
 from ..slots import format_timestamp
 from .answers import Cooldown, Rejected, Retry, cache_age, classify, used_weight
-from .budget import RetryBudget
 from .freshness import Freshness
-from .hosts import MAX_REQUEST_SECONDS, Host, Hosts
+from .hosts import MAX_REQUEST_SECONDS, Host, Hosts, RetryBudget
 from .markets import Market
 from .transport import Transport
 

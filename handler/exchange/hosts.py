@@ -1,4 +1,7 @@
-"""Which host to request from next, and when: failover, cooldowns, and one back-off per host. Threads share it."""
+"""Which host to request from next, and when: failover, cooldowns, a back-off per host, and a budget of retries.
+
+Threads share all of it.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from threading import Lock
@@ -10,6 +13,7 @@ from .answers import Cooldown, Retry
 MAX_REQUEST_SECONDS = 10.0
 MAX_GROWN_SECONDS = 3600.0
 MIN_PAIRS = 3  # that fail in a row show that it is the host that fails
+MAX_SHARE = 0.9  # of the weight per minute, by first requests and retries together
 POLL_SECONDS = 0.1  # between looks at whether another pair's probe was answered
 
 NEVER = float("-inf")
@@ -118,3 +122,34 @@ class Hosts:
             self.cooldown_seconds(host) and host.cooldown and host.cooldown.reason == reason for host in self._hosts
         )
         return ", ".join(host.name for host in self._hosts) if is_blocked else ""
+
+
+class RetryBudget:
+    """The weight that retries may use: they never use up what the next first requests need. Counts by clock minute."""
+
+    def __init__(self, weight_per_minute: int, clock: Clock) -> None:
+        self._max_weight = MAX_SHARE * weight_per_minute
+        self._clock = clock
+        self._lock = Lock()
+        self._minute = 0
+        self._first = self._last_first = self._retried = 0
+
+    def add_first(self, weight: int) -> None:
+        """Count the first request for a book."""
+        with self._lock:
+            self._turn()
+            self._first += weight
+
+    def take(self, weight: int) -> bool:
+        """Count a retry, if there is room beside the first requests of this minute, or as many as in the last one."""
+        with self._lock:
+            self._turn()
+            fits = max(self._first, self._last_first) + self._retried + weight <= self._max_weight
+            self._retried += weight if fits else 0
+            return fits
+
+    def _turn(self) -> None:
+        minute = int(self._clock.time() // 60)
+        if minute != self._minute:
+            self._last_first = self._first if minute == self._minute + 1 else 0
+            self._minute, self._first, self._retried = minute, 0, 0

@@ -1,5 +1,6 @@
 """Many records into a table or a folder, in batches. Loading the same again changes nothing."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from ..errors import InvalidData, StoreError, TransientStoreError
 from ..record import Record, unknown_keys
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
-from ..stores.store import FailedPut, PutResult, Store
+from ..stores.store import FailedPut, PutResult, Store, is_storable
 from .open import MAX_PIECE_BYTES, Source, open_text
 
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
@@ -18,6 +19,9 @@ PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
 DEFAULT_INTERVAL_SECONDS = 60
 MAX_LINE_BYTES = 2**18
 DAY_SECONDS = 86_400
+
+KEYS = frozenset(Record.__struct_fields__)
+_KEY = re.compile(r'[{,]"([^"]+)":')
 
 Line = tuple[Record, str]
 Put = Callable[[Sequence[Line], float], PutResult]
@@ -36,12 +40,11 @@ class Bulk:
 
     def add(self, record: Record, line: str) -> None:
         """Add a record and the line that it is from; a full batch is stored. Raises StoreError."""
-        if not record.has_data:
-            self.no_data += 1
-            if record.reason is None:
-                return
-        elif self._is_expired(record):
-            self.expired += 1
+        self.no_data += not record.has_data
+        if not is_storable(record):
+            return
+        if self._is_expired(record):
+            self.expired += record.has_data
             return
         if not self.batch:
             self.batch_since = self._clock.monotonic()
@@ -120,7 +123,8 @@ class TableBulk(Bulk):
 
     def add(self, record: Record, line: str) -> None:
         """Add a record; its line is looked at only for keys of a newer version. Raises StoreError."""
-        if self._warn and (keys := unknown_keys(line)):
+        may_have_more = self._warn and not KEYS.issuperset(_KEY.findall(line))  # faster than to decode the line
+        if self._warn and may_have_more and (keys := unknown_keys(line)):
             self._warn(f"keys that this version does not know, such as {min(keys)}, are left out of the table")
             self._warn = None
         super().add(record, line)

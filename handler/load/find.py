@@ -18,7 +18,7 @@ import msgspec
 
 from ..errors import InvalidData, InvalidRecord
 from ..record import Record
-from .open import MAX_PIECE_BYTES, Piece, Source, open_text
+from .open import MAX_PIECE_BYTES, MAX_UNREADABLE, Piece, Source, Totals, open_text
 
 MAX_RECORD_BYTES = 2**18  # a full record has 2,000, and each layer of JSON doubles its backslashes
 MAX_BASE64_BYTES = 2**24  # CloudWatch and Firehose make up to 1.4 million
@@ -50,14 +50,14 @@ class Found(NamedTuple):
 def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
     """Find the records of a stream: `read` gives the next bytes, and b"" at the end."""
     source = Source(read)
-    return _Finder(source).find(open_text(source))
+    return _Finder(source.totals).find(open_text(source))
 
 
 class _Finder:
     """The text that is still looked at, and the line in which it begins."""
 
-    def __init__(self, source: Source, *, is_base64: bool = False) -> None:
-        self._source = source
+    def __init__(self, totals: Totals, *, is_base64: bool = False) -> None:
+        self._totals = totals
         self._is_base64 = is_base64
         self._text = b""
         self._line = 1
@@ -134,13 +134,13 @@ class _Finder:
         if len(text) >= MAX_BASE64_BYTES:
             yield Found(self._line, InvalidData(f"base64 data of more than {MAX_BASE64_BYTES:,} characters"))
             return
-        if text.startswith(b"H4sI") and not self._source.is_readable():
+        if text.startswith(b"H4sI") and self._totals.unreadable >= MAX_UNREADABLE:
             return
         data = _PLUS.sub(b"+", text).replace(b"\\", b"")
         data = data[: len(data) - (len(data) % 4 == 1)]
         file = BytesIO(base64.b64decode(data + b"=" * (-len(data) % 4)))
-        source = Source(lambda: file.read(MAX_PIECE_BYTES), self._source)
-        for found in _Finder(source, is_base64=True).find(open_text(source)):
+        source = Source(lambda: file.read(MAX_PIECE_BYTES), self._totals)
+        for found in _Finder(source.totals, is_base64=True).find(open_text(source)):
             yield found._replace(line=self._line)
 
 

@@ -33,31 +33,43 @@ _START_OF_MAGIC = re.compile(rb"[\x1fB\xfd(P].{0,8}\Z", re.DOTALL)
 _ZIP_HEADER = struct.Struct("<6xHH16xHH")  # flags, method, and the lengths of the name and of the extra field
 _STORED, _DEFLATED, _BZIP2 = 0, 8, 12
 _WIDE = re.compile(  # six characters of ASCII; big-endian text has zeros before the first one
-    rb"(?P<utf_32_be>A(?<=\0\0\0A)(?:\0\0\0A){5})|(?P<utf_16_be>A(?<=\0A)(?:\0A){5})"
-    rb"|(?P<utf_32_le>A(?:\0\0\0A){5})|(?P<utf_16_le>A(?:\0A){5})".replace(b"A", rb"[\t\n\r -~]")
+    rb"A(?:(?<=\0\0\0A)(?P<utf_32_be>(?:\0\0\0A){5})|(?<=\0A)(?P<utf_16_be>(?:\0A){5})"
+    rb"|(?P<utf_32_le>(?:\0\0\0A){5})|(?P<utf_16_le>(?:\0A){5}))".replace(b"A", rb"[\t\n\r -~]")
 )
 _ZEROS_BEFORE = {"utf_16_be": 1, "utf_32_be": 3}
 _NARROW = re.compile(rb"[ -~]{16}")  # as UTF-16 it would be eight rare Chinese characters
 _MAX_HELD_BYTES = 64
 
 
+class Totals:
+    """Counts bytes of a file as they came and as they were decompressed, and the parts that could not be."""
+
+    read = expanded = unreadable = 0
+
+    def add_expanded(self, size: int) -> None:
+        """Count decompressed bytes. Raises InvalidData if they are out of proportion."""
+        self.expanded += size
+        if self.expanded > max(MAX_FREE_BYTES, MAX_RATIO * self.read):
+            raise InvalidData(
+                f"{self.read:,} bytes expand to more than {self.expanded - size:,}, as a decompression bomb does; if it"
+                " is a log, decompress it first"
+            )
+
+
 class Source:
-    """Bytes that are not yet read, of which `read` gives the next ones, and b"" at the end.
+    """Bytes that are not yet read: `read` gives the next ones, and b"" at the end. Parts share the totals."""
 
-    Counts what was read and what that expanded to, together with what it is `within`.
-    """
-
-    def __init__(self, read: Callable[[], bytes], within: "Source | None" = None) -> None:
+    def __init__(self, read: Callable[[], bytes], totals: Totals | None = None) -> None:
         self._read = read
-        self._outermost: Source = within._outermost if within else self
-        self._bytes_read = self._bytes_expanded = self._unreadable = 0
+        self._is_part = totals is not None
+        self.totals = totals or Totals()
         self.data = b""
 
     def more(self) -> bool:
         """Read on; False at the end."""
         piece = self._read()
         self.data += piece
-        self._bytes_read += len(piece)
+        self.totals.read += 0 if self._is_part else len(piece)
         return bool(piece)
 
     def take(self, size: int) -> bytes:
@@ -67,24 +79,6 @@ class Source:
         taken, self.data = self.data[:size], self.data[size:]
         return taken
 
-    def is_readable(self) -> bool:
-        """False if so much could not be decompressed that it is not tried again."""
-        return self._outermost._unreadable < MAX_UNREADABLE
-
-    def count_unreadable(self) -> None:
-        """Count a compressed part that could not be read."""
-        self._outermost._unreadable += 1
-
-    def count_expanded(self, size: int) -> None:
-        """Count bytes that were decompressed. Raises InvalidData if they are out of proportion."""
-        total = self._outermost
-        total._bytes_expanded += size
-        if total._bytes_expanded > max(MAX_FREE_BYTES, MAX_RATIO * total._bytes_read):
-            raise InvalidData(
-                f"{total._bytes_read:,} bytes expand to more than {total._bytes_expanded - size:,}, as a decompression"
-                " bomb does; if it is a log, decompress it first"
-            )
-
 
 def open_text(source: Source) -> Iterator[Piece]:
     """The text as UTF-8; bytes that are no text stay as they are."""
@@ -93,7 +87,7 @@ def open_text(source: Source) -> Iterator[Piece]:
 
 def _expand(source: Source, layers: int) -> Iterator[Piece]:
     while True:
-        has_magic = source.is_readable() and any(part in source.data for part in _MAGIC_PARTS)
+        has_magic = source.totals.unreadable < MAX_UNREADABLE and any(part in source.data for part in _MAGIC_PARTS)
         found = _MAGIC.search(source.data) if has_magic else None
         held = found or _START_OF_MAGIC.search(source.data, max(len(source.data) - 9, 0))
         yield source.take(held.start() if held else len(source.data))
@@ -101,7 +95,7 @@ def _expand(source: Source, layers: int) -> Iterator[Piece]:
             try:
                 yield from _expand_part(source, str(found.lastgroup), layers)
             except InvalidData as error:
-                source.count_unreadable()
+                source.totals.unreadable += 1
                 yield error
                 yield source.take(1)
         elif not source.more():
@@ -122,11 +116,11 @@ def _expand_part(source: Source, kind: str, layers: int) -> Iterator[Piece]:
         if method != _DEFLATED:  # its text, or the magic of bzip2, follows
             return
     pieces = _decompress(source, kind)
-    yield from _expand(Source(lambda: next(pieces, b""), source), layers - 1)
+    yield from _expand(Source(lambda: next(pieces, b""), source.totals), layers - 1)
 
 
 def _decompress(source: Source, kind: str) -> Iterator[bytes]:
-    source.count_expanded(0)  # nothing is decompressed after a bomb
+    source.totals.add_expanded(0)  # nothing is decompressed after a bomb
     decompressor, given = _DECOMPRESSORS[kind](), b""
     try:
         while not decompressor.eof:
@@ -136,7 +130,7 @@ def _decompress(source: Source, kind: str) -> Iterator[bytes]:
                 data, source.data = source.data, b""
                 given = data or given
             piece = decompressor.decompress(data, MAX_PIECE_BYTES)
-            source.count_expanded(len(piece))
+            source.totals.add_expanded(len(piece))
             if piece:
                 yield piece
             elif is_end and not decompressor.eof:

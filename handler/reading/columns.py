@@ -105,8 +105,8 @@ DERIVED: Final = {
     **_ladder(),
 }
 KEYS: Final = ("pair", "slot", *FULL_KEYS)
-FILE_COLUMNS: Final = (*KEYS, *CHEAP, "reason")  # of Parquet files, our own and the archive's
-ALL_COLUMNS: Final = (*KEYS, *DERIVED, "reason", "line")
+FILE_COLUMNS: Final = (*KEYS, "reason", *CHEAP)  # of Parquet files, our own and the archive's
+ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
 
@@ -126,10 +126,14 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 def from_lines(relation: str) -> str:
     """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
-    structs = ", ".join(f"{decoded({name: STORED[name] for name in names})} AS {group}" for group, names in GROUPS.items())
+    structs = ", ".join(
+        f"{decoded({name: STORED[name] for name in names})} AS {group}" for group, names in GROUPS.items()
+    )
     keys = [f'{group}."{name}" AS "{name}"' for group, names in GROUPS.items() for name in names if name not in TIMES]
     keys += [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
-    return derived(f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM (SELECT *, {structs} FROM {relation}))")
+    return derived(
+        f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM (SELECT *, {structs} FROM {relation}))"
+    )
 
 
 def derived(relation: str, known: Collection[str] = ()) -> str:

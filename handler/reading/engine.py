@@ -141,5 +141,7 @@ def _source_error(error: Exception, folder: Path) -> Exception:
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
         return SourceError(f"no room is left in {folder.parent} to sort the records: set TMPDIR to a folder with room")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return SourceError(f"the records need more memory than there is: give a shorter range or fewer pairs ({reason})")
+        return SourceError(
+            f"the records need more memory than there is: give a shorter range or fewer pairs ({reason})"
+        )
     return SourceError(f"the records cannot be read: {reason}")

@@ -114,8 +114,6 @@ def inspect(name: str, folder: Path) -> File | Problem:
     shown = "standard input" if name == STDIN else name
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if not head:
-        return Problem(f"{shown}: no record was found: it is empty", is_harmless=True)
     if head.startswith(b"PAR1"):
         return File(shown, path, "parquet")
     if head.startswith(b"\x28\xb5\x2f\xfd"):
@@ -123,6 +121,8 @@ def inspect(name: str, folder: Path) -> File | Problem:
     kind = "gzip" if head.startswith(b"\x1f\x8b") else "none"
     if kind == "gzip":
         head = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
+    if not head:
+        return Problem(f"{shown}: no record was found: it is empty", is_harmless=True)
     if encoding := next((name for mark, name in ENCODINGS if head.startswith(mark)), None):
         return File(shown, _decoded(path, kind, encoding, folder), "none")
     if RECORD in head.replace(b"\0", b""):
@@ -185,10 +185,10 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line[:MAX_LINE_BYTES // 2] for line in lines)
+        yield from (line[: MAX_LINE_BYTES // 2] for line in lines)
         rest = rest[:MAX_LINE_BYTES]
     if rest:
-        yield rest[:MAX_LINE_BYTES // 2]
+        yield rest[: MAX_LINE_BYTES // 2]
 
 
 def _segments(source: BufferedIOBase | IO[bytes]) -> Iterator[bytes]:

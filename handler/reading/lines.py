@@ -19,17 +19,29 @@ CANONICAL = (
     rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
 )
 _NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
-_KEYS_WITH_TYPES = ("timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels", "market", "interval_seconds")
-# the text of a line as it can be read: without NUL bytes and blanks; of a torn line and a whole one, the whole one
-_TRIMMED = r"trim(replace(raw, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
+_KEYS_WITH_TYPES = (
+    "timestamp",
+    "symbol",
+    "obi",
+    "notional_bid",
+    "notional_ask",
+    "levels",
+    "market",
+    "interval_seconds",
+)
+# the text of a broken line as it can be read: without NUL bytes and blanks; of a torn line and a whole one, the whole
+_TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
 _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
     coalesce(nullif(regexp_extract({_TRIMMED}, '.(\{{"timestamp"[^{{}}]*\}})$', 1), ''), {_TRIMMED}), {_TRIMMED})"""
+# why it is broken nevertheless: it was cut off while it was written, or its beginning was lost
+_BROKEN = """CASE WHEN line = '' THEN 'empty' WHEN starts_with(line, '{') AND NOT ends_with(line, '}') THEN 'torn'
+    WHEN NOT contains(line, '{') THEN 'torn' ELSE 'invalid' END"""
 
 
-def valid(seconds: str = "seconds") -> str:
+def valid() -> str:
     """SQL that is true for the narrow columns of a valid record."""
     return (
-        f"coalesce({seconds} >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
+        "coalesce(seconds >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
         f" AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER} AND notional_ask >= 0"
         f" AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1 AND"
         f" {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"
@@ -57,7 +69,6 @@ def read_lines(
     except SourceError:
         files, problems = _mend(engine, files)
         _create(engine, files, pairs, columns, within)
-    engine.run("CREATE VIEW lines AS SELECT *, rowid AS id, NULL::BIGINT AS file_slot FROM all_lines WHERE problem IS NULL")
     return problems + _invalid_lines(engine, files)
 
 
@@ -70,7 +81,9 @@ def _mend(engine: Engine, files: Sequence[File]) -> tuple[list[File], list[Probl
             kept.append(file)
         except SourceError as error:
             if file.kind == "zstd":
-                problems.append(Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}"))
+                problems.append(
+                    Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}")
+                )
                 continue
             copy, problem = mended(file, engine.folder)
             kept.append(copy)
@@ -98,60 +111,74 @@ def _create(engine: Engine, files: Sequence[File], pairs: Collection[str], colum
         symbols = {pair.rpartition(":")[2] for pair in pairs}
         named = " OR ".join(f"contains(raw, {text(symbol)})" for symbol in sorted(symbols))
         wanted = rf"({named} OR contains(raw, '\') OR NOT (starts_with(raw, '{{') AND ends_with(raw, '}}')))"
-    whole = f"SELECT file, raw, {decoded(HEAD, 'raw')} AS head FROM {_scan(files)} WHERE {wanted}"
-    whole = f"SELECT file, raw, head, if(head IS NULL, {_WHOLE}, raw) AS line FROM ({whole})"
-    whole = f"SELECT * REPLACE (if(head IS NULL, {decoded(HEAD)}, head) AS head) FROM ({whole}) WHERE line <> ''"
+    source = f"(SELECT * FROM {_scan(files)} WHERE {wanted})"
+    rest = f"(SELECT file, {_WHOLE} AS raw FROM all_lines WHERE problem = 'broken')"
+    names = f"WHERE pair IN ({', '.join(map(text, sorted(pairs)))}) OR problem IS NOT NULL" if pairs else ""
+    for table, lines, broken in (("all_lines", source, "'broken'"), ("mended_lines", rest, _BROKEN)):
+        rows = f"(SELECT * FROM ({_checked(lines, broken)}) {names})"
+        engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {_kept(columns, within)} FROM {from_lines(rows)}")
+    kept = "SELECT *, {} + rowid AS id, NULL::BIGINT AS file_slot FROM {} WHERE problem IS NULL".format
+    engine.run(f"CREATE OR REPLACE VIEW lines AS {kept(0, 'all_lines')} UNION ALL {kept(1 << 40, 'mended_lines')}")
+
+
+def _checked(lines: str, broken: str) -> str:
+    """SQL: the narrow columns of lines, and in `problem` why one is no record."""
+    # a full line of this program is decoded up to the levels only
+    cut = "left(raw, instr(raw, ',\"version\":') - 1)"
+    is_cut = (
+        "starts_with(raw, '{\"timestamp\":') AND (ends_with(raw, ']}') OR ends_with(raw, 'null}'))"
+        f" AND NOT raw LIKE '{{%{{%' AND contains({cut}, '\"interval_seconds\":')"
+    )
+    beginnings = f"SELECT file, raw AS line, if({is_cut}, {cut} || '}}', raw) AS beginning FROM {lines}"
+    heads = f"SELECT *, {decoded(HEAD, 'beginning')} AS head FROM ({beginnings})"
     keys = ", ".join(f"head.{key}" for key in HEAD if key != "market")
     rows = (
-        f"SELECT file, line, head IS NULL AS is_broken, line <> raw AS is_mended, {keys},"
+        f"SELECT file, line, beginning, head IS NULL AS is_broken, {keys},"
         f" coalesce(head.market, {text(SPOT)}) AS market,"
-        " epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds"
-        f" FROM ({whole})"
+        f" epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds FROM ({heads})"
     )
-    rows = (
-        f"SELECT *, {_problem()} AS problem, {pair_sql()} AS pair, {HAS_DATA} AS has_data FROM ({rows})"
-    )
-    if pairs:
-        names = ", ".join(map(text, sorted(pairs)))
-        rows = f"SELECT * FROM ({rows}) WHERE pair IN ({names}) OR problem IS NOT NULL"
-    engine.run(f"CREATE OR REPLACE TABLE all_lines AS SELECT {_kept(columns, within)} FROM {from_lines(f'({rows})')}")
+    problem = f"CASE WHEN is_broken THEN {broken} WHEN {_is_record()} THEN NULL ELSE 'invalid' END"
+    return f"SELECT *, {problem} AS problem, {pair_sql()} AS pair, {HAS_DATA} AS has_data FROM ({rows})"
 
 
-def _problem() -> str:
-    """SQL: null for a valid record, `torn` where a line was cut off or has another one's beginning, else `invalid`."""
-    types = f"json_type(line, {['$.' + key for key in _KEYS_WITH_TYPES]})"
+def _is_record() -> str:
+    types = f"json_type(beginning, {['$.' + key for key in _KEYS_WITH_TYPES]})"
     numbers = " AND ".join(f"{types}[{n}] IN {_NUMBERS}" for n in (3, 4, 5, 6))
     checked = (
         f"({types}[1] = 'VARCHAR' AND {types}[2] = 'VARCHAR' AND {numbers}"
         f" AND coalesce({types}[7], 'NULL') IN ('VARCHAR', 'NULL')"
         f" AND coalesce({types}[8], 'NULL') IN ('NULL', {str(_NUMBERS)[1:-1]}))"
     )
-    is_record = f"length(timestamp) = 20 AND if(regexp_matches(line, {text(CANONICAL)}), true, {checked}) AND {valid()}"
-    is_torn = "is_broken AND (starts_with(line, '{') AND NOT ends_with(line, '}') OR NOT contains(line, '{'))"
-    return f"CASE WHEN {is_torn} THEN 'torn' WHEN is_broken THEN 'invalid' WHEN {is_record} THEN NULL ELSE 'invalid' END"
+    return f"length(timestamp) = 20 AND if(regexp_matches(beginning, {text(CANONICAL)}), true, {checked}) AND {valid()}"
 
 
 def _kept(columns: Sequence[str], within: str) -> str:
     narrow = (
         "pair, symbol, market, seconds, obi, notional_bid, notional_ask, CAST(levels AS BIGINT) AS levels, has_data,"
-        " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, contains(line, '\"bids\":[') AS has_levels"
+        " CAST(interval_seconds AS INTEGER) AS interval_seconds, reason, contains(line, 'bids\":[') AS has_levels"
     )
     sql = {"printed": PRINTED}
-    kept = [f'if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}' for name in columns if name not in NARROW]
-    problem = ["problem", "is_mended AND problem IS NULL AS was_torn", "if(problem IS NULL, NULL, file) AS file"]
-    return ", ".join([narrow, *kept, *problem, "if(problem IS NULL, NULL, line[:2000]) AS invalid_line"])
+    kept = [
+        f"if({within}, {sql.get(name, quoted(name))}, NULL) AS {quoted(name)}" for name in columns if name not in NARROW
+    ]
+    problem = ["problem", "if(problem IS NULL, NULL, file) AS file", "if(problem IS NULL, NULL, line) AS invalid_line"]
+    return ", ".join([narrow, *kept, *problem])
 
 
 def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     """Name the invalid lines, and count those that were torn."""
     problems = []
+    found = "(SELECT problem, file, invalid_line FROM all_lines UNION ALL SELECT problem, file, invalid_line FROM mended_lines)"
     invalid, torn = engine.rows(
-        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn' OR was_torn) FROM all_lines"
+        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn') +"
+        f" (SELECT count(*) FROM mended_lines WHERE problem IS NULL) FROM {found}"
     )[0]
     if torn:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
     if invalid:
-        shown = engine.rows(f"SELECT file, invalid_line FROM all_lines WHERE problem = 'invalid' LIMIT {MAX_SHOWN}")
+        shown = engine.rows(
+            f"SELECT file, invalid_line[:2000] FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
+        )
         problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
         if invalid > MAX_SHOWN:
             problems.append(Problem(f"{invalid - MAX_SHOWN} more invalid line(s)"))

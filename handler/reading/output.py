@@ -18,7 +18,14 @@ from .engine import Engine, text
 Write = Callable[[str], object]  # writes lines at once; takes them without the last line end
 Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
 
-SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 OTHER_COMPRESSIONS = (".zst", ".bz2", ".xz", ".zip")
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS_PER_WRITE = 200
@@ -40,7 +47,9 @@ class Target(NamedTuple):
             raise UsageError(f"--format {name} is invalid: give one of {', '.join(FORMATS)}")
         lowered = (path or "").lower()
         if lowered.endswith(OTHER_COMPRESSIONS):
-            raise UsageError(f"--output {path}: only gzip is written: give a name that ends in .gz, or compress it afterwards")
+            raise UsageError(
+                f"--output {path}: only gzip is written: give a name that ends in .gz, or compress it afterwards"
+            )
         is_gzip = lowered.endswith(".gz")
         found = name or SUFFIXES.get(Path(lowered.removesuffix(".gz")).suffix, "jsonl")
         if found == "parquet" and path is None:
@@ -98,7 +107,11 @@ def write_rows(engine: Engine, sql: str, target: Target, write: Write, render: R
     if target.format == "jsonl":
         return _write_jsonl(engine, sql, target, write, render, path)
     copy = path or engine.folder / "output.csv"
-    options = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1" if target.format == "parquet" else f"FORMAT csv, HEADER, COMPRESSION {'gzip' if target.is_gzip else 'none'}"
+    options = (
+        "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
+        if target.format == "parquet"
+        else f"FORMAT csv, HEADER, COMPRESSION {'gzip' if target.is_gzip else 'none'}"
+    )
     query = sql if target.format == "parquet" else as_text(engine, sql)
     engine.run(f"COPY ({query}) TO {text(copy)} ({options})")
     if path is None:
@@ -114,7 +127,7 @@ def as_text(engine: Engine, sql: str) -> str:
     for name, kind in engine.columns(sql).items():
         if kind == "TIMESTAMP WITH TIME ZONE":
             ending = ".%gZ" if name in MILLISECONDS else "Z"
-            columns.append(f"strftime(\"{name}\", '%Y-%m-%dT%H:%M:%S{ending}') AS \"{name}\"")
+            columns.append(f'strftime("{name}", \'%Y-%m-%dT%H:%M:%S{ending}\') AS "{name}"')
         elif kind.endswith("]") or kind.startswith("MAP"):
             columns.append(f'CAST(to_json("{name}") AS VARCHAR) AS "{name}"')
         else:
@@ -122,9 +135,7 @@ def as_text(engine: Engine, sql: str) -> str:
     return f"SELECT {', '.join(columns)} FROM ({sql})"
 
 
-def _write_jsonl(
-    engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None
-) -> int:
+def _write_jsonl(engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None) -> int:
     names = list(engine.columns(sql))
     count = 0
     with _opened(path, target) as file:

@@ -11,8 +11,7 @@ from .files import File, Problem
 from .lines import HAS_DATA, MAX_SHOWN, valid
 
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")  # parts of the names of DuckDB's types of numbers
-_AMOUNTS = ("obi", "notional_bid", "notional_ask")
-_NUMBERS = (*_AMOUNTS, "levels", "interval_seconds")
+_NUMBERS = ("obi", "notional_bid", "notional_ask", "levels", "interval_seconds")
 
 
 def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[int, list[Problem]]:
@@ -60,37 +59,36 @@ def _create(
     engine: Engine, number: int, schema: dict[str, str], files: Sequence[File], pairs: Collection[str]
 ) -> list[Problem]:
     known = [name for name in DERIVED if name in schema]
-    keys = [f"{_number(name, schema)} AS {name}" for name in _NUMBERS]
+    reason = "CAST(reason AS VARCHAR)" if "reason" in schema else "NULL::VARCHAR"
+    keys = [f"{_number(name, schema, reason)} AS {name}" for name in _NUMBERS]
     keys += [f'{_stored(name, kind, schema)} AS "{name}"' for name, kind in STORED.items()]
     keys += [f'CAST("{name}" AS DOUBLE) AS {name}' for name in known]
     keys += [f"{_seconds('timestamp', schema)} AS seconds", f"{_seconds('slot', schema)} AS file_slot"]
     market = f"coalesce(CAST(market AS VARCHAR), {text(SPOT)})" if "market" in schema else text(SPOT)
-    reason = "CAST(reason AS VARCHAR)" if "reason" in schema else "NULL::VARCHAR"
     keys += ["CAST(symbol AS VARCHAR) AS symbol", f"{market} AS market", f"{reason} AS reason"]
     pair = "CAST(pair AS VARCHAR)" if "pair" in schema else pair_sql("CAST(symbol AS VARCHAR)", market)
     where = f"WHERE {pair} IN ({', '.join(map(text, sorted(pairs)))})" if pairs else ""
     rows = f"SELECT {', '.join(keys)}, {pair} AS pair, file_index * 1099511627776 + file_row_number AS id FROM {_scan(files)} {where}"
-    view = f"SELECT *, NULL::VARCHAR AS line, NULL::VARCHAR AS printed, {HAS_DATA} AS has_data FROM {derived(f'({rows})', known)}"
-    engine.run(f"CREATE VIEW parquet_{number} AS {view} WHERE {valid()}")
+    view = f"(SELECT *, {HAS_DATA} AS has_data, NULL::VARCHAR AS line, NULL::VARCHAR AS printed FROM {derived(f'({rows})', known)})"
+    whole = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" for name in ("levels", "interval_seconds"))
+    engine.run(f"CREATE VIEW parquet_{number} AS SELECT * REPLACE ({whole}) FROM {view} WHERE {valid()}")
     has_levels = "bid_levels IS NOT NULL" if "bid_levels" in schema else "bids IS NOT NULL"
     engine.run(
-        f"CREATE TABLE checked_{number} AS SELECT id, pair, seconds, file_slot, interval_seconds, has_data,"
-        f" {has_levels} AS has_levels, obi, notional_bid, notional_ask, levels, reason, {valid()} AS is_valid FROM ({view})"
+        f"CREATE TABLE checked_{number} AS SELECT id, pair, seconds, file_slot, interval_seconds, has_data, {has_levels}"
+        f" AS has_levels, obi, notional_bid, notional_ask, levels, reason, {valid()} AS is_valid FROM {view}"
     )
-    engine.run(f"CREATE VIEW rows_{number} AS SELECT * FROM checked_{number} WHERE is_valid")
+    engine.run(f"CREATE VIEW rows_{number} AS SELECT * REPLACE ({whole}) FROM checked_{number} WHERE is_valid")
     return _invalid_rows(engine, number, files)
 
 
-def _number(name: str, schema: dict[str, str]) -> str:
-    """A number; NaN in a column that may be empty is how pandas writes nothing."""
+def _number(name: str, schema: dict[str, str], reason: str) -> str:
+    """A number; the six keys of a reason may be null. NaN in a column that may be empty is how pandas writes nothing."""
     if name not in schema:
         return "NULL::DOUBLE"
-    if name in ("levels", "interval_seconds") and "INT" in schema[name]:
-        return f'CAST("{name}" AS BIGINT)'
     number = f'CAST("{name}" AS DOUBLE)'
-    if "reason" in schema and name in _AMOUNTS:  # a reason has none
-        return f"if(reason IS NULL, {number}, coalesce({number}, 0))"
-    return f"if(isnan({number}), NULL, {number})" if name == "interval_seconds" else number
+    if name == "interval_seconds":
+        return f"if(isnan({number}), NULL, {number})"
+    return f"if({reason} IS NULL, {number}, coalesce({number}, {1 if name == 'levels' else 0}))"
 
 
 def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
@@ -98,7 +96,9 @@ def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
     if found is None or (kind in (LIST, LEVELS) and not found.endswith("[]")):
         return f"NULL::{'TIMESTAMPTZ' if name in TIMES else kind}"
     if name in TIMES:
-        return f"make_timestamptz(epoch_us({name}))" if "TIMESTAMP" in found else milliseconds(f"CAST({name} AS VARCHAR)")
+        return (
+            f"make_timestamptz(epoch_us({name}))" if "TIMESTAMP" in found else milliseconds(f"CAST({name} AS VARCHAR)")
+        )
     return f'TRY_CAST("{name}" AS {kind})'
 
 

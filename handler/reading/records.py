@@ -54,7 +54,9 @@ def _value(key: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return time_text(value, is_exact=key in TIMES)
     if key in ("bids", "asks") and value is not None:
-        return msgspec.Raw(f"[{','.join(f'[{_digits(price)},{_digits(quantity)}]' for price, quantity in value)}]".encode())
+        return msgspec.Raw(
+            f"[{','.join(f'[{_digits(price)},{_digits(quantity)}]' for price, quantity in value)}]".encode()
+        )
     return value
 
 

@@ -89,10 +89,9 @@ def _coverage(gaps: Mapping[str, list[dict[str, Any]]], books: Mapping[str, Any]
         unexplained = total["missing"] - sum(total["reasons"].values())
         reasons = sorted(total["reasons"].items(), key=lambda item: -item[1])
         why = [f"{reason} {count}" for reason, count in reasons] + ([f"unknown {unexplained}"] if unexplained else [])
-        count = books[pair]["records"] if pair in books else 0
-        times = (time_text(total["since"]), time_text(total["until"]))
-        rows.append([pair, *times, count, total["slots"], percent(total["share"]), len(each),
-                     longest or DASH, ", ".join(why) or DASH])  # fmt: skip
+        count = books.get(pair, {}).get("records", 0)
+        spans = [time_text(total["since"]), time_text(total["until"]), count, total["slots"], percent(total["share"])]
+        rows.append([pair, *spans, len(each), longest or DASH, ", ".join(why) or DASH])
     return _table("Coverage", ("pair", "from", "to", "records", "slots", "share", "gaps", "longest", "why"), rows)
 
 
@@ -144,7 +143,7 @@ def _persistence(books: Mapping[str, Any], found: Mapping[tuple[str, int], list[
             if known[0] is not None:
                 verdict = next(text for least, text in VERDICTS if known[0] >= least)
                 rows.append([pair, depth, *(DASH if one is None else f"{one:.2f}" for one in known), verdict])
-    heads = ("pair", "imbalance over", *(f"{lag}" for lag in LAGS), "so")
+    heads = ("pair", "imbalance over", *map(str, LAGS), "so")
     return _table("Autocorrelation", heads, rows, "Of the imbalance, at 1, 5 and 60 intervals.")
 
 

@@ -1,19 +1,19 @@
 """Anything that stores records → one DuckDB relation, `records`: one row for each pair and slot."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from ..errors import InvalidRecord, SourceError
-from ..record import Record
+from ..errors import SourceError, UsageError
 from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
 from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
 from .engine import Engine, show_progress
 from .files import File, Problem, find_files
 from .lines import read_lines
 from .parquet import open_parquet
+from .tables import Address, TableRecords, open_tables
 
 DEFAULT_INTERVAL_SECONDS = 60
 MAX_NAMED_PAIRS = 5
@@ -34,17 +34,9 @@ class Range(NamedTuple):
         return f"{slot} >= {since:.0f}" + ("" if until is None else f" AND {slot} < {until:.0f}")
 
 
-class Items(NamedTuple):
-    """A table to read: its name for messages, and the raw items of the pairs, each turned into a record by `convert`."""
-
-    name: str
-    items: Iterable[Any]
-    convert: Callable[[Any], Record]
-
-
 def read(
     *sources: str | Path,
-    table: "Sequence[Items] | None" = None,
+    table: "Address | Sequence[Address] | None" = None,
     symbols: Sequence[str] | None = None,
     since: "float | str | datetime | None" = None,
     until: "float | str | datetime | None" = None,
@@ -62,7 +54,10 @@ def read(
     _open.append(engine)
     asked = Range(_moment(since), _moment(until))
     records = Records(engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
-    records.load([str(source) for source in sources], table or ())
+    if table is not None and not symbols:
+        raise UsageError('a table is read by pair: give symbols, such as ["BTCUSDT"]')
+    addresses = [] if table is None else list(table) if isinstance(table, list) else [cast(Address, table)]
+    records.load([str(source) for source in sources], open_tables(addresses, symbols or (), *asked))
     return engine.connection.sql("SELECT * FROM records").set_alias("records")
 
 
@@ -93,14 +88,16 @@ class Records:
         self._with_reasons = with_reasons
         self._parts: list[str] = []
 
-    def load(self, names: Sequence[str], tables: Sequence[Items] = ()) -> None:
+    def load(self, names: Sequence[str], tables: Sequence[TableRecords] = ()) -> None:
         """Read everything. Raises SourceError if there is no record to read in any of it."""
         files, problems = find_files(names, self.engine.folder)
-        files += [self._lines_of(items, problems) for items in tables]
-        described = [*names, *(items.name for items in tables)]
+        files += [self._lines_of(table, problems) for table in tables]
+        described = [*names, *(table.name for table in tables)]
         self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
         if not files:
-            raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file")
+            raise SourceError(
+                "; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file"
+            )
         texts = [file for file in files if file.kind != "parquet"]
         if texts:
             columns = ["line"] if self._columns is None else self._columns
@@ -111,19 +108,16 @@ class Records:
         self._report([*problems, *unread])
         self._create_views()
 
-    def _lines_of(self, items: Items, problems: list[Problem]) -> File:
-        """The records of a table as a file of lines; a damaged item is left out."""
-        path = self.engine.folder / f"{len(problems)}-{abs(hash(items.name))}.jsonl"
+    def _lines_of(self, table: TableRecords, problems: list[Problem]) -> File:
+        """The records of a table as a file of lines; a damaged item is left out, and named."""
+        path = self.engine.folder / f"{len(list(self.engine.folder.iterdir()))}.jsonl"
         with path.open("w", encoding="utf-8") as file:
-            for number, item in enumerate(items.items, 1):
-                try:
-                    file.write(items.convert(item).to_line() + "\n")
-                except InvalidRecord as error:
-                    problems.append(Problem(f"{items.name}: {error}; left out: correct or delete this item"))
+            for number, record in enumerate(table.read(lambda text: problems.append(Problem(f"left out: {text}"))), 1):
+                file.write(record.to_line() + "\n")
                 if number % 1000 == 0:
-                    show_progress(f"{items.name}: {number:,} items")
+                    show_progress(f"{table.name}: {number:,} records")
         show_progress("")
-        return File(items.name, str(path), "none")
+        return File(table.name, str(path), "none")
 
     def _within(self) -> str:
         """SQL that is true for the lines whose other columns may be asked for."""
@@ -149,7 +143,9 @@ class Records:
         joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
         slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
         run(f"CREATE VIEW samples AS {slots} narrow {joined}")
-        rows = [self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)]
+        rows = [
+            self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)
+        ]
         run(f"CREATE VIEW records AS {' UNION ALL '.join(rows)}")
         if is_inferred:
             self._say_intervals()
@@ -201,16 +197,20 @@ KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, what
 PUBLIC = {
     "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
     "slot": "make_timestamptz(slot * 1000000) AS slot",
-    **{name: f"if(has_data, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
+    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
     "levels": "CAST(levels AS BIGINT) AS levels",
     "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
 }
-# the commonest distance between the plain samples of a pair; of several the shortest
+# the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
+# into one slot, the one between slots
 INFERRED = f"""
     SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred FROM (
         SELECT pair, distance, count(*) AS n FROM (
             SELECT pair, moment - lag(moment) OVER (PARTITION BY pair ORDER BY moment) AS distance FROM (
-                SELECT DISTINCT pair, coalesce(file_slot, seconds) AS moment FROM narrow WHERE interval_seconds IS NULL))
+                SELECT DISTINCT pair, if(is_shared, file_slot, seconds) AS moment FROM narrow JOIN (
+                    SELECT pair, 2 * count(DISTINCT file_slot) BETWEEN 1 AND count(DISTINCT seconds) AS is_shared
+                    FROM narrow WHERE interval_seconds IS NULL GROUP BY pair) USING (pair)
+                WHERE interval_seconds IS NULL))
         WHERE distance > 0 GROUP BY pair, distance)
     GROUP BY pair"""
 PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"

@@ -1,35 +1,52 @@
-"""DynamoDB tables as sources: their items become lines, read page by page."""
+"""DynamoDB tables as sources: their records become lines, read page by page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .source import Items, Range
+from ..record import Record
+from ..slots import MAX_EPOCH_SECONDS
 
 if TYPE_CHECKING:
     from ..stores.table import Table
 
+Address: TypeAlias = "str | tuple[str, str | None] | Table"  # NAME, NAME@REGION, both parts of it, or an open table
+OnDamaged = Callable[[str], object]
+
+
+class TableRecords(NamedTuple):
+    """The records of some pairs in one table; `read` calls its argument with a sentence about each damaged item."""
+
+    name: str
+    read: Callable[[OnDamaged], Iterator[Record]]
+
 
 def open_tables(
-    addresses: Sequence[tuple[str, str | None]], pairs: Sequence[str], asked: Range, now: float
-) -> list[Items]:
-    """The items of these pairs in each table, given by name and region."""
+    addresses: Sequence[Address], pairs: Sequence[str], since: float | None, until: float | None
+) -> list[TableRecords]:
+    """The records of these pairs in each table. Raises StoreError if AWS is configured wrongly."""
     if not addresses:
         return []
     from ..stores.table import Table  # boto3 is optional, and slow to load
 
-    return [table_items(Table(name, region=region), pairs, asked, now) for name, region in addresses]
+    tables = [
+        each if isinstance(each, Table) else Table(*_parts(each)[:1], region=_parts(each)[1]) for each in addresses
+    ]
+    return [_records(table, pairs, since or 0, MAX_EPOCH_SECONDS if until is None else until) for table in tables]
 
 
-def table_items(table: "Table", pairs: Sequence[str], asked: Range, now: float) -> Items:
-    """The items of a table, and of each pair the very first, so that the time before it is known."""
-    from ..stores.item import record_from_item
+def _parts(address: "str | tuple[str, str | None]") -> tuple[str, str | None]:
+    if isinstance(address, tuple):
+        return address
+    name, _, region = address.partition("@")
+    return name, region or None
 
-    since, until = asked.since or 0, now if asked.until is None else asked.until
 
-    def items() -> Iterator[Any]:
+def _records(table: "Table", pairs: Sequence[str], since: float, until: float) -> TableRecords:
+    def read(on_damaged: OnDamaged) -> Iterator[Record]:
         for pair in pairs:
-            yield from islice(table.items(pair, 0, since), 1)
-            yield from table.items(pair, since, until)
+            # the very first one, too: from then on slots are expected
+            yield from islice(table.query(pair, since=0, until=since, on_damaged=on_damaged), 1)
+            yield from table.query(pair, since=since, until=until, on_damaged=on_damaged)
 
-    return Items(f"table {table.name}", items(), record_from_item)
+    return TableRecords(table.description, read)

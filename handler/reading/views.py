@@ -34,7 +34,9 @@ class Views(NamedTuple):
                 raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
         if max(self.levels, default=0) <= STORED_LEVELS:
             return
-        sampled = [row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")]
+        sampled = [
+            row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")
+        ]
         for levels in self.levels:
             if levels > STORED_LEVELS and levels not in sampled:
                 found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
@@ -144,7 +146,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
             missing, coalesce(reasons, map()) AS reasons, slots, share
         FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
     for pair in absent:
-        since, until = (f"make_timestamptz({moment or 0:.0f} * 1000000)" for moment in expected.asked)
+        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
         engine.run(f"INSERT INTO gaps VALUES ({text(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
@@ -161,11 +163,11 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
             SELECT pair, slot FROM runs WHERE is_known AND has_data
             UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds)) FROM runs
             WHERE missing > 0),
-        counts AS (SELECT pair, {step('slot')} AS step, count(*) AS expected FROM slots GROUP BY ALL),
+        counts AS (SELECT pair, {step("slot")} AS step, count(*) AS expected FROM slots GROUP BY ALL),
         means AS (
             SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
-                {step('epoch_us(slot) // 1000000')} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
-                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant('favg(mid)', 10)} AS mid,
+                {step("epoch_us(slot) // 1000000")} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
+                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
                 count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, bps, market, obi_mean, obi_min, obi_max,
@@ -186,7 +188,7 @@ def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bo
     """The rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
     sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
-    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, view"
+    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, interval_seconds, view, levels, obi, notional_bid"
 
 
 def pair_order(pairs: Sequence[str]) -> str:

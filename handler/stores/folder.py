@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..record import Record
-from .store import FailedPut, PutResult
+from .store import FailedPut, PutResult, is_storable
 
 try:
     import fcntl
@@ -52,7 +52,7 @@ class Folder:
         """Append the lines that records were read from, with the keys of a newer version. Never raises."""
         days: dict[str, list[tuple[Record, str]]] = defaultdict(list)
         for record, line in records:
-            if record.has_data or record.reason:
+            if is_storable(record):
                 days[record.timestamp[:10]].append((record, line))
         stored, failed = 0, list[FailedPut]()
         for day, lines in days.items():

@@ -1,8 +1,7 @@
 """`python contender.py NAME URL`: one way to sample order books, in a process that reads commands from stdin.
 
-A command is `{"symbols": [...], "levels": n, "count": n}`, for this project also `"limit"`, `"detail"`, and `"put"`:
-store a record so often, by `table` or by `boto3`. The answer says what it took. A symbol is `BTCUSDT` or
-`usdm:BTCUSDT`.
+A command is `{"symbols": [...], "levels": n, "count": n}`, for this project also `"limit"` and `"detail"`; the answer
+says what it took. A symbol is `BTCUSDT` or `usdm:BTCUSDT`.
 """
 
 import json
@@ -52,14 +51,14 @@ def floor(url: str) -> Sample:
     return sample
 
 
-def requests_session(url: str) -> Sample:
+def session(url: str) -> Sample:
     """A session of requests, as its documentation shows."""
     import requests
 
-    session = requests.Session()
+    client = requests.Session()
 
     def sample(symbol: str, levels: int) -> str:
-        response = session.get(url + PATHS[""], params={"symbol": symbol, "limit": str(levels)}, timeout=10)
+        response = client.get(url + PATHS[""], params={"symbol": symbol, "limit": str(levels)}, timeout=10)
         response.raise_for_status()
         return line(symbol, response.json(), levels)
 
@@ -85,13 +84,33 @@ def ccxt(url: str) -> Sample:
     return lambda symbol, levels: line(symbol, exchange.fetch_order_book("BTC/USDT", levels), levels)
 
 
+def table(_: str) -> Sample:
+    """No sample, but a put by this project's table."""
+    from handler.stores.table import Table
+    from infra.bench.null_table import example_record
+
+    store, record = Table("obi"), example_record()
+    return lambda *_: str(store.put([record], time.monotonic() + 60).failed or "")
+
+
+def put_item(_: str) -> Sample:
+    """No sample, but a put of the same item by boto3."""
+    import boto3
+
+    from handler.stores.item import item_from_record
+    from infra.bench.null_table import example_record
+
+    client, item = boto3.client("dynamodb"), item_from_record(example_record(), 60)
+    return lambda *_: client.put_item(TableName="obi", Item=item) and ""
+
+
 class Ours:
     """The sampler, put together as the runner does; lines go to /dev/null."""
 
     def __init__(self, url: str) -> None:
         from handler.sampler import resume_garbage_collection
 
-        self._url, self._kept, self._sink = url, dict[Any, Any](), os.open(os.devnull, os.O_WRONLY)
+        self._url, self._samplers, self._sink = url, dict[Any, Any](), os.open(os.devnull, os.O_WRONLY)
         resume_garbage_collection()
 
     def __call__(
@@ -99,29 +118,14 @@ class Ours:
     ) -> list[str]:
         """Sample all pairs, `count` times."""
         key, lines = (*symbols, levels, limit, detail), list[str]()
-        if key not in self._kept:
-            self._kept[key] = self._sampler(symbols, levels, limit or levels, detail)
+        if key not in self._samplers:
+            self._samplers[key] = self._sampler(symbols, levels, limit or levels, detail)
         for _ in range(count):
-            for samples in self._kept[key].sample(time.monotonic() + 60, int(time.time())):
+            for samples in self._samplers[key].sample(time.monotonic() + 60, int(time.time())):
                 for sample in samples:
                     lines.append(sample.record.to_line(detail=detail))
                     os.write(self._sink, f"{lines[-1]}\n".encode())
         return lines
-
-    def putter(self, how: str) -> Callable[[], object]:
-        """A function that puts one record: by the table or by boto3's own put_item."""
-        import boto3
-
-        from handler.record import Record
-        from handler.stores.item import item_from_record
-        from handler.stores.table import Table
-
-        record = Record.from_line(self(["BTCUSDT"], 5, 1, limit=1000, detail=True)[0])
-        if how == "table":
-            table = self._kept.setdefault(how, Table("obi"))
-            return lambda: table.put([record], time.monotonic() + 60)
-        client, item = self._kept.setdefault(how, boto3.client("dynamodb")), item_from_record(record, 60, 0)
-        return lambda: client.put_item(TableName="obi", Item=item)
 
     def _sampler(self, symbols: list[str], levels: int, limit: int, detail: bool) -> Any:
         from handler.exchange.client import Exchange
@@ -136,16 +140,12 @@ class Ours:
         return Sampler(exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail)
 
 
-OTHERS: dict[str, Callable[[str], Sample]] = {
-    "a raw socket": floor,
-    "requests": requests_session,
-    "python-binance": python_binance,
-    "ccxt": ccxt,
-}
+OTHERS: dict[str, Callable[[str], Sample]] = {"raw": floor, "requests": session, "python-binance": python_binance}
+OTHERS |= {"ccxt": ccxt, "table": table, "put_item": put_item}
 
 
-def _other(name: str, url: str) -> Callable[..., list[str]]:
-    sample, pool = OTHERS[name](url), ThreadPoolExecutor(SOCKETS)
+def _other(sample: Sample) -> Callable[..., list[str]]:
+    pool = ThreadPoolExecutor(SOCKETS)
 
     def run(symbols: list[str], levels: int, count: int) -> list[str]:
         if len(symbols) > 1:
@@ -158,16 +158,14 @@ def _other(name: str, url: str) -> Callable[..., list[str]]:
 def main() -> None:
     """Measure commands until stdin ends."""
     name, url = sys.argv[1:]
-    run: Any = Ours(url) if name == "ours" else _other(name, url)
+    run = Ours(url) if name == "ours" else _other(OTHERS[name](url))
     for text in sys.stdin:
-        command = json.loads(text)
-        put = run.putter(command.pop("put")) if "put" in command else None
         cpu, wall = time.process_time(), time.perf_counter()
-        lines = [put() for _ in range(command["count"])] if put else run(**command)
+        lines = run(**json.loads(text))
         answer = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        records = [] if put else [json.loads(each) for each in lines]
-        times = [datetime.fromisoformat(each["received_at"]).timestamp() for each in records if each.get("received_at")]
-        answer["skew"] = max(times) - min(times) if times else 0.0
+        records = [json.loads(each) for each in lines if each]
+        times = [datetime.fromisoformat(each["received_at"]).timestamp() for each in records if "received_at" in each]
+        answer["skew"] = max(times, default=0.0) - min(times, default=0.0)
         answer["obi"] = sum(record["obi"] for record in records) / max(len(records), 1)
         print(json.dumps(answer), flush=True)
 

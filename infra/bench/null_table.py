@@ -1,9 +1,7 @@
-"""`python -m infra.bench.null_table PORT`: a DynamoDB that accepts every put and has a day of records of each pair."""
+"""A DynamoDB that accepts every put at once and has a day of records of each pair."""
 
 import json
 import re
-import sys
-import threading
 from base64 import b64encode
 from functools import cache
 
@@ -24,19 +22,30 @@ _HEAD = (
 _PAIR = re.compile(rb'"S": *"(\w+USDT)"')
 
 
-@cache
-def _day() -> bytes:
-    """A record a minute of BTCUSDT, as one page of a Query."""
+def example_record() -> Record:
+    """A record of BTCUSDT as the sampler makes it."""
     book = parse_depth(depth_body(1, b"", render_sides(pair_books(SPOT, "BTCUSDT", 0).book(0, 1000))))
     depth = measure_depth(book, 1000)._asdict()
-    record = Record("", "BTCUSDT", *measure(book, 5), 5, "spot", 60, last_update_id=1, limit=1000, **depth)
-    records = (replace(record, timestamp=format_timestamp(DAY_SECONDS + 60 * minute)) for minute in range(1440))
-    page = {"Items": [item_from_record(record, 60) for record in records], "Count": 1440, "ScannedCount": 1440}
+    time = format_timestamp(DAY_SECONDS)
+    return Record(time, "BTCUSDT", *measure(book, 5), 5, "spot", 60, last_update_id=1, limit=1000, **depth)
+
+
+@cache
+def _day() -> bytes:
+    """A record a minute, as one page of a Query."""
+    record, times = example_record(), (format_timestamp(DAY_SECONDS + 60 * minute) for minute in range(1440))
+    items = [item_from_record(replace(record, timestamp=time), 60) for time in times]
+    page = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
     return json.dumps(page, default=lambda data: b64encode(data).decode()).encode()
 
 
 class NullTable(HttpServer):
     """Answers at once."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that lead to it."""
+        return {"AWS_ENDPOINT_URL_DYNAMODB": self.url}
 
     async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:  # noqa: ARG002
         """A page of records for a Query, nothing for a put."""
@@ -44,8 +53,3 @@ class NullTable(HttpServer):
         is_query = request.headers["x-amz-target"].endswith(".Query")
         body = _day().replace(b"BTCUSDT", pair[1]) if is_query and pair else b"{}"
         return Answer(_HEAD.format(len(body)).encode(), body)
-
-
-if __name__ == "__main__":
-    with NullTable(int(sys.argv[1])):
-        threading.Event().wait()

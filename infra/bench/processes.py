@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from infra.testkit.aws import AWS
-from infra.testkit.processes import clean_environment, free_port, run_server
+from infra.testkit.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS_PYTHON = ROOT / ".venv-bench/bin/python"
+OTHERS = ("requests", "python-binance", "ccxt")
 _PERIOD_SECONDS = 0.02
 _LAUNCHER = """
 import os, sys, time
@@ -66,7 +67,7 @@ class Worker:
     """A contender that gets commands."""
 
     def __init__(self, name: str, url: str, environment: Mapping[str, str]) -> None:
-        python = sys.executable if name in ("ours", "a raw socket") else OTHERS_PYTHON
+        python = OTHERS_PYTHON if name in OTHERS else sys.executable
         self.process = subprocess.Popen(
             [python, str(ROOT / "infra/bench/contender.py"), name, url],
             env=clean_environment(PYTHONPATH=str(ROOT), **AWS, **environment),
@@ -90,23 +91,6 @@ def workers(url: str, *names: str, **environment: str) -> Iterator[dict[str, Wor
             stack.enter_context(worker.process)
             stack.callback(worker.process.kill)
         yield started
-
-
-@contextmanager
-def exchange(folder: Path, *flags: str) -> Iterator[str]:
-    """The fake exchange, whose books do not change, in a process of its own; yields its URL."""
-    port = free_port()
-    command = ["-m", "infra.fake_exchange", "--port", str(port), "--tick-ms", "0", "--weight-limit", "0", *flags]
-    with run_server([sys.executable, *command], port, folder / "exchange.log", cwd=ROOT):
-        yield f"http://127.0.0.1:{port}"
-
-
-@contextmanager
-def null_table(folder: Path) -> Iterator[dict[str, str]]:
-    """A table that accepts everything; yields the variables that lead to it."""
-    port = free_port()
-    with run_server([sys.executable, "-m", "infra.bench.null_table", str(port)], port, folder / "table.log", cwd=ROOT):
-        yield {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}"}
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from infra.bench.null_table import DAY
-from infra.bench.processes import measure, null_table
+from infra.bench.null_table import DAY, NullTable
+from infra.bench.processes import measure
 from infra.bench.report import Bench, Row
 
 HISTORY = ("-m", "handler", "history")
@@ -64,16 +64,16 @@ def load(bench: Bench) -> Iterator[Row]:
     """Printed lines into a table, each by a conditional put."""
     path, days = bench.folder / "load.jsonl", 2 if bench.quick else 20
     path.write_text("".join(_lines(["BTCUSDT"], days)))
-    with null_table(bench.folder) as aws:
-        cost = measure("-m", "handler", "load", path, "--table", "obi", "--interval_seconds", "60", **aws)
+    with NullTable() as table:
+        cost = measure("-m", "handler", "load", path, "--table", "obi", "--interval_seconds", "60", **table.variables)
     yield Row("`load` into a loopback table, records a second", days * 1440 / cost.wall, 1500, "", is_minimum=True)
 
 
 def archive(bench: Bench) -> Iterator[Row]:
     """A day of 400 pairs from the table into one file, with a whole CPU as the function has."""
     pairs = 20 if bench.quick else 400
-    with null_table(bench.folder) as aws:
-        cost = measure("-c", ARCHIVE, DAY, str(pairs), **aws)
+    with NullTable() as table:
+        cost = measure("-c", ARCHIVE, DAY, str(pairs), **table.variables)
     yield Row(f"archive: {pairs} pairs × one day", cost.wall, 120, "s")
     yield Row("the same, peak memory", cost.peak_mb, None, "MB")
 

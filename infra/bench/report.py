@@ -64,8 +64,8 @@ def draw(curves: Mapping[str, Mapping[int, float]], path: Path) -> None:
     figure = Figure(figsize=(7, 4))
     axes = figure.subplots()
     for name, curve in curves.items():
-        label, width = ("this project", 2.5) if name == "ours" else (name, 1.2)
-        axes.plot(list(curve), list(curve.values()), marker="o", label=label, linewidth=width)
+        label = {"ours": "this project", "raw": "a raw socket"}.get(name, name)
+        axes.plot(list(curve), list(curve.values()), marker="o", label=label, linewidth=2.5 if name == "ours" else 1.2)
     axes.set(xscale="log", yscale="log", xlabel="levels", ylabel="CPU of one sample, µs")
     axes.set_xticks(list(curves["ours"]), [str(levels) for levels in curves["ours"]])
     axes.grid(visible=True, alpha=0.3)

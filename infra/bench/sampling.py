@@ -1,15 +1,17 @@
 """Sampling: one more sample, the full record, a put, a new process, and 400 pairs at once."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from infra.bench.processes import Cost, alternate, cpu_share, exchange, measure, null_table, ratio, workers
+from infra.bench.null_table import NullTable
+from infra.bench.processes import OTHERS, Cost, alternate, cpu_share, measure, ratio, workers
 from infra.bench.report import Bench, Row
+from infra.fake_exchange import FakeExchange
+from infra.fake_exchange.books import DEFAULT_SYMBOLS
 
 LEVELS = {5: (60, 6.9, 0.65), 100: (60, 3.9, 0.58), 1000: (30, 1.35, 0.56), 5000: (12, 0.9, 0.6)}
 """Levels → samples at a time, targets: CPU × the floor, × the best of the others."""
-OTHERS = ("requests", "python-binance", "ccxt")
 SYMBOLS = [f"S{number:03}USDT" for number in range(300)]
 FULL_CPU_MB = 1769
 """Lambda gives a whole CPU for this much memory, and in proportion below."""
@@ -23,7 +25,7 @@ lambda_handler({}, LambdaContext(time.monotonic() + 30))
 
 def warm(bench: Bench) -> Iterator[Row]:
     """One more sample, six keys, in a process that has made some."""
-    with exchange(bench.folder) as url, workers(url, "a raw socket", "ours", *OTHERS) as started:
+    with _exchange() as exchange, workers(exchange.url, "raw", "ours", *OTHERS) as started:
         for levels, (count, floor_target, others_target) in LEVELS.items():
             run = {
                 name: partial(worker.run, symbols=["BTCUSDT"], levels=levels, count=count)
@@ -35,7 +37,7 @@ def warm(bench: Bench) -> Iterator[Row]:
                 raise RuntimeError(f"not the same imbalance: {imbalances}")
             for name, each in costs.items():
                 bench.curves.setdefault(name, {})[levels] = statistics.median(cost.cpu for cost in each) / count * 1e6
-            ours, floor = costs["ours"], costs["a raw socket"]
+            ours, floor = costs["ours"], costs["raw"]
             best = [min(each) for each in zip(*(costs[name] for name in OTHERS), strict=True)]
             yield Row(f"warm, {levels} levels, CPU × a raw socket", ratio(ours, floor), floor_target)
             yield Row(f"warm, {levels} levels, CPU × the best of the others", ratio(ours, best), others_target)
@@ -43,7 +45,7 @@ def warm(bench: Bench) -> Iterator[Row]:
 
 def full(bench: Bench) -> Iterator[Row]:
     """The full record at limit 1000, beside six keys at the same limit."""
-    with exchange(bench.folder) as url, workers(url, "ours") as started:
+    with _exchange() as exchange, workers(exchange.url, "ours") as started:
         run = partial(started["ours"].run, symbols=["BTCUSDT"], levels=5, count=30, limit=1000)
         costs = alternate({"full": partial(run, detail=True), "plain": run}, bench.rounds(12))
     yield Row("warm, full record at limit 1000, CPU × six keys", ratio(costs["full"], costs["plain"]), 1.25)
@@ -51,18 +53,18 @@ def full(bench: Bench) -> Iterator[Row]:
 
 def put(bench: Bench) -> Iterator[Row]:
     """One put of an item, beside boto3's own put_item of the same item."""
-    with exchange(bench.folder) as url, null_table(bench.folder) as aws, workers(url, "ours", **aws) as started:
-        jobs = {how: partial(started["ours"].run, count=100, put=how) for how in ("table", "boto3")}
+    with NullTable() as table, workers("", "table", "put_item", **table.variables) as started:
+        jobs = {name: partial(worker.run, symbols=[""], levels=0, count=100) for name, worker in started.items()}
         costs = alternate(jobs, bench.rounds(12))
-    yield Row("one put, CPU × put_item of boto3", ratio(costs["table"], costs["boto3"]), 1.1)
+    yield Row("one put, CPU × put_item of boto3", ratio(costs["table"], costs["put_item"]), 1.1)
     yield Row("one put, CPU", statistics.median(cost.cpu for cost in costs["table"]) / 100 * 1e6, None, "µs")
 
 
 def cold(bench: Bench) -> Iterator[Row]:
     """A new process until its end, with one record printed or stored."""
-    with exchange(bench.folder) as url, null_table(bench.folder) as aws:
-        runner = {"OBI_BASE_URL": url, "OBI_SYMBOLS": "BTC", "OBI_LEVELS": "100"}
-        function = {**runner, **aws, "OBI_TABLE": "obi", "POWERTOOLS_METRICS_NAMESPACE": "bench"}
+    with _exchange() as exchange, NullTable() as table:
+        runner = {"OBI_BASE_URL": exchange.url, "OBI_SYMBOLS": "BTC", "OBI_LEVELS": "100"}
+        function = {**runner, **table.variables, "OBI_TABLE": "obi", "POWERTOOLS_METRICS_NAMESPACE": "bench"}
         jobs = {
             "empty": partial(measure, "-c", "pass"),
             "printed": partial(measure, "-m", "handler", "--count", "1", **runner),
@@ -77,14 +79,18 @@ def cold(bench: Bench) -> Iterator[Row]:
 def sweep(bench: Bench) -> Iterator[Row]:
     """300 spot pairs and 100 futures at once, with 20 ms of network."""
     symbols = [*SYMBOLS, *(f"usdm:{symbol}" for symbol in SYMBOLS[:100])]
-    flags = ("--latency-ms", "20", "--symbols", *SYMBOLS)
-    with exchange(bench.folder, *flags) as url, workers(url, "ours", "a raw socket") as started:
+    with _exchange(SYMBOLS, latency_ms=20) as exchange, workers(exchange.url, "ours", "raw") as started:
         run = {name: partial(worker.run, symbols=symbols, levels=100, count=1) for name, worker in started.items()}
         costs = alternate(run, bench.rounds(7))
-        walls = ratio(costs["ours"], costs["a raw socket"], "wall")
+        walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
         for megabytes, target in ((512, None), (1024, 0.5)):
             with cpu_share(started["ours"].process.pid, megabytes / FULL_CPU_MB):
                 skewed: list[Cost] = [run["ours"](detail=True) for _ in range(bench.rounds(7))]
             skew = statistics.median(cost.skew for cost in skewed)
             yield Row(f"the same, from the first book to the last, {megabytes} MB", skew, target, "s")
+
+
+def _exchange(symbols: Sequence[str] = DEFAULT_SYMBOLS, latency_ms: float = 0) -> FakeExchange:
+    """The fake exchange, in a thread of this process, with books that do not change."""
+    return FakeExchange(symbols, tick_ms=0, latency_ms=latency_ms, weight_limit=0, keep_requests=0)

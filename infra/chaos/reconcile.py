@@ -86,7 +86,8 @@ def check_cooldowns(requests: Sequence[LoggedRequest]) -> tuple[int, list[str]]:
     for request in requests:
         now, path = request.wall_seconds, request.path
         if rejected_at.get(path, now) + IN_FLIGHT_SECONDS < now < until.get(path, 0):
-            problems.append(f"{request.symbol} was requested {until[path] - now:.3f} s before a cooldown was over")
+            since = now - rejected_at[path]
+            problems.append(f"{path}: {request.symbol} was requested {since:.3f} s after a rejection, too early")
         if seconds := _cooldown_seconds(request):
             count += now >= until.get(path, 0)
             rejected_at[path], until[path] = now, max(until.get(path, 0), now + seconds)

@@ -55,12 +55,6 @@ class Api:
         self._clock, self._started_seconds = clock, clock()
         self._rendered: dict[tuple[FakeMarket, str, int], tuple[int, FakeBook, bytes]] = {}
 
-    def list_book(self, symbol: str, book: FakeBook) -> None:
-        """List a pair with a book that does not change."""
-        self.fixed_books[symbol] = book
-        self.symbols.add(symbol)
-        self._rendered.clear()
-
     def respond(self, method: str, target: str, unanswered: str) -> Outcome:
         """The response to a request made now; none where it stays unanswered."""
         query, now_seconds = parse_query(method, target), self._clock()

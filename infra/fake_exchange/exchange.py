@@ -88,16 +88,6 @@ class FakeExchange(HttpServer):
         with self._lock:
             self._plan.script(entries, symbol)
 
-    def delist(self, symbol: str) -> None:
-        """Remove a pair: from now on it is an invalid symbol."""
-        with self._lock:
-            self._api.symbols.discard(symbol)
-
-    def list_book(self, symbol: str, book: FakeBook) -> None:
-        """Give a new or listed pair a book that does not change."""
-        with self._lock:
-            self._api.list_book(symbol, book)
-
     async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:
         """Answer a request, and log it with its response or why it has none."""
         if self._latency_seconds:
@@ -106,6 +96,8 @@ class FakeExchange(HttpServer):
             outcome = self._api.respond(request.method, request.target, unanswered)
             now = self._clock()
             self._log.append(_logged(connection, request, outcome, now))
+        if unanswered:
+            return Answer(b"", b"")
         response, used_weight = outcome.response, outcome.used_weight
         return encode(response, request, outcome.query.market, used_weight, _http_date(int(now)), gzip=self._gzip)
 

@@ -4,12 +4,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 
-from infra.template import read_template, table_definition
-
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 AWS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -37,10 +38,24 @@ def aws_client(service: str, url: str, *, region: str = AWS["AWS_REGION"], **key
 def create_table(client: Any, name: str = "") -> str:
     """Create the template's table; returns its name, by default a unique one."""
     name = name or f"records-{uuid.uuid4()}"
-    client.create_table(TableName=name, **table_definition(read_template()))
+    client.create_table(TableName=name, **_table_definition())
     while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
         time.sleep(0.01)
     return name
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `!Ref X` and its kin as nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def _table_definition() -> dict[str, Any]:
+    template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    resources = template["Resources"].values()
+    [table] = [each["Properties"] for each in resources if each["Type"] == "AWS::DynamoDB::Table"]
+    return {name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
 
 
 def scan(client: Any, table: str) -> list[dict[str, Any]]:

@@ -76,8 +76,9 @@ class HttpServer:
 
     def stop(self) -> None:
         """Close every connection and stop listening; what was begun in a thread is finished then."""
-        self._stop()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._stop()
+            self._thread.join()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -117,7 +118,7 @@ class Connection:
         try:
             while await self._serve_one():
                 pass
-        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client is gone, or speaks no HTTP
         finally:
             self._writer.close()
@@ -158,7 +159,11 @@ class Connection:
 
     async def _serve_one(self) -> bool:
         """Answer one request. Returns True if another one may come."""
-        request, length = _parse_head((await self._reader.readuntil(b"\r\n\r\n"))[:-4])
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        try:
+            request, length = _parse_head(head[:-4])
+        except ValueError:
+            return False
         self._is_idle = False
         request = request._replace(body=await self._reader.readexactly(length))
         answer = await self._server.respond(self._number, request, self.on_reuse)

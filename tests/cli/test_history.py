@@ -1,268 +1,396 @@
-"""`history` gives back what was printed, byte for byte, and tells what is missing."""
+"""`history` reads whatever stores records, writes files that are complete or not there, and says what it cannot read."""
 
-import csv
-import io
-import json
+import codecs
+import gzip
 import os
 import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
-from support.archive import PAST, Archive, lines, record
-from support.fakes import FakeClock, level_sampler, spot_client
-from support.program import PATIENCE_SECONDS, run
+from support import records
+from support.ask import ask, write_lines
+from support.program import PATIENCE_SECONDS, environment, finished, run, shell, start
+from support.servers import AWS, aws_client, create_table
 
-from handler.invocation import RecordWriter
-from handler.record import DETAIL_KEYS, KEYS, Record
-from handler.runner import Runner
-from handler.sinks import PutResult
+from handler.cli.main import main
+from handler.record import Record
 from handler.slots import format_timestamp
-from handler.stores.items import item_from_record
-from handler.stores.table import Table
-from infra.fake_exchange import FakeExchange
-
-SYMBOLS, LEVELS, SLOTS = ("BTCUSDT", "ETHUSDT", "SOLUSDT"), (5, 20), 50
-ALL = ["--symbol", "BTC,ETH,SOL", "--levels", "5,20"]
-DAY = ["--since", "2024-01-01", "--until", "2024-01-02"]
-BTC = ["--symbol", "BTC"]
+from handler.stores.item import item_from_record
 
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def sampled(new_archive: Callable[[], Archive]) -> tuple[Archive, list[Record]]:
-    """A table that a runner filled, slot by slot, and the records in the order in which they were printed."""
-    clock, printed = FakeClock(time=PAST + 1.5), list[Record]()
-    archive = new_archive()
-    with FakeExchange(SYMBOLS, tick_ms=60_000, clock=clock.time) as exchange:
-        table = Table(archive.name, client=archive.client)
-        delivery = RecordWriter(lambda line: printed.append(Record.from_line(line)), detail=True, store=table)
+def minute(number: int, **changes: Any) -> Record:
+    return records.full(timestamp=format_timestamp(1_793_491_200 + 60 * number + 7), **changes)
 
-        def deliver(records: list[Record]) -> PutResult:
-            return delivery.deliver(records, time.monotonic() + PATIENCE_SECONDS)
 
-        sampler = level_sampler(spot_client(exchange.url, clock=clock), SYMBOLS, LEVELS)
-        runner = Runner(sampler, deliver, interval_seconds=60, aligned=True, clock=clock)
-        assert runner.run(SLOTS) == len(SYMBOLS) * len(LEVELS) * SLOTS
-    return archive, printed
+FOUND = [minute(number) for number in range(10)]
+LINES = [record.to_line(detail=False) for record in FOUND]
+TEXT = "".join(f"{record.to_line()}\n" for record in FOUND).encode()
 
 
 @pytest.fixture
-def filled(archive: Archive) -> Archive:
-    """A table with the first ten minutes of a year, but for minutes 3, 4 and 7."""
-    archive.fill([item_from_record(record(minute), 60) for minute in (0, 1, 2, 5, 6, 8, 9)])
-    return archive
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "obi").mkdir()
+    return write_lines(tmp_path / "obi" / "2026-11-01.jsonl", *FOUND).parent
 
 
-def minutes(text: str) -> list[int]:
-    """The minutes of the records printed."""
-    return [int(line.split('"')[3][14:16]) for line in text.splitlines()]
+def parquet(path: Path) -> None:
+    duckdb.sql("SELECT 1 AS a").write_parquet(str(path))
 
 
-@pytest.mark.parametrize("detail", [False, True])
-def test_it_prints_what_the_runner_printed_byte_for_byte(sampled: tuple[Archive, list[Record]], detail: bool) -> None:
-    archive, printed = sampled
-    done = archive.run("history", *ALL, *DAY, *(["--detail"] if detail else []))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == lines(printed, detail=detail)
-    assert len({one.timestamp for one in printed}) == SLOTS
+def zstd(path: Path) -> None:
+    lines = ", ".join(f"('{line.decode()}')" for line in TEXT.splitlines())
+    duckdb.execute(
+        f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd)"
+    )
 
 
-def test_a_real_run_is_printed_again(archive: Archive) -> None:
-    with FakeExchange(SYMBOLS) as exchange:
-        flags = ["--base-url", exchange.url, "--interval_seconds", "1", "--count", "2", "--detail"]
-        sampled = archive.run(*ALL, *flags)
-    again = archive.run("history", *ALL, "--since", "1h", "--until", "2100-01-01", "--detail")
-    printed = sampled.stdout.splitlines()
-    assert len(printed) == 12
-    in_slot_order = sorted(printed, key=lambda line: str(json.loads(line)["timestamp"]))  # a tick may span two slots
-    assert again.stdout.splitlines() == in_slot_order
+SOURCES: dict[str, Callable[[Path], object]] = {
+    "a.jsonl": lambda path: path.write_bytes(TEXT),
+    "a.log": lambda path: path.write_bytes(TEXT),
+    "no end": lambda path: path.write_bytes(TEXT.rstrip()),
+    "crlf": lambda path: path.write_bytes(TEXT.replace(b"\n", b"\r\n\r\n")),
+    "bom": lambda path: path.write_bytes(codecs.BOM_UTF8 + TEXT + codecs.BOM_UTF8 + TEXT),
+    "utf-16": lambda path: path.write_bytes(TEXT.decode().encode("utf-16")),
+    "utf-16, gzip": lambda path: path.write_bytes(gzip.compress(TEXT.decode().encode("utf-16"))),
+    "utf-16 appended": lambda path: path.write_bytes(TEXT[:-1] + b"\n" + TEXT.decode().encode("utf-16-le")),
+    "gzip": lambda path: path.write_bytes(gzip.compress(TEXT)),
+    "gzip members": lambda path: path.write_bytes(gzip.compress(TEXT) * 2 + bytes(512)),
+    "text, then gzip": lambda path: path.write_bytes(TEXT[: len(TEXT) // 2] + gzip.compress(TEXT)),
+    "gzip, then text": lambda path: path.write_bytes(gzip.compress(TEXT) + TEXT),
+    "zeros of a crash": lambda path: path.write_bytes(TEXT + bytes(4096) + TEXT),
+    "spaces": lambda path: path.write_bytes(TEXT.replace(b'":', b'": ').replace(b"\n", b"  \n")),
+    "a [1]?.jsonl": lambda path: path.write_bytes(TEXT),
+    "a.zst": zstd,
+}
 
 
-def test_series_come_in_the_order_asked_for_in_each_slot(sampled: tuple[Archive, list[Record]]) -> None:
-    archive, printed = sampled
-    done = archive.run("history", "--symbol", "SOL", "BTC", "--levels", "20", *DAY)
-    order = [[one for one in printed if (one.symbol, one.levels) == (symbol, 20)] for symbol in ("SOLUSDT", "BTCUSDT")]
-    assert done.stdout == lines(one for slot in zip(*order, strict=True) for one in slot)
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_kind_of_file_is_read(name: str, tmp_path: Path) -> None:
+    SOURCES[name](tmp_path / name)
+    answer = ask("--from", *([tmp_path / name] if " " not in name else []), *_whole(tmp_path / name))
+    assert answer.lines == LINES
+    assert answer.code == 0
+
+
+def _whole(path: Path) -> list[str]:
+    """A glob for a name with spaces."""
+    return [str(path.parent / "*")] if " " in path.name else []
+
+
+def test_folders_globs_links_and_pipes(folder: Path) -> None:
+    """Folders are read with the folders in them, linked ones too, but for names that begin with . or _."""
+    for name in ("elsewhere", ".hidden", "obi/_temporary"):
+        (folder.parent / name).mkdir()
+        write_lines(folder.parent / name / "b.JSONL", minute(20))
+    (folder / "day").symlink_to(folder.parent / "elsewhere")
+    (folder / "day" / "loop").symlink_to(folder)
+    write_lines(folder / "._c.jsonl", minute(30))
+    expected = [*LINES, minute(20).to_line(detail=False)]
+    assert ask("--from", folder).lines == expected
+    assert ask("--from", f"{folder.parent}/obi/*.jsonl", folder / "day" / "b.JSONL").lines == expected
+    assert shell(f"cat {folder}/*.jsonl | handler history --from -").stdout.splitlines() == LINES
+    assert (
+        shell(
+            f"mkfifo {folder}/p; gzip -c {folder}/2026-11-01.jsonl > {folder}/p & handler history --from {folder}/p"
+        ).stdout.splitlines()
+        == LINES
+    )
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "it is empty"),
+    "html": (b"<!DOCTYPE html><html>", "a page of HTML"),
+    "csv": (b"timestamp,symbol,obi\n2026-11-01T00:00:00Z,BTCUSDT,0.5\n", "CSV, which is an output, not a source"),
+    "steps": (b'{"timestamp":"2026-11-01T00:00:00Z","obi_mean":0.5}\n', "--every: means, not samples"),
+    "gaps": (b'{"pair":"BTCUSDT","since":"2026-11-01T00:00:00Z"}\n', "--gaps, or series"),
+    "bz2": (b"BZh91AY", "compressed in another way"),
+    "binary": (bytes(range(256)), "binary data"),
+    "cut.parquet": (b"PAR1" + bytes(100), "not a whole Parquet file"),
+    "cut.gz": (gzip.compress(os.urandom(5000) + TEXT)[:3000], "no record"),
+    "half.gz": (gzip.compress(TEXT * 20 + os.urandom(99999))[:90000], "cut off"),
+    "foreign.parquet": (b"", "without a column timestamp"),
+    "log": (TEXT.replace(b"{", b"2026-11-01 INFO {"), "line 1: invalid: not"),
+    "invalid": (TEXT.replace(b'"obi":', b'"obi":7', 1), "line 1: invalid"),
+    "text": (TEXT.replace(b'"levels":5', b'"levels":true', 1), "levels"),
+    "nan": (TEXT.replace(b'"notional_bid":', b'"notional_bid":-', 1), "notional_bid"),
+    "time": (TEXT.replace(b"T00:00:07Z", b"T00:61:07Z", 1), "timestamp"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_read_is_named_and_the_rest_is_read(
+    name: str, folder: Path, capfd: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, (data, message) = folder.parent / name, BAD[name]
+    path.write_bytes(data)
+    if name == "foreign.parquet":
+        parquet(path)
+    code = main(["history", "--from", str(folder), str(path)])
+    assert capfd.readouterr().out.splitlines() == LINES
+    assert message in caplog.text
+    assert name in caplog.text
+    assert code == (0 if name == "empty" else 1)
+    assert main(["history", "--from", str(path)]) == 1
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_other_files_of_a_folder_are_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "notes.txt").write_text("hello")
+    assert ask("--from", folder) == (0, LINES)
+    assert "notes.txt" in caplog.text
+    (folder / "2026-11-01.jsonl").unlink()
+    assert main(["history", "--from", str(folder)]) == 1
+
+
+@pytest.mark.parametrize("turn", ["torn", "glued", "beginning"])
+def test_torn_lines_are_a_warning(turn: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A crash tore a line; what was appended behind it is read. Gaps are found as ever."""
+    text = {"torn": TEXT + TEXT[:300], "glued": TEXT[:900] + TEXT, "beginning": TEXT[50:] + TEXT}[turn]
+    (folder / "2026-11-01.jsonl").write_bytes(text)
+    write_lines(folder / "later.jsonl", minute(12))
+    assert ask("--from", folder).lines[:10] == LINES
+    answer = ask("--from", folder, "--gaps")
+    assert answer.code == 3
+    assert answer.rows[-1]["missing"] == 2
+    assert "torn line" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "expected"),
+    ("flags", "message"),
     [
-        ("2024-01-01T00:01:00Z", "2024-01-01T00:06:00Z", [1, 2, 5]),
-        ("2024-01-01T00:00:59.5Z", "2024-01-01T00:05:59.5Z", [1, 2, 5]),
-        ("2024-01-01T00:00:00.5Z", "2024-01-01T00:06:00.5Z", [1, 2, 5, 6]),
-        ("2024-01-01 00:01", "2024-01-01T00:06", [1, 2, 5]),
-        ("2024-01-01T05:31+05:30", "2023-12-31T19:06-05:00", [1, 2, 5]),
-        ("20240101T000100Z", "2024-W01-1T00:06Z", [1, 2, 5]),
-        ("2024-01-01T00:03:00Z", "2024-01-01T00:05:00Z", []),
-        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", [0, 1, 2, 5, 6, 8, 9]),
-        ("99999999w", "2100-01-01", [0, 1, 2, 5, 6, 8, 9]),
-        ("2024-01-01", "1s", [0, 1, 2, 5, 6, 8, 9]),
+        ("", "nothing to read: give --from FOLDER or FILE, or --table NAME"),
+        ("--from {0} --table obi", "mutually exclusive"),
+        ("--from nowhere", "nowhere: no such file or folder"),
+        ("--from {0}/*.nothing", "no file has such a name"),
+        ("--table obi", "a table is read by pair"),
+        ("--from {0} --gaps --every 1h", "mutually exclusive"),
+        ("--from {0} --every 5", "--every 5 is not a step"),
+        ("--from {0} --since 2026-11-02 --until 2026-11-01", "--since is not before --until"),
+        ("--from {0} --since yesterday", "--since 'yesterday' is not a time"),
+        ("--from {0} --format table", "--format table is invalid"),
+        ("--from {0} --format parquet", "give --output FILE"),
+        ("--from {0} --output {0}", "is a folder"),
+        ("--from {0} --output {0}/no/where", "cannot be written"),
+        ("--from {0} --output x.jsonl.zst", "only gzip is written"),
+        ("--from {0} --symbol BTC-USDT", "write BTCUSDT"),
     ],
 )
-def test_a_range_holds_its_first_moment_and_not_its_last(
-    filled: Archive, since: str, until: str, expected: list[int], capfd: Capture
-) -> None:
-    assert filled.run_here("history", *BTC, "--since", since, "--until", until) == 0
-    assert minutes(capfd.readouterr().out) == expected
+def test_mistakes_are_one_sentence(flags: str, message: str, folder: Path, capfd: Capture) -> None:
+    assert main(["history", *flags.format(folder).split()]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
+    ("flags", "message"),
     [
-        ([], [23, 1]),
-        (["--since", "2h"], [1]),
-        (["--since", "26h", "--until", "90m"], [25, 23]),
-        (["--since", "1w"], [25, 23, 1]),
-        (["--since", "3600s"], []),
+        ("--symbol ETH", "no record of ETHUSDT"),
+        ("--symbol BTC ETH SOL", "no record of ETHUSDT (USDT was appended"),
+        ("--since 2026-11-02 --until 2026-11-03", "no record in this range: BTCUSDT only from 2026-11-01T00:00:00Z to"),
     ],
 )
-def test_relative_moments_are_so_long_ago_and_the_default_is_a_day(
-    archive: Archive, capfd: Capture, flags: list[str], expected: list[int]
-) -> None:
-    now = time.time() - 600
-    hours = {format_timestamp(now - hour * 3600): hour for hour in (25, 23, 1)}
-    archive.fill([item_from_record(record()._replace(timestamp=timestamp), 60) for timestamp in hours])
-    assert archive.run_here("history", *BTC, *flags) == 0
-    assert [hours[line.split('"')[3]] for line in capfd.readouterr().out.splitlines()] == expected
+def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder: Path, capfd: Capture) -> None:
+    assert main(["history", "--from", str(folder), *flags.split()]) == 0
+    err = capfd.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
 
 
-def test_what_has_expired_is_not_shown_although_it_is_still_there(filled: Archive, capfd: Capture) -> None:
-    filled.fill([item_from_record(record(3), 60, 1), item_from_record(record(4), 60, 36_500)])
-    assert filled.run_here("history", *BTC, *DAY) == 0
-    assert minutes(capfd.readouterr().out) == [0, 1, 2, 4, 5, 6, 8, 9]
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("x.jsonl", LINES[0].encode()),
+        ("x.out", LINES[0].encode()),
+        (
+            "x.csv",
+            b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,",
+        ),
+        ("x.csv.gz", b"\x1f\x8b"),
+        ("x.jsonl.gz", b"\x1f\x8b"),
+        ("x.PARQUET", b"PAR1"),
+        ("x.pq", b"PAR1"),
+    ],
+)
+def test_the_ending_of_output_decides(name: str, beginning: bytes, folder: Path) -> None:
+    path = folder.parent / name
+    assert ask("--from", folder, "--output", path) == (0, [])
+    assert path.read_bytes().startswith(beginning)
+    assert sorted(each.name for each in folder.parent.iterdir()) == ["obi", name]
+    if "csv" not in name:
+        assert ask("--from", path).lines == LINES
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("detail", [False, True])
-def test_csv_has_a_heading_and_the_same_numbers(
-    sampled: tuple[Archive, list[Record]], capfd: Capture, detail: bool
-) -> None:
-    archive, printed = sampled
-    assert archive.run_here("history", *ALL, *DAY, "--format", "csv", *(["--detail"] if detail else [])) == 0
-    heading, *rows = csv.reader(io.StringIO(capfd.readouterr().out, newline=""))
-    assert heading == [*KEYS, *(DETAIL_KEYS if detail else ())]
-    texts = [one._asdict() for one in printed]
-    assert rows == [["" if values[key] is None else str(values[key]) for key in heading] for values in texts]
+def test_a_file_is_complete_or_as_it_was(folder: Path, capfd: Capture) -> None:
+    """Under its own mode, behind a link, beside another writer; a device is written in place, `-` is standard output."""
+    target, link = folder.parent / "x.csv", folder.parent / "link.csv"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    assert main(["history", "--from", "nowhere", "--output", str(link)]) == 2
+    assert target.read_text() == "old"
+    assert ask("--from", folder, "--output", link).code == 0
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert len(target.read_text().splitlines()) == 11
+    assert ask("--from", folder, "--output /dev/null --format csv").code == 0
+    assert ask("--from", folder, "--output -").lines == LINES
+    assert ask("--from", folder, "--format csv").lines == target.read_text().splitlines()
 
 
-def test_a_table_for_people_is_aligned_and_without_colour_in_a_pipe(filled: Archive) -> None:
-    done = filled.run("history", *BTC, *DAY, "--format", "table")
-    heading, *rows = done.stdout.splitlines()
-    assert heading.split() == ["time", "(UTC)", "pair", "levels", "OBI", "bids", "(quote)", "asks", "(quote)"]
-    assert rows[0].split() == ["2024-01-01", "00:00:07", "BTCUSDT", "5", "+0.2500", "5.00", "3.00"]
-    assert (len(rows), {len(row) for row in rows}) == (7, {len(heading)})
-    assert "\x1b" not in done.stdout
+def test_two_writers_of_one_name(folder: Path) -> None:
+    target = folder.parent / "out.parquet"
+    runs = [start("history", "--from", str(folder), "--output", str(target)) for _ in range(2)]
+    assert [finished(each).returncode for each in runs] == [0, 0]
+    assert ask("--from", target).lines == LINES
 
 
-def test_a_table_is_in_colour_on_a_terminal(filled: Archive) -> None:
-    screen, terminal = pty.openpty()
-    with (
-        os.fdopen(terminal, "wb") as stdout,
-        filled.start("history", *BTC, *DAY, "--format", "table", stdout=stdout, TERM="xterm", COLUMNS="100") as process,
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_no_success_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    flags = ["history", "--from", str(tmp_path / "pipe"), "--output", str(tmp_path / "x.jsonl"), "--gaps"]
+    with start(*flags, TMPDIR=str(tmp_path)) as process, (tmp_path / "pipe").open("wb") as pipe:
+        pipe.write(TEXT)
+        pipe.flush()
+        process.send_signal(number)
+        assert finished(process).returncode == 128 + number
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_long_reads_show_progress_on_a_terminal(tmp_path: Path) -> None:
+    program = f"""
+import time
+from handler.reading import engine
+engine.SHOW_PROGRESS_AFTER_SECONDS = 0
+with engine.Engine() as one:
+    one.rows("SELECT count(*) FROM range(20000000) a WHERE md5(a.range::VARCHAR) LIKE 'ab%'")
+"""
+    controller, terminal = pty.openpty()
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stderr=terminal,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    os.close(terminal)
+    assert b"reading" in os.read(controller, 10_000)
+    assert process.stdout == b""
+
+
+@pytest.fixture
+def table(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Fill a table on a stand-in for DynamoDB."""
+    for name, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": moto_url}).items():
+        monkeypatch.setenv(name, value)
+    with aws_client("dynamodb", moto_url) as client:
+        name = create_table(client)
+
+        def fill(*found: Record | dict[str, Any]) -> str:
+            for one in found:
+                client.put_item(TableName=name, Item=one if isinstance(one, dict) else item_from_record(one, 60))
+            return name
+
+        yield fill
+
+
+def test_a_table_answers_as_a_folder_does(table: Any, tmp_path: Path) -> None:
+    found = [*FOUND, minute(12), records.reason(timestamp=format_timestamp(1_793_491_200 + 600))]
+    found += [minute(number, market="usdm") for number in (1, 3)]
+    name = table(*found)
+    write_lines(tmp_path / "a.jsonl", *found)
+    pairs, day = "--symbol BTC usdm:BTC", "--since 2026-11-01 --until 2026-11-02"
+    for question in (
+        "",
+        "--detail",
+        "--levels 1 --bps 10",
+        "--every 5m",
+        "--gaps",
+        "--reasons --detail",
+        "--format csv --detail",
     ):
-        assert process.wait(PATIENCE_SECONDS) == 0
-    with os.fdopen(screen, "rb", buffering=0) as shown:
-        assert b"\x1b[32m+0.2500" in shown.read(100_000)
+        expected = ask("--from", tmp_path, pairs, day, question)
+        assert ask("--table", name, pairs, day, question) == expected, question
+        assert expected.lines
+    assert ask("--table", name, pairs, day, command="series") == ask("--from", tmp_path, pairs, day, command="series")
 
 
-LARGE = [record(minute, host="h" * 1900) for minute in range(700)]
-"""More than a megabyte, which is what one page holds."""
+def test_several_tables_are_read_as_one(table: Any, moto_url: str) -> None:
+    name = table(*FOUND[:6])
+    with aws_client("dynamodb", moto_url) as client:
+        other = create_table(client)
+        for record in FOUND[4:]:
+            client.put_item(TableName=other, Item=item_from_record(record, 60))
+    assert (
+        ask(f"--table {name} {other}@{AWS['AWS_REGION']} --symbol BTC --since 2026-11-01 --until 2026-11-02").lines
+        == LINES
+    )
 
 
-@pytest.fixture(scope="module")
-def large(new_archive: Callable[[], Archive]) -> Archive:
-    archive = new_archive()
-    archive.fill([item_from_record(one, 60) for one in LARGE])
-    return archive
+def test_a_damaged_item_is_named_and_left_out(table: Any, caplog: pytest.LogCaptureFixture) -> None:
+    damaged = item_from_record(minute(10), 60) | {"obi": {"N": "7"}}
+    odd = item_from_record(minute(11), 60) | {"expires_at": {"NULL": True}}
+    name = table(damaged, odd, *FOUND)
+    answer = ask(f"--table {name} --symbol BTC --since 2026-11-01 --until 2026-11-02")
+    assert answer == (1, [*LINES, minute(11).to_line(detail=False)])
+    assert "2026-11-01T00:10:00Z" in caplog.text
 
 
-def test_more_than_a_megabyte_is_printed_whole(large: Archive) -> None:
-    done = large.run("history", *BTC, *DAY, "--detail")
-    assert done.stdout == lines(LARGE, detail=True)
+def test_slots_of_a_table_count_when_they_can_no_longer_be_stored(table: Any) -> None:
+    now = int(time.time())
+    name = table(*[records.full(timestamp=format_timestamp(now - 60 * number)) for number in range(4, 12)])
+    total = ask(f"--table {name} --symbol BTC --gaps").rows[-1]
+    assert total["missing"] == 0
+    assert total["slots"] in (5, 6, 7)
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--format", "xml"], ["--format", "xml", "jsonl", "csv", "table"]),
-        (["--since", "yesterday"], ["--since", "yesterday", "24h"]),
-        (["--until", "2024-02-30"], ["--until", "2024-02-30"]),
-        (["--since", "-1h"], ["--since"]),
-        (["--since", "1h", "--until", "1h"], ["--since", "--until"]),
-        (["--since", "2100-01-01"], ["--since", "--until"]),
-        (["--levels", "0"], ["--levels", "0"]),
-        (["--plot", "picture.gif"], ["picture.gif", ".png", ".svg"]),
-        (["--count", "1"], ["--count"]),
-        (["--gaps", "--format", "xml"], ["--format", "xml", "jsonl", "csv", "table"]),
-        (["--plot", "picture.png", "--format", "csv"], ["--format", "--plot"]),
-        (["--since", "1790011200000"], ["--since", "1790011200000", "24h", "ISO"]),
-        (["--until", "1790011200"], ["--until", "1790011200", "24h", "ISO"]),
-        (["--plot", "picture.png", "--gaps"], ["--gaps", "--plot"]),
-    ],
-)
-def test_what_cannot_be_is_one_sentence_and_exit_2(
-    filled: Archive, capfd: Capture, flags: list[str], words: list[str]
-) -> None:
-    assert filled.run_here("history", *BTC, *flags) == 2
-    out, err = capfd.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert [word for word in words if word not in err] == []
+def test_variables_of_the_sampler_do_not_change_what_is_read(folder: Path) -> None:
+    answer = ask("--from", folder, "--detail", OBI_LEVELS="10", OBI_INTERVAL_SECONDS="10", OBI_TABLE="obi")
+    assert answer.lines == [record.to_line() for record in FOUND]
+    assert ask("--from", folder, OBI_SYMBOLS="ETH").lines == []
 
 
-def test_an_item_that_is_no_record_is_told_with_its_key(filled: Archive, capfd: Capture) -> None:
-    item = item_from_record(record(3), 60)
-    filled.fill([{key: item[key] for key in ("series", "slot", "timestamp")}])
-    assert filled.run_here("history", *BTC, *DAY) == 1
-    out, err = capfd.readouterr()
-    assert minutes(out) == [0, 1, 2]
-    assert "BTCUSDT#5 at 2024-01-01T00:03:00Z" in err
+def test_a_full_disk_and_missing_memory_are_one_sentence(folder: Path) -> None:
+    program = """
+from handler.reading import engine
+engine.MAX_MEMORY_BYTES = 30_000_000
+from handler.errors import SourceError
+with engine.Engine() as one:
+    one.run("SET max_temp_directory_size = '1MB'")
+    try:
+        one.rows("SELECT * FROM range(9000000) ORDER BY md5(range::VARCHAR)")
+    except SourceError as error:
+        print(error)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert re.search("no room is left|more memory than there is", found.stdout)
 
 
-REGION = "AWS_REGION", "AWS_DEFAULT_REGION"
-KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
-
-
-@pytest.mark.parametrize("command", ["history", "load"])
-@pytest.mark.parametrize(
-    ("flags", "without", "code", "words"),
-    [
-        ([], ["OBI_TABLE"], 2, ["--table", "OBI_TABLE"]),
-        (["--table", "missing"], [], 1, ["missing", "ResourceNotFoundException", "check the table's name"]),
-        ([], REGION, 1, ["set AWS_REGION"]),
-        ([], KEY, 1, ["credentials", "AWS_PROFILE"]),
-    ],
-)
-def test_what_the_surroundings_lack_is_one_sentence(
-    archive: Archive, tmp_path: Path, command: str, flags: list[str], without: list[str], code: int, words: list[str]
-) -> None:
-    (tmp_path / "records").write_text(lines([record()]))
-    flags = [*flags, *(BTC if command == "history" else [str(tmp_path / "records")])]
-    nothing = str(tmp_path / "nothing")
-    surroundings = {"HOME": nothing, "AWS_CONFIG_FILE": nothing, "AWS_SHARED_CREDENTIALS_FILE": nothing}
-    kept = {name: value for name, value in archive.environment.items() if name not in without}
-    done = run(command, *flags, **(surroundings | kept))
-    told = [line for line in done.stderr.splitlines() if "loaded 0" not in line]
-    assert (done.returncode, done.stdout, len(told)) == (code, "", 1)
-    assert [word for word in words if word not in told[0]] == []
-
-
-def test_a_pipe_that_is_closed_early_ends_it_quietly(large: Archive) -> None:
-    with large.start("history", *BTC, *DAY, "--detail") as process:
-        assert process.stdout
-        assert process.stderr
-        assert process.stdout.readline() == lines(LARGE[:1], detail=True)
-        process.stdout.close()
-        assert (process.wait(PATIENCE_SECONDS), process.stderr.read()) == (0, "")
-
-
-def test_in_a_notebook_it_is_a_data_frame(filled: Archive) -> None:
-    pandas = import_module("pandas")
-    table = Table(filled.name, client=filled.client)
-    frame = pandas.DataFrame(table.query("BTCUSDT", since=PAST, until=PAST + 300))
-    assert list(frame.columns) == list(Record._fields)
-    assert frame["obi"].tolist() == [0.25] * 3
-    assert str(pandas.to_datetime(frame["timestamp"]).dt.tz) == "UTC"
+def test_a_process_prints_lines_and_ends(folder: Path) -> None:
+    """The whole program once, into a pipe whose reader leaves."""
+    assert run("history", "--from", str(folder)).stdout.splitlines() == LINES
+    assert shell(f"handler history --from {folder} | head -n 1").stdout.splitlines() == LINES[:1]
+    assert shutil.which("sh")

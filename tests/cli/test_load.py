@@ -11,9 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.program import PATIENCE_SECONDS, ROOT, environment, finished, start
@@ -22,6 +24,7 @@ from unit.test_find import WRAPPERS, full, plain
 
 from handler.record import Record
 from handler.slots import format_timestamp
+from infra.testkit.table_faults import FAULTS, Fault, error
 from infra.testkit.table_proxy import TableProxy
 
 Done = subprocess.CompletedProcess[str]
@@ -60,11 +63,11 @@ def counts(done: Done) -> dict[str, int]:
     return {name: int(number) for name, number in zip(COUNTS, told.groups(), strict=True) if int(number)}
 
 
-def load(*flags: object, stdin: bytes | None = None, **variables: str) -> Done:
+def load(*flags: object, stdin: bytes | None = None, **variables: Any) -> Done:
     command = [sys.executable, "-m", "handler", "load", *map(str, flags)]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(**variables), capture_output=True, timeout=PATIENCE_SECONDS, check=False,
-        **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
+        command, cwd=ROOT, env=environment(**variables), input=stdin or b"", capture_output=True,
+        timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     stderr = done.stderr.decode()
     assert (done.stdout, "Traceback" in stderr) == (b"", False), stderr
@@ -150,6 +153,7 @@ USAGE: dict[str, tuple[tuple[str, ...], str]] = {
     "a missing file": (("missing", "--to", "obi"), "missing: No such file"),
     "a folder": ((".", "--to", "obi"), ": Is a directory"),
     "no target": (("-",), "--table NAME or --to FOLDER"),
+    "days in a folder": (("-", "--to", "obi", "--retention-days", "3"), "--retention-days is for a table"),
     "two targets": (("-", "--to", "obi", "--table", "x"), "--table NAME or --to FOLDER"),
 }
 
@@ -228,7 +232,8 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
         assert process.returncode == -signal.SIGKILL
     assert 0 < len(table.records()) < 300
     done = load(file, **table.environment)
-    assert (done.returncode, sum(counts(done).values()), counts(done).keys()) == (0, 300, {"loaded", "already there"})
+    told = counts(done)
+    assert (done.returncode, told["loaded"] + told["already there"]) == (0, 300)
     assert table.records() == in_order(RECORDS)
 
 
@@ -260,3 +265,13 @@ def test_a_table_that_is_not_there_ends_it_in_one_sentence(table: StoredTable, f
     assert (done.returncode, counts(done)) == (1, {})
     assert "table other: " in done.stderr
     assert "300 records may not be stored: load the file again" in done.stderr
+
+
+def test_a_put_that_failed_is_named_and_fails(table: StoredTable, proxy: TableProxy, file: Path) -> None:
+    proxy.faults["PutItem"] = deque(["ok", "denied", "throttled", "lost"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FAULTS, "denied", Fault(error(400, "ItemCollectionSizeLimitExceededException")))
+        done = load(file, **table.through(proxy.url))
+    assert (done.returncode, counts(done)) == (1, {"loaded": 299})
+    assert "1 record not stored: table " in done.stderr
+    assert counts(load(file, **table.environment)) == {"loaded": 1, "already there": 299}

@@ -144,6 +144,7 @@ def test_output(run: Run, tmp_path: Path) -> None:
     assert "![Mid price and imbalance, the 5 pairs with the lowest share of 7](sheet.png)" in text
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"records.jsonl", "sheet.md", "sheet.png"}
+    assert run(records, "--output", "sheet.png")[0] == ExitCode.USAGE
 
 
 def drawn(path: Path) -> tuple[str, int]:

@@ -25,14 +25,12 @@ class Account:
         names = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION)
         self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
 
-    def deploy(
-        self, stack: str, template: str = "sampler", *, region: str = REGION, **parameters: str
-    ) -> dict[str, str]:
+    def deploy(self, stack: str, template: str = "sampler", **parameters: str) -> dict[str, str]:
         """Deploy with these parameters; the outputs of the stack."""
         words: list[str | Path] = ["--template-file", self.built / template / "template.yaml", "--config-file", EXAMPLE]
         given = [f'{name}="{value}"' for name, value in parameters.items()]
         overrides = ["--parameter-overrides", *given] if given else []
-        run(SAM, "deploy", *words, "--stack-name", stack, "--region", region, *overrides, **self.environment)
+        run(SAM, "deploy", *words, "--stack-name", stack, "--region", REGION, *overrides, **self.environment)
         return self.target(stack).outputs()
 
     def target(self, stack: str) -> Target:

@@ -21,8 +21,8 @@ from support.servers import aws_client
 from deploy.account import REGION, Account
 from deploy.emulator import emulate
 from deploy.tools import PATIENCE_SECONDS, ROOT, template
-from handler.archive.app import FIRST_DAY, WATCHED_DAYS
-from handler.archive.day import DAY_SECONDS, format_day, parse_day
+from handler.archive.app import FIRST_DAY
+from handler.archive.day import DAY_SECONDS, WATCHED_DAYS, format_day, parse_day
 from handler.slots import format_timestamp
 from handler.stores.item import item_from_record
 from infra.testkit.aws import create_table

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.servers import aws_client
 
 from deploy.account import REGION, Account
 from handler.slots import format_timestamp, parse_timestamp
@@ -177,18 +178,27 @@ def test_deleted_and_deployed_again_a_stack_goes_on_in_its_table(outputs: Output
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("region", "name", "value", "message"),
     [
         (
-            {"Symbols": ",".join(f"P{number:03}USDT" for number in range(300))},
+            REGION,
+            "Symbols",
+            ",".join(f"P{number:03}USDT" for number in range(300)),
             "deploy the other pairs as a second stack",
         ),
-        ({"UsdmSymbols": "BTC", "region": US_REGIONS[0]}, "futures do not serve the US"),
-        ({"Symbols": ""}, "nothing would be sampled"),
+        (REGION, "Symbols", "", "nothing would be sampled"),
+        (US_REGIONS[0], "UsdmSymbols", "BTC", "futures do not serve the US"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_way_out(
-    account: Account, parameters: dict[str, str], message: str
+    account: Account, sam_template: Any, region: str, name: str, value: str, message: str
 ) -> None:
-    with pytest.raises(AssertionError, match=message):
-        account.deploy("refused", **parameters)
+    """By CloudFormation, from the parameters and rules of the template alone."""
+    checked = {section: sam_template[section] for section in ("Parameters", "Rules")}
+    template = json.dumps(checked | {"Resources": {"None": {"Type": "AWS::SQS::Queue"}}})
+    parameters = [{"ParameterKey": name, "ParameterValue": value}]
+    with (
+        aws_client("cloudformation", account.url, region=region) as formation,
+        pytest.raises(ClientError, match=message),
+    ):
+        formation.create_stack(StackName="refused", TemplateBody=template, Parameters=parameters)

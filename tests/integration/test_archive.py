@@ -202,20 +202,16 @@ def test_a_day_that_has_expired_stays_as_it_is(cloud: Cloud, monkeypatch: pytest
     assert cloud.file() == first
 
 
-def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what is written again of the days before."""
-    cloud.put(
-        [
-            *ALL,
-            *(at(minute, symbol, start=START + DAY_SECONDS) for symbol in ("BTCUSDT", "ETHUSDT") for minute in (0, 1)),
-        ]
-    )
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Also if the nights between failed, and when the days before are written again."""
+    last = START + days * DAY_SECONDS
+    cloud.put([*ALL, *(at(minute, symbol, start=last) for symbol in ("BTCUSDT", "ETHUSDT") for minute in (0, 1))])
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
     cloud.write(monkeypatch, "BTC", day=DAY)
     assert cloud.file() == first
-    following = format_day(START + DAY_SECONDS)
-    assert cloud.write(monkeypatch, "BTC", day=following)[following]["pairs"] == 2
+    assert cloud.write(monkeypatch, "BTC", day=format_day(last))[format_day(last)]["pairs"] == 2
 
 
 @pytest.mark.parametrize("place", ["app.Table.query", "day.Records.load", "app.Bucket.upload"])

@@ -15,9 +15,9 @@ class StoredTable(NamedTuple):
 
     name: str
     client: Any
-    environment: dict[str, str]
+    environment: dict[str, Any]
 
-    def through(self, url: str) -> dict[str, str]:
+    def through(self, url: str) -> dict[str, Any]:
         """The environment in which the program reaches it at another URL, that of a proxy."""
         return self.environment | {"AWS_ENDPOINT_URL_DYNAMODB": url}
 

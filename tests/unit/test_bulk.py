@@ -106,9 +106,8 @@ def test_intervals_are_inferred_by_pair() -> None:
         return [plain(0, symbol=symbol, timestamp=format_timestamp(PAST + second)) for second in seconds]
 
     jittered = samples("A", 0, 11, 20, 30, 40, 51, 60, 70, 900)
-    assert infer_intervals([*jittered, *samples("B", 0, 300, 600, 900, 960), *samples("C", 0, 420), full(1), full(7)]) == {
-        "A": 10, "B": 300, "C": 60,
-    }  # fmt: skip
+    rare, once = samples("B", 0, 300, 600, 900, 960), samples("C", 0, 420)
+    assert infer_intervals([*jittered, *rare, *once, full(1), full(7)]) == {"A": 10, "B": 300, "C": 60}
 
 
 def test_days_that_changed_and_records_that_have_expired(load: Load, clock: FakeClock) -> None:

@@ -1,0 +1,158 @@
+"""Other depths than the printed one equal those of the book that was stored; what was not stored is null or refused."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import books, records
+from support.ask import ask, write_lines
+
+from handler.book import RUNGS_BPS
+from handler.errors import UsageError
+from handler.slots import epoch_seconds
+
+START = books.START
+
+
+def imbalance(bid: Fraction, ask: Fraction) -> Fraction | None:
+    return (bid - ask) / (bid + ask) if bid + ask else None
+
+
+def total(levels: Sequence[tuple[Any, Any]]) -> Fraction:
+    return sum((Fraction(price) * Fraction(quantity) for price, quantity in levels), Fraction(0))
+
+
+def test_levels_and_distances_are_those_of_the_book(tmp_path: Path) -> None:
+    whole = books.whole_books()
+    found = [books.full_record(f"{symbol}{n}", book, limit, START) for n, (symbol, book, limit) in enumerate(whole)]
+    write_lines(tmp_path / "a.jsonl", *found)
+    rows: dict[Any, Any] = {}
+    for row in ask("--from", tmp_path, "--levels 1 3 20 --bps", *map(str, RUNGS_BPS)).rows:
+        rows[row["symbol"], row.get("levels"), row.get("bps")] = row
+    assert len(rows) == len(found) * (3 + len(RUNGS_BPS))
+    for record in found:
+        assert record.bids is not None
+        assert record.asks is not None
+        for levels in (1, 3, 20):
+            bid, ask_ = total(record.bids[:levels]), total(record.asks[:levels])
+            row = rows[record.symbol, levels, None]
+            assert list(row) == ["timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels"]
+            expected = [imbalance(bid, ask_), bid, ask_]
+            for key, value in zip(("obi", "notional_bid", "notional_ask"), expected, strict=True):
+                assert row[key] == (None if value is None else pytest.approx(float(value), rel=1e-6, abs=1e-8))
+                assert row[key] is None or row[key] == float(f"{row[key]:.8g}")
+        for number, bps in enumerate(RUNGS_BPS):
+            row = rows[record.symbol, None, bps]
+            sides = [record.notional_bid_within, record.notional_ask_within]
+            amounts = [side[number] if side is not None and number < len(side) else None for side in sides]
+            assert [row["notional_bid"], row["notional_ask"]] == amounts
+            bid, ask_ = (Fraction(amount or 0) for amount in amounts)
+            ratio = None if None in amounts else imbalance(bid, ask_)
+            assert row["obi"] == (None if ratio is None else pytest.approx(float(ratio), abs=1e-7))
+
+
+def test_what_was_sampled_is_given_as_printed(tmp_path: Path) -> None:
+    found = [
+        records.full(obi=0.123457, levels=50, limit=50),
+        records.plain(timestamp="2026-11-22T10:01:07Z", levels=50),
+    ]
+    write_lines(tmp_path / "a.jsonl", *found)
+    assert ask("--from", tmp_path, "--levels 50").lines == [one.to_line(detail=False) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("record", "flags"),
+    [
+        (records.plain(), "--levels 3"),
+        (records.plain(), "--bps 10"),
+        (records.full(limit=5), "--levels 6"),
+        (records.full(), "--bps 500"),
+        (records.full(notional_bid_within=[0.0], notional_ask_within=[0.0]), "--bps 1"),
+    ],
+)
+def test_what_is_unknown_is_null(record: Any, flags: str, tmp_path: Path) -> None:
+    """An imbalance over nothing, of what was not stored, or beyond what came and was requested: never 0."""
+    write_lines(tmp_path / "a.jsonl", record)
+    assert [row["obi"] for row in ask("--from", tmp_path, flags).rows] == [None]
+    assert ask("--from", tmp_path, flags, "--every 1h").rows == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [("--levels 30", "give 1 to 20, or the number sampled (5)"), ("--bps 15", "give one of 1, 2, 5, 10, 20, 50")],
+)
+def test_a_depth_that_is_not_stored_is_refused(flags: str, message: str, tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", records.full())
+    with pytest.raises(UsageError) as caught:
+        ask("--from", tmp_path, flags)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "timestamp"),
+    [("7d", "2026-11-16"), ("14d", "2026-11-09"), ("1w", "2026-11-16"), ("1d", "2026-11-22"), ("30d", "2026-11-03")],
+)
+def test_weeks_begin_on_monday(step: str, timestamp: str, tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", records.full())
+    assert ask("--from", tmp_path, "--every", step).rows[0]["timestamp"] == f"{timestamp}T00:00:00Z"
+
+
+def test_steps_of_several_depths_and_markets_stay_apart(tmp_path: Path) -> None:
+    """Each pair with its market, and each depth, is averaged by itself."""
+    usdm = records.full(market="usdm", obi=-0.9, bids=[(Decimal(50), Decimal(1))])
+    write_lines(tmp_path / "a.jsonl", records.full(obi=0.9), usdm, records.plain(levels=7, obi=0.1))
+    rows = ask("--from", tmp_path, "--every 1h").rows
+    assert [(row.get("market"), row["levels"], row["obi_mean"]) for row in rows] == [
+        (None, 5, 0.9), (None, 7, 0.1), ("usdm", 5, -0.9)
+    ]  # fmt: skip
+    rows = ask("--from", tmp_path, "--every 1h --levels 1 5 --bps 200").rows
+    assert [(row.get("market"), row.get("levels")) for row in rows] == [(None, 1), (None, 5), ("usdm", 1), ("usdm", 5)]
+
+
+GAPS = [0, 60, 180, 240, 600]  # seconds from START at which there is a record
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing", "slots"),
+    [
+        ("", 6, 11),
+        ("--since 2026-11-01T00:03:00Z", 5, 8),
+        ("--since 2026-11-01T00:05:00Z --until 2026-11-01T00:09:00Z", 4, 4),
+        ("--since 2026-10-31", 6, 11),
+        ("--until 2026-11-01T00:20:00Z", 15, 20),
+        ("--until 2026-11-01T00:02:30Z", 1, 3),
+        ("--since 2026-11-01T00:15:00Z --until 2026-11-01T00:20:00Z", 5, 5),
+        ("--interval_seconds 30", 16, 21),
+    ],
+)
+def test_gaps_of_files(flags: str, missing: int, slots: int, tmp_path: Path) -> None:
+    """Slots count from the first record on, and up to the last one unless --until says otherwise."""
+    found = [records.full(timestamp=f"2026-11-01T00:{s // 60:02}:{s % 60:02}Z") for s in GAPS]
+    write_lines(tmp_path / "a.jsonl", *found)
+    answer = ask("--from", tmp_path, "--gaps", flags)
+    *gaps, total = answer.rows
+    assert (total["missing"], total["slots"], total["share"]) == (missing, slots, round(1 - missing / slots, 6))
+    assert sum(gap["missing"] for gap in gaps) == missing
+    assert all(epoch_seconds(gap["since"]) < epoch_seconds(gap["until"]) for gap in gaps)
+    assert answer.code == 3
+
+
+def test_a_pair_that_only_failed_is_all_gap(tmp_path: Path) -> None:
+    found = [
+        records.reason(timestamp=f"2026-11-01T00:0{n}:00Z", reason=why)
+        for n, why in enumerate(("timeout",) * 3 + ("HTTP 503",))
+    ]
+    write_lines(tmp_path / "a.jsonl", *found)
+    answer = ask("--from", tmp_path, "--gaps")
+    gap, total = answer.rows
+    assert gap == {"pair": "BTCUSDT", "since": "2026-11-01T00:00:00Z", "until": "2026-11-01T00:04:00Z", "missing": 4,
+                   "reasons": {"timeout": 3, "HTTP 503": 1}}  # fmt: skip
+    assert total == gap | {"slots": 4, "share": 0.0}
+    assert ask("--from", tmp_path, "--reasons --detail").lines == [one.to_line() for one in found]
+    assert ask("--from", tmp_path).lines == []
+    csv = ask("--from", tmp_path, "--gaps --format csv").lines
+    assert json.loads(csv[1].split(",", 4)[4].rsplit('"', 1)[0].strip('"').replace('""', '"')) == gap["reasons"]
