@@ -195,7 +195,7 @@ def _table(options: Namespace, files: Sequence[_File]) -> Bulk:
 
     name, region = options.table
     days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
+    create = partial(Table, name, region=region, retention_days=days)
     intervals: dict[str, int] = {}
     bulk = TableBulk(
         lambda seconds: create(default_interval_seconds=seconds),
