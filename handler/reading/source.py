@@ -108,8 +108,8 @@ class Records:
             columns = ["line"] if self._columns is None else self._columns
             problems += read_lines(self.engine, texts, self._pairs, columns, self._within())
             self._parts.append("lines")
-        count, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
-        self._parts += [f"parquet_{number}" for number in range(count)]
+        parts, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
+        self._parts += parts
         self._report([*problems, *unread])
         self._create_views()
 

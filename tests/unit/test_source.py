@@ -197,7 +197,11 @@ def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     assert len(pandas.merge_asof(spot, usdm, on="received_at")) == 5
     assert list(frame.columns[:4]) == ["pair", "slot", "timestamp", "symbol"]
     assert "line" not in frame.columns
-    frame.to_parquet(tmp_path / "again.parquet")  # pandas makes floats of whole numbers
+    for kind in ("us", "ns", "ms"):  # pandas makes floats of whole numbers
+        frame.astype({"timestamp": f"datetime64[{kind}, UTC]"}).to_parquet(tmp_path / "again.parquet")
+        assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
+    struct = f"COPY (SELECT {{'a': 1}} AS a, * FROM '{tmp_path}/out.parquet') TO '{tmp_path}/again.parquet'"
+    duckdb.execute(struct)
     assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
     found = duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall()
     assert found == [(10,)]
