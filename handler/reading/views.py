@@ -154,6 +154,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
     """A row for each step of a pair and depth in which there is a record."""
     offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    bps = "bps, " if views.bps else ""
 
     def step(slot: str) -> str:
         return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
