@@ -172,8 +172,8 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
                 max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
                 count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
-        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {"bps, " if views.bps else ""}market, obi_mean, obi_min, obi_max,
-            obi_last, mid, n, coalesce(expected, n) AS expected
+        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
+            obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
         FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
 
 
