@@ -52,7 +52,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         picture_format(flags.plot)
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, "--plot" if flags.plot else "--output")) if path else None
-        records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons))
+        records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons, output=path))
         has_gaps = question.answer(records, write, unfinished)
     if records.failures:
         return ExitCode.FAILURE
@@ -99,6 +99,8 @@ class Question:
                 full_scale=self._flags.full_scale,
             )
             return False
+        if self.columns is None and self._target.format != "jsonl":
+            records.warn_of_unknown_keys()
         sql, render = self._sql(records, absent)
         write_rows(records.engine, sql, self._target, write, render, path)
         return self._flags.gaps and bool(records.engine.rows("SELECT 1 FROM gaps WHERE missing > 0 LIMIT 1") or absent)

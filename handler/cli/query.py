@@ -81,8 +81,10 @@ class Query(NamedTuple):
         return Expected(self.asked, self.now, is_table=bool(self.tables))
 
     @contextmanager
-    def open(self, columns: Sequence[str] | None, *, with_reasons: bool = False) -> Iterator[Records]:
-        """Read the records, with what the question needs. Raises HandlerError."""
+    def open(
+        self, columns: Sequence[str] | None, *, with_reasons: bool = False, output: str | None = None
+    ) -> Iterator[Records]:
+        """Read the records, with what the question needs. Raises HandlerError, also if `output` is what is read."""
         with Engine() as engine:
             records = Records(
                 engine,
@@ -93,6 +95,8 @@ class Query(NamedTuple):
                 with_reasons=with_reasons,
             )
             records.load(self.files, open_tables(self.tables, self.pairs, self.asked.since, self._until))
+            if output is not None and records.reads(output):
+                raise UsageError(f"{output} is being read: give the name of another file")
             yield records
 
     def absent(self, records: Records) -> list[str]:

@@ -22,7 +22,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     query = Query.parse(flags, argv, time.time())
     with ExitStack() as stack:
         path = stack.enter_context(complete_file(target.path)) if target.path else None
-        records = stack.enter_context(query.open(()))
+        records = stack.enter_context(query.open((), output=target.path))
         query.absent(records)
         write_rows(records.engine, series_sql(query.asked, query.order), target, write, render_row, path)
     return ExitCode.FAILURE if records.failures else ExitCode.OK

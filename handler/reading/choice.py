@@ -1,7 +1,14 @@
 """Which row counts, and in which slot: the SQL that chooses one row for each pair and slot, on narrow columns only."""
 
+import logging
+
 from ..slots import MAX_INTERVAL_SECONDS
 from .columns import NARROW
+from .engine import Engine
+
+MAX_NAMED_PAIRS = 5
+
+log = logging.getLogger(__name__)
 
 KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
 PUBLIC = {
@@ -56,3 +63,26 @@ def narrow(number: int, part: str) -> str:
         f"SELECT {number} AS part, id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi,"
         f" notional_bid, notional_ask, levels, reason FROM {table}"
     )
+
+
+def say_intervals(engine: Engine) -> None:
+    """Say which intervals plain lines are taken to have."""
+    rows = engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
+    named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
+    named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
+    if named:
+        log.warning(
+            "plain lines have no interval: taken is the commonest distance between samples (%s);"
+            " --interval_seconds N decides otherwise",
+            ", ".join(named),
+        )
+
+
+def warn_of_shared_slots(engine: Engine) -> None:
+    """Say where several samples are in one slot, and what to do."""
+    for row in engine.rows(SHARED_SLOTS):
+        log.warning(
+            "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
+            " --interval_seconds with the interval at which they were sampled",
+            *row,
+        )

@@ -24,7 +24,7 @@ SHOW_PROGRESS_AFTER_SECONDS = 2.0
 ROWS_PER_FETCH = 5_000
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
-OWN_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+OWN_MISTAKES = (duckdb.CatalogException, duckdb.ParserException)
 
 Result = TypeVar("Result")
 

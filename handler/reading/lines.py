@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Collection, Sequence
 from glob import escape
 
@@ -183,7 +184,7 @@ def _where(file: File, line: str) -> str:
     try:
         with opened(file.path, "rb") as lines:
             number = next((n for n, each in enumerate(lines, 1) if start in each), None)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         number = None
     return f"{file.name}: line {number}" if number else file.name
 

@@ -15,10 +15,10 @@ NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")  # parts of the names of DuckDB'
 _NUMBERS = ("obi", "notional_bid", "notional_ask", "levels", "interval_seconds")
 
 
-def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[int, list[Problem]]:
+def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[list[str], list[Problem]]:
     """Create views `parquet_0`, `parquet_1`, … of all columns, one for each schema, and their narrow tables `rows_…`.
 
-    Returns how many there are, and what cannot be read.
+    Returns their names, and what cannot be read.
     """
     groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
     problems = []
@@ -32,12 +32,14 @@ def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) 
             problems.append(Problem(f"{file.name}: {problem}"))
         else:
             groups.setdefault(tuple(schema.items()), []).append(file)
+    names = []
     for number, (columns, group) in enumerate(groups.items()):
         try:
             problems += _create(engine, number, dict(columns), group, pairs)
+            names.append(f"parquet_{number}")
         except SourceError as error:
-            raise SourceError(f"{', '.join(file.name for file in group[:3])}: {error}") from error
-    return len(groups), problems
+            problems.append(Problem(f"{', '.join(file.name for file in group[:3])}: {error}"))
+    return names, problems
 
 
 def _scan(files: Sequence[File]) -> str:
@@ -100,7 +102,7 @@ def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
         return f"NULL::{'TIMESTAMPTZ' if name in TIMES else kind}"
     if name in TIMES:
         is_time = "TIMESTAMP" in found
-        return f"make_timestamptz(epoch_us({name}))" if is_time else milliseconds(f"CAST({name} AS VARCHAR)")
+        return f"make_timestamptz({_micros(name, found)})" if is_time else milliseconds(f"CAST({name} AS VARCHAR)")
     return f'TRY_CAST("{name}" AS {kind})'
 
 
@@ -109,8 +111,13 @@ def _seconds(name: str, schema: dict[str, str]) -> str:
     if kind is None:
         return "NULL::BIGINT"
     if "TIMESTAMP" in kind:
-        return f"epoch_us({name}) // 1000000"
+        return f"{_micros(name, kind)} // 1000000"
     return f"epoch_us(try_strptime(CAST({name} AS VARCHAR), '%Y-%m-%dT%H:%M:%SZ')) // 1000000"
+
+
+def _micros(name: str, kind: str) -> str:
+    """Epoch microseconds of a time, which is UTC where it has no zone."""
+    return f"epoch_us(CAST({name} AS {'TIMESTAMPTZ' if 'TZ' in kind or 'ZONE' in kind else 'TIMESTAMP'}))"
 
 
 def _invalid_rows(engine: Engine, number: int, files: Sequence[File]) -> list[Problem]:

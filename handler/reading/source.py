@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import SourceError, UsageError
+from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
-from .choice import DUPLICATES, INFERRED, KNOWN, PLAIN_DUPLICATES, PLAIN_PAIRS, PUBLIC, SHARED_SLOTS, narrow
+from .choice import DUPLICATES, INFERRED, KNOWN, PLAIN_DUPLICATES, PUBLIC, narrow, say_intervals, warn_of_shared_slots
 from .columns import ALL_COLUMNS, from_lines, quoted
 from .engine import Engine, show_progress
 from .files import File, Problem, find_files, new_path
@@ -17,7 +19,6 @@ from .parquet import open_parquet
 from .tables import Address, TableRecords, open_tables
 
 DEFAULT_INTERVAL_SECONDS = 60
-MAX_NAMED_PAIRS = 5
 
 log = logging.getLogger(__name__)
 _open: list[Engine] = []  # of the relations that `read` returned, which live as long as the process
@@ -31,8 +32,8 @@ class Range(NamedTuple):
 
     def sql(self, slot: str = "slot") -> str:
         """True for the slots of this range."""
-        since, until = 0 if self.since is None else self.since, self.until
-        return f"{slot} >= {since:.0f}" + ("" if until is None else f" AND {slot} < {until:.0f}")
+        until = "" if self.until is None else f" AND {slot} < {ceil(self.until)}"
+        return f"{slot} >= {ceil(self.since or 0)}{until}"
 
 
 def read(
@@ -91,6 +92,7 @@ class Records:
         self._columns = columns
         self._with_reasons = with_reasons
         self._parts: list[str] = []
+        self._files: list[File] = []
 
     def load(self, names: Sequence[str], tables: Sequence[TableRecords] = ()) -> None:
         """Read everything. Raises SourceError if there is no record to read in any of it."""
@@ -100,15 +102,27 @@ class Records:
         self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
         if not files:
             raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder")
+        self._files = files
         texts = [file for file in files if file.kind != "parquet"]
         if texts:
             columns = ["line"] if self._columns is None else self._columns
             problems += read_lines(self.engine, texts, self._pairs, columns, self._within())
             self._parts.append("lines")
-        count, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
-        self._parts += [f"parquet_{number}" for number in range(count)]
+        parts, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
+        self._parts += parts
         self._report([*problems, *unread])
         self._create_views()
+
+    def reads(self, path: str) -> bool:
+        """True if this file is one of those that were read."""
+        target = Path(path)
+        return target.exists() and any(Path(file.path).samefile(target) for file in self._files)
+
+    def warn_of_unknown_keys(self) -> None:
+        """Say which keys of lines, written by a newer version, are no columns."""
+        keys = "SELECT DISTINCT unnest(json_keys(line)) FROM records WHERE line IS NOT NULL ORDER BY ALL"
+        if unknown := [key for (key,) in self.engine.rows(keys) if key not in Record.__struct_fields__]:
+            log.warning("left out keys of a newer version: %s; update this program to keep them", ", ".join(unknown))
 
     def _lines_of(self, table: TableRecords, problems: list[Problem]) -> File:
         """The records of a table as a file of lines; a damaged item is left out, and named."""
@@ -148,9 +162,9 @@ class Records:
         parts = [f"(SELECT *, {number} AS part FROM {part}) {joined}" for number, part in enumerate(self._parts)]
         run(f"CREATE VIEW records AS {' UNION ALL '.join(map(self._rows, parts))}")
         if is_inferred:
-            self._say_intervals()
+            say_intervals(self.engine)
         if has_plain or self._interval_seconds is not None:
-            self._warn_of_shared_slots()
+            warn_of_shared_slots(self.engine)
 
     def _interval(self) -> str:
         flag = self._interval_seconds
@@ -170,27 +184,6 @@ class Records:
             rows = from_lines(rows)
         columns = ALL_COLUMNS if self._columns is None else (*KNOWN, *self._columns)
         return f"SELECT {', '.join(PUBLIC.get(name, quoted(name)) for name in dict.fromkeys(columns))} FROM {rows}"
-
-    def _say_intervals(self) -> None:
-        rows = self.engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
-        named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
-        named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
-        if named:
-            log.warning(
-                "plain lines have no interval: taken is the commonest distance between samples (%s);"
-                " --interval_seconds N decides otherwise",
-                ", ".join(named),
-            )
-
-    def _warn_of_shared_slots(self) -> None:
-        for pair, count, seconds in self.engine.rows(SHARED_SLOTS):
-            log.warning(
-                "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
-                " --interval_seconds with the interval at which they were sampled",
-                pair,
-                count,
-                seconds,
-            )
 
 
 def _moment(moment: "float | str | datetime | None") -> float | None:

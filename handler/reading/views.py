@@ -1,6 +1,7 @@
 """Questions about `records` and `samples`, as SQL: other levels and distances, steps, gaps, series."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 from ..book import RUNGS_BPS, STORED_LEVELS
@@ -87,7 +88,7 @@ class Expected(NamedTuple):
 
         `missing` slots begin at `missing_since`; `is_known` is true for a slot within the range.
         """
-        since = self.asked.since or 0
+        since = ceil(self.asked.since or 0)
         return f"""
         timeline AS (
             SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
@@ -100,8 +101,8 @@ class Expected(NamedTuple):
                 coalesce(lead(timeline.seconds) OVER following, timeline.seconds) AS next_seconds
             FROM timeline JOIN bounds USING (pair) WINDOW following AS (PARTITION BY pair ORDER BY slot)),
         ranged AS (
-            SELECT *, slot >= {since:.0f} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
-                greatest(if(has_data, 1, 0), ceil(({since:.0f} - slot) / seconds)::BIGINT) AS skipped
+            SELECT *, slot >= {since} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
+                greatest(if(has_data, 1, 0), ceil(({since} - slot) / seconds)::BIGINT) AS skipped
             FROM linked),
         runs AS (
             SELECT *, slot + skipped * seconds AS missing_since, greatest(0, -skipped + if(
@@ -111,7 +112,7 @@ class Expected(NamedTuple):
 
     def _stop(self, is_settled: bool) -> str:
         """SQL: the end of what is expected of a pair."""
-        until = FAR if self.asked.until is None else round(self.asked.until)
+        until = FAR if self.asked.until is None else ceil(self.asked.until)
         settled = f"({self.now - SETTLING_SECONDS:.0f} // seconds * seconds)"
         if self.is_table:
             return f"least({until}, {settled if is_settled else f'greatest({settled}, last + seconds)'})"
@@ -153,6 +154,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
     """A row for each step of a pair and depth in which there is a record."""
     offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    bps = "bps, " if views.bps else ""
 
     def step(slot: str) -> str:
         return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
@@ -170,8 +172,8 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
                 max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
                 count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
-        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, bps, market, obi_mean, obi_min, obi_max,
-            obi_last, mid, n, coalesce(expected, n) AS expected
+        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
+            obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
         FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
 
 

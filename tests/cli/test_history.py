@@ -181,6 +181,7 @@ def test_torn_lines_are_a_warning(turn: str, folder: Path, caplog: pytest.LogCap
         ("--from {0} --format parquet", "give --output FILE"),
         ("--from {0} --output {0}", "is a folder"),
         ("--from {0} --output {0}/no/where", "cannot be written"),
+        ("--from {0} --output {0}/2026-11-01.jsonl", "is being read"),
         ("--from {0} --output x.jsonl.zst", "only gzip is written"),
         ("--from {0} --symbol BTC-USDT", "write BTCUSDT"),
     ],

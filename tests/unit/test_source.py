@@ -130,11 +130,13 @@ def test_one_row_for_each_pair_and_slot(found: list[Record], kept: list[int], tu
     assert ask("--from", tmp_path, "--detail").lines == [found[number].to_line() for number in kept]
 
 
-def test_keys_of_newer_versions_survive_in_lines(tmp_path: Path) -> None:
+def test_keys_of_newer_versions_survive_in_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     newer = [at(0).to_line()[:-1] + ',"spread":[1.5]}', at(60, "plain").to_line()[:-1] + ',"color":"red"}']
     write_lines(tmp_path / "a.jsonl", *newer)
     assert ask("--from", tmp_path, "--detail").lines == newer
     assert ask("--from", tmp_path).lines == [at(0).to_line(detail=False), at(60).to_line(detail=False)]
+    ask("--from", tmp_path, "--output", tmp_path.with_suffix(".parquet"))
+    assert "left out keys of a newer version: color, spread" in caplog.text
 
 
 def test_the_relation_is_typed_and_lives_on(tmp_path: Path) -> None:
@@ -187,6 +189,7 @@ def test_derived_columns_know_what_was_not_measured(tmp_path: Path) -> None:
 def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     """pandas' merge_asof needs equal units of time; Parquet keeps them."""
     pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
     write_lines(tmp_path / "a.jsonl", *[at(60 * n, market=market) for n in range(5) for market in ("spot", "usdm")])
     ask("--from", tmp_path, "--output", tmp_path / "out.parquet")
     frame = pandas.read_parquet(tmp_path / "out.parquet")
@@ -194,5 +197,11 @@ def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     assert len(pandas.merge_asof(spot, usdm, on="received_at")) == 5
     assert list(frame.columns[:4]) == ["pair", "slot", "timestamp", "symbol"]
     assert "line" not in frame.columns
+    for kind in ("us", "ns", "ms"):  # pandas makes floats of whole numbers
+        frame.astype({"timestamp": f"datetime64[{kind}, UTC]"}).to_parquet(tmp_path / "again.parquet")
+        assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
+    struct = f"COPY (SELECT {{'a': 1}} AS a, * FROM '{tmp_path}/out.parquet') TO '{tmp_path}/again.parquet'"
+    duckdb.execute(struct)
+    assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
     found = duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall()
     assert found == [(10,)]
