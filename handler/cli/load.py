@@ -133,19 +133,18 @@ class _Run:
         return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
     def _load(self, file: _File) -> None:
-        found, invalid = None, 0
+        found, invalid_before = None, self._invalid
         if file.is_terminal:
             print_message("reading standard input: end it with Ctrl-D")
         for found in file.find(on_wait=self._bulk.flush):
             if isinstance(found.what, Record):
                 self._add(file, found.what, found.text)
             else:
-                invalid += 1
-                if invalid <= MAX_NAMED:
+                self._invalid += 1
+                if self._invalid <= invalid_before + MAX_NAMED:
                     print_message(f"{file.place}:{found.line}: invalid: {found.what}")
-        self._invalid += invalid
-        if invalid > MAX_NAMED:
-            print_message(f"{file.place}: {invalid - MAX_NAMED} more are invalid")
+        if (more := self._invalid - invalid_before - MAX_NAMED) > 0:
+            print_message(f"{file.place}: {more} more are invalid")
         if found is None and file.head:
             hints = (hint for head, hint in HINTS.items() if file.head.startswith(head))
             self._fail(f"{file.place}: no record was found: {next(hints, f'it begins with {file.head[:40]!r}')}")
@@ -196,7 +195,7 @@ def _table(options: Namespace, files: Sequence[_File]) -> Bulk:
 
     name, region = options.table
     days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
+    create = partial(Table, name, region=region, retention_days=days)
     intervals: dict[str, int] = {}
     bulk = TableBulk(
         lambda seconds: create(default_interval_seconds=seconds),

@@ -1,4 +1,4 @@
-"""What the commands that read have in common: which records, from where, and what to say about those that are not there."""
+"""What all commands that read share: which records, from where, and what to say about those that are not there."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def reading_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Query(NamedTuple):
-    """Which pairs in which range, from which files or tables. `words` are pairs as the user wrote them → stored names."""
+    """Which pairs in which range, from which files or tables. `words`: pairs as the user wrote them → stored names."""
 
     files: Sequence[str]
     tables: Sequence[tuple[str, str | None]]
@@ -111,12 +111,11 @@ class Query(NamedTuple):
             elif not any(count for _, _, count in stored):
                 first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
                 elsewhere.append(f"{names[-1]} only from {first} to {last}")
-        said = (
-            [f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"]
-            if unknown
-            else []
-        )
-        said += [f"no record in this range: {', '.join(elsewhere)}"] if elsewhere else []
+        said = []
+        if unknown:
+            said.append(f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}")
+        if elsewhere:
+            said.append(f"no record in this range: {', '.join(elsewhere)}")
         if said or not found:
             print_message("; ".join(said) or f"no record in {records.description}")
         return [name for name, _ in unknown]

@@ -59,7 +59,7 @@ any_records = plain_records | full_records | reasons
 
 def plain(**changes: Any) -> Record:
     """A known plain record."""
-    values = {
+    values: dict[str, Any] = {
         "timestamp": "2026-11-22T10:00:07Z",
         "symbol": "BTCUSDT",
         "obi": 0.153847,
@@ -72,7 +72,7 @@ def plain(**changes: Any) -> Record:
 
 def full(**changes: Any) -> Record:
     """A known full record."""
-    values = {
+    values: dict[str, Any] = {
         "interval_seconds": 60,
         "version": "1.0.0",
         "received_at": "2026-11-22T10:00:07.123Z",

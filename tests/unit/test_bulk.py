@@ -51,7 +51,7 @@ def load(stored: StoredTable, proxy: TableProxy, monkeypatch: pytest.MonkeyPatch
 
     def run(*batches: Iterable[Record], **options: Any) -> Bulk:
         def table(seconds: int) -> Table:
-            return Table(stored.name, default_interval_seconds=seconds, replace_plain=True, client=client, clock=clock)
+            return Table(stored.name, default_interval_seconds=seconds, client=client, clock=clock)
 
         loader = TableBulk(table, options.pop("intervals", {}), clock=clock, **options)
         for batch in batches:

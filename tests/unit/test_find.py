@@ -375,10 +375,10 @@ LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 60 + " ", "{" + "
 
 @pytest.mark.parametrize("piece", LONG)
 def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
-    """Scaled down: a line of 5 MB, of which at most 1 MB is held, with a record before and after it."""
+    """Scaled down: a line of 2 MB, of which at most 1 MB is held, with a record before and after it."""
     monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**20)
     line = plain(1).to_line()
-    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 80, f"\n{line}".encode()])
+    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 32, f"\n{line}".encode()])
     tracemalloc.start()
     found = sum(found.what == plain(1) for found in find_records(lambda: next(parts, b"")))
     peak = tracemalloc.get_traced_memory()[1]
