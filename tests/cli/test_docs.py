@@ -85,6 +85,13 @@ def test_computed_pages() -> None:
     assert done.returncode == 0, f"run make docs: {done.stdout}"
 
 
+def test_promises() -> None:
+    """The page of promises names every file of tests, and no other."""
+    text = (ROOT / "tests/PROMISES.md").read_text()
+    files = {str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(re.findall(r"[a-z]+/test_\w+\.py", text)) == files
+
+
 def test_changelog() -> None:
     """The changelog has an entry for this version."""
     assert f"## {__version__}\n" in PAGES[ROOT / "CHANGELOG.md"]
