@@ -163,9 +163,8 @@ class Function:
 
 
 def _exchange(settings: Settings, market: str) -> Exchange:
-    connections = sum(pair.market == market for pair in settings.pairs)
     urls, hints = settings.base_urls[market], settings.hints
-    return Exchange(MARKETS[market], urls, hints=hints, freezes=True, connections=connections)
+    return Exchange(MARKETS[market], urls, hints=hints, freezes=True)
 
 
 @cache
