@@ -2,17 +2,16 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache, partial
 
 from ..clock import SYSTEM, Clock
 from ..errors import InvalidData, StoreError, TransientStoreError
-from ..record import Record, unknown_keys
+from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
-from ..stores.store import FailedPut, PutResult, Store, is_storable
-from .open import MAX_PIECE_BYTES, Source, open_text
+from ..stores.store import FailedPut, PutResult, Store
+from .open import MAX_PIECE_BYTES, open_text
 
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
 PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
@@ -24,7 +23,6 @@ KEYS = frozenset(Record.__struct_fields__)
 _KEY = re.compile(r'[{,]"([^"]+)":')
 
 Line = tuple[Record, str]
-Put = Callable[[Sequence[Line], float], PutResult]
 
 
 class Bulk:
@@ -33,7 +31,6 @@ class Bulk:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.batch: dict[Hashable, Line] = {}  # those that are not stored yet
-        self.batch_since = 0.0
         self.loaded = self.already_there = self.different = self.no_data = self.expired = 0
         self.changed_days: set[str] = set()
         self.failed: list[FailedPut] = []
@@ -41,37 +38,38 @@ class Bulk:
     def add(self, record: Record, line: str) -> None:
         """Add a record and the line that it is from; a full batch is stored. Raises StoreError."""
         self.no_data += not record.has_data
-        if not is_storable(record):
+        if not (record.has_data or record.reason):
             return
         if self._is_expired(record):
             self.expired += record.has_data
             return
-        if not self.batch:
-            self.batch_since = self._clock.monotonic()
         key = self._key(record, line)
-        other = self.batch.get(key, (record, line))
         if key in self.batch:
-            self._count_repeated(other[0], record)
-        self.batch[key] = min(other, (record, line), key=_rank)
+            self._count_repeated(self.batch[key][0], record)
+        self.batch[key] = min(self.batch.get(key, (record, line)), (record, line), key=_rank)
         if len(self.batch) >= BATCH_RECORDS:
             self.flush()
 
     def flush(self) -> None:
         """Store the batch. Raises StoreError if nothing of a part of it can be stored."""
-        for day, part, put in self._parts(list(self.batch.values())):
-            todo: Sequence[Line] = part
+        parts: dict[tuple[str, int], list[Line]] = defaultdict(list)
+        for record, line in self.batch.values():
+            parts[self._part(record)].append((record, line))
+        for (day, interval), todo in parts.items():
             while todo:
-                result = put(todo, self._clock.monotonic() + PUT_SECONDS)
-                self._count(day, result)
-                retried = {id(failed.record) for failed in result.failed if _is_transient(failed)}
+                result = self._put(todo, day, interval, self._clock.monotonic() + PUT_SECONDS)
+                self._count(result, day)
                 if len(result.failed) == len(todo):
                     raise result.failed[0].error
-                self.failed += [failed for failed in result.failed if not _is_transient(failed)]
-                todo = [line for line in todo if id(line[0]) in retried]
-            for record, line in part:
-                self.batch.pop(self._key(record, line), None)
+                retried = [failed for failed in result.failed if isinstance(failed.error, TransientStoreError)]
+                self.failed += [failed for failed in result.failed if failed not in retried]
+                left = {id(failed.record) for failed in retried}
+                for record, line in todo:
+                    if id(record) not in left:
+                        del self.batch[self._key(record, line)]
+                todo = [one for one in todo if id(one[0]) in left]
 
-    def _count(self, day: str, result: PutResult) -> None:
+    def _count(self, result: PutResult, day: str) -> None:
         self.loaded += result.stored
         self.already_there += result.duplicates - result.different
         self.different += result.different
@@ -91,8 +89,11 @@ class Bulk:
         """What no two records of a batch may share."""
         raise NotImplementedError
 
-    def _parts(self, batch: Sequence[Line]) -> Iterator[tuple[str, Sequence[Line], Put]]:
-        """The batch in parts, each with its day and how to store it until a deadline."""
+    def _part(self, record: Record) -> tuple[str, int]:
+        """The day and the interval of the records that are stored together."""
+        raise NotImplementedError
+
+    def _put(self, lines: Sequence[Line], day: str, interval_seconds: int, deadline: float) -> PutResult:
         raise NotImplementedError
 
 
@@ -114,23 +115,20 @@ class TableBulk(Bulk):
         clock: Clock = SYSTEM,
     ) -> None:
         super().__init__(clock)
-        self._stores = {default_interval_seconds: open_table(default_interval_seconds)}
-        self._open_table = open_table
-        self._intervals = intervals
-        self._default = default_interval_seconds
+        self._table = cache(open_table)
+        self._intervals = defaultdict(lambda: default_interval_seconds, intervals)
         self._warn: Callable[[str], object] | None = warn
         self._expired_before = clock.time() - retention_days * DAY_SECONDS if retention_days else float("-inf")
 
     def add(self, record: Record, line: str) -> None:
         """Add a record; its line is looked at only for keys of a newer version. Raises StoreError."""
-        may_have_more = self._warn and not KEYS.issuperset(_KEY.findall(line))  # faster than to decode the line
-        if self._warn and may_have_more and (keys := unknown_keys(line)):
+        if self._warn and (keys := set(_KEY.findall(line)) - KEYS):
             self._warn(f"keys that this version does not know, such as {min(keys)}, are left out of the table")
             self._warn = None
         super().add(record, line)
 
     def _slot(self, record: Record) -> int:
-        return record.slot(self._intervals.get(record.pair, self._default))
+        return record.slot(self._intervals[record.pair])
 
     def _is_expired(self, record: Record) -> bool:
         return self._slot(record) <= self._expired_before
@@ -138,15 +136,11 @@ class TableBulk(Bulk):
     def _key(self, record: Record, _line: str) -> Hashable:
         return record.pair, self._slot(record)
 
-    def _parts(self, batch: Sequence[Line]) -> Iterator[tuple[str, Sequence[Line], Put]]:
-        parts: dict[tuple[str, int], list[Line]] = defaultdict(list)
-        for record, line in batch:
-            interval = self._default if record.interval_seconds else self._intervals.get(record.pair, self._default)
-            parts[format_timestamp(self._slot(record))[:10], interval].append((record, line))
-        for (day, interval), part in parts.items():
-            if interval not in self._stores:
-                self._stores[interval] = self._open_table(interval)
-            yield day, part, partial(_put_records, self._stores[interval])
+    def _part(self, record: Record) -> tuple[str, int]:
+        return format_timestamp(self._slot(record))[:10], self._intervals[record.pair]
+
+    def _put(self, lines: Sequence[Line], _day: str, interval_seconds: int, deadline: float) -> PutResult:
+        return self._table(interval_seconds).put([record for record, _ in lines], deadline)
 
 
 class FolderBulk(Bulk):
@@ -159,17 +153,30 @@ class FolderBulk(Bulk):
     def _key(self, _record: Record, line: str) -> Hashable:
         return line
 
-    def _parts(self, batch: Sequence[Line]) -> Iterator[tuple[str, Sequence[Line], Put]]:
-        days: dict[str, dict[bytes, Line]] = defaultdict(dict)
-        for record, line in batch:
-            days[record.timestamp[:10]][line.encode()] = record, line
-        for day, lines in days.items():
-            paths = sorted(self._folder.path.glob(f"{day}.jsonl*"))  # they may be compressed
-            for known in {line for path in paths for line in _lines(path) if line in lines}:
-                record, text = lines.pop(known)
-                self.already_there += record.has_data
-                del self.batch[text]
-            yield day, list(lines.values()), self._folder.put_lines
+    def _part(self, record: Record) -> tuple[str, int]:
+        return record.timestamp[:10], 0
+
+    def _put(self, lines: Sequence[Line], day: str, _interval_seconds: int, deadline: float) -> PutResult:
+        known = self._known(day, {line.encode() for _, line in lines})
+        duplicates = sum(record.has_data for record, line in lines if line.encode() in known)
+        new = [(record, line) for record, line in lines if line.encode() not in known]
+        return self._folder.put_lines(new, deadline)._replace(duplicates=duplicates)
+
+    def _known(self, day: str, lines: set[bytes]) -> set[bytes]:
+        """Those lines that the files of the day have, which may be compressed. Raises StoreError."""
+        known: set[bytes] = set()
+        for path in self._folder.path.glob(f"{day}.jsonl*"):
+            try:
+                with path.open("rb") as file:
+                    rest = b""
+                    for piece in open_text(partial(file.read, MAX_PIECE_BYTES)):
+                        if not isinstance(piece, InvalidData):
+                            *whole, rest = (rest[:MAX_LINE_BYTES] + piece).split(b"\n")
+                            known |= lines.intersection(whole)
+                    known |= lines & {rest}
+            except OSError as error:
+                raise StoreError(f"{path}: {error.strerror or error}") from error
+        return known
 
 
 def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
@@ -188,28 +195,6 @@ def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
     return {pair: min(distances[pair], key=lambda each: (-distances[pair][each], each)) for pair in plain}
 
 
-def _put_records(store: Store, lines: Sequence[Line], deadline: float) -> PutResult:
-    return store.put([record for record, _ in lines], deadline)
-
-
 def _rank(line: Line) -> tuple[bool, str, bool]:
     record, _ = line
     return not record.has_data, record.timestamp, record.bids is None
-
-
-def _is_transient(failed: FailedPut) -> bool:
-    return isinstance(failed.error, TransientStoreError)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, in bounded memory; what cannot be read is left out."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            rest = b""
-            for piece in open_text(Source(lambda: file.read(MAX_PIECE_BYTES))):
-                if not isinstance(piece, InvalidData):
-                    *lines, rest = (rest[:MAX_LINE_BYTES] + piece).split(b"\n")
-                    yield from lines
-            yield rest
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror or error}") from error

@@ -84,13 +84,15 @@ class _Window:
         """Look at the text; returns from where it is to be looked at again."""
         text, done, counted = self._text, 0, 0
         while mark := _MARK.search(text, done):
-            start, end = mark.span("base64") if mark["base64"] else _braces_around(text, mark, done)
-            limit = MAX_BASE64_BYTES if mark["base64"] else MAX_RECORD_BYTES
-            if end >= len(text) and not is_end and len(text) - start < limit:
+            if mark["base64"]:
+                limit, look_at, (start, end) = MAX_BASE64_BYTES, self._in_base64, mark.span("base64")
+            else:
+                limit, look_at, (start, end) = MAX_RECORD_BYTES, self._in_braces, _braces_around(text, mark, done)
+            if end == len(text) and text[-1] != ord("}") and not is_end and end - start < limit:
                 break  # its end has not come yet
             self._line += text.count(b"\n", counted, start)
-            done, counted = min(end, len(text)), start
-            yield from (self._in_base64 if mark["base64"] else self._in_braces)(text[start:done])
+            done, counted = end, start
+            yield from look_at(text[start:end])
         kept = len(text) if is_end else max(done, _start_of_rest(text))
         self._line += text.count(b"\n", counted, kept)
         return kept
@@ -113,10 +115,10 @@ class _Window:
 
 
 def _braces_around(text: bytes, mark: re.Match[bytes], done: int) -> tuple[int, int]:
-    """From a brace to the next one, of which a `{` is left out; the end is beyond the text if it has not come yet."""
+    """From a brace to the next one, of which a `{` is left out."""
     start = max(done, text.rfind(b"{", done, mark.start()), text.rfind(b"}", done, mark.start()))
     brace = _BRACE.search(text, mark.end())
-    return start, brace.start() + (brace[0] == b"}") if brace else len(text) + 1
+    return start, brace.start() + (brace[0] == b"}") if brace else len(text)
 
 
 def _start_of_rest(text: bytes) -> int:

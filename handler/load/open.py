@@ -18,6 +18,7 @@ from ..errors import InvalidData
 MAX_PIECE_BYTES = 2**16
 MAX_LAYERS = 3  # compressed files inside each other
 MAX_RATIO, MAX_FREE_BYTES = 200, 2**28  # logs shrink 10 to 60 times
+MIN_TEXT_BYTES = 64  # looked at together
 MAX_XZ_MEMORY_BYTES = 2**27  # twice what the highest level takes; the head of a file may ask for 4 GiB
 
 _SLICE_BYTES = 2**10  # decompressed at once: no format makes more than 32 MiB of them
@@ -35,8 +36,13 @@ Piece = bytes | InvalidData
 
 def open_text(read: Callable[[], bytes]) -> Iterator[Piece]:
     """The text of a stream as UTF-8: `read` gives its next bytes, and b"" at the end. Other bytes stay as they are."""
-    source, expanded = _Source(read), 0
-    for piece in _as_utf8(_expand(source, MAX_LAYERS)):
+    return _as_utf8(_expand_within_limit(_Source(read)))
+
+
+def _expand_within_limit(source: "_Source") -> Iterator[Piece]:
+    expanded = 0
+    for piece in _expand(source, MAX_LAYERS):
+        yield piece
         expanded += len(piece) if isinstance(piece, bytes) else 0
         if expanded > max(MAX_FREE_BYTES, MAX_RATIO * source.bytes_read):
             yield InvalidData(
@@ -44,7 +50,6 @@ def open_text(read: Callable[[], bytes]) -> Iterator[Piece]:
                 " follows is not read: if it is a log, decompress it first"
             )
             return
-        yield piece
 
 
 class _Source:
@@ -137,14 +142,17 @@ def _as_utf8(pieces: Iterable[Piece]) -> Iterator[Piece]:
             yield piece
             continue
         data += piece
-        encoding = encoding or ("utf-16-be" if data.startswith(b"\xfe\xff") else "utf-16-le" if data else "")
-        end = len(data)
-        if b"\0" in data:
-            end = data.rfind(b"\0") + (encoding == "utf-16-le")  # a character ends there
-        yield _UTF_16[encoding].sub(lambda run: _decoded(run, encoding), data[:end]).replace(b"\0", b"") if end else b""
+        if len(data) < MIN_TEXT_BYTES and not data.endswith(b"\n"):
+            continue
+        encoding = encoding or ("utf-16-be" if data.startswith(b"\xfe\xff") else "utf-16-le")
+        last_zero = data.rfind(b"\0") + 1
+        end = max(last_zero - (encoding == "utf-16-be"), 0) if last_zero else len(data)  # where a character ends
+        yield _decoded(data[:end], encoding)
         data = data[end:]
-    yield data.replace(b"\0", b"")
+    yield _decoded(data, encoding or "utf-16-le")
 
 
-def _decoded(run: re.Match[bytes], encoding: str) -> bytes:
-    return run[0].decode(encoding, "replace").encode()
+def _decoded(data: bytes, encoding: str) -> bytes:
+    if b"\0" not in data:
+        return data
+    return _UTF_16[encoding].sub(lambda run: run[0].decode(encoding, "replace").encode(), data).replace(b"\0", b"")
