@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
+from typing import Protocol
 
 from ..clock import SYSTEM, Clock
-from ..errors import InvalidData, StoreError, TransientStoreError
+from ..errors import InvalidData, TransientStoreError
 from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
@@ -16,20 +18,28 @@ from .open import MAX_PIECE_BYTES, open_text
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
 PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
 DEFAULT_INTERVAL_SECONDS = 60
-MAX_LINE_BYTES = 2**18
-DAY_SECONDS = 86_400
 
-KEYS = frozenset(Record.__struct_fields__)
+_KEYS = frozenset(Record.__struct_fields__)
 _KEY = re.compile(r'[{,]"([^"]+)":')
 
 Line = tuple[Record, str]
 
 
+class Target(Protocol):
+    """Takes lines in parts, no two with the same key."""
+
+    def key(self, record: Record, line: str, /) -> Hashable: ...
+    def part(self, record: Record, /) -> tuple[str, int]: ...
+    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float, /) -> PutResult: ...
+
+
 class Bulk:
     """Collects records in batches and stores them; the attributes count what became of them."""
 
-    def __init__(self, clock: Clock = SYSTEM) -> None:
+    def __init__(self, target: Target, *, retention_days: int = 0, clock: Clock = SYSTEM) -> None:
+        self._target = target
         self._clock = clock
+        self._expired_before = format_timestamp(clock.time() - retention_days * 86_400) if retention_days else ""
         self.batch: dict[Hashable, Line] = {}  # those that are not stored yet
         self.loaded = self.already_there = self.different = self.no_data = self.expired = 0
         self.changed_days: set[str] = set()
@@ -38,67 +48,41 @@ class Bulk:
     def add(self, record: Record, line: str) -> None:
         """Add a record and the line that it is from; a full batch is stored. Raises StoreError."""
         self.no_data += not record.has_data
-        if not (record.has_data or record.reason):
-            return
-        if self._is_expired(record):
+        if record.timestamp <= self._expired_before:
             self.expired += record.has_data
-            return
-        key = self._key(record, line)
-        if key in self.batch:
-            self._count_repeated(self.batch[key][0], record)
-        self.batch[key] = min(self.batch.get(key, (record, line)), (record, line), key=_rank)
-        if len(self.batch) >= BATCH_RECORDS:
-            self.flush()
+        elif record.has_data or record.reason:
+            key = self._target.key(record, line)
+            other, _ = old = self.batch.get(key, (record, line))
+            if key in self.batch and record.has_data and other.has_data:
+                is_same = record.to_line(detail=False) == other.to_line(detail=False)
+                self.already_there += is_same
+                self.different += not is_same
+            self.batch[key] = min(old, (record, line), key=_rank)
+            if len(self.batch) >= BATCH_RECORDS:
+                self.flush()
 
     def flush(self) -> None:
-        """Store the batch. Raises StoreError if nothing of a part of it can be stored."""
+        """Store the batch but for what may succeed later. Raises StoreError if nothing of a part can be stored."""
         parts: dict[tuple[str, int], list[Line]] = defaultdict(list)
         for record, line in self.batch.values():
-            parts[self._part(record)].append((record, line))
-        for (day, interval), todo in parts.items():
-            while todo:
-                result = self._put(todo, day, interval, self._clock.monotonic() + PUT_SECONDS)
-                self._count(result, day)
-                if len(result.failed) == len(todo):
-                    raise result.failed[0].error
-                retried = [failed for failed in result.failed if isinstance(failed.error, TransientStoreError)]
-                self.failed += [failed for failed in result.failed if failed not in retried]
-                left = {id(failed.record) for failed in retried}
-                for record, line in todo:
-                    if id(record) not in left:
-                        del self.batch[self._key(record, line)]
-                todo = [one for one in todo if id(one[0]) in left]
-
-    def _count(self, result: PutResult, day: str) -> None:
-        self.loaded += result.stored
-        self.already_there += result.duplicates - result.different
-        self.different += result.different
-        if result.stored:
-            self.changed_days.add(day)
-
-    def _count_repeated(self, one: Record, other: Record) -> None:
-        if one.has_data and other.has_data:
-            is_same = one.to_line(detail=False) == other.to_line(detail=False)
-            self.already_there += is_same
-            self.different += not is_same
-
-    def _is_expired(self, _record: Record) -> bool:
-        return False
-
-    def _key(self, record: Record, line: str) -> Hashable:
-        """What no two records of a batch may share."""
-        raise NotImplementedError
-
-    def _part(self, record: Record) -> tuple[str, int]:
-        """The day and the interval of the records that are stored together."""
-        raise NotImplementedError
-
-    def _put(self, lines: Sequence[Line], day: str, interval_seconds: int, deadline: float) -> PutResult:
-        raise NotImplementedError
+            parts[self._target.part(record)].append((record, line))
+        for part, lines in parts.items():
+            result = self._target.put(lines, part, self._clock.monotonic() + PUT_SECONDS)
+            self.loaded += result.stored
+            self.already_there += result.duplicates - result.different
+            self.different += result.different
+            self.changed_days |= {part[0]} if result.stored else set()
+            if len(result.failed) == len(lines):
+                raise result.failed[0].error
+            later = {id(failed.record) for failed in result.failed if isinstance(failed.error, TransientStoreError)}
+            self.failed += [failed for failed in result.failed if id(failed.record) not in later]
+            for record, line in lines:
+                if id(record) not in later:
+                    del self.batch[self._target.key(record, line)]
 
 
-class TableBulk(Bulk):
-    """Loads a table, in which the first measurement of a slot wins, whoever put it.
+class TableTarget:
+    """A table, in which the first measurement of a slot wins, whoever put it.
 
     `open_table` gives the store that takes an interval for plain records, `intervals` has the pairs whose interval is
     not the default, and `warn` is called once with the keys that a table does not keep.
@@ -107,76 +91,50 @@ class TableBulk(Bulk):
     def __init__(
         self,
         open_table: Callable[[int], Store],
-        intervals: dict[str, int],
+        intervals: Mapping[str, int],
         default_interval_seconds: int = DEFAULT_INTERVAL_SECONDS,
         *,
-        retention_days: int = 0,
         warn: Callable[[str], object] = print,
-        clock: Clock = SYSTEM,
     ) -> None:
-        super().__init__(clock)
         self._table = cache(open_table)
         self._intervals = defaultdict(lambda: default_interval_seconds, intervals)
-        self._warn: Callable[[str], object] | None = warn
-        self._expired_before = clock.time() - retention_days * DAY_SECONDS if retention_days else float("-inf")
+        self._warn = cache(warn)
 
-    def add(self, record: Record, line: str) -> None:
-        """Add a record; its line is looked at only for keys of a newer version. Raises StoreError."""
-        if self._warn and (keys := set(_KEY.findall(line)) - KEYS):
-            self._warn(f"keys that this version does not know, such as {min(keys)}, are left out of the table")
-            self._warn = None
-        super().add(record, line)
+    def key(self, record: Record, line: str) -> Hashable:
+        if not _KEYS.issuperset(_KEY.findall(line)):
+            self._warn("keys that this version does not know are left out of the table")
+        return record.pair, record.slot(self._intervals[record.pair])
 
-    def _slot(self, record: Record) -> int:
-        return record.slot(self._intervals[record.pair])
+    def part(self, record: Record) -> tuple[str, int]:
+        interval = self._intervals[record.pair]
+        return format_timestamp(record.slot(interval))[:10], interval
 
-    def _is_expired(self, record: Record) -> bool:
-        return self._slot(record) <= self._expired_before
-
-    def _key(self, record: Record, _line: str) -> Hashable:
-        return record.pair, self._slot(record)
-
-    def _part(self, record: Record) -> tuple[str, int]:
-        return format_timestamp(self._slot(record))[:10], self._intervals[record.pair]
-
-    def _put(self, lines: Sequence[Line], _day: str, interval_seconds: int, deadline: float) -> PutResult:
-        return self._table(interval_seconds).put([record for record, _ in lines], deadline)
+    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float) -> PutResult:
+        return self._table(part[1]).put([record for record, _ in lines], deadline)
 
 
-class FolderBulk(Bulk):
-    """Loads a folder: a line is appended unless the files of its day have it; reading decides about slots."""
+class FolderTarget:
+    """A folder: a line is appended unless the files of its day have it; reading decides about slots."""
 
-    def __init__(self, folder: Folder, clock: Clock = SYSTEM) -> None:
-        super().__init__(clock)
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
 
-    def _key(self, _record: Record, line: str) -> Hashable:
+    def key(self, _record: Record, line: str) -> Hashable:
         return line
 
-    def _part(self, record: Record) -> tuple[str, int]:
+    def part(self, record: Record) -> tuple[str, int]:
         return record.timestamp[:10], 0
 
-    def _put(self, lines: Sequence[Line], day: str, _interval_seconds: int, deadline: float) -> PutResult:
-        known = self._known(day, {line.encode() for _, line in lines})
-        duplicates = sum(record.has_data for record, line in lines if line.encode() in known)
-        new = [(record, line) for record, line in lines if line.encode() not in known]
-        return self._folder.put_lines(new, deadline)._replace(duplicates=duplicates)
-
-    def _known(self, day: str, lines: set[bytes]) -> set[bytes]:
-        """Those lines that the files of the day have, which may be compressed. Raises StoreError."""
-        known: set[bytes] = set()
-        for path in self._folder.path.glob(f"{day}.jsonl*"):
-            try:
-                with path.open("rb") as file:
-                    rest = b""
-                    for piece in open_text(partial(file.read, MAX_PIECE_BYTES)):
-                        if not isinstance(piece, InvalidData):
-                            *whole, rest = (rest[:MAX_LINE_BYTES] + piece).split(b"\n")
-                            known |= lines.intersection(whole)
-                    known |= lines & {rest}
-            except OSError as error:
-                raise StoreError(f"{path}: {error.strerror or error}") from error
-        return known
+    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float) -> PutResult:
+        new, text = {line.encode(): (record, line) for record, line in lines}, b""
+        duplicates = 0
+        for path in self._folder.path.glob(f"{part[0]}.jsonl*"):  # they may be compressed
+            with path.open("rb") as file:
+                for piece in chain(open_text(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
+                    if not isinstance(piece, InvalidData):
+                        *known, text = (text[-MAX_PIECE_BYTES:] + piece).split(b"\n")
+                        duplicates += sum(new.pop(line)[0].has_data for line in known if line in new)
+        return self._folder.put_lines(list(new.values()), deadline)._replace(duplicates=duplicates)
 
 
 def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
