@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import FileIO
@@ -12,7 +13,7 @@ from select import select
 from threading import Thread
 
 from ..errors import HandlerError, UsageError
-from ..load.bulk import Bulk, FolderTarget, TableTarget, infer_intervals
+from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
 from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
@@ -52,8 +53,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
         except OSError as error:
             raise UsageError(f"{name}: {error.strerror}") from error
     resume_garbage_collection()
-    target = FolderTarget(Folder(options.to)) if options.to else _table(options, files)
-    bulk = Bulk(target, retention_days=0 if options.to else options.retention_days)
+    bulk = into_folder(Folder(options.to)) if options.to else _table(options, files)
     return _Load(bulk, options).run(files)
 
 
@@ -165,17 +165,17 @@ class _Load:
         )
 
 
-def _table(options: Namespace, names: Sequence[str]) -> TableTarget:
+def _table(options: Namespace, names: Sequence[str]) -> Bulk:
     from ..stores.table import Table  # boto3 more than doubles the start-up time
 
     name, region = options.table
-    create = partial(Table, name, region=region, retention_days=options.retention_days, replace_plain=True)
-    intervals = {} if "--interval_seconds" in options.given else _infer_intervals(names)
-    return TableTarget(
-        lambda seconds: create(default_interval_seconds=seconds),
-        intervals,
-        options.interval_seconds,
-        warn=print_message,
+    intervals: defaultdict[str, int] = defaultdict(lambda: int(options.interval_seconds))
+    if "--interval_seconds" not in options.given:
+        intervals |= _infer_intervals(names)
+    days = options.retention_days
+    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
+    return into_table(
+        lambda seconds: create(default_interval_seconds=seconds), intervals, print_message, retention_days=days
     )
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
-from typing import Protocol
+from typing import Any
 
 from ..clock import SYSTEM, Clock
 from ..errors import InvalidData, TransientStoreError
@@ -23,21 +23,25 @@ _KEYS = frozenset(Record.__struct_fields__)
 _KEY = re.compile(r'[{,]"([^"]+)":')
 
 Line = tuple[Record, str]
-
-
-class Target(Protocol):
-    """Takes lines in parts, no two with the same key."""
-
-    def key(self, record: Record, line: str, /) -> Hashable: ...
-    def part(self, record: Record, /) -> tuple[str, int]: ...
-    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float, /) -> PutResult: ...
+Part = tuple[str, int]
 
 
 class Bulk:
-    """Collects records in batches and stores them; the attributes count what became of them."""
+    """Collects records in batches and stores them; the attributes count what became of them.
 
-    def __init__(self, target: Target, *, retention_days: int = 0, clock: Clock = SYSTEM) -> None:
-        self._target = target
+    No two of a batch have the same `key`; those of the same `part`, a day and an interval, are `put` together.
+    """
+
+    def __init__(
+        self,
+        key: Callable[[Record, str], Hashable],
+        part: Callable[[Record], Part],
+        put: Callable[[Sequence[Line], Part, float], PutResult],
+        *,
+        retention_days: int = 0,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._key, self._part, self._put = key, part, put
         self._clock = clock
         self._expired_before = format_timestamp(clock.time() - retention_days * 86_400) if retention_days else ""
         self.batch: dict[Hashable, Line] = {}  # those that are not stored yet
@@ -51,7 +55,7 @@ class Bulk:
         if record.timestamp <= self._expired_before:
             self.expired += record.has_data
         elif record.has_data or record.reason:
-            key = self._target.key(record, line)
+            key = self._key(record, line)
             other, _ = old = self.batch.get(key, (record, line))
             if key in self.batch and record.has_data and other.has_data:
                 is_same = record.to_line(detail=False) == other.to_line(detail=False)
@@ -63,11 +67,11 @@ class Bulk:
 
     def flush(self) -> None:
         """Store the batch but for what may succeed later. Raises StoreError if nothing of a part can be stored."""
-        parts: dict[tuple[str, int], list[Line]] = defaultdict(list)
+        parts: dict[Part, list[Line]] = defaultdict(list)
         for record, line in self.batch.values():
-            parts[self._target.part(record)].append((record, line))
+            parts[self._part(record)].append((record, line))
         for part, lines in parts.items():
-            result = self._target.put(lines, part, self._clock.monotonic() + PUT_SECONDS)
+            result = self._put(lines, part, self._clock.monotonic() + PUT_SECONDS)
             self.loaded += result.stored
             self.already_there += result.duplicates - result.different
             self.different += result.different
@@ -78,63 +82,48 @@ class Bulk:
             self.failed += [failed for failed in result.failed if id(failed.record) not in later]
             for record, line in lines:
                 if id(record) not in later:
-                    del self.batch[self._target.key(record, line)]
+                    del self.batch[self._key(record, line)]
 
 
-class TableTarget:
-    """A table, in which the first measurement of a slot wins, whoever put it.
+def into_table(
+    open_table: Callable[[int], Store], intervals: Mapping[str, int], warn: Callable[[str], object], **options: Any
+) -> Bulk:
+    """A bulk for a table, in which the first measurement of a slot wins, whoever put it.
 
-    `open_table` gives the store that takes an interval for plain records, `intervals` has the pairs whose interval is
-    not the default, and `warn` is called once with the keys that a table does not keep.
+    `open_table` gives the store that takes an interval for plain records, `intervals` has that of each pair, and `warn`
+    is called once if there are keys that a table does not keep.
     """
+    table, warn_once = cache(open_table), cache(warn)
 
-    def __init__(
-        self,
-        open_table: Callable[[int], Store],
-        intervals: Mapping[str, int],
-        default_interval_seconds: int = DEFAULT_INTERVAL_SECONDS,
-        *,
-        warn: Callable[[str], object] = print,
-    ) -> None:
-        self._table = cache(open_table)
-        self._intervals = defaultdict(lambda: default_interval_seconds, intervals)
-        self._warn = cache(warn)
-
-    def key(self, record: Record, line: str) -> Hashable:
+    def key(record: Record, line: str) -> Hashable:
         if not _KEYS.issuperset(_KEY.findall(line)):
-            self._warn("keys that this version does not know are left out of the table")
-        return record.pair, record.slot(self._intervals[record.pair])
+            warn_once("keys that this version does not know are left out of the table")
+        return record.pair, record.slot(intervals[record.pair])
 
-    def part(self, record: Record) -> tuple[str, int]:
-        interval = self._intervals[record.pair]
+    def part(record: Record) -> Part:
+        interval = intervals[record.pair]
         return format_timestamp(record.slot(interval))[:10], interval
 
-    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float) -> PutResult:
-        return self._table(part[1]).put([record for record, _ in lines], deadline)
+    def put(lines: Sequence[Line], part: Part, deadline: float) -> PutResult:
+        return table(part[1]).put([record for record, _ in lines], deadline)
+
+    return Bulk(key, part, put, **options)
 
 
-class FolderTarget:
-    """A folder: a line is appended unless the files of its day have it; reading decides about slots."""
+def into_folder(folder: Folder, **options: Any) -> Bulk:
+    """A bulk for a folder: a line is appended unless the files of its day have it; reading decides about slots."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-
-    def key(self, _record: Record, line: str) -> Hashable:
-        return line
-
-    def part(self, record: Record) -> tuple[str, int]:
-        return record.timestamp[:10], 0
-
-    def put(self, lines: Sequence[Line], part: tuple[str, int], deadline: float) -> PutResult:
-        new, text = {line.encode(): (record, line) for record, line in lines}, b""
-        duplicates = 0
-        for path in self._folder.path.glob(f"{part[0]}.jsonl*"):  # they may be compressed
+    def put(lines: Sequence[Line], part: Part, deadline: float) -> PutResult:
+        new, duplicates, text = {line.encode(): (record, line) for record, line in lines}, 0, b""
+        for path in folder.path.glob(f"{part[0]}.jsonl*"):  # they may be compressed
             with path.open("rb") as file:
                 for piece in chain(open_text(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
                     if not isinstance(piece, InvalidData):
                         *known, text = (text[-MAX_PIECE_BYTES:] + piece).split(b"\n")
                         duplicates += sum(new.pop(line)[0].has_data for line in known if line in new)
-        return self._folder.put_lines(list(new.values()), deadline)._replace(duplicates=duplicates)
+        return folder.put_lines(list(new.values()), deadline)._replace(duplicates=duplicates)
+
+    return Bulk(lambda _, line: line, lambda record: (record.timestamp[:10], 0), put, **options)
 
 
 def infer_intervals(records: Iterable[Record]) -> dict[str, int]:

@@ -28,7 +28,7 @@ _MARK = re.compile(
     rb'|["\s](?P<base64>H4sI[A-Za-z0-9+/\\]{40,}+'  # gzip; else notional_bid at each of its three offsets
     rb"|[A-Za-z0-9+/\\]*?(?:bm90aW9uYWxfYmlk|5vdGlvbmFsX2Jp|ub3Rpb25hbF9iaW)[A-Za-z0-9+/\\]*+)"
 )
-_NUMBER = re.compile(rb'notional_bid(?:[\\"]|u0022|x22)++\s*+:\s*+([-+.0-9eE]++)')
+_NUMBER = re.compile(rb'notional_bid(?:[\\"]|u0022|x22)++\s*+:\s*+([0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)')
 _BRACE = re.compile(rb"[{}]")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\\"
 
@@ -49,7 +49,7 @@ def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
     """Find the records of a stream: `read` gives the next bytes, and b"" at the end."""
     found = _Window().find(open_text(read))
     for _, same in groupby(found, key=_notional_bid):  # some log agents put the fields of a line beside the line
-        is_whole, torn = False, None
+        torn, is_whole = None, False
         for one in same:
             if isinstance(one.what, _Torn):
                 torn = one
@@ -131,13 +131,8 @@ def _start_of_rest(text: bytes) -> int:
 
 def _notional_bid(found: Found) -> object:
     """What a record and a part of it have in common."""
-    if isinstance(found.what, Record):
-        return found.what.notional_bid
     number = _NUMBER.search(found.text)
-    try:
-        return float(number[1]) if number else object()
-    except ValueError:
-        return object()
+    return float(number[1]) if number else object()
 
 
 def _read_record(text: bytes) -> tuple[Record | InvalidRecord, bytes]:

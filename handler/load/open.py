@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from ..errors import InvalidData
@@ -26,30 +27,14 @@ _MAGIC = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\(\xb5/\xfd|PK\x03
 _MAGIC_BYTES = 10
 _ZIP_HEADER = struct.Struct("<6xHH16xHH")  # flags, method, and the lengths of the name and of the extra field
 _STORED, _DEFLATED, _BZIP2 = 0, 8, 12
-_UTF_16 = {  # ASCII, and up to 16 other characters at a time between it
-    "utf-16-le": re.compile(rb"(?:[^\0]\0)+(?:(?:[^\0]{2}){1,16}?(?:[^\0]\0)+)*"),
-    "utf-16-be": re.compile(rb"(?:\0[^\0])+(?:(?:[^\0]{2}){1,16}?(?:\0[^\0])+)*"),
-}
+_UTF_16 = re.compile(rb"(?:[^\0]\0)+(?:(?:[^\0]{2}){1,16}?(?:[^\0]\0)+)*")  # ASCII, and others between it
 
 Piece = bytes | InvalidData
 
 
 def open_text(read: Callable[[], bytes]) -> Iterator[Piece]:
     """The text of a stream as UTF-8: `read` gives its next bytes, and b"" at the end. Other bytes stay as they are."""
-    return _as_utf8(_expand_within_limit(_Source(read)))
-
-
-def _expand_within_limit(source: "_Source") -> Iterator[Piece]:
-    expanded = 0
-    for piece in _expand(source, MAX_LAYERS):
-        yield piece
-        expanded += len(piece) if isinstance(piece, bytes) else 0
-        if expanded > max(MAX_FREE_BYTES, MAX_RATIO * source.bytes_read):
-            yield InvalidData(
-                f"{source.bytes_read:,} bytes expand to more than {expanded:,}, as a decompression bomb does; what"
-                " follows is not read: if it is a log, decompress it first"
-            )
-            return
+    return _as_utf8(_expand(_Source(read), MAX_LAYERS))
 
 
 class _Source:
@@ -58,12 +43,10 @@ class _Source:
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read = read
         self.data = b""
-        self.bytes_read = 0
 
     def more(self) -> bool:
         piece = self._read()
         self.data += piece
-        self.bytes_read += len(piece)
         return bool(piece)
 
     def take(self, size: int) -> bytes:
@@ -92,7 +75,7 @@ def _expand(source: _Source, layers: int) -> Iterator[Piece]:
 
 def _decompress(source: _Source, magic: bytes, layers: int) -> Iterator[bytes]:
     """Decompress one file and leave the source at its end. Raises InvalidData."""
-    given = b""
+    given, taken, made = b"", 0, 0
     try:
         if not layers:
             raise ValueError(f"more than {MAX_LAYERS} compressed files inside each other")
@@ -103,6 +86,9 @@ def _decompress(source: _Source, magic: bytes, layers: int) -> Iterator[bytes]:
             given = (given + data)[-MAX_PIECE_BYTES:]
             if piece := decompressor.decompress(data):
                 yield piece
+            taken, made = taken + len(data), made + len(piece)
+            if made > max(MAX_FREE_BYTES, MAX_RATIO * taken):
+                raise ValueError("it expands as a decompression bomb does: if it is a log, decompress it first")
     except Exception as error:  # each library has its own
         source.data = given[1:] + source.data if given else source.data[1:]  # what follows may be text
         raise InvalidData(f"compressed data ({magic[:3]!r}) that cannot be read: {error}") from error
@@ -135,24 +121,19 @@ _DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
 
 
 def _as_utf8(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Decode what is UTF-16, and drop the zero bytes that are left: UTF-32 is ASCII without them."""
-    encoding, data = "", b""
-    for piece in pieces:
+    """Decode little-endian UTF-16 and drop all other zero bytes: without them, ASCII in any encoding is left."""
+    data = b""
+    for piece in chain(pieces, [b"\n"]):
         if isinstance(piece, InvalidData):
             yield piece
             continue
         data += piece
-        if len(data) < MIN_TEXT_BYTES and not data.endswith(b"\n"):
-            continue
-        encoding = encoding or ("utf-16-be" if data.startswith(b"\xfe\xff") else "utf-16-le")
-        last_zero = data.rfind(b"\0") + 1
-        end = max(last_zero - (encoding == "utf-16-be"), 0) if last_zero else len(data)  # where a character ends
-        yield _decoded(data[:end], encoding)
-        data = data[end:]
-    yield _decoded(data, encoding or "utf-16-le")
+        if len(data) >= MIN_TEXT_BYTES or data.endswith(b"\n"):
+            end = data.rfind(b"\0") + 1 or len(data)  # where a character ends
+            yield _UTF_16.sub(_decoded, data[:end]).replace(b"\0", b"") if b"\0" in data else data
+            data = data[end:]
+    yield data
 
 
-def _decoded(data: bytes, encoding: str) -> bytes:
-    if b"\0" not in data:
-        return data
-    return _UTF_16[encoding].sub(lambda run: run[0].decode(encoding, "replace").encode(), data).replace(b"\0", b"")
+def _decoded(text: re.Match[bytes]) -> bytes:
+    return text[0].decode("utf-16-le", "replace").encode()
