@@ -153,7 +153,7 @@ class _Load:
         """Say what became of the records."""
         bulk = self._bulk
         if bulk.failed:
-            print_message(f"not stored: {len(bulk.failed)} of the records: {bulk.failed[0].error}")
+            print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
         if bulk.batch:
             print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
         if bulk.changed_days:

@@ -25,7 +25,7 @@ MAX_BASE64_BYTES = 2**23  # CloudWatch and Firehose make up to 1.4 million
 _MARK = re.compile(
     rb'notional_bid(?<=["2]notional_bid)(?:[\\"]|u0022|x22)++\s*+:'
     rb'|timestamp[\\"]++:[\\"]++[-0-9]{10}T[:0-9]{8}Z[\\"]++,[\\"]++symbol'  # it may be cut off before notional_bid
-    rb'|["\s](?P<base64>H4sI[A-Za-z0-9+/\\]{40,}+'  # gzip; else notional_bid at each of its three offsets
+    rb'|(?:["\s]|u0022)(?P<base64>H4sI[A-Za-z0-9+/\\]{40,}+'  # gzip; else notional_bid at each of its three offsets
     rb"|[A-Za-z0-9+/\\]*?(?:bm90aW9uYWxfYmlk|5vdGlvbmFsX2Jp|ub3Rpb25hbF9iaW)[A-Za-z0-9+/\\]*+)"
 )
 _NUMBER = re.compile(rb'notional_bid(?:[\\"]|u0022|x22)++\s*+:\s*+([0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)')

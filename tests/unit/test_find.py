@@ -204,13 +204,19 @@ def test_every_record_comes_out_once(name: str) -> None:
     assert find(WRAPPERS[name](OTHERS * 3)) == []
 
 
-@given(st.lists(st.sampled_from(sorted(WRAPPERS)), max_size=3), st.sampled_from([0, 64, 5000]))
-def test_wrappers_inside_each_other(names: list[str], size: int) -> None:
-    data = f"{RECORDS[1].to_line()}\n{RECORDS[2].to_line()}\n"
+TEXTS = ["docker", "Insights, CSV", ".NET", "filter-log-events, one line"]
+
+
+@given(
+    st.sampled_from(["printed", "Lambda event of a subscription", "UTF-16", "zip"]),
+    st.lists(st.sampled_from(TEXTS), max_size=2),
+    st.sampled_from([0, 64, 5000]),
+)
+def test_wrappers_inside_each_other(last: str, names: list[str], size: int) -> None:
+    lines = [record.to_line() for record in RECORDS[1:3]]
     for name in names:
-        if name not in ("indented", "JSON of indented JSON", "Fluent Bit, parsed and sorted"):
-            wrapped = WRAPPERS[name](data.splitlines())
-            data = wrapped if isinstance(wrapped, str) else data
+        lines = str(WRAPPERS[name](lines)).splitlines()
+    data = WRAPPERS[last](lines)
     assert records(data, size) == RECORDS[1:3]
 
 
@@ -253,10 +259,6 @@ def test_what_looks_like_a_record_and_is_none_is_named_by_its_line(name: str) ->
     text = f"START\n\n{plain(0).to_line()}\n{INVALID[name](plain(1).to_line())}\n{plain(2).to_line()}\n"
     found = find(text.encode(errors="surrogatepass"))
     assert [(one.line, isinstance(one.what, Record)) for one in found] == [(3, True), (4, False), (5, True)]
-
-
-def test_a_whole_number_may_be_written_as_a_float() -> None:
-    assert records(plain(1).to_line().replace('"levels":5', '"levels":5.0')) == [plain(1)]
 
 
 def test_keys_of_a_newer_version_stay_in_the_text() -> None:
@@ -308,20 +310,20 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: 
 
 
 LONG = ["[", "{", "}", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a", '""notional_bid"":']
-LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 60 + " ", "{" + "x" * 300_000]
+LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 300_000]
 
 
 @pytest.mark.parametrize("piece", LONG)
 def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
-    """Scaled down: a line of 2 MB, of which at most 1 MB is held, with a record before and after it."""
-    monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**20)
+    """Scaled down: a line of 4 MB, of which less is held, with a record before and after it."""
+    monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**18)
     line = plain(1).to_line()
-    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 32, f"\n{line}".encode()])
+    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 64, f"\n{line}".encode()])
     tracemalloc.start()
     found = sum(found.what == plain(1) for found in find_records(lambda: next(parts, b"")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found, peak < 4 * 2**20) == (2, True)
+    assert (found, peak < 3 * 2**20) == (2, True)
 
 
 def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
