@@ -74,7 +74,7 @@ class _Input:
             while self.is_stream and not select([self.file], [], [], MAX_WAIT_SECONDS)[0]:
                 on_wait()
             data = self.file.read(MAX_PIECE_BYTES)
-        self.head = self.head or data.lstrip()[:40]
+        self.head = self.head or data.strip()[:40]
         if self._size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
             self._shown = time.monotonic()
             percent = self.file.tell() * 100 // self._size

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import InvalidData
 
 MAX_PIECE_BYTES = 2**16
+MAX_FAILED = 100  # compressed files that cannot be read; what looks like more of them is no log
 MAX_LAYERS = 3  # compressed files inside each other
 MAX_RATIO, MAX_FREE_BYTES = 200, 2**28  # logs shrink 10 to 60 times
 MIN_TEXT_BYTES = 64  # looked at together
@@ -58,8 +59,9 @@ class _Source:
 
 def _expand(source: _Source, layers: int) -> Iterator[Piece]:
     """The bytes with those of compressed files decompressed."""
+    failed = 0
     while True:
-        found = _MAGIC.search(source.data)
+        found = _MAGIC.search(source.data) if failed < MAX_FAILED else None
         begins_at = max(source.data.rfind(b"\n") + 1, len(source.data) - _MAGIC_BYTES)  # a magic that is cut off
         yield source.take(found.start() if found else begins_at)
         if found:
@@ -67,6 +69,7 @@ def _expand(source: _Source, layers: int) -> Iterator[Piece]:
                 pieces = _decompress(source, found[0], layers)
                 yield from _expand(_Source(lambda pieces=pieces: next(pieces, b"")), layers - 1)  # type: ignore[misc]
             except InvalidData as error:
+                failed += 1
                 yield error
         elif not source.more():
             yield source.data
@@ -129,11 +132,14 @@ def _as_utf8(pieces: Iterable[Piece]) -> Iterator[Piece]:
             continue
         data += piece
         if len(data) >= MIN_TEXT_BYTES or data.endswith(b"\n"):
-            end = data.rfind(b"\0") + 1 or len(data)  # where a character ends
-            yield _UTF_16.sub(_decoded, data[:end]).replace(b"\0", b"") if b"\0" in data else data
+            zero = data.rfind(b"\0")  # the character that it ends is looked at again, with what follows it
+            end = zero - 1 if zero > 0 and len(data) - zero <= MIN_TEXT_BYTES else len(data)
+            yield _without_zeros(data[:end])
             data = data[end:]
-    yield data
+    yield _without_zeros(data)
 
 
-def _decoded(text: re.Match[bytes]) -> bytes:
-    return text[0].decode("utf-16-le", "replace").encode()
+def _without_zeros(text: bytes) -> bytes:
+    if b"\0" not in text:
+        return text
+    return _UTF_16.sub(lambda run: run[0].decode("utf-16-le", "replace").encode(), text).replace(b"\0", b"")
