@@ -15,7 +15,7 @@ from support.servers import AWS, clean_environment
 from infra.fake_exchange import FakeExchange
 
 ROOT = Path(__file__).parents[2]
-MAX_FILES = 15
+MAX_FILES = 13
 
 
 def listed_files() -> list[str]:
