@@ -51,7 +51,8 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.connection.close()
+        with suppress(duckdb.Error):  # an interrupted query may still run
+            self.connection.close()
         self.close()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -28,7 +28,8 @@ _TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) ||
 _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
     coalesce(nullif(regexp_extract({_TRIMMED}, '.(\{{"timestamp"[^{{}}]*\}})$', 1), ''), {_TRIMMED}), {_TRIMMED})"""
 # why it is broken nevertheless: it was cut off while it was written, or its beginning was lost
-_BROKEN = """CASE WHEN line = '' THEN 'empty' WHEN starts_with(line, '{') AND NOT ends_with(line, '}') THEN 'torn'
+_BROKEN = """CASE WHEN line = '' THEN 'empty' WHEN length(line) > 10000 THEN 'invalid'
+    WHEN starts_with(line, '{') AND NOT ends_with(line, '}') THEN 'torn'
     WHEN NOT contains(line, '{') THEN 'torn' ELSE 'invalid' END"""
 
 
@@ -62,6 +63,8 @@ def read_lines(
         _create(engine, files, pairs, columns, within)
     except SourceError:
         files, problems = _mend(engine, files)
+        if not files:
+            raise SourceError("; ".join(problem.text for problem in problems)) from None
         _create(engine, files, pairs, columns, within)
     return problems + _invalid_lines(engine, files)
 
@@ -161,12 +164,20 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     problems = []
     found = "(SELECT problem, file, invalid_line FROM {}) UNION ALL (SELECT problem, file, invalid_line FROM {})"
     found = f"({found.format('all_lines', 'mended_lines')})"
-    invalid, torn = engine.rows(
-        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn') +"
-        f" (SELECT count(*) FROM mended_lines WHERE problem IS NULL) FROM {found}"
+    invalid, torn, mended, torn_files = engine.rows(
+        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn'), (SELECT count(*) FROM"
+        " mended_lines WHERE problem IS NULL), list(DISTINCT file) FILTER (problem = 'torn')"
+        f" FROM {found}"
     )[0]
     if torn:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
+    if mended:
+        problems.append(Problem(f"read {mended} line(s) behind a torn line, or in another encoding", is_harmless=True))
+    for file in torn_files or ():
+        if files[file].kind == "zstd":  # DuckDB does not say that a file ends too early
+            problems.append(
+                Problem(f"{files[file].name}: a line is cut off, and so may be the file: run zstd -t on it")
+            )
     if invalid:
         shown = engine.rows(
             f"SELECT file, left(invalid_line, 2000) FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"

@@ -18,7 +18,9 @@ from .engine import Engine, text
 Write = Callable[[str], object]  # writes lines at once; takes them without the last line end
 Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
 
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}  # other names are those of JSON lines
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"} | dict.fromkeys(
+    ("", ".jsonl", ".ndjson", ".json", ".txt", ".log"), "jsonl"
+)
 OTHER_COMPRESSIONS = (".zst", ".bz2", ".xz", ".zip")
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS_PER_WRITE = 200
@@ -42,7 +44,11 @@ class Target(NamedTuple):
         if lowered.endswith(OTHER_COMPRESSIONS):
             raise UsageError(f"--output {path}: only gzip is written: give a name that ends in .gz")
         is_gzip = lowered.endswith(".gz")
-        found = name or SUFFIXES.get(Path(lowered.removesuffix(".gz")).suffix, "jsonl")
+        suffix = Path(lowered.removesuffix(".gz")).suffix
+        found = name or SUFFIXES.get(suffix)
+        if found is None and not Path(path or "").exists():
+            raise UsageError(f"--output {path}: {suffix} is not written: give .jsonl, .csv or .parquet, or --format")
+        found = found or "jsonl"
         if found == "parquet" and path is None:
             raise UsageError("--format parquet is not text: give --output FILE")
         if found == "parquet" and is_gzip:
