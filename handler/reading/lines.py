@@ -173,11 +173,12 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
     if mended:
         problems.append(Problem(f"read {mended} line(s) behind a torn line, or in another encoding", is_harmless=True))
-    for file in torn_files or ():
-        if files[file].kind == "zstd":  # DuckDB does not say that a file ends too early
-            problems.append(
-                Problem(f"{files[file].name}: a line is cut off, and so may be the file: run zstd -t on it")
-            )
+    # DuckDB does not say that a file of zstd ends too early
+    problems.extend(
+        Problem(f"{files[file].name}: a line is cut off, and so may be the file: run zstd -t on it")
+        for file in torn_files or ()
+        if files[file].kind == "zstd"
+    )
     if invalid:
         shown = engine.rows(
             f"SELECT file, left(invalid_line, 2000) FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"

@@ -213,7 +213,7 @@ def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder:
     ("name", "beginning"),
     [
         ("x.jsonl", LINES[0].encode()),
-        ("x.out", LINES[0].encode()),
+        ("x.ndjson", LINES[0].encode()),
         (
             "x.csv",
             b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,0.153847,",
