@@ -19,6 +19,7 @@ from .transport import Transport
 PATIENCE_SECONDS = 1.0  # how long a request fails before that is logged: most failures end with a retry
 MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
 MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
+NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
 OF_A_HOST = ("failing", "cooldown", "clock", "cached")  # kinds of trouble, which the next book of the host ends
 OF_A_BOOK = ("capped", "crossed")
 OF_A_RISE = ("back", "stuck")  # which a higher update id ends
@@ -64,30 +65,28 @@ class Exchange:
 
         Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last answer.
         """
-        started, weight, retries = self._clock.monotonic(), self._weight(limit), 0
+        started, weight = self._clock.monotonic(), self._weight(limit)
         self._hosts.take_weight(weight, is_retry=False)
         failure: Failure | None = None
-        tried: set[Host] = set()
+        failures, pause = 0, 0.0
         while True:
-            host = self._hosts.choose(tried)
-            if host in tried:  # this call has nowhere else to go
-                seconds = backoff_seconds(retries, self._random())
-                retries += 1
-                tried.clear()
-            else:
-                seconds = self._hosts.admit(host, deadline)
+            host = self._hosts.choose()
+            seconds = pause or self._hosts.admit(host, deadline)
             if self._clock.monotonic() + seconds >= deadline:
                 raise self._given_up(symbol, host, failure)
             if seconds > 0:
                 self._clock.sleep(seconds)
+                pause = 0.0
                 continue
             result = self._request(host, symbol, limit, started, deadline)
             if isinstance(result, Snapshot):
                 return result
             if not result.seconds:
-                is_answer = result.reason not in ("timeout", "connection")  # which is the reason of the slot
-                failure = result if is_answer or failure is None else failure
-                tried.add(host)
+                if failure is None or result.reason not in NO_ANSWER:
+                    failure = result
+                failures += 1
+                rounds, others = divmod(failures, len(self._hosts.all))
+                pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is asked at once
                 if result.reason != "connection" and not self._hosts.take_weight(weight, is_retry=True):
                     raise self._given_up(symbol, host, failure)
 

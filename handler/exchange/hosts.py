@@ -1,6 +1,6 @@
 """Which host to request from next, and when: failover, one wait per host with a probe after it, a budget of retries."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -52,9 +52,9 @@ class Hosts:
         self._random = random
         self._lock = Lock()
 
-    def choose(self, tried: Collection[Host]) -> Host:
-        """The host whose wait ends first, that was not tried yet, that works or whose failure is longest ago."""
-        return min(self.all, key=lambda host: (self.wait_seconds(host), host in tried, host.failed_at))
+    def choose(self) -> Host:
+        """The host whose wait ends first; of several, one that works, or whose failure is longest ago."""
+        return min(self.all, key=lambda host: (self.wait_seconds(host), host.failed_at))
 
     def wait_seconds(self, host: Host) -> float:
         """The rest of the host's cooldown or pause, 0 if it is over."""
@@ -87,15 +87,13 @@ class Hosts:
     def failed(self, host: Host, symbol: str, failure: Failure, sent: float) -> None:
         """Note a failed request, sent at `sent`: a cooldown, or a pause if the host fails for many pairs."""
         with self._lock:
-            if failure.is_market_wide:
-                for each in self.all:
-                    self._wait(each, failure, failure.seconds)
-            elif failure.grows and not self.wait_seconds(host):  # else another pair's request was refused before
+            if failure.grows and not self.wait_seconds(host):  # else another pair's request was refused before
                 host.refused_seconds = max(failure.seconds, min(2 * host.refused_seconds, MAX_GROWN_SECONDS))
                 self._wait(host, failure, host.refused_seconds)
-            elif failure.seconds and not failure.grows:
-                self._wait(host, failure, failure.seconds)
-            elif not failure.seconds:
+            elif failure.seconds:
+                for each in self.all if failure.is_market_wide else (host,):
+                    self._wait(each, failure, failure.seconds)
+            else:
                 host.failing.add(symbol)
                 host.failed_at = self._clock.monotonic()
                 if (host.failure or len(host.failing) >= MIN_PAIRS) and sent >= host.waited_from:
