@@ -1,20 +1,20 @@
 """`python -m handler load`: stores printed or logged records in a table or a folder."""
 
 import os
-import stat
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import FileIO
 from pathlib import Path
 from select import select
 from threading import Thread
 
-from ..errors import HandlerError, SourceError, UsageError
-from ..load.bulk import Bulk, FolderBulk, TableBulk, infer_intervals
-from ..load.find import Found, find_records
+from ..errors import HandlerError, UsageError
+from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
+from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
 from ..record import Record
@@ -29,11 +29,7 @@ STDIN = "-"
 MAX_NAMED = 20  # invalid records of a file, pairs of a message
 MAX_WAIT_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
-HINTS = {
-    b"PAR1": "Parquet is read by history --from, whose lines can be loaded",
-    b"timestamp,": "CSV is only written, never read",
-    b"pair,": "CSV is only written, never read",
-}
+ADVICE = "--interval_seconds N decides otherwise"
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> int:
@@ -47,124 +43,106 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
         raise UsageError("load: give --table NAME or --to FOLDER")
     if options.to and "--retention-days" in flags.given:
         raise UsageError("load: --retention-days is for a table: nothing in a folder expires")
-    files = [_File(name) for name in options.file or [STDIN]]
-    if not options.file and files[0].is_terminal:
+    if not options.file and sys.stdin and sys.stdin.isatty():
         raise UsageError("load: give a FILE, or - for standard input")
+    files = options.file or [STDIN]
+    for name in files:
+        try:
+            if not Path(name).is_fifo():  # opening that would lose what is written into it
+                _Input(name).file.close()
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror}") from error
     resume_garbage_collection()
-    return _Run(files, options).run()
+    bulk = into_folder(Folder(options.to)) if options.to else _table(options, files)
+    return _Load(bulk, options).run(files)
 
 
-class _File:
-    """A file or a stream to read records from. Raises UsageError if it cannot be read."""
+class _Input:
+    """A file or a stream of bytes: `read` gives the next ones. Raises OSError."""
 
     def __init__(self, name: str) -> None:
-        self.place = "standard input" if name == STDIN else name
+        self.is_stream = name == STDIN or not Path(name).is_file()
+        self.file = FileIO(0, closefd=False) if name == STDIN else FileIO(name)
         self.head = b""  # how it begins
-        self._path: Path | int = Path(name)
-        if name == STDIN:
-            if sys.stdin is None:
-                raise UsageError("load: standard input is closed: give a FILE")
-            self._path = sys.stdin.fileno()
-        try:
-            status = self._path.stat() if isinstance(self._path, Path) else os.fstat(self._path)
-            self.size = status.st_size if stat.S_ISREG(status.st_mode) and name != STDIN else 0
-            if not stat.S_ISFIFO(status.st_mode):  # opening that would lose what is written into it
-                self._open().close()
-        except OSError as error:
-            advice = ": give the files in it" if isinstance(error, IsADirectoryError) else ""
-            raise UsageError(f"{name}: {error.strerror}{advice}") from error
-        self.is_stream = not stat.S_ISREG(status.st_mode) or name == STDIN
-        self.is_terminal = isinstance(self._path, int) and os.isatty(self._path)
+        self._name = escaped(name)
+        self._size = 0 if self.is_stream else os.fstat(self.file.fileno()).st_size
         self._shown = time.monotonic()
 
-    def _open(self) -> FileIO:
-        return FileIO(self._path, closefd=not isinstance(self._path, int))
-
-    def find(self, on_wait: Callable[[], object] = lambda: None) -> Iterator[Found]:
-        """Find its records; `on_wait` is called when nothing comes for a while. Raises SourceError."""
-
-        def read() -> bytes:
-            data = None
-            while data is None:  # a stream that does not block may have nothing yet
-                while self.is_stream and not select([file], [], [], MAX_WAIT_SECONDS)[0]:
-                    on_wait()
-                data = file.read(MAX_PIECE_BYTES)
-            self.head = self.head or data.lstrip()[:80]
-            self._show(file)
-            return data
-
-        try:
-            with self._open() as file:
-                yield from find_records(read)
-        except OSError as error:
-            raise SourceError(f"{self.place}: {error.strerror or error}") from error
-
-    def _show(self, file: FileIO) -> None:
-        """Show on a terminal how far it is."""
-        if self.size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
+    def read(self, on_wait: Callable[[], object] = lambda: None) -> bytes:
+        data = None
+        while data is None:  # a stream that does not block may have nothing yet
+            while self.is_stream and not select([self.file], [], [], MAX_WAIT_SECONDS)[0]:
+                on_wait()
+            data = self.file.read(MAX_PIECE_BYTES)
+        self.head = self.head or data.strip()[:40]
+        if self._size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
             self._shown = time.monotonic()
-            text = f"{escaped(self.place)}: {file.tell() * 100 // self.size} %"
-            print(f"\r{text}\x1b[K", end="\r", file=sys.stderr, flush=True)
+            percent = self.file.tell() * 100 // self._size
+            print(f"\r{self._name}: {percent} %\x1b[K", end="\r", file=sys.stderr, flush=True)
+        return data
 
 
-class _Run:
-    def __init__(self, files: Sequence[_File], options: Namespace) -> None:
-        self._files = files
+class _Load:
+    def __init__(self, bulk: Bulk, options: Namespace) -> None:
+        self._bulk = bulk
+        self._options = options
+        self._needs_interval = not options.to and "--interval_seconds" not in options.given
         self._invalid = 0
         self._has_failed = False
-        self._bulk: Bulk = FolderBulk(Folder(options.to)) if options.to else _table(options, files)
-        self._is_interval_given = bool(options.to) or "--interval_seconds" in options.given
-        self._interval_seconds = options.interval_seconds
+        self._flushed = time.monotonic()
 
-    def run(self) -> int:
+    def run(self, names: Sequence[str]) -> int:
         try:
-            for file in self._files:
-                self._load(file)
-            self._bulk.flush()
+            for name in names:
+                self._load(name)
+            self._flush()
         except KeyboardInterrupt:
-            thread = Thread(target=self._try_to_flush, daemon=True)
+            thread = Thread(target=self._stop, daemon=True)
             thread.start()
             thread.join(STOP_SECONDS)
             raise
+        except OSError as error:
+            self._fail(f"{error.filename or name}: {error.strerror or error}")
         except HandlerError as error:
             self._fail(error)
         finally:
             self._report()
         return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
-    def _load(self, file: _File) -> None:
-        found, invalid = None, 0
-        if file.is_terminal:
-            print_message("reading standard input: end it with Ctrl-D")
-        for found in file.find(on_wait=self._bulk.flush):
-            if isinstance(found.what, Record):
-                self._add(file, found.what, found.text)
-            else:
-                invalid += 1
-                if invalid <= MAX_NAMED:
-                    print_message(f"{file.place}:{found.line}: invalid: {found.what}")
-        self._invalid += invalid
-        if invalid > MAX_NAMED:
-            print_message(f"{file.place}: {invalid - MAX_NAMED} more are invalid")
-        if found is None and file.head:
-            hints = (hint for head, hint in HINTS.items() if file.head.startswith(head))
-            self._fail(f"{file.place}: no record was found: {next(hints, f'it begins with {file.head[:40]!r}')}")
+    def _load(self, name: str) -> None:
+        source, is_found, named = _Input(name), False, 0
+        with source.file:
+            for found in find_records(lambda: source.read(self._flush)):
+                is_found = True
+                if isinstance(found.what, Record):
+                    self._add(found.what, found.text.decode(), is_stream=source.is_stream)
+                    continue
+                self._invalid, named = self._invalid + 1, named + 1
+                if named <= MAX_NAMED:
+                    print_message(f"{name}:{found.line}: invalid: {found.what}")
+        if named > MAX_NAMED:
+            print_message(f"{name}: {named - MAX_NAMED} more are invalid")
+        if source.head and not is_found:
+            self._fail(f"{name}: no record was found, it begins with {source.head!r}; history reads Parquet, no CSV")
 
-    def _add(self, file: _File, record: Record, text: bytes) -> None:
-        if file.is_stream and record.interval_seconds is None and not self._is_interval_given:
-            self._is_interval_given = True
-            print_message(
-                f"plain lines have no interval, and a stream is read only once: taken is {self._interval_seconds} s;"
-                " --interval_seconds N decides otherwise"
-            )
-        self._bulk.add(record, text.decode())
-        if file.is_stream and time.monotonic() - self._bulk.batch_since > MAX_WAIT_SECONDS:
+    def _add(self, record: Record, line: str, *, is_stream: bool) -> None:
+        if is_stream and self._needs_interval and record.interval_seconds is None:
+            self._needs_interval = False
+            seconds = self._options.interval_seconds
+            print_message(f"plain lines of a stream have no interval: taken is {seconds} s; {ADVICE}")
+        self._bulk.add(record, line)
+        if is_stream and time.monotonic() - self._flushed > MAX_WAIT_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._bulk.batch:
             self._bulk.flush()
+        self._flushed = time.monotonic()
 
-    def _try_to_flush(self) -> None:
+    def _stop(self) -> None:
         try:
-            self._bulk.flush()
-        except HandlerError as error:
+            self._flush()
+        except (HandlerError, OSError) as error:
             self._fail(error)
 
     def _fail(self, message: object) -> None:
@@ -175,9 +153,9 @@ class _Run:
         """Say what became of the records."""
         bulk = self._bulk
         if bulk.failed:
-            print_message(f"{_records(bulk.failed)} not stored: {bulk.failed[0].error}")
+            print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
         if bulk.batch:
-            print_message(f"{_records(bulk.batch)} may not be stored: load the file again")
+            print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
         if bulk.changed_days:
             events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
             print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
@@ -187,38 +165,29 @@ class _Run:
         )
 
 
-def _records(some: Sized) -> str:
-    return f"{len(some)} record{'s' * (len(some) != 1)}"
-
-
-def _table(options: Namespace, files: Sequence[_File]) -> Bulk:
+def _table(options: Namespace, names: Sequence[str]) -> Bulk:
     from ..stores.table import Table  # boto3 more than doubles the start-up time
 
     name, region = options.table
-    days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
-    intervals: dict[str, int] = {}
-    bulk = TableBulk(
-        lambda seconds: create(default_interval_seconds=seconds),
-        intervals,
-        options.interval_seconds,
-        retention_days=days,
-        warn=print_message,
-    )
+    intervals: defaultdict[str, int] = defaultdict(lambda: int(options.interval_seconds))
     if "--interval_seconds" not in options.given:
-        intervals |= _intervals(files)
-    return bulk
+        intervals |= _infer_intervals(names)
+    days = options.retention_days
+    create = partial(Table, name, region=region, retention_days=days)
+    return into_table(
+        lambda seconds: create(default_interval_seconds=seconds), intervals, print_message, retention_days=days
+    )
 
 
-def _intervals(files: Sequence[_File]) -> dict[str, int]:
+def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
     """The intervals of the pairs that have plain lines, which is said."""
-    found = (found.what for file in files if not file.is_stream for found in file.find())
+    sources = (source for source in map(_Input, names) if not source.is_stream)
+    found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))
-    named = [f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED]]
-    if named:
-        more = f", {len(intervals) - MAX_NAMED} more" if len(intervals) > MAX_NAMED else ""
+    if intervals:
+        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED])
+        more = ", …" if len(intervals) > MAX_NAMED else ""
         print_message(
-            "plain lines have no interval: taken is the commonest distance between samples"
-            f" ({', '.join(named)}{more}); --interval_seconds N decides otherwise"
+            f"plain lines have no interval: taken is the commonest distance between samples ({named}{more}); {ADVICE}"
         )
     return intervals

@@ -17,7 +17,7 @@ decimals = st.decimals("0.00000001", "92233720368.54775807", places=8).map(lambd
 levels = st.lists(st.tuples(decimals, decimals), max_size=20)
 counts = st.integers(0, 2**63 - 1)
 moments = st.integers(0, 4_000_000_000).map(format_timestamp)
-milliseconds = st.integers(0, 4_000_000_000_000).map(format_milliseconds)
+milliseconds = st.integers(0, 4_000_000_000_000).map(lambda ms: format_milliseconds(ms / 1000))
 markets = st.just("spot") | st.just("usdm")
 ladders = st.none() | st.lists(rungs, max_size=len(RUNGS_BPS))
 
@@ -59,7 +59,7 @@ any_records = plain_records | full_records | reasons
 
 def plain(**changes: Any) -> Record:
     """A known plain record."""
-    values = {
+    values: dict[str, Any] = {
         "timestamp": "2026-11-22T10:00:07Z",
         "symbol": "BTCUSDT",
         "obi": 0.153847,
@@ -72,7 +72,7 @@ def plain(**changes: Any) -> Record:
 
 def full(**changes: Any) -> Record:
     """A known full record."""
-    values = {
+    values: dict[str, Any] = {
         "interval_seconds": 60,
         "version": "1.0.0",
         "received_at": "2026-11-22T10:00:07.123Z",

@@ -86,7 +86,7 @@ records = st.dictionaries(moments, st.none() | st.sampled_from([-0.5, 0.0, 0.25]
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(former=records, table=records)
 def test_no_slot_is_lost_and_the_first_measurement_of_each_wins(
     former: dict[int, Record], table: dict[int, Record]

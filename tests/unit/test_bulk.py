@@ -1,7 +1,7 @@
 """Many records into a table or a folder: once, the earliest of a slot, whoever else writes."""
 
 import gzip
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -11,8 +11,8 @@ import pytest
 from support.tables import StoredTable, new_table
 from unit.test_find import full, plain
 
-from handler.errors import StoreError, TransientStoreError
-from handler.load.bulk import Bulk, FolderBulk, TableBulk, infer_intervals
+from handler.errors import TransientStoreError
+from handler.load.bulk import Bulk, infer_intervals, into_folder, into_table
 from handler.record import Pair, Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
@@ -51,9 +51,10 @@ def load(stored: StoredTable, proxy: TableProxy, monkeypatch: pytest.MonkeyPatch
 
     def run(*batches: Iterable[Record], **options: Any) -> Bulk:
         def table(seconds: int) -> Table:
-            return Table(stored.name, default_interval_seconds=seconds, replace_plain=True, client=client, clock=clock)
+            return Table(stored.name, default_interval_seconds=seconds, client=client, clock=clock)
 
-        loader = TableBulk(table, options.pop("intervals", {}), clock=clock, **options)
+        intervals = defaultdict(lambda: 60, options.pop("intervals", {}))
+        loader = into_table(table, intervals, options.pop("warn", print), clock=clock, **options)
         for batch in batches:
             for record in batch:
                 loader.add(record, record.to_line())
@@ -124,7 +125,7 @@ def test_keys_of_a_newer_version_are_said_once(load: Load) -> None:
     loader = load(warn=said.append)
     for number in (1, 2):
         loader.add(plain(number), plain(number).to_line()[:-1] + ',"depth_change":1}')
-    assert said == ["keys that this version does not know, such as depth_change, are left out of the table"]
+    assert said == ["keys that this version does not know are left out of the table"]
 
 
 def test_two_loads_at_once_under_throttling(stored: StoredTable, load: Load, proxy: TableProxy) -> None:
@@ -158,9 +159,9 @@ def test_a_table_that_fails_for_good_ends_it_and_says_what_is_not_stored(load: L
 
 
 @pytest.fixture
-def into_folder(tmp_path: Path) -> Load:
+def fill(tmp_path: Path) -> Load:
     def run(*records: Record) -> Bulk:
-        loader = FolderBulk(Folder(tmp_path / "obi"))
+        loader = into_folder(Folder(tmp_path / "obi"))
         for record in records:
             loader.add(record, record.to_line())
         loader.flush()
@@ -169,32 +170,24 @@ def into_folder(tmp_path: Path) -> Load:
     return run
 
 
-def test_a_folder_gets_each_line_once_however_its_days_are_kept(tmp_path: Path, into_folder: Load) -> None:
+def test_a_folder_gets_each_line_once_however_its_days_are_kept(tmp_path: Path, fill: Load) -> None:
     day, next_day = tmp_path / "obi/2026-11-22.jsonl", plain(24 * 60)
-    assert counts(into_folder(FIRST, FULL, LATER, FIRST, REASON, NOTHING, next_day)) == (4, 1, 0, 2, 0)
+    assert counts(fill(FIRST, FULL, LATER, FIRST, REASON, NOTHING, next_day)) == (4, 1, 0, 2, 0)
     lines = [record.to_line() for record in (FIRST, FULL, LATER, REASON)]
     assert day.read_text().splitlines() == lines
     for number, keep in enumerate([None, gzip.compress, None]):
         if keep:
             day.with_suffix(".jsonl.gz").write_bytes(keep(day.read_bytes()))
             day.unlink()
-        loader = into_folder(LATER, FIRST, REASON, next_day, plain(2 + number))
+        loader = fill(LATER, FIRST, REASON, next_day, plain(2 + number))
         assert counts(loader) == (1, 3, 0, 1, 0)
         assert loader.changed_days == {"2026-11-22"}
     assert day.read_text().splitlines() == [plain(3).to_line(), plain(4).to_line()]
 
 
-def test_a_torn_last_line_of_a_day_spoils_no_other(tmp_path: Path, into_folder: Load) -> None:
-    into_folder(FIRST)
+def test_a_torn_last_line_of_a_day_spoils_no_other(tmp_path: Path, fill: Load) -> None:
+    fill(FIRST)
     day = tmp_path / "obi/2026-11-22.jsonl"
     day.write_text(day.read_text() + LATER.to_line()[:50])
-    assert counts(into_folder(LATER)) == (1, 0, 0, 0, 0)
+    assert counts(fill(LATER)) == (1, 0, 0, 0, 0)
     assert day.read_text().splitlines()[0::2] == [FIRST.to_line(), LATER.to_line()]
-
-
-def test_a_folder_that_cannot_be_written_is_an_error(
-    tmp_path: Path, into_folder: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "obi/2026-11-22.jsonl").mkdir(parents=True)
-    with pytest.raises(StoreError, match="Is a directory"):
-        into_folder(FIRST)

@@ -154,19 +154,10 @@ def utf_16(data: bytes) -> bytes:
 WRAPPERS: dict[str, Write] = {
     "printed": "\n".join,
     "Windows": lambda lines: "\N{ZERO WIDTH NO-BREAK SPACE}" + "\r\n".join(lines),
-    "without line ends": "".join,
     "indented": each(lambda line: f"{STREAM} 10:00:07 {json.dumps(parsed(line), indent=2, ensure_ascii=False)}"),
-    "aws logs tail": each(lambda line: f"2026-11-22T10:00:07.123000+00:00 {STREAM} {line}"),
-    "filter-log-events": lambda lines: json.dumps({"events": events(lines)}, indent=4),
     "filter-log-events, one line": lambda lines: json.dumps({"events": events(lines)}, separators=(",", ":")),
-    "filter-log-events, YAML": each(lambda line: f"- message: '{line}\n\n    '\n  timestamp: 1"),
-    "Insights, JSON": lambda lines: json.dumps([[{"field": "@message", "value": f"{line}\n"}] for line in lines]),
     "Insights, CSV": lambda lines: as_csv(["now", f"{line}\n"] for line in lines),
-    "CSV of docker's JSON": lambda lines: as_csv(["now", json.dumps({"log": line})] for line in lines),
-    "JSON of CSV": lambda lines: json.dumps({"body": as_csv(["now", line] for line in lines)}),
     "JSON of indented JSON": each(lambda line: {"log": json.dumps(parsed(line), indent=2)}),
-    "export to S3": lambda lines: gzip.compress("\n".join(f"2026-11-22T10:00:07Z {one}" for one in lines).encode()),
-    "subscription": subscription,
     "Lambda event of a subscription": lambda lines: json.dumps({"awslogs": {"data": packed(subscription(lines))}}),
     "Firehose event": lambda lines: json.dumps(
         {"records": [{"recordId": "49", "data": packed(subscription(piece))} for piece in pieces(lines, 5)]}, indent=1
@@ -177,44 +168,26 @@ WRAPPERS: dict[str, Write] = {
     "Kinesis, not compressed": lambda lines: json.dumps(
         {"Records": [{"Data": base64.b64encode(f"{line}\n".encode()).decode()} for line in lines]}
     ),
-    "Firehose object": lambda lines: "".join(map(subscription, pieces(lines))),
     "Firehose object, gzip twice": lambda lines: gzip.compress(
         b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines, 3))
     ),
     "docker": each(lambda line: {"log": f"{line}\n", "stream": "stdout", "time": "2026-11-22T10:00:07.1Z"}),
-    "docker compose": each(lambda line: f"\x1b[36mobi-1  |\x1b[0m {line}"),
-    "containerd": each(lambda line: f"2026-11-22T10:00:07.123456789Z stdout F {line}"),
-    "journald": each(lambda line: {"__CURSOR": "s=0a;i=1", "MESSAGE": line, "_SYSTEMD_UNIT": "obi.service"}),
     "syslog, RFC 5424": each(
         lambda line: '<14>1 - host obi - - [x m="' + "".join("\\" * (one in '"\\]') + one for one in line) + '"]'
     ),
     "nginx": each(lambda line: '1.2.3.4 "' + line.replace('"', "\\x22") + '"'),
     ".NET": each(lambda line: json.dumps({"log": line}, ensure_ascii=False).replace('\\"', "\\u0022")),
-    "Fluent Bit": each(lambda line: {"date": 1_795_341_607.123, "log": line}),
     "Fluent Bit, parsed and sorted": each(lambda line: json.dumps({"container": "0a"} | parsed(line), sort_keys=True)),
     "Fluent Bit, parsed beside the line": each(lambda line: parsed(line) | {"log": line}),
-    "Fluent Bit, the line first": each(lambda line: {"log": line, "kubernetes": {"pod": "x"}} | parsed(line)),
     "Fluent Bit in docker": each(lambda line: {"log": json.dumps({"log": line} | parsed(line))}),
-    "FireLens in filter-log-events": lambda lines: json.dumps(
-        {"events": events([json.dumps({"log": line, "source": "stdout"}) for line in lines])}
-    ),
-    "not stored, in Lambda's JSON": each(lambda line: {"level": "ERROR", "message": f"not stored: it is gone: {line}"}),
     "UTF-16": lambda lines: "\r\n".join(lines).encode("utf-16"),
-    "UTF-16, big-endian, no mark": lambda lines: "\n".join(lines).encode("utf-16-be"),
-    "UTF-32": lambda lines: "\n".join(lines).encode("utf-32"),
-    "UTF-32, big-endian": lambda lines: "\n".join(lines).encode("utf-32-be"),
     "UTF-8, then UTF-16": halves(bytes, utf_16),
     "UTF-16, then UTF-8": halves(utf_16, bytes),
-    "bzip2": lambda lines: bz2.compress("\n".join(lines).encode()),
     "xz": lambda lines: lzma.compress("\n".join(lines).encode()),
-    "zstd": lambda lines: zstd("\n".join(lines).encode()),
     "zip": zipped,
-    "zip, not compressed": lambda lines: zipped(lines, zipfile.ZIP_STORED),
     "zip of bzip2 in gzip": lambda lines: gzip.compress(zipped(lines, zipfile.ZIP_BZIP2)),
     "text, then gzip": halves(bytes, gzip.compress),
-    "gzip, then text": halves(gzip.compress, bytes),
     "text, then zstd": halves(bytes, zstd),
-    "zstd, then xz": halves(zstd, lzma.compress),
     "gzip of UTF-16, then bzip2": halves(lambda data: gzip.compress(utf_16(data)), bz2.compress),
 }  # fmt: skip
 
@@ -231,49 +204,20 @@ def test_every_record_comes_out_once(name: str) -> None:
     assert find(WRAPPERS[name](OTHERS * 3)) == []
 
 
-TEXTS: list[Callable[[str], str]] = [
-    lambda text: json.dumps({"log": text, "stream": "stdout"}),
-    lambda text: json.dumps({"logEvents": [{"id": 7, "message": text}]}, ensure_ascii=False, separators=(",", ":")),
-    lambda text: as_csv([["now", text], ["later", "nothing"]]),
-    lambda text: f"2026-11-22T10:00:07.123Z {text}",
-    lambda text: f'START {{ "\n{text}\n}} END',
-    lambda text: f"{text}\n{'x' * 300}\n\\\\\\",
-]
-ENCODINGS: list[Callable[[str], bytes]] = [
-    *(lambda text, name=name: text.encode(name) for name in ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be")),
-    lambda text: json.dumps({"awslogs": {"data": packed(text)}}).encode(),
-    lambda text: json.dumps({"data": base64.b64encode(text.encode()).decode()}).encode("utf-16-le"),
-]
-COMPRESSIONS: list[Callable[[bytes], bytes]] = [
-    *(gzip.compress, bz2.compress, lzma.compress, zstd),
-    lambda data: gzip.compress(data[: len(data) // 2]) + gzip.compress(data[len(data) // 2 :]) + bytes(512),
-    lambda data: b"a line before it\n" + gzip.compress(data) + b"\na line after it",
-]
+TEXTS = ["docker", "Insights, CSV", ".NET", "filter-log-events, one line"]
 
 
 @given(
-    st.lists(st.sampled_from(RECORDS), max_size=4, unique_by=id),
-    st.lists(st.sampled_from(TEXTS), max_size=4),
-    st.sampled_from(ENCODINGS),
-    st.lists(st.sampled_from(COMPRESSIONS), max_size=1),
-    st.lists(st.sampled_from(COMPRESSIONS[:4]), max_size=2),
-    st.sampled_from([0, 1, 7, 100, 5000]),
+    st.sampled_from(["printed", "Lambda event of a subscription", "UTF-16", "zip"]),
+    st.lists(st.sampled_from(TEXTS), max_size=2),
+    st.sampled_from([0, 64, 5000]),
 )
-def test_wrappers_inside_each_other(
-    wrapped: list[Record],
-    texts: list[Callable[[str], str]],
-    encode: Callable[[str], bytes],
-    first: list[Callable[[bytes], bytes]],
-    compressions: list[Callable[[bytes], bytes]],
-    size: int,
-) -> None:
-    text = "\n".join(record.to_line() for record in wrapped)
-    for wrap in texts:
-        text = wrap(text)
-    data = encode(text)
-    for compress in first + compressions:
-        data = compress(data)
-    assert records(data, size) == wrapped
+def test_wrappers_inside_each_other(last: str, names: list[str], size: int) -> None:
+    lines = [record.to_line() for record in RECORDS[1:3]]
+    for name in names:
+        lines = str(WRAPPERS[name](lines)).splitlines()
+    data = WRAPPERS[last](lines)
+    assert records(data, size) == RECORDS[1:3]
 
 
 @given(st.lists(st.binary() | st.sampled_from([
@@ -315,10 +259,6 @@ def test_what_looks_like_a_record_and_is_none_is_named_by_its_line(name: str) ->
     text = f"START\n\n{plain(0).to_line()}\n{INVALID[name](plain(1).to_line())}\n{plain(2).to_line()}\n"
     found = find(text.encode(errors="surrogatepass"))
     assert [(one.line, isinstance(one.what, Record)) for one in found] == [(3, True), (4, False), (5, True)]
-
-
-def test_a_whole_number_may_be_written_as_a_float() -> None:
-    assert records(plain(1).to_line().replace('"levels":5', '"levels":5.0')) == [plain(1)]
 
 
 def test_keys_of_a_newer_version_stay_in_the_text() -> None:
@@ -370,20 +310,20 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: 
 
 
 LONG = ["[", "{", "}", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a", '""notional_bid"":']
-LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 60 + " ", "{" + "x" * 300_000]
+LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 300_000]
 
 
 @pytest.mark.parametrize("piece", LONG)
 def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
-    """Scaled down: a line of 5 MB, of which at most 1 MB is held, with a record before and after it."""
-    monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**20)
+    """Scaled down: a line of 4 MB, of which less is held, with a record before and after it."""
+    monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**18)
     line = plain(1).to_line()
-    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 80, f"\n{line}".encode()])
+    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 64, f"\n{line}".encode()])
     tracemalloc.start()
     found = sum(found.what == plain(1) for found in find_records(lambda: next(parts, b"")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found, peak < 4 * 2**20) == (2, True)
+    assert (found, peak < 3 * 2**20) == (2, True)
 
 
 def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
