@@ -223,13 +223,6 @@ def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason
     assert failure(client(clock, start_raw(answer).url), clock).reason == reason
 
 
-def test_odd_weight(start_raw: StartRaw, clock: FakeClock) -> None:
-    """A compressed book is read, whatever its other headers are."""
-    body = gzip.compress(BODY)
-    ours = client(clock, start_raw(http("200 OK", body, Content_Encoding="gzip", x_mbx_used_weight_1m="many")).url)
-    assert (fetch(ours, clock).book.last_update_id, ours.used_weight) == (1, None)
-
-
 @pytest.mark.parametrize("fault", ["hang", "trickle-body=0.1"])
 def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
     """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
@@ -296,7 +289,25 @@ def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, exchange
     assert "Name or service not known; check" in str(failure(client(clock, "http://exchange.test"), clock))
 
 
-def test_nothing_but_this_machine(clock: FakeClock) -> None:
-    """Tests can reach no other."""
-    with pytest.warns(UserWarning, match=r"192\.0\.2\.1"), pytest.raises(RuntimeError, match=r"192\.0\.2\.1"):
-        fetch(client(clock, "http://192.0.2.1"), clock)
+def test_update_ids(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A book that went back, or did not rise for ten minutes, is recorded, and reported once until it rises."""
+    ids = [7, 6, *[7] * 20, 8, 8]
+    ours = client(clock, start_raw(*(http("200 OK", BODY.replace(b":1,", b":%d," % number)) for number in ids)).url)
+    for number in ids:
+        assert fetch(ours, clock).book.last_update_id == number
+        clock.advance(60.0)
+    assert [("went back" in text, "did not rise" in text) for text in caplog.messages] == [(True, False), (False, True)]
+    assert "BTCUSDT" in caplog.text
+
+
+def test_host_that_fails(start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged if it costs more than a second; a book ends the episode."""
+    exchange = start_exchange("503*3", "ok", "502*6", "ok", "503*6", "ok")
+    ours = client(clock, exchange.url)
+    for _ in range(3):
+        fetch(ours, clock)
+        clock.advance(600.0)
+    assert [text.partition(": ")[2] for text in caplog.messages if "answered" in text] == [
+        "answered HTTP 502",
+        "answered HTTP 503",
+    ]

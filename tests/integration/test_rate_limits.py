@@ -1,9 +1,7 @@
 """When the exchange says to stay away, nobody asks it: not in this slot, not in a later one, not for another pair."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import pytest
 from support.fakes import FakeClock, StartExchange, StartRaw, http, spot_client
@@ -57,55 +55,6 @@ def test_a_longer_wait_is_kept_in_later_slots_and_for_other_pairs(
     assert (len(clock.slept) < 2, len(exchange.requests)) == (True, 2)
 
 
-def test_403_again_and_again(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """Each cooldown in a row is twice as long as the last one."""
-    exchange, moments = start_exchange("html403*"), []
-    ours = client(clock, exchange.url)
-    for _ in range(30):
-        before = len(exchange.requests)
-        with pytest.raises(RateLimited):
-            fetch(ours, clock)
-        if len(exchange.requests) > before:
-            moments.append(clock.monotonic())
-        clock.advance(60.0)
-    assert [after - before for before, after in pairwise(moments)] == [120, 240, 480]
-
-
-def test_429_waits_for_the_next_minute_of_the_exchange(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """Where it does not say how long; a limit that really bites is so respected."""
-    exchange = start_exchange(weight_limit=10)
-    ours = client(clock, exchange.url)
-    clock.advance(12.5)
-    for _ in range(5):
-        fetch(ours, clock, slot=120.0)
-    assert [asked.status for asked in exchange.requests] == [200, 200, 429, 200, 200, 429, 200]
-    assert clock.slept == [48.0, 60.0]
-
-
-def test_an_epoch_as_retry_after(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """It is no number of seconds, which would last for ever."""
-    fetch(client(clock, start_exchange("429-epoch=3").url), clock, slot=61.0)
-    assert clock.slept == [60.0]
-
-
-def test_a_ban_makes_way_for_the_next_host(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """The host is asked again when its ban is over; if all ban us, the first to end is waited for."""
-    first, second = start_exchange("418=100"), start_exchange("ok", "418=20")
-    ours = client(clock, first.url, second.url)
-    hosts = [fetch(ours, clock).host for _ in range(2)]
-    assert (hosts, clock.slept) == ([f"127.0.0.1:{second.port}"] * 2, [20.0])
-    clock.advance(80.0)
-    second.script(["503*"])
-    assert fetch(ours, clock).host == f"127.0.0.1:{first.port}"
-
-
-def test_used_weight_is_not_dodged(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """Weight is counted per address: no other host is asked."""
-    full, other = start_exchange("429=20"), start_exchange()
-    assert fetch(client(clock, full.url, other.url), clock).host == f"127.0.0.1:{full.port}"
-    assert (other.requests, clock.slept) == ([], [20.0])
-
-
 def test_one_line_per_episode(
     start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,21 +81,6 @@ def test_many_pairs_on_a_failing_host(start_raw: StartRaw) -> None:
     with ThreadPoolExecutor(30) as pool:
         assert "HTTP 502" in set(pool.map(fail, range(30)))
     assert len(server.heads) <= 30 * 2  # each by itself would try seven times
-
-
-def test_one_request_probes_after_a_cooldown(start_exchange: StartExchange) -> None:
-    """Eight pairs wait for the end of a cooldown, and one is answered before the others ask (by the real clock)."""
-    exchange = start_exchange("503=1*8", "slow=0.3", clock=time.time)
-    ours, barrier = spot_client(exchange.url), threading.Barrier(8)
-
-    def fetch_one(_: int) -> int | None:
-        barrier.wait()
-        return ours.depth("BTCUSDT", 5, time.monotonic() + 8.0).book.last_update_id
-
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(fetch_one, range(8))) == [1] * 8
-    (probe, *others) = [asked.wall_seconds for asked in exchange.requests if asked.fault != "503"]
-    assert min(others) - probe > 0.25
 
 
 def test_retries_have_a_budget(start_exchange: StartExchange, clock: FakeClock) -> None:
