@@ -140,7 +140,8 @@ def _source_error(error: Exception, folder: Path) -> Exception:
         return error
     reason = str(error).partition("\n")[0]
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
-        return SourceError(f"no room is left in {folder.parent} to sort the records: set TMPDIR to a folder with room")
+        where = f"in the output's folder, or in {folder.parent} to sort the records: set TMPDIR to a folder with room"
+        return SourceError(f"no room is left {where}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return SourceError(f"this needs more memory than there is: give a shorter range or fewer pairs ({reason})")
     return SourceError(f"the records cannot be read: {reason}")

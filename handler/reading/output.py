@@ -63,10 +63,10 @@ def complete_file(path: str, flag: str = "--output") -> Iterator[Path]:
     A file keeps its mode. What cannot be replaced, such as a pipe or a mounted file, is written in place at the end.
     Raises UsageError or SourceError.
     """
-    target = Path(path).resolve()
+    is_special = Path(path).exists() and not Path(path).is_file()  # /dev/stdout of a pipe has no other name
+    target = Path(path) if is_special else Path(path).resolve()
     if target.is_dir():
         raise UsageError(f"{flag} {path} is a folder: give the name of a file")
-    is_special = target.exists() and not target.is_file()
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=None if is_special else target.parent)
     except OSError as error:
