@@ -173,7 +173,7 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
     if "--interval_seconds" not in options.given:
         intervals |= _infer_intervals(names)
     days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days, replace_plain=True)
+    create = partial(Table, name, region=region, retention_days=days)
     return into_table(
         lambda seconds: create(default_interval_seconds=seconds), intervals, print_message, retention_days=days
     )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any
 
 import boto3
@@ -19,13 +20,10 @@ KEY = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/records\.parquet")
 class Bucket:
     """The days of an archive. A day is text, such as `2026-11-24`. Methods raise StoreError."""
 
-    def __init__(self, name: str, client: Any = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._client = client or boto3.Session().client(
-            "s3",
-            region_name=os.environ.get("AWS_REGION"),
-            config=Config(retries={"mode": "standard", "total_max_attempts": 6}),
-        )
+        retries: Any = {"mode": "standard", "total_max_attempts": 6}
+        self._client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"), config=Config(retries=retries))
 
     def days(self, *, since: str) -> dict[str, str]:
         """The days from `since` on that have a file → its ETag."""
@@ -39,10 +37,8 @@ class Bucket:
 
     def download(self, day: str, path: Path) -> Path:
         """Copy a day's file to `path`, and return it."""
-        key = _key(day)
-        with self._translated(key), path.open("wb") as file:
-            for piece in self._client.get_object(Bucket=self.name, Key=key)["Body"].iter_chunks(1 << 20):
-                file.write(piece)
+        with self._translated(_key(day)), path.open("wb") as file:
+            copyfileobj(self._client.get_object(Bucket=self.name, Key=_key(day))["Body"], file)
         return path
 
     def upload(self, day: str, path: Path, *, replaces: str | None) -> None:
@@ -64,8 +60,7 @@ class Bucket:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-            changed = code in ("PreconditionFailed", "ConditionalRequestConflict")
+            changed = re.search("PreconditionFailed|ConditionalRequestConflict", str(error))
             text = "another run has written it meanwhile: write the day again" if changed else error
             raise StoreError(f"bucket {self.name}: {what}: {text}") from error
 

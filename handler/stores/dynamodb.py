@@ -1,93 +1,144 @@
-"""The DynamoDB client, configured as boto3 users expect."""
+"""DynamoDB by boto3: a client that is configured as boto3 users expect, and what its errors mean."""
 
-import json
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+import re
+from json import JSONDecodeError
+from typing import Any
 
 from .. import __version__
-from ..errors import CredentialsError, StoreError, UsageError
+from ..errors import CredentialsError, StoreError, TransientStoreError, UsageError
 
 try:
     import boto3
 except ModuleNotFoundError:
     raise UsageError("a table needs the package boto3: run pip install boto3") from None
 import botocore.session
+from botocore import exceptions as boto
 from botocore.config import Config
 
-from .dynamodb_errors import NotDynamoDB, creation_error
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-CONNECT_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 3.0  # a request takes milliseconds; one attempt exceeds its deadline by at most these
-MAX_CONNECTIONS = 32
-USER_AGENT = f"order-book-imbalance/{__version__}"  # boto3's own is composed anew for each request
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+MAX_TEXT = 300  # characters of a message that came from elsewhere
+
+TRANSIENT = re.compile("Throttl|Exceeded|Conflict|Internal|Unavailable|Timeout")  # codes to retry, besides any 5xx
+CREDENTIALS = {  # part of a code, or of its message → advice instead of the message, which may repeat the session token
+    "Signature expired|Signature not yet current|[Ss]kewed|RequestExpired": (
+        "this machine's clock is off by minutes, so the signature is not accepted: set the clock"
+    ),
+    "^ExpiredToken": "the credentials have expired: renew them",
+    "^(IncompleteSignature|InvalidSignature|SignatureDoesNotMatch)": (
+        "the secret key does not belong to the access key, or something changed the request: check both keys"
+    ),
+    "^(InvalidClientToken|UnrecognizedClient|MissingAuthenticationToken)": (
+        "check that the credentials are of this account, complete and not expired, and that the region is enabled"
+    ),
+}
+KINDS = {  # of boto3's errors, and of those that it does not wrap: of files, credential_process and failed refreshes
+    TransientStoreError: (boto.ConnectionError, boto.ConnectionClosedError, boto.ReadTimeoutError),
+    CredentialsError: (
+        boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError,
+        boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError,
+        JSONDecodeError, OSError, RuntimeError,
+    ),
+}  # fmt: skip
+ADVICE = {
+    "AccessDeniedException": "give this user or role the permission",
+    "EndpointConnectionError": "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB",
+    "JSONDecodeError": "credential_process printed text that is not JSON: run it by hand",
+    "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
+    "NoRegionError": "set AWS_REGION",
+    "ResourceNotFoundException": "check the table's name and AWS_REGION",
+    "SSLError": "if your network has its own certificate authority, name its file in AWS_CA_BUNDLE",
+}
 
 for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
 
 
-def dynamodb_client(region: str | None = None) -> "DynamoDBClient":
-    """A low-level client, configured as boto3 users expect, which sends each request once. Raises StoreError.
-
-    Each client has its own session, because a session keeps the credentials that it first read from files.
-    """
+def dynamodb_client(region: str | None = None) -> Any:
+    """A low-level client that sends each request once, with the credentials that are there now. Raises StoreError."""
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        connect_timeout=2.0,
+        read_timeout=3.0,  # a request takes milliseconds; one attempt exceeds its deadline by at most these
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=MAX_CONNECTIONS,
+        max_pool_connections=32,
         parameter_validation=False,  # DynamoDB validates, too
-        user_agent=USER_AGENT,
+        user_agent=f"order-book-imbalance/{__version__}",  # boto3's own is composed anew for each request
     )
-    _check_variables()
-    region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
+    for name, value in list(os.environ.items()):
+        if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
+            del os.environ[name]  # boto3 takes some that are empty for a profile, a region or a file's name
+        if name in KEY_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
+            raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
     try:
-        session = botocore.session.get_session()
+        session = botocore.session.get_session()  # a new one: a session keeps what it first read from files
         if _asks_for_code(session):
             raise CredentialsError(
                 "DynamoDB: the profile asks for an MFA code, which this program never does: get temporary credentials"
                 " first, for example with aws sts assume-role, and set them in the environment"
             )
-        client: DynamoDBClient = boto3.Session(botocore_session=session).client(
-            "dynamodb", region_name=region, config=config
-        )
+        region = region or os.environ.get("AWS_REGION")  # boto3 itself reads only AWS_DEFAULT_REGION
+        return boto3.Session(botocore_session=session).client("dynamodb", region_name=region, config=config)
     except Exception as error:  # boto3 does not wrap what sources of credentials raise
-        raise creation_error(error) from error
-    client.meta.events.register("after-call.dynamodb", _check_response)
-    return client
-
-
-def _check_variables() -> None:
-    """Refuse malformed keys, and unset empty variables: boto3 takes some for a profile, a region or a file's name."""
-    for name, value in list(os.environ.items()):
-        if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
-            os.environ.pop(name, None)
-        if name in KEY_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
-            raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
+        failure = store_error(error, "DynamoDB")
+        raise StoreError(str(failure)) if type(failure) is TransientStoreError else failure from error
 
 
 def _asks_for_code(session: botocore.session.Session) -> bool:
     """True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
-    if os.environ.get(KEY_VARIABLES[0]):
-        return False
-    profiles, name = session.full_config.get("profiles", {}), session.profile or "default"
-    seen = set()
-    while name in profiles and name not in seen:
-        seen.add(name)
-        if profiles[name].get("role_arn") and profiles[name].get("mfa_serial"):
+    profiles, name = dict(session.full_config.get("profiles", {})), session.profile or "default"
+    while not os.environ.get(KEY_VARIABLES[0]) and (profile := profiles.pop(name, None)):
+        if profile.get("role_arn") and profile.get("mfa_serial"):
             return True
-        name = profiles[name].get("source_profile", "")
+        name = profile.get("source_profile", "")
     return False
 
 
-def _check_response(parsed: Any, http_response: Any, model: Any, **_: Any) -> None:
-    """Raise NotDynamoDB for a success that some other server reports."""
-    if http_response.status_code >= 300:
-        return
-    content, is_known = http_response.content, "RequestId" in parsed["ResponseMetadata"]
-    if not is_known or (content != b"{}" and not json.loads(content).keys() <= model.output_shape.members.keys()):
-        raise NotDynamoDB(f"it is {content[:60]!r}")
+class Refused(StoreError):
+    """A put's condition was not met; the argument is the item that is there, empty where the server sends none."""
+
+
+def store_error(error: Exception, what: str) -> StoreError:
+    """Translate what boto3 raised into one sentence about `what`, without credentials."""
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, boto.ClientError):
+        return _answer_error(error, what)
+    name = type(error).__name__
+    text = f"{_clean(error)}; {ADVICE[name]}" if name in ADVICE else _clean(error)
+    for kind, types in KINDS.items():
+        if isinstance(error, types):
+            return kind(f"{what}: {text}")
+    if isinstance(error, boto.HTTPClientError):  # its text may repeat a header with its token, or a proxy's password
+        cause = error.kwargs.get("error", error)
+        if "header" in str(cause):
+            return CredentialsError(f"{what}: the credentials have a line end, a space or another invalid character")
+        return TransientStoreError(f"{what}: the request could not be sent ({type(cause).__name__})")
+    if isinstance(error, boto.BotoCoreError):
+        return StoreError(f"{what}: {text}")
+    return TransientStoreError(
+        f"{what}: perhaps a proxy answered instead, or AWS is configured wrongly ({name}: {text})"
+    )
+
+
+def _answer_error(error: boto.ClientError, what: str) -> StoreError:
+    code = str(error.response["Error"].get("Code"))
+    message = str(error.response["Error"].get("Message") or "without a message")
+    if code == "ConditionalCheckFailedException":
+        return Refused(error.response.get("Item", {}))
+    for pattern, advice in CREDENTIALS.items():
+        if re.search(pattern, f"{code}: {message}"):
+            return CredentialsError(f"{what}: {code}: {advice}")
+    if code.isdecimal():  # boto3 takes the status where DynamoDB would have written a code
+        return TransientStoreError(f"{what}: HTTP {code}, not from DynamoDB, perhaps from a proxy: {_clean(message)}")
+    text = f"{what}: {code}: {_clean(message)}" + (f"; {ADVICE[code]}" if code in ADVICE else "")
+    is_transient = TRANSIENT.search(code) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+    return TransientStoreError(text) if is_transient else StoreError(text)
+
+
+def _clean(text: object) -> str:
+    """The text of a message, shortened, without users and passwords of URLs; nothing of one that repeats a request."""
+    if "Credential=" in str(text) or "security-token" in str(text).lower():
+        return "its text repeats the signed request and is left out"
+    line = re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")
+    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"

@@ -1,39 +1,36 @@
 """Record ⇄ DynamoDB item, and the packed book of an item. No AWS client; docs/record.md describes the format."""
 
 import zlib
-from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
-from functools import reduce
-from math import gcd
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from itertools import accumulate, pairwise
+from typing import Any
 
 import msgspec
 
 from ..book import Levels
 from ..errors import InvalidRecord
-from ..record import PLAIN_KEYS, Record
+from ..record import Record, plain_decimal
 from ..slots import format_timestamp
 
 Item = dict[str, dict[str, Any]]  # as the low-level client sends and receives it: {"obi": {"N": "0.5"}, …}
 AnyItem = Mapping[str, Mapping[str, Any]]
 
 BOOK_FORMAT = 1  # the first byte of a packed book
-MAX_UNPACKED_BYTES = 4_000_000  # a damaged item cannot ask for more memory
-MAX_PLACES = 100  # nor for more digits; an exchange's numbers have 8 places
 
 _KEYS = tuple(key for key in Record.__struct_fields__ if key not in ("bids", "asks"))
 _NO_DATA_KEYS = ("obi", "notional_bid", "notional_ask")  # 0 in the line of a reason, absent in its item
-_EXACT = Context(prec=200, traps=[InvalidOperation, Inexact])
+_NO_MEASUREMENT = "attribute_not_exists(pair) OR attribute_not_exists(obi)"  # an item without obi is a reason
+_EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 
-_Places = Annotated[int, msgspec.Meta(ge=0, le=MAX_PLACES)]
 _Side = list[int] | None
-_book_decoder = msgspec.json.Decoder(tuple[_Places, _Places, _Side, _Side])
+_book_decoder = msgspec.json.Decoder(tuple[int, int, _Side, _Side])
 
 
 def item_from_record(record: Record, default_interval_seconds: int, retention_days: int = 0) -> Item:
     """The item of a record: its keys, its values but for null, and when it expires (0 days: never).
 
-    The default interval is for a record without its own. Numbers are the printed text. Raises InvalidRecord.
+    The default interval is for a record without its own. Numbers are the printed text.
     """
     slot = record.slot(default_interval_seconds)
     item: Item = {"pair": {"S": record.pair}, "slot": {"S": format_timestamp(slot)}}
@@ -48,6 +45,22 @@ def item_from_record(record: Record, default_interval_seconds: int, retention_da
     if retention_days:
         item["expires_at"] = {"N": str(slot + retention_days * 86_400)}
     return item
+
+
+def put_condition(item: Item) -> dict[str, Any]:
+    """The parameters by which the first measurement of a slot wins: it replaces a reason, a reason replaces nothing.
+
+    A full record replaces the plain one of the same sample.
+    """
+    if "obi" not in item:
+        return {"ConditionExpression": "attribute_not_exists(pair)"}
+    if "book" not in item:
+        return {"ConditionExpression": _NO_MEASUREMENT}
+    return {
+        "ConditionExpression": f"{_NO_MEASUREMENT} OR (#timestamp = :timestamp AND attribute_not_exists(book))",
+        "ExpressionAttributeNames": {"#timestamp": "timestamp"},
+        "ExpressionAttributeValues": {":timestamp": item["timestamp"]},
+    }
 
 
 def _attribute(value: str | float | list[float]) -> dict[str, Any]:
@@ -71,23 +84,6 @@ def record_from_item(item: AnyItem) -> Record:
     return Record.from_values({key: value for key, value in values.items() if value is not None})
 
 
-def is_same_record(item: AnyItem, record: Record) -> bool:
-    """True if an item is the one that this record became."""
-    try:
-        return record_from_item(item) == record
-    except InvalidRecord:
-        return False
-
-
-def is_same_sample(item: AnyItem, record: Record) -> bool:
-    """True if an item has the same six keys: it is the same measurement, perhaps with fewer or more details."""
-    try:
-        other = record_from_item(item)
-    except InvalidRecord:
-        return False
-    return all(getattr(other, key) == getattr(record, key) for key in (*PLAIN_KEYS, "market", "reason"))
-
-
 def has_expired(item: AnyItem, now: float) -> bool:
     """True if `expires_at` is a time in the past: not 0, which is no time, nor null or text."""
     text = item.get("expires_at", {}).get("N")
@@ -98,72 +94,51 @@ def has_expired(item: AnyItem, now: float) -> bool:
 
 
 def pack_book(bids: Levels | None, asks: Levels | None) -> bytes:
-    """Pack the levels of both sides, best first; None is a side that is not known. Raises InvalidRecord.
+    """Pack the levels of both sides, best first; None is a side that is not known.
 
     A byte 1, then zlib over JSON, `[price places, quantity places, bids, asks]`. A side is a flat list: the best price,
     its quantity, then for each further level the step away from the level before it, and the quantity; all of them
     integers, times 10^places.
     """
     levels = [*(bids or ()), *(asks or ())]
-    try:
-        price_places, prices = _integers([price for price, _ in levels])
-        quantity_places, quantities = _integers([quantity for _, quantity in levels])
-    except DecimalException:
-        raise InvalidRecord(f"bids or asks have a number of more than {MAX_PLACES} places") from None
-    count = len(bids or ())
-    sides = [
-        None if bids is None else _flat_side(prices[:count], quantities[:count], -1),
-        None if asks is None else _flat_side(prices[count:], quantities[count:], 1),
-    ]
-    return bytes([BOOK_FORMAT]) + zlib.compress(msgspec.json.encode([price_places, quantity_places, *sides]), 9)
+    places = _places(price for price, _ in levels), _places(quantity for _, quantity in levels)
+    sides = [_flat_side(bids, *places, -1), _flat_side(asks, *places, 1)]
+    return bytes([BOOK_FORMAT]) + zlib.compress(msgspec.json.encode([*places, *sides]), 9)
 
 
 def unpack_book(packed: bytes) -> tuple[Levels | None, Levels | None]:
     """The bids and asks that `pack_book` packed. Raises InvalidRecord."""
     if not isinstance(packed, bytes) or packed[:1] != bytes([BOOK_FORMAT]):
         raise InvalidRecord(f"book is {packed[:20]!r}…, which is not of format {BOOK_FORMAT}: a newer version reads it")
-    unzip = zlib.decompressobj()
     try:
-        text = unzip.decompress(packed[1:], MAX_UNPACKED_BYTES)
-        if not unzip.eof:
-            raise ValueError("it is cut off, or far too large")
-        price_places, quantity_places, bids, asks = _book_decoder.decode(text)
+        price_places, quantity_places, bids, asks = _book_decoder.decode(zlib.decompress(packed[1:]))
         return _levels(bids, price_places, quantity_places, -1), _levels(asks, price_places, quantity_places, 1)
     except (zlib.error, ValueError, ArithmeticError) as error:
         raise InvalidRecord(f"book is damaged: {error}") from error
 
 
-def _integers(numbers: Sequence[Decimal]) -> tuple[int, list[int]]:
-    """The fewest places that all numbers fit, and each number times 10^places."""
-    smallest = reduce(_EXACT.add, numbers, Decimal(0)).as_tuple().exponent  # of a sum: of its most precise number
-    places = max(-smallest, 0) if isinstance(smallest, int) else 0
-    if places > MAX_PLACES:
-        raise InvalidOperation
-    integers = [int(_EXACT.scaleb(number, places)) for number in numbers]
-    common, divisor = gcd(*integers), 1
-    while places and common // divisor % 10 == 0:
-        places, divisor = places - 1, divisor * 10
-    return places, [integer // divisor for integer in integers]
+def _places(numbers: Iterable[Decimal]) -> int:
+    """The fewest decimal places that all numbers fit."""
+    return max((len(plain_decimal(number).partition(".")[2]) for number in numbers), default=0)
 
 
-def _flat_side(prices: Sequence[int], quantities: Sequence[int], outward: int) -> list[int]:
-    flat: list[int] = []
-    last = 0
-    for price, quantity in zip(prices, quantities, strict=True):
-        flat += ((price - last) * (outward if flat else 1), quantity)
-        last = price
-    return flat
+def _flat_side(levels: Levels | None, price_places: int, quantity_places: int, outward: int) -> _Side:
+    if levels is None:
+        return None
+    prices = [int(price.scaleb(price_places, _EXACT)) for price, _ in levels]
+    steps = [*prices[:1], *(outward * (price - last) for last, price in pairwise(prices))]
+    quantities = [int(quantity.scaleb(quantity_places, _EXACT)) for _, quantity in levels]
+    return [number for level in zip(steps, quantities, strict=True) for number in level]
 
 
 def _levels(flat: _Side, price_places: int, quantity_places: int, outward: int) -> Levels | None:
     if flat is None:
         return None
-    levels: Levels = []
-    price = 0
-    for step, quantity in zip(flat[::2], flat[1::2], strict=True):
-        price += step * (outward if levels else 1)
-        levels.append((Decimal(f"{price}e-{price_places}"), Decimal(f"{quantity}e-{quantity_places}")))
-    return levels
+    steps = [*flat[:1], *(outward * step for step in flat[2::2])]
+    return [
+        (Decimal(f"{price}e-{price_places}"), Decimal(f"{quantity}e-{quantity_places}"))
+        for price, quantity in zip(accumulate(steps), flat[1::2], strict=True)
+    ]
 
 
 def _value(key: str, attribute: Mapping[str, Any]) -> Any:

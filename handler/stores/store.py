@@ -1,13 +1,10 @@
-"""Where records go: what every store promises, and the log line of a record that was not stored."""
+"""The seam between samples and what keeps them."""
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StoreError
 from ..record import Record
-
-log = logging.getLogger(__name__)
 
 
 class FailedPut(NamedTuple):
@@ -40,21 +37,6 @@ class Store(Protocol):
         """
 
 
-def total(results: Sequence[PutResult]) -> PutResult:
-    """The sum of results."""
-    return PutResult(
-        sum(result.stored for result in results),
-        sum(result.duplicates for result in results),
-        [failed for result in results for failed in result.failed],
-        sum(result.different for result in results),
-    )
-
-
 def is_storable(record: Record) -> bool:
     """False for a plain record without data."""
     return record.has_data or record.reason is not None
-
-
-def log_failed_put(failed: FailedPut) -> None:
-    """Log a record that was not stored as the line that `load` takes, with the reason."""
-    log.error("not stored: %s: %s", failed.error, failed.record.to_line())

@@ -1,49 +1,37 @@
 """A DynamoDB table of records: one item per pair and slot, the first measurement wins."""
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
-from itertools import count
 from math import ceil
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from random import random
+from threading import Lock, Thread
+from typing import Any, TypeVar
 
 from ..clock import SYSTEM, Clock, backoff_seconds
 from ..errors import CredentialsError, InvalidRecord, StoreError, TransientStoreError
 from ..record import Record
 from ..slots import format_timestamp
-from .credentials import RenewingClient
-from .dynamodb import dynamodb_client
-from .dynamodb_errors import Refused
-from .item import AnyItem, Item, has_expired, is_same_record, is_same_sample, item_from_record, record_from_item
-from .store import FailedPut, PutResult, is_storable, total
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from .dynamodb import Refused, dynamodb_client, store_error
+from .item import AnyItem, Item, has_expired, item_from_record, put_condition, record_from_item
+from .store import FailedPut, PutResult
 
 CONCURRENT_PUTS = 8  # they wait for the network, so more than the cores, but each thread costs CPU
 READ_SECONDS = 30.0  # how long one page is asked for again
+RENEW_SECONDS = 2.0  # between new clients: each costs 0.1 s of CPU and reads all sources of credentials
 
-_MEASUREMENT = "attribute_not_exists(pair) OR attribute_not_exists(obi)"  # an item without obi is a reason
-_REASON = "attribute_not_exists(pair)"
-_OR_PLAIN = " OR (#timestamp = :timestamp AND attribute_not_exists(book))"
+_STORED, _DUPLICATE, _DIFFERENT, _UNCOUNTED = "stored", "duplicate", "different", "reason"
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
-
-_STORED, _DUPLICATE, _UNCOUNTED = PutResult(stored=1), PutResult(duplicates=1), PutResult()
-_DIFFERENT = PutResult(duplicates=1, different=1)
 
 
 class Table:
     """The table that keeps records. A record's slot is its timestamp, rounded down to its interval.
 
     `default_interval_seconds` is for plain records. Without `region`, AWS's own configuration names it. With
-    `wait_for_credentials`, a put waits for valid ones until its deadline, and the log says so. With `replace_plain`,
-    the full record of the same sample replaces a plain one, as `load` does.
+    `wait_for_credentials`, a put waits for valid ones until its deadline, and the log says so.
 
         pandas.DataFrame(Table("obi").query("BTCUSDT", since=time.time() - 86400, until=time.time()))
     """
@@ -56,40 +44,46 @@ class Table:
         retention_days: int = 0,
         default_interval_seconds: int = 60,
         wait_for_credentials: bool = False,
-        replace_plain: bool = False,
-        client: "DynamoDBClient | None" = None,
+        client: Any = None,
         clock: Clock = SYSTEM,
-        random: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self.description = f"table {name}@{region}" if region else f"table {name}"
+        self._region = region
         self._retention_days = retention_days
         self._default_interval_seconds = default_interval_seconds
         self._waits = wait_for_credentials
-        self._replaces = replace_plain
         self._clock = clock
-        self._random = random
-        create = partial(dynamodb_client, region) if client is None else lambda: client
-        self._client = RenewingClient(create, self.description, clock, logs=wait_for_credentials)
+        self._lock = Lock()
+        self._renew_at = clock.monotonic()
+        self._is_logged = False
+        try:
+            self._client = client or dynamodb_client(region)
+        except CredentialsError as error:  # they may come later
+            self._client, self._missing = None, error
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
-        todo = deque(record for record in records if is_storable(record))
-        results: list[PutResult] = []
+        todo = deque(record for record in records if record.has_data or record.reason)
+        done: list[str | FailedPut] = []
 
         def work() -> None:
             with suppress(IndexError):  # from popleft: nothing is left, `_put` never raises
                 while True:
-                    results.append(self._put(todo.popleft(), deadline))
+                    done.append(self._put(todo.popleft(), deadline))
 
-        helpers = list(_start_threads(work, min(CONCURRENT_PUTS, len(todo)) - 1))
-        try:
-            work()
+        threads = min(CONCURRENT_PUTS, len(todo)) - 1
+        helpers = [Thread(target=work, name="put", daemon=True) for _ in range(threads)]
+        with suppress(RuntimeError):  # no more can be started for now: the calling thread works, too
             for helper in helpers:
+                helper.start()
+        work()
+        for helper in helpers:
+            if helper.is_alive():
                 helper.join()
-        finally:
-            todo.clear()  # after an interrupt nothing more is begun
-        return total(results)
+        different = done.count(_DIFFERENT)
+        failed = [each for each in done if isinstance(each, FailedPut)]
+        return PutResult(done.count(_STORED), done.count(_DUPLICATE) + different, failed, different)
 
     def query(
         self,
@@ -97,7 +91,6 @@ class Table:
         *,
         since: float,
         until: float,
-        consistent: bool = False,
         on_damaged: Callable[[str], object] = log.warning,
     ) -> Iterator[Record]:
         """Read the records of a pair such as `usdm:BTCUSDT`, in time order: of the slots in [since, until).
@@ -105,76 +98,53 @@ class Table:
         Moments are epoch seconds. Reasons are among them. An item that is no record is left out, and `on_damaged` is
         called with a sentence that names it. Raises StoreError.
         """
-        for item in self.items(pair, since, until, consistent=consistent):
+        for item in self.items(pair, since, until):
             try:
                 yield record_from_item(item)
             except InvalidRecord as error:
                 slot = item["slot"]["S"]
                 on_damaged(f"{self.description}: {pair} at {slot!a:.100}: {error}; correct or delete this item")
 
-    def items(self, pair: str, since: float, until: float, *, consistent: bool = False) -> Iterator[AnyItem]:
-        """Read the items behind `query`, page by page. What has expired is left out. Raises StoreError.
-
-        `consistent`: with everything that was stored before, at twice the read units.
-        """
+    def items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
+        """Read the items behind `query`, page by page. What has expired is left out. Raises StoreError."""
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
-        if first > last:
-            return
+        values = {":pair": pair, ":first": format_timestamp(first), ":last": format_timestamp(last)}
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pair = :pair AND slot BETWEEN :first AND :last",
-            "ExpressionAttributeValues": {
-                ":pair": {"S": pair},
-                ":first": {"S": format_timestamp(first)},
-                ":last": {"S": format_timestamp(last)},
-            },
-            "ConsistentRead": consistent,
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
         }
-        while True:
-            page = self._retry(lambda _: self._client.call("query", **request), self._clock.monotonic() + READ_SECONDS)
+        while first <= last:
+            page = self._retry(lambda _: self._call("query", **request), self._clock.monotonic() + READ_SECONDS)
             now = self._clock.time()
             yield from (item for item in page["Items"] if not has_expired(item, now))
             if not page.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _put(self, record: Record, deadline: float) -> PutResult:
+    def _put(self, record: Record, deadline: float) -> str | FailedPut:
         try:
             item = item_from_record(record, self._default_interval_seconds, self._retention_days)
             return self._retry(lambda is_retry: self._try_put(record, item, is_retry=is_retry), deadline)
-        except StoreError as error:
-            return PutResult(failed=[FailedPut(record, error)])
-        except Exception as error:  # a number that cannot be packed, or memory that ran out
-            failure = StoreError(f"{self.description}: {type(error).__name__}: {error}")
-            return PutResult(failed=[FailedPut(record, failure)])
+        except Exception as error:  # also of a number that cannot be packed, or of memory that ran out
+            text = f"{self.description}: {type(error).__name__}: {error}"
+            return FailedPut(record, error if isinstance(error, StoreError) else StoreError(text))
 
-    def _try_put(self, record: Record, item: Item, *, is_retry: bool) -> PutResult:
+    def _try_put(self, record: Record, item: Item, *, is_retry: bool) -> str:
         """Send one request. `is_retry`: an earlier one may have written the item although its response was lost."""
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "Item": item,
-            "ConditionExpression": _MEASUREMENT if record.reason is None else _REASON,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        if self._replaces and "book" in item:
-            request["ConditionExpression"] += _OR_PLAIN
-            request["ExpressionAttributeNames"] = {"#timestamp": "timestamp"}
-            request["ExpressionAttributeValues"] = {":timestamp": item["timestamp"]}
-        stored = _STORED if record.reason is None else _UNCOUNTED
+        request = {"TableName": self.name, "Item": item, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
-            self._client.call("put_item", **request)
+            self._call("put_item", **request, **put_condition(item))
         except Refused as refused:
-            if record.reason is not None or (is_retry and is_same_record(refused.item, record)):
-                return stored
-            return _DUPLICATE if not refused.item or is_same_sample(refused.item, record) else _DIFFERENT
-        return stored
+            if record.reason is None:
+                return _outcome(refused.args[0], record, is_retry=is_retry)
+        return _STORED if record.reason is None else _UNCOUNTED
 
     def _retry(self, send: Callable[[bool], Answer], deadline: float) -> Answer:
         """Call `send` until it succeeds; it is told if it was called before. Raises StoreError."""
         failure: StoreError = TransientStoreError(f"{self.description}: no time was left")
-        for number in count():
-            if self._clock.monotonic() >= deadline:
-                break
+        number = 0
+        while self._clock.monotonic() < deadline:
             try:
                 return send(number > 0)
             except TransientStoreError as error:
@@ -183,17 +153,48 @@ class Table:
                 if number and not self._waits:  # the second call had a new client
                     raise
                 failure = error
-            pause = backoff_seconds(number, self._random())
+            pause = backoff_seconds(number, random())
             self._clock.sleep(max(min(pause, deadline - self._clock.monotonic()), 0))
+            number += 1
         raise failure
 
-
-def _start_threads(work: Callable[[], None], number: int) -> Iterator[Thread]:
-    """Start threads, fewer if no more can be started: the calling thread works, too."""
-    for _ in range(number):
-        thread = Thread(target=work, name="put", daemon=True)
+    def _call(self, operation: str, **request: Any) -> Any:
+        """Send a request; after an error of its credentials the next one is sent by a new client. Raises StoreError."""
+        client = self._client
         try:
-            thread.start()
-        except RuntimeError:
-            return
-        yield thread
+            if client is None:
+                raise self._missing
+            response = getattr(client, operation)(**request)
+            if "RequestId" not in response["ResponseMetadata"] or (operation == "query" and "Items" not in response):
+                raise ValueError("the response is not DynamoDB's")
+        except Exception as error:  # whatever boto3's parser may raise for a response that is not DynamoDB's
+            failure = store_error(error, self.description)
+            if isinstance(failure, CredentialsError):
+                self._renew(client, failure)
+            raise failure from error
+        self._is_logged = False
+        return response
+
+    def _renew(self, client: Any, failure: CredentialsError) -> None:
+        """Replace a client, which keeps the credentials that it first found, unless another thread has done so."""
+        with self._lock:
+            if self._waits and not self._is_logged:
+                log.warning("not storing yet: %s", failure)
+                self._is_logged = True
+            if client is self._client and self._clock.monotonic() >= self._renew_at:
+                self._renew_at = self._clock.monotonic() + RENEW_SECONDS
+                try:
+                    self._client = dynamodb_client(self._region)
+                except StoreError as error:  # a credentials file that is just being written, for example
+                    self._missing = CredentialsError(str(error))
+
+
+def _outcome(there: AnyItem, record: Record, *, is_retry: bool) -> str:
+    """The outcome of a refused put, by the item that is there; it is empty where the server does not send it."""
+    try:
+        old = record_from_item(there)
+    except InvalidRecord:
+        return _DIFFERENT if there else _DUPLICATE
+    if is_retry and old == record:
+        return _STORED
+    return _DUPLICATE if old.to_line(detail=False) == record.to_line(detail=False) else _DIFFERENT

@@ -51,7 +51,7 @@ def load(stored: StoredTable, proxy: TableProxy, monkeypatch: pytest.MonkeyPatch
 
     def run(*batches: Iterable[Record], **options: Any) -> Bulk:
         def table(seconds: int) -> Table:
-            return Table(stored.name, default_interval_seconds=seconds, replace_plain=True, client=client, clock=clock)
+            return Table(stored.name, default_interval_seconds=seconds, client=client, clock=clock)
 
         intervals = defaultdict(lambda: 60, options.pop("intervals", {}))
         loader = into_table(table, intervals, options.pop("warn", print), clock=clock, **options)

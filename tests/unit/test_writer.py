@@ -46,21 +46,14 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
     return [Record.from_line(line[line.index('{"timestamp"') :]) for line in caplog.messages]
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An end leaves no time."""
-    monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
-
-
-def test_batches_are_merged(caplog: pytest.LogCaptureFixture) -> None:
-    """`put` returns though the store hangs; what was queued meanwhile is stored at once, until the last deadline."""
+def test_a_store_that_hangs_holds_up_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """`put` returns at once; what was queued meanwhile is stored afterwards, each batch until its own deadline."""
     store = FakeStore()
     with BackgroundWriter(store) as writer:
         for number, record in enumerate(RECORDS):
             writer.put([record], 60.0 + number)
-            assert store.called.wait(20)
         store.ready.set()
-    assert store.puts == [(RECORDS[:1], 60.0), (RECORDS[1:], 63.0)]
+    assert store.puts == [([record], 60.0 + number) for number, record in enumerate(RECORDS)]
     assert (writer.failed, caplog.messages) == (0, [])
 
 
@@ -91,36 +84,37 @@ def test_a_store_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
     assert [records for records, _ in store.puts] == [RECORDS[:1], RECORDS[1:]]
 
 
-@pytest.mark.usefixtures("impatient")
-def test_the_end_waits_for_a_slow_store(caplog: pytest.LogCaptureFixture) -> None:
-    """All is stored, however long that takes; the log says what is waited for."""
+@pytest.mark.parametrize(
+    ("seconds", "is_interrupted", "messages"),
+    [(0.0, False, ["waiting for the store to take 4 record(s)"]), (20.0, True, [])],
+)
+def test_the_end_waits_for_a_slow_store(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    is_interrupted: bool,
+    messages: list[str],
+) -> None:
+    """All is stored, however long that takes, and the log says so; after an interrupt there is a moment for it."""
+    monkeypatch.setattr(writer_module, "STOP_SECONDS", seconds)
     store = FakeStore()
     timer = Timer(0.2, store.ready.set)
-    with BackgroundWriter(store) as writer:
-        writer.put(RECORDS, 60.0)
-        assert store.called.wait(20)
-        timer.start()
-    assert (writer.failed, caplog.messages) == (0, ["waiting for the store to take 4 record(s)"])
-    timer.join()
-
-
-def test_an_interrupt_leaves_time_for_a_put(caplog: pytest.LogCaptureFixture) -> None:
-    """What is being stored then has a moment to be stored."""
-    store = FakeStore()
-    timer = Timer(0.1, store.ready.set)
     with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
         writer.put(RECORDS, 60.0)
         assert store.called.wait(20)
         timer.start()
-        raise KeyboardInterrupt
-    assert (writer.failed, caplog.messages) == (0, [])
+        if is_interrupted:
+            raise KeyboardInterrupt
+    assert (writer.failed, caplog.messages) == (0, messages)
     timer.join()
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
-def test_an_early_end_logs_the_rest(caplog: pytest.LogCaptureFixture, end: type[BaseException]) -> None:
+def test_an_early_end_logs_the_rest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: type[BaseException]
+) -> None:
     """What the store has not answered for by then is not waited for."""
+    monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
     store = FakeStore()
     with suppress(end), BackgroundWriter(store) as writer:
         writer.put(RECORDS[:2], 60.0)
@@ -130,22 +124,18 @@ def test_an_early_end_logs_the_rest(caplog: pytest.LogCaptureFixture, end: type[
     store.ready.set()
 
 
-def test_no_thread_can_be_started(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line is logged at once; a later put may do better."""
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`put` itself stores."""
 
     def fail(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(Thread, "start", fail)
     store = ready_store()
-    with monkeypatch.context() as patch:
-        patch.setattr(Thread, "start", fail)
-        writer = BackgroundWriter(store)
-        writer.__enter__()
-        writer.put(RECORDS[:1], 60.0)
-        assert logged(caplog) == RECORDS[:1]
-    writer.put(RECORDS[1:], 60.0)
-    writer.__exit__(None, None, None)
-    assert (writer.failed, store.puts) == (1, [(RECORDS[1:], 60.0)])
+    with BackgroundWriter(store) as writer:
+        writer.put(RECORDS, 60.0)
+        assert store.puts == [(RECORDS, 60.0)]
+    assert writer.failed == 0
 
 
 HANGING = """
