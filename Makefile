@@ -36,6 +36,10 @@ lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+PAGES := CONTRIBUTING.md README.md docs/cost.md
+docs: $(VENV)/tests ## Write what commands compute into the pages
+	$(BIN)/cog -rPI. $(PAGES)
+
 lock: $(UV) ## Take newer dependencies: uv.lock, and what pip and SAM read of it
 	$(UV) lock --upgrade --system-certs
 	$(UV) export --quiet --frozen --no-emit-project --no-header --extra lambda -o requirements.txt

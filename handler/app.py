@@ -35,14 +35,6 @@ QUIET_REASONS = ("rejected", "empty book")  # not a failure of the run: a delist
 logger = function_logger()
 log = logging.getLogger(__name__)
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
-METRICS_ENABLED = os.environ.get("POWERTOOLS_METRICS_DISABLED", "false").lower() in (
-    "0",
-    "n",
-    "no",
-    "f",
-    "false",
-    "off",
-)
 
 
 @dataclass
@@ -158,9 +150,6 @@ class Function:
             outcome.failures += map(str, lost)
 
     def _flush_metrics(self, outcome: Outcome) -> None:
-        if not METRICS_ENABLED:  # Powertools would print them nevertheless once there are 100
-            metrics.clear_metrics()
-            return
         metrics.add_metric("StoredSlots", MetricUnit.Count, outcome.stored_slots(len(self.settings.pairs)))
         metrics.add_metric("Failures", MetricUnit.Count, len(outcome.failures))
         shares = [
@@ -174,9 +163,8 @@ class Function:
 
 
 def _exchange(settings: Settings, market: str) -> Exchange:
-    connections = sum(pair.market == market for pair in settings.pairs)
     urls, hints = settings.base_urls[market], settings.hints
-    return Exchange(MARKETS[market], urls, hints=hints, freezes=True, connections=connections)
+    return Exchange(MARKETS[market], urls, hints=hints, freezes=True)
 
 
 @cache

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import fsum
-from operator import mul, neg
+from operator import neg
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -24,27 +24,24 @@ EDGE_TOLERANCE = 1e-12  # relative: far above a rounding error, far below a tick
 
 Levels = list[tuple[Decimal, Decimal]]
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
-Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
+Quantity = Annotated[float, msgspec.Meta(gt=0, lt=MAX_AMOUNT)]
+NoQuantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
 
 _levels_decoder = msgspec.json.Decoder(list[tuple[Price, Quantity]], strict=False)  # numbers may be quoted
+_any_levels_decoder = msgspec.json.Decoder(list[tuple[Price, NoQuantity]], strict=False)
 _exact_levels_decoder = msgspec.json.Decoder(Levels)
 
 
 class Side:
-    """One side of a book, best price first. Levels without quantity are left out of `prices` and `quantities`.
+    """One side of a book, best price first. Levels without quantity are left out of `levels` and what follows from it.
 
     `came` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
     """
 
-    def __init__(self, levels: Sequence[tuple[float, float]], json: bytes = b"") -> None:
+    def __init__(self, levels: list[tuple[float, float]], json: bytes = b"") -> None:
         self.came = len(levels)
         self.last_price = levels[-1][0] if levels else None
-        prices, quantities = zip(*levels, strict=True) if levels else ((), ())
-        if 0.0 in quantities:
-            kept = [level for level in levels if level[1]]
-            prices, quantities = zip(*kept, strict=True) if kept else ((), ())
-        self.prices: tuple[float, ...] = prices
-        self.quantities: tuple[float, ...] = quantities
+        self.levels = levels
         self._json = json
 
     @classmethod
@@ -52,16 +49,31 @@ class Side:
         """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
         if b"e" in json or b"E" in json:
             _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
-        return cls(_levels_decoder.decode(json), json)
+        try:
+            return cls(_levels_decoder.decode(json), json)
+        except msgspec.ValidationError:
+            side = cls(_any_levels_decoder.decode(json), json)
+            side.levels = [level for level in side.levels if level[1]]
+            return side
+
+    @cached_property
+    def prices(self) -> list[float]:
+        """The price of each level."""
+        return [price for price, _ in self.levels]
+
+    @cached_property
+    def quantities(self) -> list[float]:
+        """The quantity of each level, in the base asset."""
+        return [quantity for _, quantity in self.levels]
 
     @cached_property
     def notionals(self) -> list[float]:
         """Price × quantity of each level, in the quote asset."""
-        return list(map(mul, self.prices, self.quantities))
+        return [price * quantity for price, quantity in self.levels]
 
     def top(self, count: int) -> Levels:
         """The first levels as the exchange wrote them."""
-        if len(self.prices) < self.came:
+        if len(self.levels) < self.came:
             return [level for level in _exact_levels_decoder.decode(self._json) if level[1]][:count]
         if count >= self.came:
             return _exact_levels_decoder.decode(self._json)
@@ -83,7 +95,7 @@ class Book(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if neither side has a level with a quantity."""
-        return not (self.bids.prices or self.asks.prices)
+        return not (self.bids.levels or self.asks.levels)
 
     @property
     def mid(self) -> float | None:
@@ -161,7 +173,7 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
         bids, asks = Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks))
     except (ValueError, RecursionError) as error:
         raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error
-    if list(bids.prices) != sorted(bids.prices, reverse=True) or list(asks.prices) != sorted(asks.prices):
+    if bids.prices != sorted(bids.prices, reverse=True) or asks.prices != sorted(asks.prices):
         raise InvalidBook("an order book whose prices are not sorted, best first")
     if symbol is not None and fields.symbol not in (None, symbol):
         raise InvalidBook(f"an order book of {fields.symbol!r:.60} instead of {symbol}")

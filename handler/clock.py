@@ -17,8 +17,7 @@ class Clock(Protocol):
         """Wait that long."""
 
 
-MAX_WAIT_SECONDS = 1.0
-"""A signal that arrives just before a wait is handled only after it, so that no wait may be longer."""
+MAX_WAIT_SECONDS = 1.0  # longest single sleep: a signal is handled only after it
 
 
 class _SystemClock:
@@ -34,7 +33,6 @@ class _SystemClock:
 
 
 SYSTEM: Clock = _SystemClock()
-"""The clock of every run; tests pass a fake one."""
 
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 5.0

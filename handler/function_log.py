@@ -11,32 +11,19 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from .messages import redacted, safe_message, safe_text
 
-LEVEL_VARIABLES = ("LOG_LEVEL", "POWERTOOLS_LOG_LEVEL")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-FLAG_VARIABLES = (
-    *("POWERTOOLS_DEBUG", "POWERTOOLS_DEV", "POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_LOG_DEDUPLICATION_DISABLED"),
-    *("POWERTOOLS_METRICS_DISABLED", "POWERTOOLS_TRACE_DISABLED", "POWERTOOLS_TRACE_MIDDLEWARES"),
-)
-FLAGS = ("1", "y", "yes", "t", "true", "on", "0", "n", "no", "f", "false", "off")
 
 
-def drop_unusable_variables(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables of Powertools whose values it does not know: it raises an error for each.
-
-    The interface of an account may set them for all of its functions; none is worth a failing sampler.
-    """
-    for name in LEVEL_VARIABLES:
-        if environment.get(name, "INFO") not in LEVELS:
+def drop_foreign_variables(environment: MutableMapping[str, str]) -> None:
+    """Remove what an account may set for all of its functions: Powertools raises an error for each unknown value."""
+    for name in list(environment):
+        if name.startswith("POWERTOOLS_") or (name == "LOG_LEVEL" and environment[name] not in LEVELS):
             del environment[name]
-    for name in FLAG_VARIABLES:
-        if environment.get(name, "0").lower() not in FLAGS:
-            del environment[name]
-    environment.pop("POWERTOOLS_LOGGER_SAMPLE_RATE", None)  # it would switch the level to DEBUG now and then
 
 
 def function_logger() -> Logger:
     """The logger of the process; errors that nobody foresaw are logged by it too."""
-    drop_unusable_variables(os.environ)
+    drop_foreign_variables(os.environ)
     return Logger(service="handler", log_uncaught_exceptions=True, logger_formatter=SafeFormatter(use_rfc3339=True))
 
 

@@ -13,6 +13,7 @@ QUOTE_ASSETS = (
     *("NGN", "RUB", "GBP", "AUD"),
 )  # for hints and refusals only: pairs with any other quote asset work as well
 _SEPARATED = re.compile(rf"(.+)[-_]({'|'.join(QUOTE_ASSETS)})")
+_DEPTH = re.compile(r"([^#@]+)[#@].*")  # BTCUSDT#5, BTCUSDT@10bps: a depth is an option, not a part of the pair
 _DATED = re.compile(r".+_[0-9]{6}")
 _SWAP = re.compile(r"([^/:]+)/([^/:]+):([^/:-]+)(?:-([0-9]{6}))?")  # ccxt's BTC/USDT:USDT, dated BTC/USDT:USDT-261225
 
@@ -41,7 +42,7 @@ def parse_pair(word: str, quote: str = "USDT") -> NamedPair:
         raise UsageError(f"{word} is not a pair: write BTC, BTCUSDT or, with both sides, BTC/USDT")
     if len(sides) == 2:
         return NamedPair(Pair("".join(sides), market))
-    if separated := _SEPARATED.fullmatch(symbol):
+    if separated := _SEPARATED.fullmatch(symbol) or _DEPTH.fullmatch(symbol):
         right = str(Pair("".join(separated.groups()), market))
         raise UsageError(f"{word} is not how the exchange spells it: write {right}")
     if symbol.endswith(quote) or (market != SPOT and _DATED.fullmatch(symbol)):

@@ -1,5 +1,6 @@
 """The record of one book ⇄ one line of JSON. docs/record.md explains every key."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -8,9 +9,10 @@ from msgspec import Meta
 
 from .book import Levels
 from .errors import InvalidRecord, InvalidTimestamp
-from .slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_milliseconds, parse_timestamp, slot_start
+from .slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_timestamp, slot_start
 
 SPOT = "spot"  # the market of a line that does not name one
+MILLISECONDS = re.compile(r".{19}\.[0-9]{3}Z")
 MAX_PLACES = 40  # of a price or quantity: Binance has at most 8
 MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
 
@@ -193,6 +195,8 @@ def _check_times(record: Record) -> None:
         parse_timestamp(record.timestamp)
         for key in ("received_at", "exchange_time"):
             if (text := getattr(record, key)) is not None:
-                parse_milliseconds(text)
+                if not MILLISECONDS.fullmatch(text):
+                    raise InvalidRecord(f"{key} {text!r:.100} is not written as YYYY-MM-DDThh:mm:ss.mmmZ")
+                parse_timestamp(f"{text[:19]}Z")
     except InvalidTimestamp as error:
         raise InvalidRecord(f"{key} {error}") from error

@@ -8,7 +8,7 @@ from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
 from .errors import RegionUnavailable, RequestRejected, UsageError
 from .record import Record
 from .sampler import ReasonLog, Sample, Sampler
-from .slots import Tick, next_tick, skipped_ticks
+from .slots import next_slot
 
 MIN_FIRST_SLOT_SECONDS = 1.0  # a run that starts at the very end of a slot begins with the next one
 
@@ -34,8 +34,9 @@ class Runner:
         this region before the first measurement; nothing is delivered then.
         """
         measured = 0
-        for number, tick in enumerate(islice(self._ticks(), max_ticks)):
-            groups: Iterable[list[Sample]] = self._sample(tick)
+        for number, slot in enumerate(islice(self._slots(), max_ticks)):
+            deadline = self._clock.monotonic() + slot + self._interval_seconds - self._clock.time()
+            groups: Iterable[list[Sample]] = self._sampler.sample(deadline, slot)
             if not measured:
                 groups = [[sample for group in groups for sample in group]]
                 _check_first(groups[0], is_first_tick=number == 0)
@@ -45,24 +46,22 @@ class Runner:
                 measured += sum(sample.error is None for sample in samples)
         return measured
 
-    def _ticks(self) -> Iterator[Tick]:
+    def _slots(self) -> Iterator[int]:
+        """Each slot when it is to be sampled."""
         last = None
         while True:
             now = self._clock.time()
-            tick = next_tick(now, self._interval_seconds, last=last)
-            if last is None and tick.end - now < min(MIN_FIRST_SLOT_SECONDS, self._interval_seconds / 4):
-                tick = next_tick(now, self._interval_seconds, last=tick)
-            if tick.start > now:
-                self._clock.sleep(min(tick.start - now, MAX_WAIT_SECONDS))
+            slot = next_slot(now, self._interval_seconds, last)
+            left = slot + self._interval_seconds - now
+            if last is None and left < min(MIN_FIRST_SLOT_SECONDS, self._interval_seconds / 4):
+                slot += self._interval_seconds
+            if slot > now:
+                self._clock.sleep(min(slot - now, MAX_WAIT_SECONDS))
                 continue
-            if skipped := skipped_ticks(tick, last):
+            if last is not None and (skipped := (slot - last) // self._interval_seconds - 1) > 0:
                 log.warning("skipped %d interval(s): the machine slept, was too slow, or its clock was set", skipped)
-            last = tick
-            yield tick
-
-    def _sample(self, tick: Tick) -> Iterator[list[Sample]]:
-        deadline = self._clock.monotonic() + tick.end - self._clock.time()
-        return self._sampler.sample(deadline, int(tick.start))
+            last = slot
+            yield slot
 
 
 def _check_first(samples: list[Sample], *, is_first_tick: bool) -> None:

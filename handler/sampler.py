@@ -12,7 +12,7 @@ from .book import Snapshot, measure, measure_depth
 from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
 from .errors import BookUnavailable, ExchangeError
 from .record import Pair, Record, no_data
-from .slots import format_milliseconds, format_timestamp, whole_milliseconds
+from .slots import format_milliseconds, format_timestamp
 from .workers import Workers
 
 BOOK_OBJECTS = 20_000  # more than a book of 5000 levels has, so that no collection starts while one is read
@@ -124,8 +124,8 @@ class Sampler:
             return self._failed(pair, slot, failure)
 
     def _record(self, pair: Pair, snapshot: Snapshot) -> Record:
-        book, timestamp = snapshot.book, format_timestamp(snapshot.received_at)
-        measured = measure(book, self._levels)
+        book, received_at = snapshot.book, format_milliseconds(snapshot.received_at)
+        timestamp, measured = f"{received_at[:19]}Z", measure(book, self._levels)
         if not self._detail:
             return Record(timestamp, pair.symbol, *measured, self._levels, pair.market)
         exchange_time_ms, limit = book.exchange_time_ms, self._limits[pair.market]
@@ -137,8 +137,8 @@ class Sampler:
             pair.market,
             self._interval_seconds,
             version=__version__,
-            received_at=format_milliseconds(whole_milliseconds(snapshot.received_at)),
-            exchange_time=None if exchange_time_ms is None else format_milliseconds(exchange_time_ms),
+            received_at=received_at,
+            exchange_time=None if exchange_time_ms is None else format_milliseconds(exchange_time_ms / 1000),
             last_update_id=book.last_update_id,
             host=snapshot.host,
             latency_ms=round(snapshot.latency_ms, 3),

@@ -2,23 +2,18 @@
 
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from .errors import InvalidTimestamp
 
-_AGO = re.compile(r"([0-9]{1,9})([smhdw])")
-_ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
-"""The accepted forms of ISO 8601. `fromisoformat` alone accepts any character between date and time, even a digit."""
-_WITH_MILLISECONDS = re.compile(r"[^.]{19}\.[0-9]{3}Z")
-SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-"""Unit of a duration, such as the m of 5m → seconds."""
-_EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
-SETTLING_SECONDS = 300
-"""How long after its end a slot may still be stored: storing is retried, and a late event is sampled late."""
-MAX_EPOCH_SECONDS = 253_402_300_799
-"""The last second of the year 9999."""
+SETTLING_SECONDS = 300  # after its end a slot may still be stored: storing is retried, a late event is sampled late
+MAX_EPOCH_SECONDS = 253_402_300_799  # the last second of the year 9999
 MAX_INTERVAL_SECONDS = 86_400
-"""The longest time from one sample to the next."""
+SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_AGO = re.compile(r"([0-9]{1,9})([smhdw])")
+# the accepted forms of ISO 8601: `fromisoformat` alone accepts any character between date and time, even a digit
+_ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
+_EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
 
 
 def format_timestamp(epoch_seconds: float) -> str:
@@ -26,24 +21,9 @@ def format_timestamp(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def format_milliseconds(epoch_ms: int) -> str:
-    """A time in milliseconds, as in records: `2026-11-22T10:00:00.123Z`."""
-    seconds, ms = divmod(epoch_ms, 1000)
-    return f"{format_timestamp(seconds)[:-1]}.{ms:03}Z"
-
-
-def whole_milliseconds(epoch_seconds: float) -> int:
-    """A time in milliseconds, rounded down. A float of this size is exact to a microsecond, but seldom a whole one."""
-    seconds = int(epoch_seconds // 1)
-    microseconds = round((epoch_seconds - seconds) * 1_000_000)
-    return seconds * 1000 + min(microseconds, 999_999) // 1000
-
-
-def parse_milliseconds(text: str) -> int:
-    """Read what `format_milliseconds` wrote, into epoch milliseconds. Raises InvalidTimestamp for any other format."""
-    if not _WITH_MILLISECONDS.fullmatch(text):
-        raise InvalidTimestamp(f"{text!r:.100} is not written as YYYY-MM-DDThh:mm:ss.mmmZ")
-    return parse_timestamp(f"{text[:-5]}Z") * 1000 + int(text[-4:-1])
+def format_milliseconds(epoch_seconds: float) -> str:
+    """A time in milliseconds, as in records: `2026-11-22T10:00:00.123Z`, rounded down."""
+    return f"{datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def parse_timestamp(text: str) -> int:
@@ -104,27 +84,10 @@ def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
     return int(epoch_seconds // interval_seconds) * interval_seconds
 
 
-class Tick(NamedTuple):
-    """One run of a schedule: its number, and its start and end in seconds of the caller's clock."""
+def next_slot(now: float, interval_seconds: int, last: int | None = None) -> int:
+    """The slot to sample next: the current one, unless it was the last. Slots that are over are skipped.
 
-    number: int
-    start: float
-    end: float
-
-
-def next_tick(now: float, interval_seconds: int, origin: float = 0.0, last: Tick | None = None) -> Tick:
-    """The tick to run next, of those that start at origin + n × interval: the current one, unless it was the last.
-
-    The start does not depend on when earlier ticks ran, so lateness never adds up. Ticks that are over are skipped. If
-    the clock was set back, by more than rounding or a tick, the current tick runs again.
+    If the clock was set back, by more than rounding or a slot, the current slot is sampled again.
     """
-    number = int((now - origin) // interval_seconds)
-    if last is not None and last.number - 1 <= number <= last.number:
-        number = last.number + 1
-    start = origin + number * interval_seconds
-    return Tick(number, start, start + interval_seconds)
-
-
-def skipped_ticks(tick: Tick, last: Tick | None) -> int:
-    """How many ticks were skipped between two that ran, one after the other."""
-    return max(tick.number - last.number - 1, 0) if last else 0
+    slot = slot_start(now, interval_seconds)
+    return last + interval_seconds if last is not None and last - interval_seconds <= slot <= last else slot

@@ -17,7 +17,7 @@ from ..stores.table import Table
 from .day import DAY_SECONDS, WATCHED_DAYS, DayWriter, format_day, parse_day
 
 FIRST_DAY = "2024-01-01"  # where infra/archive.yaml lets Athena begin
-RESERVED_SECONDS = 20.0  # for the last pairs and the upload, before Lambda ends the function
+RESERVED_SECONDS = 60.0  # for the last pairs and the upload, before Lambda ends the function
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)

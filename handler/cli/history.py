@@ -52,7 +52,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         picture_format(flags.plot)
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, "--plot" if flags.plot else "--output")) if path else None
-        records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons))
+        records = stack.enter_context(query.open(question.columns, with_reasons=flags.reasons, output=path))
         has_gaps = question.answer(records, write, unfinished)
     if records.failures:
         return ExitCode.FAILURE
@@ -99,6 +99,8 @@ class Question:
                 full_scale=self._flags.full_scale,
             )
             return False
+        if self.columns is None and self._target.format != "jsonl":
+            records.warn_of_unknown_keys()
         sql, render = self._sql(records, absent)
         write_rows(records.engine, sql, self._target, write, render, path)
         return self._flags.gaps and bool(records.engine.rows("SELECT 1 FROM gaps WHERE missing > 0 LIMIT 1") or absent)
@@ -111,17 +113,19 @@ class Question:
             return "SELECT * FROM gaps", render_gap
         if self._step_seconds is not None:
             return steps_sql(query.expected, views, self._step_seconds, query.order), render_step
+        target = self._target.format
+        if target == "parquet" and not views.columns:
+            return records_sql(views, FILE_COLUMNS, query.order, by_pair=True), render_plain
         if views.columns:
-            columns = VIEW_COLUMNS if views.bps else [name for name in VIEW_COLUMNS if name != "bps"]
+            columns: Sequence[str] = VIEW_COLUMNS
+            if target != "jsonl" and not views.bps:
+                columns = [name for name in columns if name != "bps"]
+            return records_sql(views, columns, query.order), render_view
+        if target == "csv":
+            columns = (*FULL_KEYS, *DERIVED) if self._flags.detail else (*PLAIN_KEYS, "market")
             return records_sql(
-                views, VIEW_COLUMNS if self._target.format == "jsonl" else columns, query.order
-            ), render_view
-        if self._target.format == "parquet":
-            return records_sql(views, FILE_COLUMNS, f"{query.order}", by_pair=True), render_plain
-        if self._target.format == "csv":
-            columns = (*PLAIN_KEYS, "market") if not self._flags.detail else (*FULL_KEYS, *DERIVED)
-            columns = (*columns, "reason") if self._flags.reasons else columns
-            return records_sql(views, columns, query.order), render_plain
+                views, (*columns, *(["reason"] if self._flags.reasons else [])), query.order
+            ), render_plain
         columns, render = (DETAIL_COLUMNS, render_detail) if self._flags.detail else (PLAIN_COLUMNS, render_plain)
         if not records.engine.rows(f"SELECT 1 FROM records WHERE {columns[0]} IS NULL LIMIT 1"):
             columns = columns[:1]

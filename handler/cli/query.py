@@ -1,4 +1,4 @@
-"""What the commands that read have in common: which records, from where, and what to say about those that are not there."""
+"""What all commands that read share: which records, from where, and what to say about those that are not there."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def reading_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Query(NamedTuple):
-    """Which pairs in which range, from which files or tables. `words` are pairs as the user wrote them → stored names."""
+    """Which pairs in which range, from which files or tables. `words`: pairs as the user wrote them → stored names."""
 
     files: Sequence[str]
     tables: Sequence[tuple[str, str | None]]
@@ -81,8 +81,10 @@ class Query(NamedTuple):
         return Expected(self.asked, self.now, is_table=bool(self.tables))
 
     @contextmanager
-    def open(self, columns: Sequence[str] | None, *, with_reasons: bool = False) -> Iterator[Records]:
-        """Read the records, with what the question needs. Raises HandlerError."""
+    def open(
+        self, columns: Sequence[str] | None, *, with_reasons: bool = False, output: str | None = None
+    ) -> Iterator[Records]:
+        """Read the records, with what the question needs. Raises HandlerError, also if `output` is what is read."""
         with Engine() as engine:
             records = Records(
                 engine,
@@ -93,6 +95,8 @@ class Query(NamedTuple):
                 with_reasons=with_reasons,
             )
             records.load(self.files, open_tables(self.tables, self.pairs, self.asked.since, self._until))
+            if output is not None and records.reads(output):
+                raise UsageError(f"{output} is being read: give the name of another file")
             yield records
 
     def absent(self, records: Records) -> list[str]:
@@ -111,12 +115,11 @@ class Query(NamedTuple):
             elif not any(count for _, _, count in stored):
                 first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
                 elsewhere.append(f"{names[-1]} only from {first} to {last}")
-        said = (
-            [f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"]
-            if unknown
-            else []
-        )
-        said += [f"no record in this range: {', '.join(elsewhere)}"] if elsewhere else []
+        said = []
+        if unknown:
+            said.append(f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}")
+        if elsewhere:
+            said.append(f"no record in this range: {', '.join(elsewhere)}")
         if said or not found:
             print_message("; ".join(said) or f"no record in {records.description}")
         return [name for name, _ in unknown]

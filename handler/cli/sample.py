@@ -72,8 +72,7 @@ def _store_deadline() -> float:
 
 
 def _exchange(settings: Settings, market: str) -> Exchange:
-    connections = sum(pair.market == market for pair in settings.pairs)
-    return Exchange(MARKETS[market], settings.base_urls[market], hints=settings.hints, connections=connections)
+    return Exchange(MARKETS[market], settings.base_urls[market], hints=settings.hints)
 
 
 def _stores(settings: Settings) -> list[Store]:

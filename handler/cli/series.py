@@ -11,21 +11,18 @@ from .arguments import parse
 from .query import Query, reading_environment
 
 FLAGS = ("--from", "--table", "--symbol", "--since", "--until", "--format", "--output", "--interval_seconds", "--quote")
-EPILOG = (
-    "A pair that it prints can be given back as --symbol. Of a table, it covers the last 24 h unless --since is given."
-)
+EPILOG = "A pair that it prints can be given back as --symbol. Of a table, it covers the last 24 h without --since."
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the first and the last slot of each pair that is stored, how many records it has, and their interval."""
-    flags = parse(
-        "series", run.__doc__ or "", FLAGS, argv, reading_environment(environment), lists=("--table",), epilog=EPILOG
-    )
+    variables = reading_environment(environment)
+    flags = parse("series", run.__doc__ or "", FLAGS, argv, variables, lists=("--table",), epilog=EPILOG)
     target = Target.parse(flags.output, flags.format)
     query = Query.parse(flags, argv, time.time())
     with ExitStack() as stack:
         path = stack.enter_context(complete_file(target.path)) if target.path else None
-        records = stack.enter_context(query.open(()))
+        records = stack.enter_context(query.open((), output=target.path))
         query.absent(records)
         write_rows(records.engine, series_sql(query.asked, query.order), target, write, render_row, path)
     return ExitCode.FAILURE if records.failures else ExitCode.OK

@@ -15,17 +15,14 @@ from ..book import Book, parse_depth
 from ..errors import InvalidBook
 
 MAX_WAIT_SECONDS = 3 * 86_400.0  # the longest ban (rest-api.md)
-MIN_BAN_SECONDS = 120.0  # the shortest one
-MIN_LIMITED_SECONDS = 1.0  # whatever Retry-After says: a 429 is the last warning before a ban
-FORBIDDEN_SECONDS = 120.0  # the first of cooldowns that grow; the firewall blocks an address for minutes
-REGION_SECONDS = 300.0  # a VPN that reconnects is seen from another region for a while
+MAX_SKEW_SECONDS = 10.0
 MAX_ERROR_BYTES = 2048  # the exchange's own errors are shorter; nested JSON of any size could exhaust the stack
 TOO_MANY_REQUESTS = -1003
-TRANSIENT_CODES = {-1000, -1001, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
-# unknown error, disconnected, unexpected response, timeout, busy, too many orders, shutting down, too many
+TRANSIENT_CODES = {0, -1000, -1001, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
+# no code, unknown error, disconnected, unexpected response, timeout, busy, too many orders, shutting down, too many
 # connections, no orders on the book
 
-_BAN_END = re.compile(rb"banned until ([0-9]{13})")
+_BAN_END = re.compile(r"banned until ([0-9]{13})")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")  # an epoch time has ten digits
 
 
@@ -37,27 +34,25 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Retry(NamedTuple):
-    """The request failed: another host, or the same one later, may answer. `reason` is the record's word."""
+class Failure(NamedTuple):
+    """No book. Another host, or the same one later, may have one, unless `reason` (the record's word) is `rejected`.
+
+    `seconds`: the host's cooldown, without any request to it. If it grows, each one in a row is twice as long.
+    """
 
     text: str
     reason: str
-
-
-class Cooldown(NamedTuple):
-    """The host wants no request for `seconds`; each cooldown in a row is twice as long if it grows."""
-
-    text: str
-    reason: str
-    seconds: float
-    is_market_wide: bool = False  # weight is counted per client address, so another host would not help
+    seconds: float = 0.0
     grows: bool = False
+    is_market_wide: bool = False  # weight is counted per client address, so another host would not help
 
 
-class Rejected(NamedTuple):
-    """The exchange rejects the request for good, in its own words."""
-
-    text: str
+COOLDOWNS = {  # by status, with the seconds to wait if the answer does not say them
+    403: Failure("requests are refused", "HTTP 403", 120.0, grows=True),  # the firewall blocks an address for minutes
+    418: Failure("this address is banned", "banned", 120.0),  # the shortest ban
+    429: Failure("request weight used up", "rate limited", 60.0, is_market_wide=True),
+    451: Failure("blocked in this region", "region", 300.0),  # as long as a VPN that reconnects is elsewhere
+}
 
 
 class _Error(msgspec.Struct):
@@ -68,61 +63,53 @@ class _Error(msgspec.Struct):
 _error_decoder = msgspec.json.Decoder(_Error, strict=False)
 
 
-def classify(answer: Answer, symbol: str, now: float) -> Book | Retry | Cooldown | Rejected:
+def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
     """The book in an answer to a request for this symbol, or what to do; `now` is the wall clock."""
     status, headers, body = answer
-    invalid = ""
+    text = reason = f"HTTP {status}"
     if status == 200:
         try:
             return parse_depth(body, symbol)
         except InvalidBook as error:
-            invalid = f"{error}"
+            text, reason = f"{error}", "bad answer"
     code, message = _exchange_error(body)
-    if status in (418, 429) or code == TOO_MANY_REQUESTS:
-        return _limited(answer, now)
-    if status == 400 and code and code not in TRANSIENT_CODES:
-        return Rejected(f"{message:.200} (code {code})")
-    return _failed(status, invalid, _retry_after(headers, now))
+    ban = _BAN_END.search(message)
+    if status == 400 and not ban and code not in TRANSIENT_CODES | {TOO_MANY_REQUESTS}:
+        return Failure(f"{message:.200} (code {code})", "rejected")
+    sent_at = http_date(headers.get("date", "")) or now  # by the host's clock, which it also means elsewhere
+    seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0)
+    if ban or (code == TOO_MANY_REQUESTS and status != 418):
+        status = 418 if ban else 429  # whatever carries it
+    if status == 429:
+        seconds = seconds or 60 - now % 60  # weight is counted per minute of the clock
+    cooldown = COOLDOWNS.get(status)
+    failure = cooldown._replace(text=f"{cooldown.text} (HTTP {answer.status})") if cooldown else None
+    failure = failure or Failure(f"answered {text}", reason)
+    return failure._replace(seconds=min(seconds, MAX_WAIT_SECONDS) if seconds > 0 else failure.seconds)
 
 
-def _failed(status: int, invalid: str, retry_after: float | None) -> Retry | Cooldown:
-    if invalid:
-        return Retry(f"answered {invalid}", "bad answer")
-    if status == 451:
-        return Cooldown("blocked in this region (HTTP 451)", "region", REGION_SECONDS)
-    reason = f"HTTP {status}"
-    if status == 403:
-        return Cooldown(f"requests are refused ({reason})", reason, retry_after or FORBIDDEN_SECONDS, grows=True)
-    if retry_after:
-        return Cooldown(f"answered {reason}", reason, retry_after)
-    return Retry(f"answered {reason}", reason)
+def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:
+    """What is odd about a book that arrived now (wall clock) and is recorded all the same, by its kind."""
+    found = {}
+    sent_at = http_date(headers.get("date", "")) or (book.exchange_time_ms or now * 1000) / 1000
+    if abs(late := now - sent_at) > MAX_SKEW_SECONDS:
+        found["clock"] = (
+            f"arrived {abs(late):.0f} s {'after' if late > 0 else 'before'} the host sent it, by its clock:"
+            " this machine's clock is wrong, or the book is old"
+        )
+    if age := header_number(headers, "age"):
+        found["cached"] = f"comes from a cache, {age} s old"
+    if book.is_capped(limit):
+        found["capped"] = f"is cut off at {book.bids.came} of {limit} levels a side"
+    bids, asks = book.bids.prices, book.asks.prices
+    if bids and asks and bids[0] >= asks[0]:
+        found["crossed"] = "is crossed: best bid not below best ask"
+    return found
 
 
-def _limited(answer: Answer, now: float) -> Cooldown:
-    """A ban or used up weight. A ban is one whatever carries it, and ends at the later of the times that are given."""
-    status, headers, body = answer
-    retry_after = _retry_after(headers, now)
-    end = _BAN_END.search(body[:MAX_ERROR_BYTES])
-    if status == 418 or end:
-        left = int(end[1]) / 1000 - _sent_at(headers, now) if end else 0.0
-        seconds = min(max(retry_after or 0.0, left, 0.0), MAX_WAIT_SECONDS) or MIN_BAN_SECONDS
-        return Cooldown(f"this address is banned (HTTP {status})", "banned", seconds)
-    minute_left = 60 - now % 60  # weight is counted per minute of the clock
-    seconds = minute_left if retry_after is None else max(retry_after, MIN_LIMITED_SECONDS)
-    return Cooldown(f"request weight used up (HTTP {status})", "rate limited", seconds, is_market_wide=True)
-
-
-def used_weight(headers: Mapping[str, str]) -> int | None:
-    """The request weight that this address has used in this minute, if the answer says it."""
-    return _whole_number(headers.get("x-mbx-used-weight-1m", ""))
-
-
-def cache_age(headers: Mapping[str, str]) -> int | None:
-    """The `Age` header in seconds, of an answer that came from a cache; None if there is none."""
-    return _whole_number(headers.get("age", ""))
-
-
-def _whole_number(text: str) -> int | None:
+def header_number(headers: Mapping[str, str], name: str) -> int | None:
+    """The whole number in a header; None if it is absent or anything else."""
+    text = headers.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
@@ -136,18 +123,10 @@ def http_date(text: str) -> float | None:
         return None
 
 
-def _sent_at(headers: Mapping[str, str], now: float) -> float:
-    """When the host sent the answer, by its own clock, by which it also says when a wait ends."""
-    return http_date(headers.get("date", "")) or now
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """`Retry-After` in seconds, given as such or as a date; None if it is absent or anything else."""
+def _retry_after(headers: Mapping[str, str], sent_at: float) -> float:
+    """`Retry-After` in seconds, given as such or as a date; 0 if it is absent or anything else."""
     text = headers.get("retry-after", "")
-    if _SECONDS.fullmatch(text):
-        return min(float(text), MAX_WAIT_SECONDS)
-    date = http_date(text)
-    return None if date is None else min(max(date - _sent_at(headers, now), 0.0), MAX_WAIT_SECONDS)
+    return float(text) if _SECONDS.fullmatch(text) else (http_date(text) or sent_at) - sent_at
 
 
 def _exchange_error(body: bytes) -> tuple[int, str]:

@@ -8,18 +8,21 @@ from functools import lru_cache
 from ..book import Book, Snapshot
 from ..clock import SYSTEM, Clock, backoff_seconds
 from ..errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
-from ..failure_log import FailureLog
 from ..record import Pair
 from ..slots import format_timestamp
-from .answers import Cooldown, Rejected, Retry, cache_age, classify, used_weight
-from .freshness import Freshness
-from .hosts import MAX_REQUEST_SECONDS, Host, Hosts, RetryBudget
+from .answers import Failure, classify, header_number, oddities
+from .episodes import Episodes
+from .hosts import MAX_REQUEST_SECONDS, Host, Hosts
 from .markets import Market
 from .transport import Transport
 
-PATIENCE_SECONDS = 1.0  # how long a host fails before that is logged: most failures end with a retry
+PATIENCE_SECONDS = 1.0  # how long a request fails before that is logged: most failures end with a retry
 MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
-NO_ANSWER = {"timeout": 0, "connection": 1}  # reasons that give way to that of an answer, or to one further on
+MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
+NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
+OF_A_HOST = ("failing", "cooldown", "clock", "cached")  # kinds of trouble, which the next book of the host ends
+OF_A_BOOK = ("capped", "crossed")
+OF_A_RISE = ("back", "stuck")  # which a higher update id ends
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Exchange:
     """The order books of one market. Threads share it.
 
     `hints` (symbol → text) are added to the rejection of a symbol. `freezes`: the process is frozen at times, and its
-    monotonic clock may stand still then. `connections` are kept to each host.
+    monotonic clock may stand still then.
 
         Exchange(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
     """
@@ -40,18 +43,18 @@ class Exchange:
         *,
         hints: Mapping[str, str] = {},
         freezes: bool = False,
-        connections: int = 1,
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.used_weight: int | None = None  # of this address in this minute, by the last answer that reported it
         self._market = market
         self._url = lru_cache(maxsize=4096)(market.depth_url)
-        self._hosts = Hosts(base_urls or (market.base_url,), freezes=freezes, clock=clock, random=random)
-        self._transport = Transport(connections, clock)
-        self._budget = RetryBudget(market.weight_per_minute, clock)
-        self._freshness = Freshness()
-        self._failures = FailureLog(log, clock, PATIENCE_SECONDS)
+        self._weight = lru_cache(market.request_weight)
+        urls = base_urls or (market.base_url,)
+        self._hosts = Hosts(urls, market.weight_per_minute, freezes=freezes, clock=clock, random=random)
+        self._transport = Transport(clock)
+        self._episodes = Episodes(clock)
+        self._rises: dict[str, tuple[int, float]] = {}  # symbol → highest update id, and since when
         self._has_succeeded = False
         self._hints = hints
         self._clock = clock
@@ -62,93 +65,99 @@ class Exchange:
 
         Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last answer.
         """
-        started, weight, retries = self._clock.monotonic(), self._market.request_weight(limit), 0
-        self._budget.add_first(weight)
-        failure: Retry | None = None
-        tried: set[Host] = set()
+        started, weight = self._clock.monotonic(), self._weight(limit)
+        self._hosts.take_weight(weight, is_retry=False)
+        failure: Failure | None = None
+        failures, pause = 0, 0.0
         while True:
-            host = self._hosts.choose(tried)
-            if host in tried:  # this call has nowhere else to go
-                seconds = backoff_seconds(retries, self._random())
-                retries += 1
-                tried.clear()
-            else:
-                seconds = self._hosts.wait_seconds(host, deadline)
+            host = self._hosts.choose()
+            seconds = pause or self._hosts.admit(host, deadline)
             if self._clock.monotonic() + seconds >= deadline:
                 raise self._given_up(symbol, host, failure)
             if seconds > 0:
                 self._clock.sleep(seconds)
+                pause = 0.0
                 continue
             result = self._request(host, symbol, limit, started, deadline)
             if isinstance(result, Snapshot):
                 return result
-            if isinstance(result, Retry):
-                failure = max(result, failure or result, key=_rank)
-                tried.add(host)
-                if result.reason != "connection" and not self._budget.take(weight):
+            if not result.seconds:
+                if failure is None or result.reason not in NO_ANSWER:
+                    failure = result
+                failures += 1
+                rounds, others = divmod(failures, len(self._hosts.all))
+                pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is asked at once
+                if result.reason != "connection" and not self._hosts.take_weight(weight, is_retry=True):
                     raise self._given_up(symbol, host, failure)
 
-    def _request(
-        self, host: Host, symbol: str, limit: int, started: float, deadline: float
-    ) -> Snapshot | Retry | Cooldown:
+    def _request(self, host: Host, symbol: str, limit: int, started: float, deadline: float) -> Snapshot | Failure:
         """One request, which ends by the deadline. Raises RequestRejected."""
         sent = self._clock.monotonic()
         remaining = deadline - sent
         seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
         fetched = self._transport.get(self._url(host.base_url, symbol, limit), seconds)
         received, received_at = self._clock.monotonic(), self._clock.time()
-        if isinstance(fetched, Retry):
-            return self._failed(host, symbol, fetched, sent)
+        if isinstance(fetched, Failure):
+            return self._failed(host, symbol, fetched, started, sent)
         answer, line = fetched
-        self.used_weight = used_weight(answer.headers) or self.used_weight
         result = classify(answer, symbol, received_at)
         self._transport.release(line, is_right=isinstance(result, Book))
-        if isinstance(result, Retry | Cooldown):
-            return self._failed(host, symbol, result, sent)
-        self._succeeded(host)
-        if isinstance(result, Rejected):
+        self.used_weight = header_number(answer.headers, "x-mbx-used-weight-1m") or self.used_weight
+        if isinstance(result, Failure) and result.reason != "rejected":
+            return self._failed(host, symbol, result, started, sent)
+        self._has_succeeded = True
+        self._hosts.succeeded(host)
+        if isinstance(result, Failure):
             hint = f" ({self._hints[symbol]})" if symbol in self._hints else ""
             raise RequestRejected(f"{self._pair(symbol)}: {host.name} rejects it: {result.text}{hint}")
         if received >= deadline:
-            return Retry("answered after the slot was over", "timeout")
-        self._freshness.note(self._pair(symbol), host.name, result, limit, answer.headers, received_at)
-        return Snapshot(result, host.name, received_at, (received - started) * 1000, cache_age(answer.headers))
+            return Failure("answered after the slot was over", "timeout")
+        self._watch(host, symbol, result, oddities(result, limit, answer.headers, received_at), received_at)
+        age = header_number(answer.headers, "age")
+        return Snapshot(result, host.name, received_at, (received - started) * 1000, age)
 
-    def _succeeded(self, host: Host) -> None:
-        self._has_succeeded = True
-        self._hosts.succeeded(host)
-        if host.name in self._failures.failing_since:
-            self._failures.succeeded(host.name)
+    def _watch(self, host: Host, symbol: str, book: Book, odd: dict[str, str], now: float) -> None:
+        """Log what is odd about a book that is recorded all the same, or its host, and note what is over."""
+        update_id = book.last_update_id or 0
+        highest, since = self._rises.get(symbol, (0, now))
+        if update_id > highest:
+            self._rises[symbol] = update_id, now
+        elif update_id and update_id < highest:
+            odd["back"] = f"went back from update {highest} to {update_id}: an old one was sent"
+        if update_id and update_id <= highest and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
+            odd["stuck"] = f"did not rise above update {highest} for {minutes:.0f} minutes: trading may be halted"
+        if odd or self._episodes.current:
+            pair, over = self._pair(symbol), OF_A_RISE if update_id > highest else ()
+            for kind in {*OF_A_HOST, *OF_A_BOOK, *over, *odd}:
+                text = f"{host.name}: the book of {pair} {odd[kind]}" if kind in odd else ""
+                self._episodes.note(kind, host.name if kind in OF_A_HOST else pair, text)
 
-    def _failed(self, host: Host, symbol: str, result: Retry | Cooldown, sent: float) -> Retry | Cooldown:
-        log.debug("%s: %s: %s", symbol, host.name, result.text)
-        if isinstance(result, Retry):
-            self._failures.failed(host.name, result.text, sent)
-            self._hosts.failed(host, symbol, result, sent)
-        elif (seconds := self._hosts.cool_down(host, result)) >= PATIENCE_SECONDS and (
-            self._has_succeeded or result.reason != "region"  # which ends the run with an error of its own
-        ):
-            self._failures.failed(host.name, self._until(result, seconds), began=float("-inf"))
-        return result
+    def _failed(self, host: Host, symbol: str, failure: Failure, started: float, sent: float) -> Failure:
+        log.debug("%s: %s: %s", symbol, host.name, failure.text)
+        self._hosts.failed(host, symbol, failure, sent)
+        if failure.seconds >= PATIENCE_SECONDS:
+            if self._has_succeeded or failure.reason != "region":  # which ends the run with an error of its own
+                self._episodes.note("cooldown", host.name, f"{host.name}: {self._until(host, failure)}")
+        elif self._clock.monotonic() - started >= PATIENCE_SECONDS:
+            self._episodes.note("failing", host.name, f"{host.name}: {failure.text}")
+        return failure
 
-    def _given_up(self, symbol: str, host: Host, failure: Retry | None) -> ExchangeError:
+    def _given_up(self, symbol: str, host: Host, failure: Failure | None) -> ExchangeError:
         """The error of a book that did not come, or cannot come any more, before the deadline."""
-        pair = self._pair(symbol)
-        seconds = self._hosts.cooldown_seconds(host)
-        if names := "" if self._has_succeeded else self._hosts.blocked("region"):
-            advice = self._market.region_advice
+        pair, cause = self._pair(symbol), host.failure
+        if not self._has_succeeded and all(
+            each.failure and each.failure.reason == "region" for each in self._hosts.all
+        ):
+            names, advice = ", ".join(each.name for each in self._hosts.all), self._market.region_advice
             return RegionUnavailable(f"{pair}: {names}: blocked in this region (HTTP 451); {advice}")
-        if seconds and host.cooldown:
-            return RateLimited(f"{pair}: {host.name}: {self._until(host.cooldown, seconds)}", host.cooldown.reason)
-        text, reason = failure or host.failure or Retry("no time was left", "timeout")
+        if cause and cause.seconds and self._hosts.wait_seconds(host):
+            return RateLimited(f"{pair}: {host.name}: {self._until(host, cause)}", cause.reason)
+        text, reason, *_ = failure or cause or Failure("no time was left", "timeout")
         return BookUnavailable(f"{pair}: no book before its slot was over ({host.name}: {text})", reason)
 
-    def _until(self, cooldown: Cooldown, seconds: float) -> str:
-        return f"{cooldown.text}, no request before {format_timestamp(self._clock.time() + seconds)}"
+    def _until(self, host: Host, failure: Failure) -> str:
+        end = format_timestamp(self._clock.time() + self._hosts.wait_seconds(host))
+        return f"{failure.text}, no request before {end}"
 
     def _pair(self, symbol: str) -> str:
         return str(Pair(symbol, self._market.name))
-
-
-def _rank(failure: Retry) -> int:
-    return NO_ANSWER.get(failure.reason, len(NO_ANSWER))

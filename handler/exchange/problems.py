@@ -1,65 +1,79 @@
-"""What went wrong with a request, in our own words: the libraries' messages may contain URLs with passwords."""
+"""What went wrong with a request, in our own words, since the libraries' may contain passwords; and whom to trust."""
 
 import http.client
+import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
-import urllib3.exceptions as urllib3
+from requests.exceptions import InvalidSchema
+from urllib3 import exceptions as errors
+from urllib3.util import create_urllib3_context
 
-from .answers import Retry
-from .trust import BadSetting, trust_hint
+from .answers import Failure
 
-PROBLEMS = (requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError, ValueError)
-
-_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str, str], ...] = (
-    (urllib3.DecodeError, "sent a body that cannot be decompressed", "bad answer"),
-    (
-        (http.client.RemoteDisconnected, http.client.IncompleteRead),
-        "closed the connection before its answer was complete",
-        "connection",
-    ),
-    (http.client.HTTPException, "sent no valid HTTP answer", "bad answer"),
-    ((TimeoutError, urllib3.ReadTimeoutError), "timed out", "timeout"),
-    (requests.exceptions.InvalidProxyURL, "the URL of the proxy is invalid: write http://host:port", "connection"),
-    (requests.exceptions.InvalidSchema, "SOCKS needs PySocks: run pip install 'requests[socks]'", "connection"),
+PROBLEMS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
+CUT = "closed the connection before its answer was complete"
+CA_HINT = "if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
+PROXY_HINT = "the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
+WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
+    (errors.DecodeError, "bad answer", "sent a body that cannot be decompressed"),
+    (http.client.RemoteDisconnected, "connection", CUT),
+    (http.client.IncompleteRead, "connection", CUT),
+    (http.client.HTTPException, "bad answer", "sent no valid HTTP answer"),
+    (TimeoutError, "timeout", "timed out"),
+    (ssl.SSLCertVerificationError, "connection", f"certificate verify failed: {{0.verify_message}}; {CA_HINT}"),
+    (socket.gaierror, "connection", "{0.strerror}; check the host's name and the Internet connection"),
+    (InvalidSchema, "connection", "SOCKS needs PySocks: run pip install 'requests[socks]'"),
+    (ValueError, "connection", PROXY_HINT),
 )
 
-
-class TooLarge(ValueError):
-    """A body is larger than any book."""
+log = logging.getLogger(__name__)
 
 
-def explain(error: BaseException, proxy: str) -> Retry:
+class Problem(ValueError):
+    """A failure in our own words: text and reason."""
+
+
+def explain(error: BaseException, proxy: str) -> Failure:
     """The failure of a request that went through this proxy, if any."""
-    *_, root = causes = list(_causes(error))
-    failure = _describe(causes, root)
-    if proxy and any(isinstance(cause, urllib3.ProxyError | requests.exceptions.InvalidSchema) for cause in causes):
-        return failure._replace(text=f"the proxy {proxy}: {failure.text}")
-    return failure
+    if isinstance(error, Problem):
+        return Failure(*error.args)
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    is_proxy = proxy and any(isinstance(cause, errors.ProxyError | InvalidSchema) for cause in causes)
+    blamed = f"the proxy {proxy}: " if is_proxy else ""
+    for kind, reason, text in WORDS:
+        for cause in causes:
+            if isinstance(cause, kind):
+                return Failure(blamed + text.format(cause), reason)
+    if isinstance(cause := causes[-1], OSError) and not isinstance(cause, requests.RequestException):
+        return Failure(f"{blamed}{cause.strerror or cause}", "connection")
+    return Failure(f"{blamed}the request failed ({type(cause).__name__})", "connection")
 
 
-def _describe(causes: list[BaseException], root: BaseException) -> Retry:
-    if isinstance(root, TooLarge):
-        return Retry(f"{root}", "bad answer")
-    if isinstance(error := causes[0], BadSetting):
-        return Retry(f"{error}", "connection")
-    for kind, text, reason in _WORDS:
-        if any(isinstance(cause, kind) for cause in causes):
-            return Retry(text, reason)
-    if isinstance(root, ssl.SSLCertVerificationError):
-        return Retry(f"certificate verify failed: {root.verify_message}; {trust_hint()}", "connection")
-    if isinstance(root, socket.gaierror):
-        return Retry(f"{root.strerror}; check the host's name and the Internet connection", "connection")
-    if isinstance(root, OSError) and not isinstance(root, requests.RequestException):
-        return Retry(root.strerror or f"{root}" or type(root).__name__, "connection")
-    return Retry(f"the request failed ({type(root).__name__})", "connection")
+@cache
+def trusted_context(bundle: Path) -> ssl.SSLContext:
+    """The context of all connections: reading the CA bundle costs more than a request (urllib3 issue 3623)."""
+    try:
+        context = create_urllib3_context()
+    except OSError:
+        log.warning("SSLKEYLOGFILE names a file that cannot be written: no TLS keys are logged")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
+    except OSError as error:  # of a missing file and of an invalid one
+        raise Problem(f"the CA bundle {bundle} cannot be read: correct REQUESTS_CA_BUNDLE", "connection") from error
+    return context
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised from, outermost first."""
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+def proxy_name(url: str) -> str:
+    """The host and port of a proxy. Raises ValueError if a part of its password would be taken for the host."""
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    if parts.port == 0 or ("@" in parts.netloc) != ("@" in url):
+        raise ValueError("invalid proxy")
+    return parts.netloc.rpartition("@")[2]

@@ -1,185 +1,139 @@
-"""One GET with plain requests and urllib3, in bounded time, over a connection that is nobody else's meanwhile.
+"""One GET with plain requests and urllib3, in bounded time, over a connection that only requests of its URL use.
 
-Each connection has an adapter of its own, and is used again only if its last answer was right: what a host sends after
-another answer, or too late, is never taken for the answer to the next request.
+It is used again only if its last answer was right: what a host sends after another answer, or too late, is never taken
+for the answer to the next request.
 """
 
 import logging
-from collections import defaultdict
-from contextlib import suppress
-from functools import lru_cache
+from pathlib import Path
 from ssl import SSLContext
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import requests
-from requests.utils import select_proxy
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
-from urllib3.util import Retry as Retries
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import Retry
 
 from .. import __version__
 from ..clock import Clock
-from .answers import Answer, Retry
-from .problems import PROBLEMS, TooLarge, explain
-from .trust import Adapter, proxy_name, trusted_context
+from .answers import Answer, Failure
+from .problems import PROBLEMS, Problem, explain, proxy_name, trusted_context
 
 HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
-MAX_ERROR_BYTES = 16 * 2**10
 PIECE_BYTES = 2**16
 MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time for the next
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
 LONG_IDLE_SECONDS = 20.0  # a NAT may have forgotten a connection that idled for longer
-REST_SECONDS = 1.0  # in which surplus bytes behind an answer arrive, and are noticed: urllib3 looks before it sends
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
-NO_RETRIES = Retries(False)  # by urllib3 itself
+NO_RETRIES = Retry(False)  # by urllib3 itself
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a traceback for an answer with an odd header line
 
 
-class Target(NamedTuple):
-    """A prepared GET: the request and its target, to which host, through which proxies."""
+class Line(HTTPAdapter):
+    """The adapter of one URL, with its connection and prepared request. Times are by the wall clock."""
 
-    request: requests.PreparedRequest
-    path: str
-    origin: str
-    proxies: dict[str, str]
-    proxy: str
-
-
-class Line:
-    """One connection, with the adapter and the pool that it belongs to. Times are by the wall clock."""
-
-    def __init__(self, context: SSLContext | None, target: Target, now: float) -> None:
-        self._adapter = Adapter(context)
-        self._pool = self._adapter.get_connection_with_tls_context(target.request, True, target.proxies)
-        self.origin = target.origin
+    def __init__(self, url: str, proxies: dict[str, str], context: SSLContext | None, now: float) -> None:
+        self._tls: dict[str, Any] = {"ssl_context": context} if context else {}
+        super().__init__(pool_connections=1, pool_maxsize=1)
+        request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc
+        self._pool = self.get_connection_with_tls_context(request, True, proxies)
+        self._path = self.request_url(request, proxies)
+        self.url = url
         self.opened_at = self.used_at = now
-        self.is_busy = True
-        self.has_head = self.is_forgotten = False
 
-    def get(self, target: Target, seconds: float, end: float) -> Answer:
-        """Send the request and read the whole answer before `end`; each wait for the host takes at most `seconds`."""
-        self.has_head = False
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Called by requests."""
+        super().init_poolmanager(connections, maxsize, block, **options, **self._tls)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Called by requests."""
+        if proxy.lower().startswith("https:") and self._tls:
+            options["proxy_ssl_context"] = self._tls["ssl_context"]
+        return super().proxy_manager_for(proxy, **options, **self._tls)
+
+    def get(self, seconds: float) -> BaseHTTPResponse:
+        """Send the request and read the head of its answer; each wait for the host takes at most `seconds`."""
+        seconds = max(seconds, 0.001)
         timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
-        with self._pool.urlopen(
-            "GET", target.path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
+        return self._pool.urlopen(
+            "GET", self._path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
             assert_same_host=False,  # a proxy gets the whole URL
             preload_content=False,
-        ) as response:  # fmt: skip
-            self.has_head = True
-            if response.status == 200:
-                return Answer(200, response.headers, _read(response, end, MAX_BODY_BYTES))
-            body = b""
-            with suppress(*PROBLEMS):  # the status is enough
-                body = _read(response, end, MAX_ERROR_BYTES)
-            return Answer(response.status, response.headers, body)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._pool.close()
-        self._adapter.close()
+        )  # fmt: skip
 
 
 class Transport:
-    """Connections to hosts, directly or through the proxies of the environment; keeps up to `connections` to each."""
+    """Connections to hosts, directly or through the proxies of the environment. Threads share it."""
 
-    def __init__(self, connections: int, clock: Clock) -> None:
-        self._connections = connections
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._session = requests.Session()  # reads the environment
-        self._adapter = Adapter(None)
-        self._target = lru_cache(maxsize=4096)(self._prepare)
-        self._context: SSLContext | None = None
-        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
+        self._idle: dict[str, Line] = {}  # by URL; while a request uses one it is not here
         self._max_idle_seconds = MAX_AGE_SECONDS
         self._lock = Lock()
 
-    def get(self, url: str, seconds: float) -> tuple[Answer, Line] | Retry:
+    def get(self, url: str, seconds: float) -> tuple[Answer, Line] | Failure:
         """Fetch a URL, without following redirects, all of it in `seconds`. Then call `release` with the line."""
         end, proxy = monotonic() + seconds, ""
+        line = self._idle.pop(url, None)
         try:
-            target = self._target(url)
-            proxy = target.proxy
-            kept = self._take(target.origin)
-            if kept and (answer := self._get_kept(kept, target, end)):
-                return answer, kept
-            line = Line(self._context, target, self._clock.time())
-            self._lines[target.origin].append(line)
-            answer = self._send(line, target, MAX_AGE_SECONDS, end)
-            if kept and kept.is_forgotten:
-                self._max_idle_seconds = LONG_IDLE_SECONDS
-            return answer, line
+            response = self._get_again(line, end) if line else None
+            if line is None or response is None:
+                settings = self._session.merge_environment_settings(url, {}, True, None, None)
+                proxies, verify = settings["proxies"], settings["verify"]
+                proxy = proxy_name(select_proxy(url, proxies) or "")
+                bundle = Path(verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH)
+                with self._lock:  # one thread reads the bundle
+                    context = trusted_context(bundle) if url.lower().startswith("https:") else None
+                line = Line(url, proxies, context, self._clock.time())
+                response = line.get(end - monotonic())
+            with response:
+                return Answer(response.status, response.headers, _read(response, end)), line
         except PROBLEMS as error:
+            if line:
+                line.close()
             return explain(error, proxy)
 
     def release(self, line: Line, *, is_right: bool) -> None:
-        """Keep the connection for a later request if its answer was right."""
+        """Keep the connection for the next request of its URL if its answer was right."""
         line.used_at = self._clock.time()
-        line.is_busy = False
-        if not is_right or len(self._lines[line.origin]) > self._connections:
-            self._drop(line)
+        if not is_right or self._idle.setdefault(line.url, line) is not line:
+            line.close()
 
-    def _drop(self, line: Line) -> None:
-        with suppress(ValueError):  # another thread did
-            self._lines[line.origin].remove(line)
+    def _get_again(self, line: Line, end: float) -> BaseHTTPResponse | None:
+        """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
+        now, seconds = self._clock.time(), end - monotonic()
+        idle_seconds = now - line.used_at
+        if now - line.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
+            try:
+                return line.get(min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds)
+            except HTTPError as error:
+                if monotonic() >= end:
+                    raise
+                if isinstance(error, ReadTimeoutError):
+                    self._max_idle_seconds = LONG_IDLE_SECONDS
         line.close()
-
-    def _take(self, origin: str) -> Line | None:
-        """The connection that idled longest; None to open one, rather than use one that did not rest."""
-        now = self._clock.time()
-        with self._lock:
-            lines = self._lines[origin]
-            for line in [line for line in lines if not line.is_busy]:
-                if now - line.opened_at >= MAX_AGE_SECONDS or now - line.used_at > self._max_idle_seconds:
-                    self._drop(line)
-            idle = [line for line in lines if not line.is_busy]
-            oldest = min(idle, key=lambda line: line.used_at, default=None)
-            if oldest is None or (now - oldest.used_at < REST_SECONDS and len(lines) < self._connections):
-                return None
-            oldest.is_busy = True
-            return oldest
-
-    def _get_kept(self, line: Line, target: Target, end: float) -> Answer | None:
-        """The answer on a kept connection; None if the host closed it, or a NAT on the way forgot it."""
-        has_idled = self._clock.time() - line.used_at > LONG_IDLE_SECONDS
-        try:
-            return self._send(line, target, FIRST_WAIT_SECONDS if has_idled else MAX_AGE_SECONDS, end)
-        except (ProtocolError, SSLError, ReadTimeoutError) as error:
-            line.is_forgotten = isinstance(error, ReadTimeoutError)
-            if line.has_head or (line.is_forgotten and not has_idled):
-                raise
-            return None
-
-    def _send(self, line: Line, target: Target, max_seconds: float, end: float) -> Answer:
-        try:
-            return line.get(target, min(max(end - monotonic(), 0.001), max_seconds), end)
-        except BaseException:
-            self._drop(line)
-            raise
-
-    def _prepare(self, url: str) -> Target:
-        request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        proxies = settings["proxies"]
-        proxy = proxy_name(select_proxy(url, proxies) or "")
-        if url.lower().startswith("https:"):
-            with self._lock:
-                self._context = self._context or trusted_context(settings["verify"])
-        return Target(request, self._adapter.request_url(request, proxies), urlsplit(url).netloc, proxies, proxy)
+        return None
 
 
-def _read(response: BaseHTTPResponse, end: float, max_bytes: int) -> bytes:
-    """The body, decompressed, read before `end` however slowly it comes."""
+def _read(response: BaseHTTPResponse, end: float) -> bytes:
+    """The body, decompressed, read before `end` however slowly it comes; of an error's as much as comes."""
     pieces, size = [], 0
-    while piece := response.read1(PIECE_BYTES, decode_content=True):
-        pieces.append(piece)
-        size += len(piece)
-        if size > max_bytes:
-            raise TooLarge(f"sent a body of more than {max_bytes} bytes")
-        if monotonic() >= end:
-            raise TimeoutError
+    try:
+        while piece := response.read1(PIECE_BYTES, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BODY_BYTES:
+                raise Problem(f"sent a body of more than {MAX_BODY_BYTES} bytes", "bad answer")
+            if monotonic() >= end:
+                raise TimeoutError
+    except PROBLEMS:
+        if response.status == 200:
+            raise
     return b"".join(pieces)

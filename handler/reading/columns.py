@@ -126,14 +126,12 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 def from_lines(relation: str) -> str:
     """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
-    structs = ", ".join(
-        f"{decoded({name: STORED[name] for name in names})} AS {group}" for group, names in GROUPS.items()
-    )
-    keys = [f'{group}."{name}" AS "{name}"' for group, names in GROUPS.items() for name in names if name not in TIMES]
+    groups = {group: {name: STORED[name] for name in names} for group, names in GROUPS.items()}
+    structs = ", ".join(f"{decoded(names)} AS {group}" for group, names in groups.items())
+    keys = [f'{group}."{name}" AS "{name}"' for group, names in groups.items() for name in names if name not in TIMES]
     keys += [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
-    return derived(
-        f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM (SELECT *, {structs} FROM {relation}))"
-    )
+    rows = f"(SELECT *, {structs} FROM {relation})"
+    return derived(f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM {rows})")
 
 
 def derived(relation: str, known: Collection[str] = ()) -> str:

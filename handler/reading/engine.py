@@ -24,7 +24,7 @@ SHOW_PROGRESS_AFTER_SECONDS = 2.0
 ROWS_PER_FETCH = 5_000
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
-OWN_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+OWN_MISTAKES = (duckdb.CatalogException, duckdb.ParserException)
 
 Result = TypeVar("Result")
 
@@ -61,18 +61,18 @@ class Engine:
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, some thousand at a time. Raises SourceError."""
         self.run(sql, parameters)
-        while rows := self._in_thread(lambda: self.connection.fetchmany(ROWS_PER_FETCH)):
+        while rows := self.in_thread(lambda: self.connection.fetchmany(ROWS_PER_FETCH)):
             yield rows
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement. Raises SourceError."""
-        self._in_thread(lambda: self.connection.execute(sql, list(parameters)))
+        self.in_thread(lambda: self.connection.execute(sql, list(parameters)))
 
     def columns(self, sql: str) -> dict[str, str]:
         """The names of a query's columns → their types. Raises SourceError."""
         return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {sql}")}
 
-    def _in_thread(self, work: Callable[[], Result]) -> Result:
+    def in_thread(self, work: Callable[[], Result]) -> Result:
         """Do it in another thread: in this one DuckDB would turn the exception of a signal into another."""
         results: list[Result] = []
         errors: list[Exception] = []
@@ -89,7 +89,7 @@ class Engine:
             self._wait(thread)
         except BaseException:
             self.connection.interrupt()
-            thread.join(timeout=5)
+            thread.join(timeout=1)
             raise
         if errors:
             raise _source_error(errors[0], self.folder) from errors[0]
@@ -141,7 +141,5 @@ def _source_error(error: Exception, folder: Path) -> Exception:
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
         return SourceError(f"no room is left in {folder.parent} to sort the records: set TMPDIR to a folder with room")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return SourceError(
-            f"the records need more memory than there is: give a shorter range or fewer pairs ({reason})"
-        )
+        return SourceError(f"this needs more memory than there is: give a shorter range or fewer pairs ({reason})")
     return SourceError(f"the records cannot be read: {reason}")

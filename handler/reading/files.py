@@ -1,15 +1,13 @@
 """Which files there are to read: folders, globs, pipes and standard input, each inspected before DuckDB reads it."""
 
 import codecs
-import gzip
 import os
 import re
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
-from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -18,7 +16,7 @@ from ..errors import UsageError
 STDIN = "-"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".pq")  # of the files in a folder that are read
 HEAD_BYTES = 1 << 20
-MAX_LINE_BYTES = 2_000_000  # what DuckDB takes by default; a record has less than 10,000
+MAX_LINE_CHARACTERS = 100_000  # a record has less than 10,000; DuckDB takes 2,000,000 bytes
 CHUNK_BYTES = 1 << 16
 RECORD = b'"notional_bid"'
 ENCODINGS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -76,11 +74,11 @@ def _paths(name: str, problems: list[Problem]) -> Iterator[str]:
     elif Path(name).exists():
         yield name
     elif has_magic(name):
-        found = sorted(glob(name, recursive=True))
+        found = sorted(glob(name, recursive=True))  # noqa: PTH207 - of a text
         if not found:
             raise UsageError(f"{name}: no file has such a name")
         for path in found:
-            yield from _folder(path, problems) if Path(path).is_dir() else [path]
+            yield from _paths(path, problems)
     else:
         raise UsageError(f"{name}: no such file or folder")
 
@@ -114,17 +112,17 @@ def inspect(name: str, folder: Path) -> File | Problem:
     shown = "standard input" if name == STDIN else name
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if head.startswith(b"PAR1"):
-        return File(shown, path, "parquet")
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return File(shown, path, "zstd")
+    for mark, kind in ((b"PAR1", "parquet"), (b"\x28\xb5\x2f\xfd", "zstd")):
+        if head.startswith(mark):
+            return File(shown, path, kind)
     kind = "gzip" if head.startswith(b"\x1f\x8b") else "none"
     if kind == "gzip":
         head = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
     if not head:
         return Problem(f"{shown}: no record was found: it is empty", is_harmless=True)
     if encoding := next((name for mark, name in ENCODINGS if head.startswith(mark)), None):
-        return File(shown, _decoded(path, kind, encoding, folder), "none")
+        copy, problem = clean_copy(File(shown, path, kind), folder, encoding)
+        return problem or copy
     if RECORD in head.replace(b"\0", b""):
         return File(shown, path, kind)
     return Problem(f"{shown}: no record was found: {describe(head)}")
@@ -140,71 +138,59 @@ def describe(head: bytes) -> str:
     return f"it begins with {line[:60]!r}{'…' if len(line) > 60 else ''}"
 
 
-def open_text(file: File) -> IO[bytes]:
-    """The bytes of a file of lines, decompressed if it is gzip."""
-    return gzip.open(file.path) if file.kind == "gzip" else Path(file.path).open("rb")
+def new_path(folder: Path) -> Path:
+    """A path in a folder that is not taken."""
+    return folder / f"{sum(1 for _ in folder.iterdir())}.jsonl"
 
 
 def _copy_of_pipe(name: str, folder: Path) -> str:
-    copy = folder / f"{len(os.listdir(folder))}.pipe"
+    copy = new_path(folder)
     if name == STDIN and sys.stdin is None:
         raise UsageError("standard input is closed: give a file, or a pipe")
-    source: IO[bytes] = open(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")  # noqa: SIM115
+    source = open(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")  # noqa: SIM115
     with source, copy.open("wb") as target:
         shutil.copyfileobj(source, target, CHUNK_BYTES)
     return str(copy)
 
 
-def _decoded(path: str, kind: str, encoding: str, folder: Path) -> str:
-    copy = folder / f"{len(os.listdir(folder))}.jsonl"
-    source: IO[bytes] = gzip.open(path) if kind == "gzip" else Path(path).open("rb")
-    with source, copy.open("w", encoding="utf-8", errors="replace") as target:
-        decoder = codecs.getreader(encoding)(source, errors="replace")
-        shutil.copyfileobj(decoder, target, CHUNK_BYTES)
-    return str(copy)
-
-
-def mended(file: File, folder: Path) -> tuple[File, Problem | None]:
-    """A copy of a text that DuckDB refuses: bytes that are not UTF-8 replaced, overlong lines cut, members decompressed.
+def clean_copy(file: File, folder: Path, encoding: str = "utf-8") -> tuple[File, Problem | None]:
+    """A copy of a text that DuckDB refuses: as UTF-8, without NUL bytes, overlong lines cut, gzip members decompressed.
 
     What was appended in another encoding or compression is read as far as it can be; the problem is what cannot.
     """
-    copy = folder / f"{len(os.listdir(folder))}.jsonl"
+    copy = new_path(folder)
     problem = None
+    decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
     with Path(file.path).open("rb") as source, copy.open("w", encoding="utf-8", newline="\n") as target:
         try:
-            for line in _lines(_segments(source)):
-                target.write(line.replace(b"\0", b"").decode(errors="replace").replace("\r", "") + "\n")
+            for line in _lines(map(decode, _segments(source))):
+                target.write(line[:MAX_LINE_CHARACTERS].replace("\0", "") + "\n")
         except (zlib.error, EOFError) as error:
             problem = Problem(f"{file.name} is damaged: what follows is not read: {error}")
     return File(file.name, str(copy), "none"), problem
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of chunks, without their ends; of an overlong one the first bytes."""
-    rest = b""
+def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    rest = ""
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line[: MAX_LINE_BYTES // 2] for line in lines)
-        rest = rest[:MAX_LINE_BYTES]
-    if rest:
-        yield rest[: MAX_LINE_BYTES // 2]
+        *lines, rest = (rest + chunk).split("\n")
+        yield from lines
+        rest = rest[: 2 * MAX_LINE_CHARACTERS]
+    yield rest
 
 
-def _segments(source: BufferedIOBase | IO[bytes]) -> Iterator[bytes]:
-    """The bytes of a file with its gzip members decompressed. Raises zlib.error, or EOFError if one is cut off."""
-    data, member = b"", None
-    while chunk := data or source.read(CHUNK_BYTES):
-        data = b""
+def _segments(source: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file, its gzip members decompressed. Raises zlib.error, or EOFError if one is cut off."""
+    member, data = None, b""
+    while data := data or source.read(CHUNK_BYTES):
         if member is None:
-            start = chunk.find(b"\x1f\x8b\x08")
-            if start < 0:
-                yield chunk
-                continue
-            yield chunk[:start]
-            member, chunk = zlib.decompressobj(31), chunk[start:]
-        yield member.decompress(chunk)
-        if member.eof:
-            data, member = member.unused_data, None
+            start = data.find(b"\x1f\x8b\x08")
+            yield data if start < 0 else data[:start]
+            data = b"" if start < 0 else data[start:]
+            member = None if start < 0 else zlib.decompressobj(31)
+        else:
+            yield member.decompress(data)
+            data = member.unused_data
+            member = None if member.eof else member
     if member is not None:
         raise EOFError("it is cut off")

@@ -1,35 +1,29 @@
 """Lines of JSON → the view `lines`: narrow columns of each, and what the question needs besides."""
 
+import gzip
 import re
+import zlib
 from collections.abc import Collection, Sequence
 from glob import escape
 
 from ..errors import InvalidRecord, SourceError
-from ..record import MAX_NUMBER, SPOT, Record
+from ..record import MAX_NUMBER, PLAIN_KEYS, SPOT, Record
 from ..slots import MAX_INTERVAL_SECONDS
 from .columns import HEAD, NARROW, decoded, from_lines, pair_sql, quoted
 from .engine import Engine, text
-from .files import File, Problem, mended, open_text
+from .files import File, Problem, clean_copy
 
 MAX_SHOWN = 5
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+_AS_TEXT = """columns = {'raw': 'VARCHAR'}, header = false, auto_detect = false, delim = '\x01', quote = '',
+    escape = '', comment = '', strict_mode = false, hive_partitioning = false"""
 # how this program writes the six keys: what is written otherwise is checked more slowly
 CANONICAL = (
     rf'^\{{"timestamp":"[0-9TZ:-]{{20}}","symbol":"[^"\\]+","obi":{_NUMBER},"notional_bid":{_NUMBER},'
     rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
 )
 _NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
-_KEYS_WITH_TYPES = (
-    "timestamp",
-    "symbol",
-    "obi",
-    "notional_bid",
-    "notional_ask",
-    "levels",
-    "market",
-    "interval_seconds",
-)
-# the text of a broken line as it can be read: without NUL bytes and blanks; of a torn line and a whole one, the whole
+# the text of a broken line as it can be read: without NUL bytes and blanks; behind a torn one, the whole one
 _TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
 _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
     coalesce(nullif(regexp_extract({_TRIMMED}, '.(\{{"timestamp"[^{{}}]*\}})$', 1), ''), {_TRIMMED}), {_TRIMMED})"""
@@ -81,11 +75,9 @@ def _mend(engine: Engine, files: Sequence[File]) -> tuple[list[File], list[Probl
             kept.append(file)
         except SourceError as error:
             if file.kind == "zstd":
-                problems.append(
-                    Problem(f"{file.name} is not a whole zstd file of UTF-8 text, and is not read: {error}")
-                )
+                problems.append(Problem(f"{file.name} is not a whole zstd file of text, and is not read: {error}"))
                 continue
-            copy, problem = mended(file, engine.folder)
+            copy, problem = clean_copy(file, engine.folder)
             kept.append(copy)
             problems += [problem] if problem else []
     return kept, problems
@@ -98,11 +90,10 @@ def _scan(files: Sequence[File]) -> str:
         numbers = [number for number, file in enumerate(files) if file.kind == kind]
         paths = ", ".join(text(escape(files[number].path)) for number in numbers)
         parts.append(
-            f"SELECT raw, {numbers}[CAST(file_index AS INTEGER) + 1] AS file FROM read_csv([{paths}], columns = {{'raw': 'VARCHAR'}},"
-            " header = false, auto_detect = false, delim = '\x01', quote = '', escape = '', comment = '',"
-            f" strict_mode = false, hive_partitioning = false, compression = '{kind}') WHERE raw IS NOT NULL"
+            f"SELECT raw, {numbers}[CAST(file_index AS INTEGER) + 1] AS file FROM read_csv([{paths}],"
+            f" compression = '{kind}', {_AS_TEXT}) WHERE raw IS NOT NULL"
         )
-    return f"({' UNION ALL '.join(parts) or 'SELECT NULL::VARCHAR AS raw, 0 AS file LIMIT 0'})"
+    return f"({' UNION ALL '.join(parts)})"
 
 
 def _create(engine: Engine, files: Sequence[File], pairs: Collection[str], columns: Sequence[str], within: str) -> None:
@@ -142,7 +133,7 @@ def _checked(lines: str, broken: str) -> str:
 
 
 def _is_record() -> str:
-    types = f"json_type(beginning, {['$.' + key for key in _KEYS_WITH_TYPES]})"
+    types = f"json_type(beginning, {['$.' + key for key in (*PLAIN_KEYS, 'market', 'interval_seconds')]})"
     numbers = " AND ".join(f"{types}[{n}] IN {_NUMBERS}" for n in (3, 4, 5, 6))
     checked = (
         f"({types}[1] = 'VARCHAR' AND {types}[2] = 'VARCHAR' AND {numbers}"
@@ -168,7 +159,8 @@ def _kept(columns: Sequence[str], within: str) -> str:
 def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     """Name the invalid lines, and count those that were torn."""
     problems = []
-    found = "(SELECT problem, file, invalid_line FROM all_lines UNION ALL SELECT problem, file, invalid_line FROM mended_lines)"
+    found = "(SELECT problem, file, invalid_line FROM {}) UNION ALL (SELECT problem, file, invalid_line FROM {})"
+    found = f"({found.format('all_lines', 'mended_lines')})"
     invalid, torn = engine.rows(
         "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn') +"
         f" (SELECT count(*) FROM mended_lines WHERE problem IS NULL) FROM {found}"
@@ -177,7 +169,7 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
     if invalid:
         shown = engine.rows(
-            f"SELECT file, invalid_line[:2000] FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
+            f"SELECT file, left(invalid_line, 2000) FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
         )
         problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
         if invalid > MAX_SHOWN:
@@ -188,10 +180,11 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
 def _where(file: File, line: str) -> str:
     """The name of a file and the number of a line, if it can be found."""
     start = line[:100].encode()
+    opened = gzip.open if file.kind == "gzip" else open
     try:
-        with open_text(file) as lines:
+        with opened(file.path, "rb") as lines:
             number = next((n for n, each in enumerate(lines, 1) if start in each), None)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         number = None
     return f"{file.name}: line {number}" if number else file.name
 

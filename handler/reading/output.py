@@ -18,14 +18,7 @@ from .engine import Engine, text
 Write = Callable[[str], object]  # writes lines at once; takes them without the last line end
 Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
 
-SUFFIXES = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}  # other names are those of JSON lines
 OTHER_COMPRESSIONS = (".zst", ".bz2", ".xz", ".zip")
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS_PER_WRITE = 200
@@ -47,9 +40,7 @@ class Target(NamedTuple):
             raise UsageError(f"--format {name} is invalid: give one of {', '.join(FORMATS)}")
         lowered = (path or "").lower()
         if lowered.endswith(OTHER_COMPRESSIONS):
-            raise UsageError(
-                f"--output {path}: only gzip is written: give a name that ends in .gz, or compress it afterwards"
-            )
+            raise UsageError(f"--output {path}: only gzip is written: give a name that ends in .gz")
         is_gzip = lowered.endswith(".gz")
         found = name or SUFFIXES.get(Path(lowered.removesuffix(".gz")).suffix, "jsonl")
         if found == "parquet" and path is None:
@@ -102,23 +93,23 @@ def _finish(unfinished: Path, target: Path, is_special: bool) -> None:
         shutil.copyfileobj(source, copy)
 
 
-def write_rows(engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None = None) -> int:
-    """Write the rows of a query, to `path` if there is one, else by `write`; returns how many there were."""
+def write_rows(
+    engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None = None
+) -> None:
+    """Write the rows of a query, to `path` if there is one, else by `write`."""
     if target.format == "jsonl":
-        return _write_jsonl(engine, sql, target, write, render, path)
+        _write_jsonl(engine, sql, target, write, render, path)
+        return
     copy = path or engine.folder / "output.csv"
-    options = (
-        "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1"
-        if target.format == "parquet"
-        else f"FORMAT csv, HEADER, COMPRESSION {'gzip' if target.is_gzip else 'none'}"
-    )
-    query = sql if target.format == "parquet" else as_text(engine, sql)
-    engine.run(f"COPY ({query}) TO {text(copy)} ({options})")
+    if target.format == "parquet":
+        options = "FORMAT parquet, COMPRESSION zstd"
+    else:
+        sql, options = as_text(engine, sql), f"FORMAT csv, HEADER, COMPRESSION {'gzip' if target.is_gzip else 'none'}"
+    engine.run(f"COPY ({sql}) TO {text(copy)} ({options})")
     if path is None:
         with copy.open(encoding="utf-8", newline="\n") as lines:
             while chunk := lines.readlines(1 << 16):
                 write("".join(chunk).removesuffix("\n"))
-    return engine.rows("SELECT 0")[0][0]
 
 
 def as_text(engine: Engine, sql: str) -> str:
@@ -135,19 +126,16 @@ def as_text(engine: Engine, sql: str) -> str:
     return f"SELECT {', '.join(columns)} FROM ({sql})"
 
 
-def _write_jsonl(engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None) -> int:
+def _write_jsonl(engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None) -> None:
     names = list(engine.columns(sql))
-    count = 0
     with _opened(path, target) as file:
         for rows in engine.stream(sql):
-            count += len(rows)
             lines = [render(dict(zip(names, row, strict=True))) for row in rows]
             if file is not None:
                 file.write("".join(f"{line}\n" for line in lines).encode())
                 continue
             for start in range(0, len(lines), ROWS_PER_WRITE):
                 write("\n".join(lines[start : start + ROWS_PER_WRITE]))
-    return count
 
 
 @contextmanager

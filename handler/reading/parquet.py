@@ -10,14 +10,15 @@ from .engine import Engine, text
 from .files import File, Problem
 from .lines import HAS_DATA, MAX_SHOWN, valid
 
+ROWS_PER_FILE = 1 << 40  # more than any file has
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")  # parts of the names of DuckDB's types of numbers
 _NUMBERS = ("obi", "notional_bid", "notional_ask", "levels", "interval_seconds")
 
 
-def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[int, list[Problem]]:
+def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) -> tuple[list[str], list[Problem]]:
     """Create views `parquet_0`, `parquet_1`, … of all columns, one for each schema, and their narrow tables `rows_…`.
 
-    Returns how many there are, and what cannot be read.
+    Returns their names, and what cannot be read.
     """
     groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
     problems = []
@@ -31,12 +32,14 @@ def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) 
             problems.append(Problem(f"{file.name}: {problem}"))
         else:
             groups.setdefault(tuple(schema.items()), []).append(file)
+    names = []
     for number, (columns, group) in enumerate(groups.items()):
         try:
             problems += _create(engine, number, dict(columns), group, pairs)
+            names.append(f"parquet_{number}")
         except SourceError as error:
-            raise SourceError(f"{', '.join(file.name for file in group[:3])}: {error}") from error
-    return len(groups), problems
+            problems.append(Problem(f"{', '.join(file.name for file in group[:3])}: {error}"))
+    return names, problems
 
 
 def _scan(files: Sequence[File]) -> str:
@@ -68,21 +71,23 @@ def _create(
     keys += ["CAST(symbol AS VARCHAR) AS symbol", f"{market} AS market", f"{reason} AS reason"]
     pair = "CAST(pair AS VARCHAR)" if "pair" in schema else pair_sql("CAST(symbol AS VARCHAR)", market)
     where = f"WHERE {pair} IN ({', '.join(map(text, sorted(pairs)))})" if pairs else ""
-    rows = f"SELECT {', '.join(keys)}, {pair} AS pair, file_index * 1099511627776 + file_row_number AS id FROM {_scan(files)} {where}"
-    view = f"(SELECT *, {HAS_DATA} AS has_data, NULL::VARCHAR AS line, NULL::VARCHAR AS printed FROM {derived(f'({rows})', known)})"
+    keys += [f"{pair} AS pair", f"file_index * {ROWS_PER_FILE} + file_row_number AS id"]
+    rows = derived(f"(SELECT {', '.join(keys)} FROM {_scan(files)} {where})", known)
+    view = f"(SELECT *, {HAS_DATA} AS has_data, NULL::VARCHAR AS line, NULL::VARCHAR AS printed FROM {rows})"
     whole = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" for name in ("levels", "interval_seconds"))
     engine.run(f"CREATE VIEW parquet_{number} AS SELECT * REPLACE ({whole}) FROM {view} WHERE {valid()}")
     has_levels = "bid_levels IS NOT NULL" if "bid_levels" in schema else "bids IS NOT NULL"
     engine.run(
-        f"CREATE TABLE checked_{number} AS SELECT id, pair, seconds, file_slot, interval_seconds, has_data, {has_levels}"
-        f" AS has_levels, obi, notional_bid, notional_ask, levels, reason, {valid()} AS is_valid FROM {view}"
+        f"CREATE TABLE checked_{number} AS SELECT id, pair, seconds, file_slot, interval_seconds, has_data,"
+        f" {has_levels} AS has_levels, obi, notional_bid, notional_ask, levels, reason, {valid()} AS is_valid"
+        f" FROM {view}"
     )
     engine.run(f"CREATE VIEW rows_{number} AS SELECT * REPLACE ({whole}) FROM checked_{number} WHERE is_valid")
     return _invalid_rows(engine, number, files)
 
 
 def _number(name: str, schema: dict[str, str], reason: str) -> str:
-    """A number; the six keys of a reason may be null. NaN in a column that may be empty is how pandas writes nothing."""
+    """A number; those of a reason may be null. NaN in a column that may be empty is how pandas writes nothing."""
     if name not in schema:
         return "NULL::DOUBLE"
     number = f'CAST("{name}" AS DOUBLE)'
@@ -96,9 +101,8 @@ def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
     if found is None or (kind in (LIST, LEVELS) and not found.endswith("[]")):
         return f"NULL::{'TIMESTAMPTZ' if name in TIMES else kind}"
     if name in TIMES:
-        return (
-            f"make_timestamptz(epoch_us({name}))" if "TIMESTAMP" in found else milliseconds(f"CAST({name} AS VARCHAR)")
-        )
+        is_time = "TIMESTAMP" in found
+        return f"make_timestamptz({_micros(name, found)})" if is_time else milliseconds(f"CAST({name} AS VARCHAR)")
     return f'TRY_CAST("{name}" AS {kind})'
 
 
@@ -107,14 +111,19 @@ def _seconds(name: str, schema: dict[str, str]) -> str:
     if kind is None:
         return "NULL::BIGINT"
     if "TIMESTAMP" in kind:
-        return f"epoch_us({name}) // 1000000"
+        return f"{_micros(name, kind)} // 1000000"
     return f"epoch_us(try_strptime(CAST({name} AS VARCHAR), '%Y-%m-%dT%H:%M:%SZ')) // 1000000"
 
 
+def _micros(name: str, kind: str) -> str:
+    """Epoch microseconds of a time, which is UTC where it has no zone."""
+    return f"epoch_us(CAST({name} AS {'TIMESTAMPTZ' if 'TZ' in kind or 'ZONE' in kind else 'TIMESTAMP'}))"
+
+
 def _invalid_rows(engine: Engine, number: int, files: Sequence[File]) -> list[Problem]:
+    values = ", ".join(f"{name} := {name}" for name in _NUMBERS)
     shown = engine.rows(
-        "SELECT id // 1099511627776, id % 1099511627776 + 1, count(*) OVER (), to_json(struct_pack(obi := obi, levels := levels,"
-        " notional_bid := notional_bid, notional_ask := notional_ask, interval_seconds := interval_seconds))"
+        f"SELECT id // {ROWS_PER_FILE}, id % {ROWS_PER_FILE} + 1, count(*) OVER (), to_json(struct_pack({values}))"
         f" FROM checked_{number} WHERE NOT is_valid ORDER BY id LIMIT {MAX_SHOWN}"
     )
     problems = [Problem(f"{files[file].name}: row {row}: invalid: {values}") for file, row, _, values in shown]

@@ -11,7 +11,6 @@ from ..record import FULL_KEYS, PLAIN_KEYS, REASON_KEYS, SPOT, plain_decimal
 from .columns import TIMES
 from .output import time_text
 
-INTEGERS = ("levels", "interval_seconds", "last_update_id", "cache_age_seconds", "limit", "bid_levels", "ask_levels")
 PLAIN_COLUMNS = ("printed", *PLAIN_KEYS, "market", "reason")
 DETAIL_COLUMNS = ("line", *FULL_KEYS, "reason")
 VIEW_COLUMNS = (*PLAIN_KEYS, "bps", "market")
@@ -54,9 +53,8 @@ def _value(key: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return time_text(value, is_exact=key in TIMES)
     if key in ("bids", "asks") and value is not None:
-        return msgspec.Raw(
-            f"[{','.join(f'[{_digits(price)},{_digits(quantity)}]' for price, quantity in value)}]".encode()
-        )
+        levels = [f"[{_digits(price)},{_digits(quantity)}]" for price, quantity in value]
+        return msgspec.Raw(f"[{','.join(levels)}]".encode())
     return value
 
 

@@ -3,20 +3,22 @@
 import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import SourceError, UsageError
+from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
-from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
+from .choice import DUPLICATES, INFERRED, KNOWN, PLAIN_DUPLICATES, PUBLIC, narrow, say_intervals, warn_of_shared_slots
+from .columns import ALL_COLUMNS, from_lines, quoted
 from .engine import Engine, show_progress
-from .files import File, Problem, find_files
+from .files import File, Problem, find_files, new_path
 from .lines import read_lines
 from .parquet import open_parquet
 from .tables import Address, TableRecords, open_tables
 
 DEFAULT_INTERVAL_SECONDS = 60
-MAX_NAMED_PAIRS = 5
 
 log = logging.getLogger(__name__)
 _open: list[Engine] = []  # of the relations that `read` returned, which live as long as the process
@@ -30,8 +32,8 @@ class Range(NamedTuple):
 
     def sql(self, slot: str = "slot") -> str:
         """True for the slots of this range."""
-        since, until = 0 if self.since is None else self.since, self.until
-        return f"{slot} >= {since:.0f}" + ("" if until is None else f" AND {slot} < {until:.0f}")
+        until = "" if self.until is None else f" AND {slot} < {ceil(self.until)}"
+        return f"{slot} >= {ceil(self.since or 0)}{until}"
 
 
 def read(
@@ -61,6 +63,9 @@ def read(
     return engine.connection.sql("SELECT * FROM records").set_alias("records")
 
 
+ALL_TIME = Range()
+
+
 class Records:
     """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too.
 
@@ -73,7 +78,7 @@ class Records:
         engine: Engine,
         *,
         pairs: Sequence[str] = (),
-        asked: Range = Range(),
+        asked: Range = ALL_TIME,
         interval_seconds: int | None = None,
         columns: Sequence[str] | None = None,
         with_reasons: bool = False,
@@ -87,30 +92,41 @@ class Records:
         self._columns = columns
         self._with_reasons = with_reasons
         self._parts: list[str] = []
+        self._files: list[File] = []
 
     def load(self, names: Sequence[str], tables: Sequence[TableRecords] = ()) -> None:
         """Read everything. Raises SourceError if there is no record to read in any of it."""
-        files, problems = find_files(names, self.engine.folder)
+        files, problems = self.engine.in_thread(lambda: find_files(names, self.engine.folder))
         files += [self._lines_of(table, problems) for table in tables]
         described = [*names, *(table.name for table in tables)]
         self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
         if not files:
-            raise SourceError(
-                "; ".join(problem.text for problem in problems) or "nothing to read: give a folder or file"
-            )
+            raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder")
+        self._files = files
         texts = [file for file in files if file.kind != "parquet"]
         if texts:
             columns = ["line"] if self._columns is None else self._columns
             problems += read_lines(self.engine, texts, self._pairs, columns, self._within())
             self._parts.append("lines")
-        count, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
-        self._parts += [f"parquet_{number}" for number in range(count)]
+        parts, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
+        self._parts += parts
         self._report([*problems, *unread])
         self._create_views()
 
+    def reads(self, path: str) -> bool:
+        """True if this file is one of those that were read."""
+        target = Path(path)
+        return target.exists() and any(Path(file.path).samefile(target) for file in self._files)
+
+    def warn_of_unknown_keys(self) -> None:
+        """Say which keys of lines, written by a newer version, are no columns."""
+        keys = "SELECT DISTINCT unnest(json_keys(line)) FROM records WHERE line IS NOT NULL ORDER BY ALL"
+        if unknown := [key for (key,) in self.engine.rows(keys) if key not in Record.__struct_fields__]:
+            log.warning("left out keys of a newer version: %s; update this program to keep them", ", ".join(unknown))
+
     def _lines_of(self, table: TableRecords, problems: list[Problem]) -> File:
         """The records of a table as a file of lines; a damaged item is left out, and named."""
-        path = self.engine.folder / f"{len(list(self.engine.folder.iterdir()))}.jsonl"
+        path = new_path(self.engine.folder)
         with path.open("w", encoding="utf-8") as file:
             for number, record in enumerate(table.read(lambda text: problems.append(Problem(f"left out: {text}"))), 1):
                 file.write(record.to_line() + "\n")
@@ -134,7 +150,7 @@ class Records:
 
     def _create_views(self) -> None:
         run = self.engine.run
-        run(f"CREATE VIEW narrow AS {' UNION ALL '.join(map(_narrow, range(len(self._parts)), self._parts))}")
+        run(f"CREATE VIEW narrow AS {' UNION ALL '.join(map(narrow, range(len(self._parts)), self._parts))}")
         has_plain = bool(self.engine.rows("SELECT 1 FROM narrow WHERE interval_seconds IS NULL LIMIT 1"))
         is_inferred = has_plain and self._interval_seconds is None
         run(f"CREATE TABLE intervals AS {INFERRED if is_inferred else INFERRED + ' LIMIT 0'}")
@@ -143,14 +159,12 @@ class Records:
         joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
         slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
         run(f"CREATE VIEW samples AS {slots} narrow {joined}")
-        rows = [
-            self._rows(f"(SELECT *, {number} AS part FROM {part}) {joined}") for number, part in enumerate(self._parts)
-        ]
-        run(f"CREATE VIEW records AS {' UNION ALL '.join(rows)}")
+        parts = [f"(SELECT *, {number} AS part FROM {part}) {joined}" for number, part in enumerate(self._parts)]
+        run(f"CREATE VIEW records AS {' UNION ALL '.join(map(self._rows, parts))}")
         if is_inferred:
-            self._say_intervals()
+            say_intervals(self.engine)
         if has_plain or self._interval_seconds is not None:
-            self._warn_of_shared_slots()
+            warn_of_shared_slots(self.engine)
 
     def _interval(self) -> str:
         flag = self._interval_seconds
@@ -170,81 +184,6 @@ class Records:
             rows = from_lines(rows)
         columns = ALL_COLUMNS if self._columns is None else (*KNOWN, *self._columns)
         return f"SELECT {', '.join(PUBLIC.get(name, quoted(name)) for name in dict.fromkeys(columns))} FROM {rows}"
-
-    def _say_intervals(self) -> None:
-        rows = self.engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
-        named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
-        named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
-        if named:
-            log.warning(
-                "plain lines have no interval: taken is the commonest distance between samples (%s);"
-                " --interval_seconds N decides otherwise",
-                ", ".join(named),
-            )
-
-    def _warn_of_shared_slots(self) -> None:
-        for pair, count, seconds in self.engine.rows(SHARED_SLOTS):
-            log.warning(
-                "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
-                " --interval_seconds with the interval at which they were sampled",
-                pair,
-                count,
-                seconds,
-            )
-
-
-KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
-PUBLIC = {
-    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
-    "slot": "make_timestamptz(slot * 1000000) AS slot",
-    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
-    "levels": "CAST(levels AS BIGINT) AS levels",
-    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
-}
-# the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
-# into one slot, the one between slots
-INFERRED = f"""
-    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred FROM (
-        SELECT pair, distance, count(*) AS n FROM (
-            SELECT pair, moment - lag(moment) OVER (PARTITION BY pair ORDER BY moment) AS distance FROM (
-                SELECT DISTINCT pair, if(is_shared, file_slot, seconds) AS moment FROM narrow JOIN (
-                    SELECT pair, 2 * count(DISTINCT file_slot) BETWEEN 1 AND count(DISTINCT seconds) AS is_shared
-                    FROM narrow WHERE interval_seconds IS NULL GROUP BY pair) USING (pair)
-                WHERE interval_seconds IS NULL))
-        WHERE distance > 0 GROUP BY pair, distance)
-    GROUP BY pair"""
-PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"
-# of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
-DUPLICATES = """
-    SELECT part, id FROM (
-        SELECT part, id, row_number() OVER (
-            PARTITION BY pair, slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
-        FROM (SELECT *, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
-              WHERE interval_seconds IS NOT NULL)
-        SEMI JOIN (
-            SELECT pair, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
-            WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1) USING (pair, slot))
-    WHERE place > 1"""
-# a plain row is left out only where another row, plain or full, is the same sample
-PLAIN_DUPLICATES = """
-    SELECT part, id FROM (
-        SELECT part, id, interval_seconds, row_number() OVER (
-            PARTITION BY pair, seconds, obi, notional_bid, notional_ask, levels
-            ORDER BY interval_seconds IS NULL, part, id) AS place
-        FROM narrow
-        SEMI JOIN (SELECT pair, seconds FROM narrow WHERE interval_seconds IS NULL) USING (pair, seconds))
-    WHERE place > 1 AND interval_seconds IS NULL"""
-SHARED_SLOTS = """
-    SELECT pair, count(*) - count(DISTINCT slot) AS more, max(interval_seconds) FROM samples WHERE has_data
-    GROUP BY pair HAVING more > 0 ORDER BY pair"""
-
-
-def _narrow(number: int, part: str) -> str:
-    table = part.replace("parquet_", "rows_")
-    return (
-        f"SELECT {number} AS part, id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi,"
-        f" notional_bid, notional_ask, levels, reason FROM {table}"
-    )
 
 
 def _moment(moment: "float | str | datetime | None") -> float | None:

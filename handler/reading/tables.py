@@ -29,17 +29,14 @@ def open_tables(
         return []
     from ..stores.table import Table  # boto3 is optional, and slow to load
 
-    tables = [
-        each if isinstance(each, Table) else Table(*_parts(each)[:1], region=_parts(each)[1]) for each in addresses
-    ]
-    return [_records(table, pairs, since or 0, MAX_EPOCH_SECONDS if until is None else until) for table in tables]
-
-
-def _parts(address: "str | tuple[str, str | None]") -> tuple[str, str | None]:
-    if isinstance(address, tuple):
-        return address
-    name, _, region = address.partition("@")
-    return name, region or None
+    found = []
+    for address in addresses:
+        if isinstance(address, str):
+            name, _, region = address.partition("@")
+            address = (name, region or None)
+        table = Table(address[0], region=address[1]) if isinstance(address, tuple) else address
+        found.append(_records(table, pairs, since or 0, MAX_EPOCH_SECONDS if until is None else until))
+    return found
 
 
 def _records(table: "Table", pairs: Sequence[str], since: float, until: float) -> TableRecords:

@@ -1,6 +1,7 @@
 """Questions about `records` and `samples`, as SQL: other levels and distances, steps, gaps, series."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 from ..book import RUNGS_BPS, STORED_LEVELS
@@ -34,9 +35,8 @@ class Views(NamedTuple):
                 raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
         if max(self.levels, default=0) <= STORED_LEVELS:
             return
-        sampled = [
-            row[0] for row in records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY 1")
-        ]
+        rows = records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY levels")
+        sampled = [row[0] for row in rows]
         for levels in self.levels:
             if levels > STORED_LEVELS and levels not in sampled:
                 found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
@@ -56,7 +56,7 @@ class Views(NamedTuple):
 
 def _levels_view(levels: int) -> tuple[str, str]:
     bid, ask = (top(side, str(levels), "x[1] * x[2]") for side in ("bids", "asks"))
-    unknown = f'levels <> {levels} AND (bids IS NULL OR asks IS NULL OR coalesce({levels} > "limit", false) OR {levels} > {STORED_LEVELS})'
+    unknown = f'bids IS NULL OR asks IS NULL OR coalesce({levels} > "limit", false) OR {levels} > {STORED_LEVELS}'
     amounts = {"obi": imbalance(bid, ask, None), "notional_bid": bid, "notional_ask": ask}
     replaced = [
         f"CASE WHEN levels = {levels} THEN {name} WHEN {unknown} THEN NULL ELSE {significant(sql)} END AS {name}"
@@ -75,7 +75,8 @@ def _bps_view(bps: int) -> tuple[str, str]:
 class Expected(NamedTuple):
     """Which slots should be there: those of `asked`, from the first sample of a pair on.
 
-    Of files up to the last one, unless `asked` says until when; of a table up to `now`, less the time that storing may take.
+    Of files up to the last one, unless `asked` says until when; of a table up to `now`, less the time that storing may
+    take.
     """
 
     asked: Range
@@ -87,31 +88,31 @@ class Expected(NamedTuple):
 
         `missing` slots begin at `missing_since`; `is_known` is true for a slot within the range.
         """
-        since = self.asked.since or 0
+        since = ceil(self.asked.since or 0)
         return f"""
         timeline AS (
             SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
                 bool_or(has_data) AS has_data, max(reason) AS reason FROM samples GROUP BY pair, slot),
         bounds AS (
             SELECT *, {self._stop(is_settled)} AS stop FROM (
-                SELECT pair, min(slot) AS first, max(slot) AS last, arg_max(seconds, slot) AS seconds FROM timeline
-                GROUP BY pair)),
+                SELECT pair, max(slot) AS last, arg_max(seconds, slot) AS seconds FROM timeline GROUP BY pair)),
         linked AS (
-            SELECT timeline.*, stop, bounds.first, lead(slot) OVER following AS next,
+            SELECT timeline.*, stop, lead(slot) OVER following AS next,
                 coalesce(lead(timeline.seconds) OVER following, timeline.seconds) AS next_seconds
             FROM timeline JOIN bounds USING (pair) WINDOW following AS (PARTITION BY pair ORDER BY slot)),
         ranged AS (
-            SELECT *, slot >= {since:.0f} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
-                greatest(if(has_data, 1, 0), ceil(({since:.0f} - slot) / seconds)::BIGINT) AS skipped
+            SELECT *, slot >= {since} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
+                greatest(if(has_data, 1, 0), ceil(({since} - slot) / seconds)::BIGINT) AS skipped
             FROM linked),
         runs AS (
-            SELECT *, slot + skipped * seconds AS missing_since, greatest(0, if(next <= stop AND seconds <> next_seconds,
-                (before - slot) // seconds, ceil((before - slot) / seconds)::BIGINT) - skipped) AS missing
+            SELECT *, slot + skipped * seconds AS missing_since, greatest(0, -skipped + if(
+                next <= stop AND seconds <> next_seconds,
+                (before - slot) // seconds, ceil((before - slot) / seconds)::BIGINT)) AS missing
             FROM ranged)"""
 
     def _stop(self, is_settled: bool) -> str:
         """SQL: the end of what is expected of a pair."""
-        until = FAR if self.asked.until is None else round(self.asked.until)
+        until = FAR if self.asked.until is None else ceil(self.asked.until)
         settled = f"({self.now - SETTLING_SECONDS:.0f} // seconds * seconds)"
         if self.is_table:
             return f"least({until}, {settled if is_settled else f'greatest({settled}, last + seconds)'})"
@@ -142,8 +143,8 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
         both_kinds AS (
             SELECT *, NULL::BIGINT AS slots, NULL::DOUBLE AS share FROM gaps
             UNION ALL SELECT *, round(1 - missing / nullif(slots, 0), 6) FROM totals)
-        SELECT pair, make_timestamptz(coalesce(since, until) * 1000000) AS since, make_timestamptz(until * 1000000) AS until,
-            missing, coalesce(reasons, map()) AS reasons, slots, share
+        SELECT pair, make_timestamptz(coalesce(since, until) * 1000000) AS since,
+            make_timestamptz(until * 1000000) AS until, missing, coalesce(reasons, map()) AS reasons, slots, share
         FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
     for pair in absent:
         since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
@@ -153,6 +154,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
     """A row for each step of a pair and depth in which there is a record."""
     offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    bps = "bps, " if views.bps else ""
 
     def step(slot: str) -> str:
         return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
@@ -161,8 +163,8 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
         WITH {expected.timeline(is_settled=False)},
         slots AS (
             SELECT pair, slot FROM runs WHERE is_known AND has_data
-            UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds)) FROM runs
-            WHERE missing > 0),
+            UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds))
+            FROM runs WHERE missing > 0),
         counts AS (SELECT pair, {step("slot")} AS step, count(*) AS expected FROM slots GROUP BY ALL),
         means AS (
             SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
@@ -170,8 +172,8 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
                 max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
                 count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
-        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, bps, market, obi_mean, obi_min, obi_max,
-            obi_last, mid, n, coalesce(expected, n) AS expected
+        SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
+            obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
         FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
 
 
@@ -188,7 +190,8 @@ def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bo
     """The rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
     sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
-    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, timestamp, interval_seconds, view, levels, obi, notional_bid"
+    ties = "timestamp, interval_seconds, view, levels, obi, notional_bid"  # each source gives the same order
+    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, {ties}"
 
 
 def pair_order(pairs: Sequence[str]) -> str:

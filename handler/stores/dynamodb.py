@@ -20,7 +20,8 @@ from botocore.config import Config
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
-TRANSIENT = re.compile("Throttl|Exceeded|Conflict|Internal|Unavailable|Timeout")  # codes to retry, besides any 5xx
+# codes to retry, besides any 5xx; ItemCollectionSizeLimitExceeded is not among them
+TRANSIENT = re.compile("Throttl|ThroughputExceeded|(Request|^)LimitExceeded|Conflict|Internal|Unavailable|Timeout")
 CREDENTIALS = {  # part of a code, or of its message → advice instead of the message, which may repeat the session token
     "Signature expired|Signature not yet current|[Ss]kewed|RequestExpired": (
         "this machine's clock is off by minutes, so the signature is not accepted: set the clock"

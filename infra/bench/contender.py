@@ -135,7 +135,7 @@ class Ours:
 
         pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
         markets = {pair.market: MARKETS[pair.market] for pair in pairs}
-        exchanges = {name: Exchange(market, [self._url], connections=len(pairs)) for name, market in markets.items()}
+        exchanges = {name: Exchange(market, [self._url]) for name, market in markets.items()}
         limits = {name: market.request_limit(limit) for name, market in markets.items()}
         return Sampler(exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail)
 

@@ -22,7 +22,8 @@ PAIRS = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "usdm:BTCUSD
 LEVELS, LIMIT = 5, 100
 PASSWORD, SECRET_KEY = "chaos-password", "chaos/secret/chaos/secret/chaos/secret00"
 """What the program is given and must never print or store."""
-START_SECONDS, END_SECONDS = 30.0, 40.0
+START_SECONDS = 30.0
+LOAD_SECONDS = 900.0  # moto takes some milliseconds for each record
 _RECORD = re.compile(r'\{[^{}]*"notional_bid"[^{}]*\}')
 
 
@@ -49,13 +50,13 @@ class Program:
         while not self.stdout.stat().st_size and time.monotonic() < give_up and self.process.poll() is None:
             time.sleep(0.02)
 
-    def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
+    def end(self, how: signal.Signals | None = signal.SIGTERM, patience_seconds: float = 40.0) -> int:
         """Send it a signal, wait for its end and return its exit code; -9 if it did not end."""
         with suppress(ProcessLookupError):
             if how:
                 self.process.send_signal(how)
         try:
-            return self.process.wait(END_SECONDS)
+            return self.process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -118,7 +119,7 @@ class Stage:
         files = [str(path) for path in paths if b'"notional_bid"' in path.read_bytes()]
         command = ["handler", "load", *files, "--table", self.name, "--interval_seconds", "1"]
         program = self.start(command, {"AWS_ENDPOINT_URL_DYNAMODB": self._dynamodb_url})
-        if code := program.end(None):
+        if code := program.end(None, LOAD_SECONDS):
             self.problems.append(f"load ended with {code}: {program.stderr.read_text()[-300:]}")
 
     def items(self) -> list[dict[str, Any]]:

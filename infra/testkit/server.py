@@ -166,6 +166,8 @@ class Connection:
             return False
         self._is_idle = False
         request = request._replace(body=await self._reader.readexactly(length))
+        if self._reader.at_eof():  # a client that has given up, while this server was kept from answering
+            return False
         answer = await self._server.respond(self._number, request, self.on_reuse)
         if self.on_reuse:
             if self.on_reuse == "hung":

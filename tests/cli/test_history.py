@@ -1,4 +1,4 @@
-"""`history` reads whatever stores records, writes files that are complete or not there, and says what it cannot read."""
+"""`history` reads whatever stores records, writes complete files or none, and says what it cannot read."""
 
 import codecs
 import gzip
@@ -45,14 +45,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def parquet(path: Path) -> None:
-    duckdb.sql("SELECT 1 AS a").write_parquet(str(path))
+    duckdb.execute(f"COPY (SELECT 1 AS a) TO '{path}' (FORMAT parquet)")
 
 
 def zstd(path: Path) -> None:
     lines = ", ".join(f"('{line.decode()}')" for line in TEXT.splitlines())
-    duckdb.execute(
-        f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd)"
-    )
+    options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION zstd"
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {lines})) TO '{path}' ({options})")
 
 
 SOURCES: dict[str, Callable[[Path], object]] = {
@@ -182,6 +181,7 @@ def test_torn_lines_are_a_warning(turn: str, folder: Path, caplog: pytest.LogCap
         ("--from {0} --format parquet", "give --output FILE"),
         ("--from {0} --output {0}", "is a folder"),
         ("--from {0} --output {0}/no/where", "cannot be written"),
+        ("--from {0} --output {0}/2026-11-01.jsonl", "is being read"),
         ("--from {0} --output x.jsonl.zst", "only gzip is written"),
         ("--from {0} --symbol BTC-USDT", "write BTCUSDT"),
     ],
@@ -235,7 +235,7 @@ def test_the_ending_of_output_decides(name: str, beginning: bytes, folder: Path)
 
 
 def test_a_file_is_complete_or_as_it_was(folder: Path, capfd: Capture) -> None:
-    """Under its own mode, behind a link, beside another writer; a device is written in place, `-` is standard output."""
+    """It keeps its mode, also behind a link; a device is written in place, `-` is standard output."""
     target, link = folder.parent / "x.csv", folder.parent / "link.csv"
     target.write_text("old")
     target.chmod(0o640)
@@ -271,7 +271,7 @@ def test_an_interrupt_is_no_success_and_leaves_nothing(number: signal.Signals, t
 
 
 def test_long_reads_show_progress_on_a_terminal(tmp_path: Path) -> None:
-    program = f"""
+    program = """
 import time
 from handler.reading import engine
 engine.SHOW_PROGRESS_AFTER_SECONDS = 0

@@ -98,7 +98,7 @@ def test_clock(run: Run, ms: int, says: str) -> None:
     records = month(days=1, market="usdm")
     shifted = [
         full_record("BTCUSDT", BTC, 1000, slot, market="usdm", interval_seconds=INTERVAL,
-                    exchange_time=format_milliseconds(slot * 1000 + (ms if ms != -230 else 230)))
+                    exchange_time=format_milliseconds(slot + (ms if ms != -230 else 230) / 1000))
         for slot in range(START, START + len(records) * INTERVAL, INTERVAL)
     ]  # fmt: skip
     assert says in row(run(shifted)[1], "Timing", "usdm:BTCUSDT")["clock says"]

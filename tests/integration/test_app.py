@@ -246,19 +246,9 @@ def test_a_timer_whose_sample_fails_stores_the_reason_counts_it_and_returns(
     assert [(found["Failures"], found["StoredSlots"]) for found in metrics(container)] == [([1], [0])]
 
 
-@pytest.mark.parametrize(
-    ("variables", "printed"),
-    [
-        ({"POWERTOOLS_METRICS_DISABLED": "true"}, 0),
-        ({"POWERTOOLS_METRICS_DISABLED": ""}, 101),
-        ({"POWERTOOLS_METRICS_DISABLED": "perhaps", "LOG_LEVEL": "TRACE", "POWERTOOLS_DEV": ""}, 101),
-    ],
-)
-def test_variables_of_others_cost_nothing(
-    start_container: StartContainer, variables: dict[str, str], printed: int
-) -> None:
-    """However long it runs: while metrics are disabled, Powertools prints them once there are 100."""
+def test_variables_of_others_cost_nothing(start_container: StartContainer) -> None:
+    """Values that Powertools does not know, which an account may set for all of its functions."""
+    variables = {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"}
     container = start_container(**variables)
-    for _ in range(101):
-        container.invoke({})
-    assert len(metrics(container)) == printed
+    assert container.invoke({})["stored"] == 1
+    assert len(metrics(container)) == 1

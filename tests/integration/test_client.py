@@ -44,7 +44,7 @@ def test_book(exchange: FakeExchange, clock: FakeClock) -> None:
     """A book comes with its host, the moment it arrived, and the weight that the exchange counts."""
     ours = client(clock, exchange.url)
     snapshot = fetch(ours, clock)
-    assert (snapshot.book.bids.prices, snapshot.book.asks.prices) == ((99.0, 98.0), (101.0,))
+    assert (snapshot.book.bids.prices, snapshot.book.asks.prices) == ([99.0, 98.0], [101.0])
     assert (snapshot.host, snapshot.received_at) == (f"127.0.0.1:{exchange.port}", clock.time())
     assert (snapshot.cache_age_seconds, ours.used_weight, clock.slept) == (None, 5, [])
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
@@ -28,19 +27,16 @@ HEADERS = {
 }
 
 
-def get(
-    exchange: FakeExchange, market: str, *, symbol: str = "BTCUSDT", limit: Any = 5, timeout: float = 20
-) -> requests.Response:
-    query = f"symbol={quote(symbol)}&limit={limit}"
+def get(exchange: FakeExchange, market: str, query: str = "limit=5", timeout: float = 20) -> requests.Response:
+    url = f"{exchange.url}{PATHS[market]}?{query if 'symbol' in query else f'symbol=BTCUSDT&{query}'}"
     with requests.Session() as session:
-        return session.get(f"{exchange.url}{PATHS[market]}?{query}", timeout=timeout, allow_redirects=False)
+        return session.get(url, timeout=timeout, allow_redirects=False)
 
 
 @pytest.mark.parametrize("market", PATHS)
 def test_a_response_looks_like_the_real_one(market: str) -> None:
     with FakeExchange(clock=lambda: NOON) as exchange:
-        response = get(exchange, market, limit=100)
-        again = get(exchange, market, limit=100)
+        response, again = get(exchange, market, "limit=100"), get(exchange, market, "limit=100")
     body = response.json()
     names = list(response.headers)
     assert names[: HEADERS[market].count(" ") + 1] == HEADERS[market].split()
@@ -64,27 +60,24 @@ def test_a_response_looks_like_the_real_one(market: str) -> None:
 )
 def test_the_limit_decides_on_levels_and_weight(market: str, limit: int, levels: int, weight: int) -> None:
     with FakeExchange() as exchange:
-        response = get(exchange, market, limit=limit)
+        response = get(exchange, market, f"limit={limit}")
     assert [len(response.json()[side]) for side in ("bids", "asks")] == [levels, levels]
     assert response.headers["x-mbx-used-weight-1m"] == str(weight)
 
 
 @pytest.mark.parametrize(
-    ("market", "symbol", "limit", "code"),
+    ("market", "query", "code"),
     [
-        ("spot", "NOSUCH", 5, -1121),
-        ("usdm", "NOSUCH", 5, -1121),
-        ("spot", "btcusdt", 5, -1100),
-        ("spot", "BTCUSDT", -5, -1100),
-        ("spot", "BTCUSDT", 0, -1102),
-        ("spot", "", 5, -1102),
-        ("spot", "BTCUSDT", "5&depth=5", -1104),
-        ("usdm", "BTCUSDT", 7, -4021),
+        *((market, "symbol=NOSUCH", -1121) for market in PATHS),
+        *(("spot", query, -1100) for query in ("symbol=btcusdt", "limit=-5")),
+        *(("spot", query, -1102) for query in ("symbol=", "limit=0")),
+        ("spot", "limit=5&depth=5", -1104),
+        ("usdm", "limit=7", -4021),
     ],
 )
-def test_an_invalid_request_gets_the_error_of_the_exchange(market: str, symbol: str, limit: Any, code: int) -> None:
+def test_an_invalid_request_gets_the_error_of_the_exchange(market: str, query: str, code: int) -> None:
     with FakeExchange() as exchange:
-        response = get(exchange, market, symbol=symbol, limit=limit)
+        response = get(exchange, market, query)
     assert (response.status_code, response.json()["code"]) == (400, code)
 
 
@@ -92,11 +85,10 @@ def test_an_invalid_request_gets_the_error_of_the_exchange(market: str, symbol: 
 def test_too_much_weight_in_a_clock_minute_is_a_429(market: str) -> None:
     seconds = [NOON + 20.5]
     with FakeExchange(books={"BTCUSDT": BOOK}, clock=lambda: seconds[0]) as exchange:
-        statuses = {get(exchange, market, limit=1000).status_code for _ in range(120)}
+        statuses = {get(exchange, market, "limit=1000").status_code for _ in range(120)}
         rejected = get(exchange, market)
         seconds[0] += 40
-        later = get(exchange, market)
-    assert (statuses, rejected.status_code, later.status_code) == ({200}, 429, 200)
+        assert (statuses, rejected.status_code, get(exchange, market).status_code) == ({200}, 429, 200)
     assert (rejected.headers["Retry-After"], rejected.json()["code"]) == ("40", -1003)
 
 

@@ -121,7 +121,7 @@ def test_one_line_per_episode(
 def test_many_pairs_on_a_failing_host(start_raw: StartRaw) -> None:
     """Thirty pairs share one back-off: few requests in a slot beside the first ones (by the real clock)."""
     server = start_raw(http("502 Bad Gateway", b"<html>"))
-    ours = spot_client(server.url, connections=30)
+    ours = spot_client(server.url)
 
     def fail(number: int) -> str:
         with pytest.raises(BookUnavailable) as failure:
@@ -137,7 +137,7 @@ def test_many_pairs_on_a_failing_host(start_raw: StartRaw) -> None:
 def test_one_request_probes_after_a_cooldown(start_exchange: StartExchange) -> None:
     """Eight pairs wait for the end of a cooldown, and one is answered before the others ask (by the real clock)."""
     exchange = start_exchange("503=1*8", "slow=0.3", clock=time.time)
-    ours, barrier = spot_client(exchange.url, connections=8), threading.Barrier(8)
+    ours, barrier = spot_client(exchange.url), threading.Barrier(8)
 
     def fetch_one(_: int) -> int | None:
         barrier.wait()

@@ -19,6 +19,7 @@ from support.fakes import FakeClock, StartExchange, spot_client
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
+from handler.exchange.problems import trusted_context
 from infra.fake_exchange import FakeExchange
 
 NOT_TRUSTED = "certificate verify failed"
@@ -51,7 +52,7 @@ def fetch(url: str, clock: FakeClock) -> Snapshot:
 
 @pytest.mark.parametrize(
     ("variable", "hint"),
-    [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here: .* set")],
+    [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here")],
 )
 def test_not_trusted(
     exchange: FakeExchange,
@@ -119,6 +120,7 @@ def test_unwritable_key_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """SSLKEYLOGFILE that names nothing writable is named and stops nothing; the host is still verified."""
+    trusted_context.cache_clear()
     monkeypatch.setenv("SSLKEYLOGFILE", os.path.join(os.devnull, "keys"))  # noqa: PTH118
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         fetch(exchange.url, clock)

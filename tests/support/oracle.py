@@ -69,7 +69,7 @@ def expected_slots(found: Sequence[Row], since: int = 0, until: int | None = Non
         for slot in ordered
     }
     end = ordered[-1] + intervals[ordered[-1]] if until is None else until
-    for slot, following in pairwise([*ordered, None]):
+    for slot, following in zip(ordered, [*ordered[1:], None], strict=True):
         interval = intervals[slot]
         best = sorted(slots[slot], key=lambda row: not row.has_data)[0]
         expected[slot] = (interval, best)
@@ -103,7 +103,7 @@ def gaps(found: Sequence[Row], pair: str, since: int = 0, until: int | None = No
         ]
         gap["until"] = min([gap["until"], *later])
     slots, missing = list(expected), sum(gap["missing"] for gap in answer)
-    reasons = sum((gap["reasons"] for gap in answer), Counter())
+    reasons: Counter[str] = sum((gap["reasons"] for gap in answer), Counter())
     end = until if until is not None else slots[-1] + expected[slots[-1]][0]
     total = {"pair": pair, "since": slots[0], "until": end, "missing": missing, "reasons": reasons}
     answer.append(total | {"slots": len(slots), "share": round(1 - missing / len(slots), 6)})

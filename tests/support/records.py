@@ -17,7 +17,7 @@ decimals = st.decimals("0.00000001", "92233720368.54775807", places=8).map(lambd
 levels = st.lists(st.tuples(decimals, decimals), max_size=20)
 counts = st.integers(0, 2**63 - 1)
 moments = st.integers(0, 4_000_000_000).map(format_timestamp)
-milliseconds = st.integers(0, 4_000_000_000_000).map(format_milliseconds)
+milliseconds = st.integers(0, 4_000_000_000_000).map(lambda ms: format_milliseconds(ms / 1000))
 markets = st.just("spot") | st.just("usdm")
 ladders = st.none() | st.lists(rungs, max_size=len(RUNGS_BPS))
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import NOON
 
-from handler.book import Book
-from handler.exchange.answers import Answer, Cooldown, Rejected, Retry, cache_age, classify, used_weight
+from handler.book import Book, parse_depth
+from handler.exchange.answers import Answer, Failure, classify, header_number, oddities
 
 NOW = NOON + 12.5
 DAY = 86_400.0
@@ -50,13 +50,13 @@ def test_book() -> None:
 )
 def test_retry(status: int, body: bytes, reason: str) -> None:
     """What may pass is tried again."""
-    assert (type(found := meaning(status, body)), found.reason) == (Retry, reason)
+    assert ((found := meaning(status, body)).reason, found.seconds) == (reason, 0)
 
 
 @pytest.mark.parametrize("code", [-1121, -1100, -1102, -1130, -4021])
 def test_rejected(code: int) -> None:
     """A 400 with any other code is final, in the exchange's own words."""
-    assert meaning(400, error(code, "Invalid symbol.")) == Rejected(f"Invalid symbol. (code {code})")
+    assert meaning(400, error(code, "Invalid symbol.")) == Failure(f"Invalid symbol. (code {code})", "rejected")
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_rejected(code: int) -> None:
         (418, ban(30 * DAY), {}, "banned", 3 * DAY),
         (429, b"", {}, "rate limited", 47.5),
         (429, b"", {"retry_after": "2.5"}, "rate limited", 2.5),
-        (429, b"", {"retry_after": "0"}, "rate limited", 1),
+        (429, b"", {"retry_after": "0"}, "rate limited", 47.5),
         *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "-1", "inf", "1795897668")),
         (429, b"", {"retry_after": "9999999"}, "rate limited", 3 * DAY),
         (429, b"", {"retry_after": formatdate(NOON + 30, usegmt=True)}, "rate limited", 17.5),
-        (429, b"", {"retry_after": formatdate(NOON, usegmt=True)}, "rate limited", 1),
+        (429, b"", {"retry_after": formatdate(NOON, usegmt=True)}, "rate limited", 47.5),
         (400, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
         (200, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
         (403, b"<html>", {}, "HTTP 403", 120),
@@ -85,7 +85,7 @@ def test_rejected(code: int) -> None:
 def test_cooldown(status: int, body: bytes, headers: dict[str, str], reason: str, seconds: float) -> None:
     """What asks for a wait gets it: never more than three days, a ban whatever carries it."""
     found = meaning(status, body, **headers)
-    assert (type(found), found.reason, found.seconds) == (Cooldown, reason, pytest.approx(seconds, abs=0.01))
+    assert (found.reason, found.seconds) == (reason, pytest.approx(seconds, abs=0.01))
     assert (found.is_market_wide, found.grows) == (reason == "rate limited", reason == "HTTP 403")
 
 
@@ -101,15 +101,14 @@ def test_times_are_by_the_hosts_clock() -> None:
 )
 def test_numbers_in_headers(text: str, number: int | None) -> None:
     """An odd number in a header costs no book."""
-    assert used_weight({"x-mbx-used-weight-1m": text}) == number
-    assert cache_age({"age": text}) == number
+    assert header_number({"age": text}, "age") == number
 
 
 @given(st.integers(100, 599), st.binary() | st.just(b"[" * 2000), st.text(), st.text())
 def test_anything(status: int, body: bytes, retry_after: str, date: str) -> None:
     """Whatever comes is an answer of some kind, and its wait is bounded."""
     found = meaning(status, body, retry_after=retry_after, date=date)
-    assert not isinstance(found, Cooldown) or 0 < found.seconds <= 3 * DAY
+    assert isinstance(found, Book) or 0 <= found.seconds <= 3 * DAY
 
 
 def test_nested_errors_on_a_small_stack() -> None:
@@ -123,3 +122,29 @@ def test_nested_errors_on_a_small_stack() -> None:
     finally:
         threading.stack_size(0)
     assert [retry.reason for retry in found] == ["HTTP 400"]
+
+
+def depth(bids: int = 1, asks: int = 1, best_bid: int = 99, time: float | None = None) -> Book:
+    """A book of so many levels."""
+    sides = ([[f"{best_bid - n}", "1"] for n in range(bids)], [[f"{101 + n}", "1"] for n in range(asks)])
+    return parse_depth(json.dumps({"bids": sides[0], "asks": sides[1], "T": time and round(time * 1000)}).encode())
+
+
+@pytest.mark.parametrize(
+    ("book", "headers", "kind", "words"),
+    [
+        *((depth(), {"date": formatdate(NOW + late, usegmt=True)[: -4 * odd or None]}, kind, words)
+          for late, odd, kind, words in ((9, 0, "", ""), (-9, 0, "", ""), (7200, 0, "clock", "before"),
+                                         (-7200, 0, "clock", "after"), (7200, 1, "", ""))),
+        (depth(time=NOW - 60), {}, "clock", "60 s after"),
+        *((depth(), {"age": age}, "", "") for age in ("0", "-1", "soon", "1.5", "٣", "9" * 5000)),
+        (depth(), {"age": "3600"}, "cached", "3600 s"),
+        (depth(best_bid=102), {}, "crossed", "crossed"),
+        (depth(bids=50, asks=50), {}, "capped", "50 of 1000"),
+        (depth(bids=50, asks=40), {}, "", ""),
+    ],
+)  # fmt: skip
+def test_oddities(book: Book, headers: dict[str, str], kind: str, words: str) -> None:
+    """A book that is old, cached, crossed or cut off says so; an ordinary one and an odd header do not."""
+    found = oddities(book, 1000, headers, NOW)
+    assert (list(found), words in found.get(kind, "")) == ([kind] if kind else [], True)

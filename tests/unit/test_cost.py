@@ -11,17 +11,6 @@ from infra import cost
 from infra.cost import Case, bill, total
 
 
-def test_the_page_has_what_is_computed() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cogapp", "--check", "-PI.", "docs/cost.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"run python -m cogapp -rPI. docs/cost.md: {done.stdout}"
-
-
 def test_what_is_counted_is_what_is_deployed() -> None:
     monitoring = (ROOT / "infra/monitoring.yaml").read_text(encoding="utf-8")
     assert monitoring.count("Type: AWS::CloudWatch::Alarm") == cost.ALARMS

@@ -4,10 +4,10 @@ import pytest
 from support.fakes import FakeClock
 
 from handler.clock import backoff_seconds
-from handler.exchange.answers import Cooldown, Retry
+from handler.exchange.answers import Failure
 from handler.exchange.hosts import MAX_REQUEST_SECONDS, Host, Hosts
 
-FAILURE = Retry("answered HTTP 503", "HTTP 503")
+FAILURE = Failure("answered HTTP 503", "HTTP 503")
 FOREVER = 1e9
 
 
@@ -16,19 +16,14 @@ def hosts(clock: FakeClock) -> Hosts:
     return new_hosts(clock)
 
 
-def new_hosts(clock: FakeClock, *, names: str = "abc", freezes: bool = False) -> Hosts:
-    return Hosts([f"http://{name}" for name in names], freezes=freezes, clock=clock, random=lambda: 0.0)
-
-
-def fail(hosts: Hosts, clock: FakeClock, times: int = 1) -> str:
-    """Fail so many times; returns which host is next."""
-    for _ in range(times):
-        hosts.failed(hosts.choose(()), "A", FAILURE, clock.monotonic())
-    return hosts.choose(()).name
+def new_hosts(clock: FakeClock, names: str = "abc", *, freezes: bool = False) -> Hosts:
+    return Hosts([f"http://{name}" for name in names], 6000, freezes=freezes, clock=clock, random=lambda: 0.0)
 
 
 def cool(hosts: Hosts, host: Host, seconds: float, **kind: bool) -> float:
-    return hosts.cool_down(host, Cooldown("banned", "banned", seconds, **kind))
+    """A cooldown; returns the wait that results."""
+    hosts.failed(host, "A", Failure("banned", "banned", seconds, **kind), 0.0)
+    return hosts.wait_seconds(host)
 
 
 @pytest.mark.parametrize(
@@ -39,106 +34,97 @@ def test_name(url: str, name: str) -> None:
     assert Host(url).name == name
 
 
-@pytest.mark.parametrize(("failures", "current"), list(enumerate("abcab")))
-def test_failover_order(hosts: Hosts, clock: FakeClock, failures: int, current: str) -> None:
-    """The hosts take turns in the user's order."""
-    assert fail(hosts, clock, failures) == current
-
-
-def test_failover_once(hosts: Hosts, clock: FakeClock) -> None:
-    """Two requests that failed on the same host move on by one host only; one that tried a host gets another."""
-    failed = hosts.choose(())
-    for symbol in "AB":
-        hosts.failed(failed, symbol, FAILURE, clock.monotonic())
-    assert hosts.choose(()).name == "b"
-    assert hosts.choose({hosts.choose(())}).name == "c"
+def test_failover(hosts: Hosts, clock: FakeClock) -> None:
+    """The hosts take turns in the user's order, one that works before all others."""
+    names = []
+    for _ in range(5):
+        clock.advance(1)
+        names.append(hosts.choose().name)
+        hosts.failed(hosts.choose(), "A", FAILURE, clock.monotonic())
+    assert "".join(names) == "abcab"
+    hosts.succeeded(hosts.all[1])
+    assert hosts.choose().name == "b"
 
 
 def test_cooldown_is_passed_over(hosts: Hosts, clock: FakeClock) -> None:
     """A host with a cooldown has no turn until it is over; if all have one, the first to end is next."""
-    cool(hosts, hosts.choose(()), 50)
-    assert hosts.choose(()).name == "b"
-    cool(hosts, hosts.choose(()), 20)
-    cool(hosts, hosts.choose(()), 30)
-    assert hosts.choose(()).name == "b"
+    cool(hosts, hosts.choose(), 50)
+    assert hosts.choose().name == "b"
+    cool(hosts, hosts.choose(), 20)
+    cool(hosts, hosts.choose(), 30)
+    assert hosts.choose().name == "b"
     clock.advance(20)
-    assert (hosts.choose(()).name, hosts.wait_seconds(hosts.choose(()), FOREVER)) == ("b", 0)
+    assert (hosts.choose().name, hosts.admit(hosts.choose(), FOREVER)) == ("b", 0)
 
 
 def test_market_wide_cooldown(hosts: Hosts) -> None:
     """Another host does not help where weight is used up."""
-    cool(hosts, hosts.choose(()), 50, is_market_wide=True)
-    assert (hosts.choose(()).name, hosts.wait_seconds(hosts.choose(()), FOREVER)) == ("a", 50)
-    assert hosts.blocked("banned") == "a, b, c"
+    cool(hosts, hosts.choose(), 50, is_market_wide=True)
+    assert [hosts.admit(host, FOREVER) for host in hosts.all] == [50, 50, 50]
 
 
-def test_cooldown_is_only_extended(hosts: Hosts) -> None:
-    """The answer to another request that was under way does not shorten a ban, nor begin a second one."""
-    host = hosts.choose(())
-    assert [cool(hosts, host, seconds) for seconds in (50, 20, 60)] == [50, 0, 0]
+def test_cooldown_is_only_extended(hosts: Hosts, clock: FakeClock) -> None:
+    """The answers to other requests that were under way do not shorten a ban, nor end it."""
+    host = hosts.choose()
+    assert [cool(hosts, host, seconds) for seconds in (50, 20, 60)] == [50, 50, 60]
+    hosts.failed(host, "A", FAILURE, clock.monotonic())
     hosts.succeeded(host)
-    assert hosts.cooldown_seconds(host) == 60
+    assert (hosts.wait_seconds(host), host.failure and host.failure.reason) == (60, "banned")
 
 
 def test_growing_cooldown(clock: FakeClock) -> None:
     """It is twice as long each time, and short again after a success."""
-    hosts = new_hosts(clock, names="a")
-    host, seconds = hosts.choose(()), []
+    hosts = new_hosts(clock, "a")
+    host, seconds = hosts.choose(), []
     for _ in range(7):
         seconds.append(cool(hosts, host, 120, grows=True))
-        assert cool(hosts, host, 120, grows=True) == 0
+        assert cool(hosts, host, 120, grows=True) == seconds[-1]
         clock.advance(seconds[-1])
     assert seconds == [120, 240, 480, 960, 1920, 3600, 3600]
     hosts.succeeded(host)
     assert cool(hosts, host, 120, grows=True) == 120
 
 
-@pytest.mark.parametrize(("awake", "asleep", "rest"), [(0, 20, 30), (5, 60, 0), (20, 0, 30), (20, -10, 30)])
-def test_frozen_clock(clock: FakeClock, awake: float, asleep: float, rest: float) -> None:
-    """A cooldown ends by the wall clock where the monotonic one stood still, and never later than by the latter."""
-    hosts = new_hosts(clock, freezes=True)
-    host = hosts.choose(())
-    cool(hosts, host, 50)
+@pytest.mark.parametrize(
+    ("freezes", "awake", "asleep", "rest"),
+    [(True, 0, 20, 30), (True, 5, 60, 0), (True, 20, 0, 30), (True, 20, -10, 30), (False, 0, 86_400, 50)],
+)
+def test_clocks(clock: FakeClock, *, freezes: bool, awake: float, asleep: float, rest: float) -> None:
+    """A cooldown ends by the wall clock only where the monotonic one may stand still, and never later than by that."""
+    hosts = new_hosts(clock, freezes=freezes)
+    cool(hosts, hosts.all[0], 50)
     clock.advance(awake)
     clock.set_wall(asleep)
-    assert hosts.cooldown_seconds(host) == pytest.approx(rest)
-
-
-def test_wall_clock_that_is_set(hosts: Hosts, clock: FakeClock) -> None:
-    """Elsewhere setting the wall clock ends no cooldown."""
-    cool(hosts, hosts.choose(()), 50)
-    clock.set_wall(86_400)
-    assert hosts.cooldown_seconds(hosts.choose({})) == 0
-    assert hosts.choose(()).name == "b"
+    assert hosts.wait_seconds(hosts.all[0]) == pytest.approx(rest)
 
 
 def test_probe(clock: FakeClock) -> None:
     """After a cooldown one request probes while others wait, until it succeeds or takes too long."""
-    hosts = new_hosts(clock, names="a")
-    host = hosts.choose(())
+    hosts = new_hosts(clock, "a")
+    host = hosts.choose()
     cool(hosts, host, 50)
     clock.advance(50)
-    assert hosts.wait_seconds(host, clock.monotonic()) == 0  # at the deadline it is no probe
-    assert [hosts.wait_seconds(host, FOREVER) > 0 for _ in range(3)] == [False, True, True]
+    assert hosts.admit(host, clock.monotonic()) == 0  # at the deadline it is no probe
+    assert [hosts.admit(host, FOREVER) > 0 for _ in range(3)] == [False, True, True]
     clock.advance(MAX_REQUEST_SECONDS)
-    assert [hosts.wait_seconds(host, FOREVER) > 0 for _ in range(2)] == [False, True]
+    assert [hosts.admit(host, FOREVER) > 0 for _ in range(2)] == [False, True]
     hosts.succeeded(host)
-    assert [hosts.wait_seconds(host, FOREVER) for _ in range(2)] == [0, 0]
+    assert [hosts.admit(host, FOREVER) for _ in range(2)] == [0, 0]
 
 
 def test_shared_pause(clock: FakeClock) -> None:
     """Many pairs that fail at the same time share one pause and then one probe; one pair that fails stops no other."""
-    hosts = new_hosts(clock, names="a")
-    host, pauses = hosts.choose(()), []
+    hosts = new_hosts(clock, "a")
+    host, pauses = hosts.choose(), []
     for _ in range(50):
         hosts.failed(host, "A", FAILURE, clock.monotonic())
-    assert hosts.wait_seconds(host, FOREVER) == 0
+    assert hosts.admit(host, FOREVER) == 0
     for _ in range(4):
         sent = clock.monotonic()
         clock.advance(0.01)
         for number in range(50):
             hosts.failed(host, f"A{number}", FAILURE, sent)
-        pauses.append(hosts.wait_seconds(host, FOREVER))
+        pauses.append(hosts.admit(host, FOREVER))
         clock.advance(pauses[-1])
-        assert [hosts.wait_seconds(host, FOREVER) > 0 for _ in range(2)] == [False, True]
+        assert [hosts.admit(host, FOREVER) > 0 for _ in range(2)] == [False, True]
     assert pauses == pytest.approx([backoff_seconds(number, 0.0) for number in range(4)])

@@ -52,6 +52,8 @@ def test_word(word: str, quote: str, pair: str) -> None:
         ("btc_usdt", "write BTCUSDT"),
         ("ETH-BTC", "write ETHBTC"),
         ("usdm:BTC_USDT", "write usdm:BTCUSDT"),
+        ("BTCUSDT#5", "write BTCUSDT"),
+        ("usdm:BTCUSDT@10bps", "write usdm:BTCUSDT"),
     ],
 )
 def test_refused(word: str, advice: str) -> None:

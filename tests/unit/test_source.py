@@ -26,7 +26,8 @@ def at(seconds: int, kind: str = "full", **changes: Any) -> Record:
     values: dict[str, Any] = {"timestamp": format_timestamp(moment), "obi": (moment * 7 % 199 - 99) / 100} | changes
     if kind == "nothing":
         return records.plain(**(values | {"obi": 0.0, "notional_bid": 0.0, "notional_ask": 0.0}))
-    return getattr(records, kind)(**(values | ({"obi": 0.0} if kind == "reason" else {})))
+    make = {"plain": records.plain, "full": records.full, "reason": records.reason}[kind]
+    return make(**(values | ({"obi": 0.0} if kind == "reason" else {})))
 
 
 def lines(found: list[Record], **options: bool) -> list[str]:
@@ -49,7 +50,7 @@ def runs(draw: st.DrawFn) -> list[Record]:
             for number, kind in enumerate(draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=25))):
                 jitter = draw(st.integers(0, min(3, interval - 1))) if kind in ("plain", "full") else 0
                 bids = [(Decimal(100 - number), Decimal("1.5"))]
-                own = {} if is_plain else {"interval_seconds": interval}
+                own: dict[str, Any] = {} if is_plain else {"interval_seconds": interval}
                 own |= {"bids": bids} if kind == "full" else {}
                 if kind != "none":
                     slot = (begin + number * interval) // interval * interval
@@ -129,11 +130,13 @@ def test_one_row_for_each_pair_and_slot(found: list[Record], kept: list[int], tu
     assert ask("--from", tmp_path, "--detail").lines == [found[number].to_line() for number in kept]
 
 
-def test_keys_of_newer_versions_survive_in_lines(tmp_path: Path) -> None:
+def test_keys_of_newer_versions_survive_in_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     newer = [at(0).to_line()[:-1] + ',"spread":[1.5]}', at(60, "plain").to_line()[:-1] + ',"color":"red"}']
     write_lines(tmp_path / "a.jsonl", *newer)
     assert ask("--from", tmp_path, "--detail").lines == newer
     assert ask("--from", tmp_path).lines == [at(0).to_line(detail=False), at(60).to_line(detail=False)]
+    ask("--from", tmp_path, "--output", tmp_path.with_suffix(".parquet"))
+    assert "left out keys of a newer version: color, spread" in caplog.text
 
 
 def test_the_relation_is_typed_and_lives_on(tmp_path: Path) -> None:
@@ -186,6 +189,7 @@ def test_derived_columns_know_what_was_not_measured(tmp_path: Path) -> None:
 def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     """pandas' merge_asof needs equal units of time; Parquet keeps them."""
     pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
     write_lines(tmp_path / "a.jsonl", *[at(60 * n, market=market) for n in range(5) for market in ("spot", "usdm")])
     ask("--from", tmp_path, "--output", tmp_path / "out.parquet")
     frame = pandas.read_parquet(tmp_path / "out.parquet")
@@ -193,4 +197,11 @@ def test_exports_are_read_by_other_programs(tmp_path: Path) -> None:
     assert len(pandas.merge_asof(spot, usdm, on="received_at")) == 5
     assert list(frame.columns[:4]) == ["pair", "slot", "timestamp", "symbol"]
     assert "line" not in frame.columns
-    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall() == [(10,)]
+    for kind in ("us", "ns", "ms"):  # pandas makes floats of whole numbers
+        frame.astype({"timestamp": f"datetime64[{kind}, UTC]"}).to_parquet(tmp_path / "again.parquet")
+        assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
+    struct = f"COPY (SELECT {{'a': 1}} AS a, * FROM '{tmp_path}/out.parquet') TO '{tmp_path}/again.parquet'"
+    duckdb.execute(struct)
+    assert ask("--from", tmp_path / "again.parquet", "--detail") == ask("--from", tmp_path / "a.jsonl", "--detail")
+    found = duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out.parquet' WHERE mid = 100").fetchall()
+    assert found == [(10,)]

@@ -1,0 +1,88 @@
+"""Which row counts, and in which slot: the SQL that chooses one row for each pair and slot, on narrow columns only."""
+
+import logging
+
+from ..slots import MAX_INTERVAL_SECONDS
+from .columns import NARROW
+from .engine import Engine
+
+MAX_NAMED_PAIRS = 5
+
+log = logging.getLogger(__name__)
+
+KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
+PUBLIC = {
+    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
+    "slot": "make_timestamptz(slot * 1000000) AS slot",
+    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
+    "levels": "CAST(levels AS BIGINT) AS levels",
+    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
+}
+# the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
+# into one slot, the one between slots
+INFERRED = f"""
+    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred FROM (
+        SELECT pair, distance, count(*) AS n FROM (
+            SELECT pair, moment - lag(moment) OVER (PARTITION BY pair ORDER BY moment) AS distance FROM (
+                SELECT DISTINCT pair, if(is_shared, file_slot, seconds) AS moment FROM narrow JOIN (
+                    SELECT pair, 2 * count(DISTINCT file_slot) BETWEEN 1 AND count(DISTINCT seconds) AS is_shared
+                    FROM narrow WHERE interval_seconds IS NULL GROUP BY pair) USING (pair)
+                WHERE interval_seconds IS NULL))
+        WHERE distance > 0 GROUP BY pair, distance)
+    GROUP BY pair"""
+PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"
+# of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
+DUPLICATES = """
+    SELECT part, id FROM (
+        SELECT part, id, row_number() OVER (
+            PARTITION BY pair, slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
+        FROM (SELECT *, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
+              WHERE interval_seconds IS NOT NULL)
+        SEMI JOIN (
+            SELECT pair, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
+            WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1) USING (pair, slot))
+    WHERE place > 1"""
+# a plain row is left out only where another row, plain or full, is the same sample
+PLAIN_DUPLICATES = """
+    SELECT part, id FROM (
+        SELECT part, id, interval_seconds, row_number() OVER (
+            PARTITION BY pair, seconds, obi, notional_bid, notional_ask, levels
+            ORDER BY interval_seconds IS NULL, part, id) AS place
+        FROM narrow
+        SEMI JOIN (SELECT pair, seconds FROM narrow WHERE interval_seconds IS NULL) USING (pair, seconds))
+    WHERE place > 1 AND interval_seconds IS NULL"""
+SHARED_SLOTS = """
+    SELECT pair, count(*) - count(DISTINCT slot) AS more, max(interval_seconds) FROM samples WHERE has_data
+    GROUP BY pair HAVING more > 0 ORDER BY pair"""
+
+
+def narrow(number: int, part: str) -> str:
+    """SQL: the narrow columns of a part."""
+    table = part.replace("parquet_", "rows_")
+    return (
+        f"SELECT {number} AS part, id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi,"
+        f" notional_bid, notional_ask, levels, reason FROM {table}"
+    )
+
+
+def say_intervals(engine: Engine) -> None:
+    """Say which intervals plain lines are taken to have."""
+    rows = engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
+    named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
+    named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
+    if named:
+        log.warning(
+            "plain lines have no interval: taken is the commonest distance between samples (%s);"
+            " --interval_seconds N decides otherwise",
+            ", ".join(named),
+        )
+
+
+def warn_of_shared_slots(engine: Engine) -> None:
+    """Say where several samples are in one slot, and what to do."""
+    for row in engine.rows(SHARED_SLOTS):
+        log.warning(
+            "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
+            " --interval_seconds with the interval at which they were sampled",
+            *row,
+        )
