@@ -15,6 +15,7 @@ SPOT = "spot"  # the market of a line that does not name one
 MILLISECONDS = re.compile(r".{19}\.[0-9]{3}Z")
 MAX_PLACES = 40  # of a price or quantity: Binance has at most 8
 MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
+_NO_NUMBER = re.compile(r'"(\w+)": ?(-?(?:NaN|Infinity))\b')
 
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
 Ratio = Annotated[float, Meta(ge=-1, le=1)]
@@ -114,7 +115,7 @@ class Record(msgspec.Struct, frozen=True):
         except msgspec.ValidationError:
             return cls.from_values(_decode(line))
         except (ValueError, RecursionError) as error:
-            raise InvalidRecord(f"not JSON: {error}") from error
+            raise InvalidRecord(_not_json(line, error)) from error
         _check(record)
         return record
 
@@ -173,7 +174,15 @@ def _decode(line: str | bytes) -> Any:
     try:
         return msgspec.json.decode(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRecord(f"not JSON: {error}") from error
+        raise InvalidRecord(_not_json(line, error)) from error
+
+
+def _not_json(line: str | bytes, error: Exception) -> str:
+    """What is wrong with the text of a line, by key and value where other programs wrote what JSON has not."""
+    text = line if isinstance(line, str) else line.decode(errors="replace")
+    if found := _NO_NUMBER.search(text):
+        return f"{found[1]} is {found[2]}, which is no number of JSON"
+    return f"not JSON: {error}"
 
 
 def _check(record: Record) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -160,7 +160,7 @@ def clean_copy(file: File, folder: Path, encoding: str = "utf-8") -> tuple[File,
     """
     copy = new_path(folder)
     problem = None
-    decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
+    decode = _decoder(encoding)
     with Path(file.path).open("rb") as source, copy.open("w", encoding="utf-8", newline="\n") as target:
         try:
             for line in _lines(map(decode, _segments(source))):
@@ -168,6 +168,22 @@ def clean_copy(file: File, folder: Path, encoding: str = "utf-8") -> tuple[File,
         except (zlib.error, EOFError) as error:
             problem = Problem(f"{file.name} is damaged: what follows is not read: {error}")
     return File(file.name, str(copy), "none"), problem
+
+
+def _decoder(encoding: str) -> Callable[[bytes], str]:
+    """Decodes pieces of a text; what was appended to UTF-16 or UTF-32 in UTF-8 is read as that."""
+    first, appended = (codecs.getincrementaldecoder(name)(errors="replace").decode for name in (encoding, "utf-8"))
+    is_appended = encoding == "utf-8"
+
+    def decode(data: bytes) -> str:
+        nonlocal is_appended
+        start = -1 if is_appended else data.find(b'{"')  # two characters of ASCII are never neighbours in UTF-16
+        if start < 0:
+            return appended(data) if is_appended else first(data)
+        is_appended = True
+        return f"{first(data[:start])}\n{appended(data[start:])}"
+
+    return decode
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[str]:

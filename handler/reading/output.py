@@ -46,7 +46,7 @@ class Target(NamedTuple):
         is_gzip = lowered.endswith(".gz")
         suffix = Path(lowered.removesuffix(".gz")).suffix
         found = name or SUFFIXES.get(suffix)
-        if found is None and not Path(path or "").exists():
+        if found is None and (Path(path or "").is_file() or not Path(path or "").exists()):
             raise UsageError(f"--output {path}: {suffix} is not written: give .jsonl, .csv or .parquet, or --format")
         found = found or "jsonl"
         if found == "parquet" and path is None:

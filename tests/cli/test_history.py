@@ -63,6 +63,7 @@ SOURCES: dict[str, Callable[[Path], object]] = {
     "utf-16": lambda path: path.write_bytes(TEXT.decode().encode("utf-16")),
     "utf-16, gzip": lambda path: path.write_bytes(gzip.compress(TEXT.decode().encode("utf-16"))),
     "utf-16 appended": lambda path: path.write_bytes(TEXT[:-1] + b"\n" + TEXT.decode().encode("utf-16-le")),
+    "appended to utf-16": lambda path: path.write_bytes(TEXT.decode().encode("utf-16") + TEXT),
     "gzip": lambda path: path.write_bytes(gzip.compress(TEXT)),
     "gzip members": lambda path: path.write_bytes(gzip.compress(TEXT) * 2 + bytes(512)),
     "text, then gzip": lambda path: path.write_bytes(TEXT[: len(TEXT) // 2] + gzip.compress(TEXT)),
@@ -183,6 +184,7 @@ def test_torn_lines_are_a_warning(turn: str, folder: Path, caplog: pytest.LogCap
         ("--from {0} --output {0}/no/where", "cannot be written"),
         ("--from {0} --output {0}/2026-11-01.jsonl", "is being read"),
         ("--from {0} --output x.jsonl.zst", "only gzip is written"),
+        ("--from {0} --output x.xlsx", ".xlsx is not written"),
         ("--from {0} --symbol BTC-USDT", "write BTCUSDT"),
     ],
 )
@@ -232,6 +234,13 @@ def test_the_ending_of_output_decides(name: str, beginning: bytes, folder: Path)
     if "csv" not in name:
         assert ask("--from", path).lines == LINES
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_of_another_kind_is_never_replaced(folder: Path, capfd: Capture) -> None:
+    (sheet := folder.parent / "mine.xlsx").write_bytes(b"PK")
+    assert main(["history", "--from", str(folder), "--output", str(sheet)]) == 2
+    assert ".xlsx is not written" in capfd.readouterr().err
+    assert sheet.read_bytes() == b"PK"
 
 
 def test_a_file_is_complete_or_as_it_was(folder: Path, capfd: Capture) -> None:

@@ -87,6 +87,8 @@ def test_has_data(record: Record, has_data: bool) -> None:
     [
         ('"obi":2', "obi is 2: "),
         ('"obi":null', "obi is None: "),
+        ('"obi":NaN', "obi is NaN, which is no number"),
+        ('"notional_ask":-Infinity', "notional_ask is -Infinity, which is no number"),
         ('"notional_bid":-1', "notional_bid is -1: "),
         ('"levels":0', "levels is 0: "),
         ('"levels":5.5', "levels is 5.5: "),
