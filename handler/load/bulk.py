@@ -1,6 +1,5 @@
 """Many records into a table or a folder, in batches. Loading the same again changes nothing."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -9,7 +8,7 @@ from typing import Any
 
 from ..clock import SYSTEM, Clock
 from ..errors import InvalidData, TransientStoreError
-from ..record import Record
+from ..record import Record, unknown_keys
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
 from ..stores.store import FailedPut, PutResult, Store
@@ -19,8 +18,6 @@ BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is
 PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
 DEFAULT_INTERVAL_SECONDS = 60
 
-_KEYS = frozenset(Record.__struct_fields__)
-_KEY = re.compile(r'[{,]"([^"]+)":')
 
 Line = tuple[Record, str]
 Part = tuple[str, int]
@@ -96,7 +93,7 @@ def into_table(
     table, warn_once = cache(open_table), cache(warn)
 
     def key(record: Record, line: str) -> Hashable:
-        if not _KEYS.issuperset(_KEY.findall(line)):
+        if unknown_keys(line):
             warn_once("keys that this version does not know are left out of the table")
         return record.pair, record.slot(intervals[record.pair])
 
