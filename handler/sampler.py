@@ -171,7 +171,7 @@ class ReasonLog:
                 self._logged[pair] = error.reason, now
                 new.setdefault(error.reason, []).append(error)
         for reason, (first, *others) in new.items():
-            log.warning("%s: %s%s", reason, first, f" (and {len(others)} more pairs)" if others else "")
+            log.warning("%s: %s%s", reason, first, f" (other pairs too: {len(others)})" if others else "")
 
 
 def resume_garbage_collection() -> None:

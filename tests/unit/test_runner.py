@@ -153,7 +153,7 @@ def test_episodes(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     run = Run(clock, exchange, "AUSDT", "BUSDT", "CUSDT")
     assert run.runner.run(10) == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "banned: AUSDT: banned for an hour (and 2 more pairs)"
+        "banned: AUSDT: banned for an hour (other pairs too: 2)"
     ]
 
 
