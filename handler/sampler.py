@@ -33,6 +33,9 @@ class Exchange(Protocol):
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 
+    def end_overdue(self) -> None:
+        """End the requests of other threads that take longer than their time; called about once a second."""
+
 
 class Sample(NamedTuple):
     """A measurement or, with the error that says why, the record of a reason."""
@@ -97,6 +100,8 @@ class Sampler:
             try:
                 pair, sample = done.get(timeout=min(seconds, MAX_WAIT_SECONDS))
             except Empty:
+                for exchange in self._exchanges.values():
+                    exchange.end_overdue()
                 continue
             ready[pair] = sample
         while not done.empty():

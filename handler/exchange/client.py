@@ -90,6 +90,10 @@ class Exchange:
                 if result.reason != "connection" and not self._hosts.take_weight(weight, is_retry=True):
                     raise self._given_up(symbol, host, failure)
 
+    def end_overdue(self) -> None:
+        """End the requests of other threads that take longer than their time."""
+        self._transport.end_overdue()
+
     def _request(self, host: Host, symbol: str, limit: int, started: float, deadline: float) -> Snapshot | Failure:
         """One request, which ends by the deadline. Raises RequestRejected."""
         sent = self._clock.monotonic()

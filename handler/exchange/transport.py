@@ -5,7 +5,10 @@ for the answer to the next request.
 """
 
 import logging
+from contextlib import suppress
+from math import inf
 from pathlib import Path
+from socket import SHUT_RDWR
 from ssl import SSLContext
 from threading import Lock
 from time import monotonic
@@ -15,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
@@ -44,8 +48,12 @@ class Line(HTTPAdapter):
         request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc
         self._pool = self.get_connection_with_tls_context(request, True, proxies)
         self._path = self.request_url(request, proxies)
+        self._connection_class: Any = self._pool.ConnectionCls
+        self._pool.ConnectionCls = self._new_connection  # type: ignore[assignment] # which urllib3 only calls
+        self._connection: HTTPConnection | None = None
         self.url = url
         self.opened_at = self.used_at = now
+        self.end = inf  # of the request that is under way, on the monotonic clock
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Called by requests."""
@@ -57,9 +65,21 @@ class Line(HTTPAdapter):
             options["proxy_ssl_context"] = self._tls["ssl_context"]
         return super().proxy_manager_for(proxy, **options, **self._tls)
 
+    def _new_connection(self, **options: Any) -> HTTPConnection:
+        connection: HTTPConnection = self._connection_class(**options)
+        self._connection = connection
+        return connection
+
+    def abort(self) -> None:
+        """End the request that another thread waits for, at whatever byte of a handshake or an answer it is."""
+        if self._connection and self._connection.sock:
+            with suppress(OSError):  # it is closed already
+                self._connection.sock.shutdown(SHUT_RDWR)
+
     def get(self, seconds: float) -> BaseHTTPResponse:
-        """Send the request and read the head of its answer; each wait for the host takes at most `seconds`."""
+        """Send the request and read the head of its answer; each wait for a byte takes at most `seconds`."""
         seconds = max(seconds, 0.001)
+        self.end = monotonic() + seconds
         timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
         return self._pool.urlopen(
             "GET", self._path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
@@ -75,6 +95,7 @@ class Transport:
         self._clock = clock
         self._session = requests.Session()  # reads the environment
         self._idle: dict[str, Line] = {}  # by URL; while a request uses one it is not here
+        self._under_way: set[Line] = set()
         self._max_idle_seconds = MAX_AGE_SECONDS
         self._lock = Lock()
 
@@ -92,19 +113,26 @@ class Transport:
                 with self._lock:  # one thread reads the bundle
                     context = trusted_context(bundle) if url.lower().startswith("https:") else None
                 line = Line(url, proxies, context, self._clock.time())
-                response = line.get(end - monotonic())
+                response = self._send(line, end - monotonic())
             with response:
                 return Answer(response.status, response.headers, _read(response, end)), line
         except PROBLEMS as error:
             if line:
-                line.close()
-            return explain(error, proxy)
+                self._close(line)
+            return explain(error if monotonic() < end else TimeoutError(), proxy)
 
     def release(self, line: Line, *, is_right: bool) -> None:
         """Keep the connection for the next request of its URL if its answer was right."""
         line.used_at = self._clock.time()
+        self._under_way.discard(line)
         if not is_right or self._idle.setdefault(line.url, line) is not line:
             line.close()
+
+    def end_overdue(self) -> None:
+        """End the requests whose time is over: urllib3's timeout is for each byte, and an answer may trickle."""
+        for line in tuple(self._under_way):
+            if monotonic() > line.end:
+                line.abort()
 
     def _get_again(self, line: Line, end: float) -> BaseHTTPResponse | None:
         """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
@@ -112,27 +140,38 @@ class Transport:
         idle_seconds = now - line.used_at
         if now - line.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
             try:
-                return line.get(min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds)
+                wait_seconds = min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds
+                return self._send(line, wait_seconds)
             except HTTPError as error:
                 if monotonic() >= end:
                     raise
                 if isinstance(error, ReadTimeoutError):
                     self._max_idle_seconds = LONG_IDLE_SECONDS
-        line.close()
+        self._close(line)
         return None
+
+    def _send(self, line: Line, seconds: float) -> BaseHTTPResponse:
+        self._under_way.add(line)
+        return line.get(seconds)
+
+    def _close(self, line: Line) -> None:
+        self._under_way.discard(line)
+        line.close()
 
 
 def _read(response: BaseHTTPResponse, end: float) -> bytes:
     """The body, decompressed, read before `end` however slowly it comes; of an error's as much as comes."""
     pieces, size = [], 0
     try:
-        while piece := response.read1(PIECE_BYTES, decode_content=True):
+        piece = b"first"
+        while piece:
+            piece = response.read1(PIECE_BYTES, decode_content=True)
+            if monotonic() >= end:  # also if there is no more: a connection that was ended looks complete
+                raise TimeoutError
             pieces.append(piece)
             size += len(piece)
             if size > MAX_BODY_BYTES:
                 raise Problem(f"sent a body of more than {MAX_BODY_BYTES} bytes", "bad answer")
-            if monotonic() >= end:
-                raise TimeoutError
     except PROBLEMS:
         if response.status == 200:
             raise

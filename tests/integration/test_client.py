@@ -3,6 +3,8 @@
 import gzip
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -234,6 +236,42 @@ def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None
     with pytest.raises(BookUnavailable, match="timed out") as error:
         spot_client(exchange.url).depth("BTCUSDT", 5, start + 0.6)
     assert (error.value.reason, time.monotonic() - start < GUARD_SECONDS) == ("timeout", True)
+
+
+TRICKLES = {  # what comes at once, and then the byte that comes again and again
+    "http head": ("http", b"HTTP/1.1 200 OK\r\nServer: ", b"a"),
+    "http chunk": ("http", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    "https handshake": ("https", b"\x16\x03\x03\x40\x00", b"\x02"),
+}
+
+
+def trickle(server: socket.socket, first: bytes, byte: bytes) -> bool:
+    """Send `first`, then one byte after the other for ten seconds; False if the connection was closed before."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.recv(4096)
+        connection.sendall(first)
+        for _ in range(200):
+            connection.sendall(byte)
+            time.sleep(0.05)
+        return True
+    return False
+
+
+@pytest.mark.parametrize(("scheme", "first", "byte"), TRICKLES.values(), ids=TRICKLES)
+def test_trickling(scheme: str, first: bytes, byte: bytes) -> None:
+    """An answer that comes byte by byte, anywhere in it, is ended when its time is over (real clock)."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(2) as threads:
+        sending = threads.submit(trickle, server, first, byte)
+        ours = spot_client(f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+        fetching = threads.submit(ours.depth, "BTCUSDT", 5, time.monotonic() + 0.5)
+        while not fetching.done():
+            time.sleep(0.01)
+            ours.end_overdue()
+        assert not sending.result()
+        with pytest.raises(BookUnavailable, match="timed out") as error:
+            fetching.result()
+        assert error.value.reason == "timeout"
 
 
 @pytest.fixture

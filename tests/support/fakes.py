@@ -85,6 +85,7 @@ class StubExchange:
         self.requests: list[tuple[str, int]] = []
         self.moments: list[float] = []  # when each request came, on the monotonic clock
         self.deadlines: list[float] = []
+        self.overdue_ended = 0
         self.act = act
         self._clock = clock
 
@@ -95,3 +96,7 @@ class StubExchange:
         other = self.act(symbol)
         found = other if isinstance(other, Book) else book([("99", "2"), ("98", "1")], [("101", "1")])
         return Snapshot(found, "127.0.0.1", self._clock.time(), 1.5)
+
+    def end_overdue(self) -> None:
+        """Note the call."""
+        self.overdue_ended += 1

@@ -85,6 +85,7 @@ def test_hanging_request() -> None:
             found = {each.record.symbol: each for group in groups for each in group}
             assert found["AUSDT"].record.reason == "timeout"
             assert found["BUSDT"].error is found["CUSDT"].error is None
+        assert exchange.overdue_ended >= 2
         assert [symbol for symbol, _ in exchange.requests].count("AUSDT") == 1
 
 
