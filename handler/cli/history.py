@@ -13,12 +13,13 @@ from ..reading.columns import DERIVED, FILE_COLUMNS
 from ..reading.output import Render, Target, complete_file, render_row, write_rows
 from ..reading.records import DETAIL_COLUMNS, PLAIN_COLUMNS, VIEW_COLUMNS, render_detail, render_plain, render_view
 from ..reading.source import Records
-from ..reading.views import Views, create_gaps, records_sql, steps_sql
+from ..reading.views import Views, create_gaps, records_sql, steps_sql, unmeasured
 from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
 from ..slots import SECONDS_OF_UNIT
 from . import ExitCode, Write
 from .arguments import parse
 from .query import Query, reading_environment
+from .streams import print_message
 
 FLAGS = (
     *("--from", "--table", "--symbol", "--levels", "--bps", "--since", "--until", "--every", "--gaps", "--plot"),
@@ -85,6 +86,9 @@ class Question:
         """Write it; returns True if it is about gaps, and there are some."""
         self._views.check(records)
         absent = self._query.absent(records)
+        if self._views.columns and (self._flags.plot or self._flags.every):  # which leave such records out
+            for sentence in unmeasured(records.engine, self._views):
+                print_message(sentence)
         if self._flags.plot:
             from ..reading.plot import plot
 

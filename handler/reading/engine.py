@@ -14,17 +14,10 @@ from typing import Any, Self, TypeVar
 
 from ..errors import SourceError, UsageError
 
-try:
-    import duckdb
-except ImportError:
-    raise UsageError("reading records needs the package duckdb: run pip install duckdb") from None
-
 MAX_MEMORY_BYTES = 1_600_000_000  # DuckDB's own share of the 2 GB that this program may take
 SHOW_PROGRESS_AFTER_SECONDS = 2.0
 ROWS_PER_FETCH = 5_000
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-
-OWN_MISTAKES = (duckdb.CatalogException, duckdb.ParserException)
 
 Result = TypeVar("Result")
 
@@ -33,6 +26,12 @@ class Engine:
     """One DuckDB connection and a temporary folder, which `close` removes."""
 
     def __init__(self) -> None:
+        try:
+            import duckdb  # optional, and slow to load: --help works without it
+        except ImportError:
+            raise UsageError("reading records needs the package duckdb: run pip install duckdb") from None
+
+        self._error = duckdb.Error
         self.folder = Path(tempfile.mkdtemp(prefix="obi-"))
         self.close = weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
         self.connection = duckdb.connect(
@@ -44,14 +43,14 @@ class Engine:
             }
         )
         self.connection.execute("SET TimeZone = 'UTC'")
-        with suppress(duckdb.Error):  # so that query_progress() counts, without a bar on standard output
+        with suppress(self._error):  # so that query_progress() counts, without a bar on standard output
             self.connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(duckdb.Error):  # an interrupted query may still run
+        with suppress(self._error):  # an interrupted query may still run
             self.connection.close()
         self.close()
 
@@ -135,8 +134,10 @@ def _memory_bytes() -> int:
 
 
 def _source_error(error: Exception, folder: Path) -> Exception:
-    """The error in one sentence; what is no error of DuckDB stays as it is."""
-    if not isinstance(error, duckdb.Error) or isinstance(error, OWN_MISTAKES):
+    """The error in one sentence; what is no error of DuckDB, or a mistake of this program, stays as it is."""
+    import duckdb
+
+    if not isinstance(error, duckdb.Error) or isinstance(error, (duckdb.CatalogException, duckdb.ParserException)):
         return error
     reason = str(error).partition("\n")[0]
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):

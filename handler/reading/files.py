@@ -117,8 +117,11 @@ def inspect(name: str, folder: Path) -> File | Problem:
             return File(shown, path, kind)
     kind = "gzip" if head.startswith(b"\x1f\x8b") else "none"
     if kind == "gzip":
-        head = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
-    if not head:
+        member = zlib.decompressobj(31)
+        head = member.decompress(head, HEAD_BYTES)
+        if not head.strip() and member.unused_data:  # the records may be in the next member
+            return File(shown, path, kind)
+    if not head.strip() and len(head) < HEAD_BYTES:
         return Problem(f"{shown}: no record was found: it is empty", is_harmless=True)
     if encoding := next((name for mark, name in ENCODINGS if head.startswith(mark)), None):
         copy, problem = clean_copy(File(shown, path, kind), folder, encoding)

@@ -23,8 +23,9 @@ CANONICAL = (
     rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
 )
 _NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
-# the text of a broken line as it can be read: without NUL bytes and blanks; behind a torn one, the whole one
-_TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279))"
+# the text of a broken line as it can be read: without NUL bytes, blanks and marks of encodings; behind a torn one, the
+# whole one
+_TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279) || chr(65533))"
 _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_TRIMMED}),
     coalesce(nullif(regexp_extract({_TRIMMED}, '.(\{{"timestamp"[^{{}}]*\}})$', 1), ''), {_TRIMMED}), {_TRIMMED})"""
 # why it is broken nevertheless: it was cut off while it was written, or its beginning was lost

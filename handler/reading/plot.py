@@ -157,7 +157,8 @@ def _line(axes: Any, times: Any, values: Any, is_sparse: Any, **style: Any) -> N
     (drawn,) = axes.plot(times, line, linewidth=0.9, **style)
     before, after = np.isnan(np.r_[np.nan, line[:-1]]), np.isnan(np.r_[line[1:], np.nan])
     alone = np.isnan(line) | (before & after)
-    axes.plot(times[alone], values[alone], ".", color=drawn.get_color(), markersize=3, clip_on=False)
+    (dots,) = axes.plot(times[alone], values[alone], ".", color=drawn.get_color(), markersize=3, clip_on=False)
+    dots.set_in_layout(False)  # no dots at all would lie in a corner of the picture, and leave no room for panels
 
 
 def _hosts(hosts: list[str] | None) -> str:

@@ -16,6 +16,9 @@ WEEK_SECONDS = 604_800
 FAR = 1 << 40  # later than any slot
 
 
+_DEEPEST = "max(least(len(notional_bid_within), len(notional_ask_within)))"  # how many rungs both sides have
+
+
 class Views(NamedTuple):
     """Which depths to compute from stored books: numbers of levels, and distances in basis points. None: as printed."""
 
@@ -175,6 +178,23 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
             obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
         FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
+
+
+def unmeasured(engine: Engine, views: Views) -> list[str]:
+    """Says of each pair and depth that has records, but no imbalance at all, what there is instead."""
+    rows = engine.rows(f"""
+        SELECT pair, levels, bps, count(*), {_DEEPEST if views.bps else "NULL"} FROM {views.sql()}
+        GROUP BY pair, view, levels, bps HAVING count(obi) = 0 ORDER BY pair, view""")
+    said = []
+    for pair, levels, bps, count, rungs in rows:
+        if bps is None:
+            why = f"{levels} levels were not measured"
+        elif rungs is not None and rungs > RUNGS_BPS.index(bps):
+            why = f"nothing lies within {bps} bps"
+        else:
+            why = f"{bps} bps were not measured{f', only up to {RUNGS_BPS[rungs - 1]}' if rungs else ''}"
+        said.append(f"{pair}: no imbalance in {count} record(s): {why}")
+    return said
 
 
 def series_sql(asked: Range, order: str) -> str:

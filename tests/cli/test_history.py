@@ -63,9 +63,11 @@ SOURCES: dict[str, Callable[[Path], object]] = {
     "utf-16": lambda path: path.write_bytes(TEXT.decode().encode("utf-16")),
     "utf-16, gzip": lambda path: path.write_bytes(gzip.compress(TEXT.decode().encode("utf-16"))),
     "utf-16 appended": lambda path: path.write_bytes(TEXT[:-1] + b"\n" + TEXT.decode().encode("utf-16-le")),
+    "utf-16 and its mark appended": lambda path: path.write_bytes(TEXT[:-1] + b"\n" + TEXT.decode().encode("utf-16")),
     "appended to utf-16": lambda path: path.write_bytes(TEXT.decode().encode("utf-16") + TEXT),
     "gzip": lambda path: path.write_bytes(gzip.compress(TEXT)),
     "gzip members": lambda path: path.write_bytes(gzip.compress(TEXT) * 2 + bytes(512)),
+    "empty gzip, then gzip": lambda path: path.write_bytes(gzip.compress(b"") + gzip.compress(TEXT)),
     "text, then gzip": lambda path: path.write_bytes(TEXT[: len(TEXT) // 2] + gzip.compress(TEXT)),
     "gzip, then text": lambda path: path.write_bytes(gzip.compress(TEXT) + TEXT),
     "zeros of a crash": lambda path: path.write_bytes(TEXT + bytes(4096) + TEXT),
@@ -110,6 +112,7 @@ def test_folders_globs_links_and_pipes(folder: Path) -> None:
 
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "it is empty"),
+    "blank": (b"\n \r\n", "it is empty"),
     "html": (b"<!DOCTYPE html><html>", "a page of HTML"),
     "csv": (b"timestamp,symbol,obi\n2026-11-01T00:00:00Z,BTCUSDT,0.5\n", "CSV, which is an output, not a source"),
     "steps": (b'{"timestamp":"2026-11-01T00:00:00Z","obi_mean":0.5}\n', "--every: means, not samples"),
@@ -140,7 +143,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(
     assert capfd.readouterr().out.splitlines() == LINES
     assert message in caplog.text
     assert name in caplog.text
-    assert code == (0 if name == "empty" else 1)
+    assert code == (0 if name in ("empty", "blank") else 1)
     assert main(["history", "--from", str(path)]) == 1
     assert "Traceback" not in capfd.readouterr().err
 

@@ -44,6 +44,13 @@ def test_history(tmp_path: Path) -> None:
     assert not loaded & {"requests", "boto3", "aws_lambda_powertools", "matplotlib"}
 
 
+@pytest.mark.parametrize("command", ["history", "series", "report"])
+def test_help(command: str) -> None:
+    """--help needs no library at all."""
+    code = "from handler.cli.main import main; assert main([*sys.argv[1:], '--help']) == 0"
+    assert libraries_after(code, command) == set()
+
+
 def test_public_api() -> None:
     """Every public name is there, and no other."""
     assert {name for name in handler.__all__ if hasattr(handler, name)} == set(handler.__all__)

@@ -154,6 +154,16 @@ def drawn(path: Path) -> tuple[str, int]:
     return words, len([1 for element in root.iter() if re.fullmatch(r"axes_\d+", element.get("id", ""))])
 
 
+def panel_width(path: Path) -> float:
+    """The width of the first panel of a picture, as a share of the whole."""
+    found = re.search(
+        r'width="([0-9.]+)pt".*?id="patch_2">\s*<path d="M ([0-9.]+) \S+\s*L ([0-9.]+)', path.read_text(), re.S
+    )
+    assert found
+    whole, left, right = map(float, found.groups())
+    return (right - left) / whole
+
+
 @pytest.mark.parametrize(
     ("records", "flags", "panels", "words"),
     [
@@ -171,10 +181,11 @@ def drawn(path: Path) -> tuple[str, int]:
 def test_picture(
     run: Run, tmp_path: Path, records: list[Record], flags: list[str], panels: int, words: list[str]
 ) -> None:
-    """Titles name pair, depth, step, coverage and host; there is no panel without data."""
+    """Titles name pair, depth, step, coverage and host; no panel is without data; they fill the picture."""
     assert run(records, "--plot", str(tmp_path / "p.svg"), *flags, command="history")[0] == ExitCode.OK
     found, count = drawn(tmp_path / "p.svg")
     assert count == panels
+    assert panel_width(tmp_path / "p.svg") > 0.8
     assert all(word in found for word in words), found
 
 
