@@ -36,7 +36,7 @@ lint: $(VENV)/tests ## Formatting, lint, import rules and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-PAGES := CONTRIBUTING.md README.md docs/cost.md
+PAGES := docs/code.md docs/cost.md
 docs: $(VENV)/tests ## Write what commands compute into the pages
 	$(BIN)/cog -rPI. $(PAGES)
 

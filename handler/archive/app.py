@@ -35,7 +35,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     pairs = {str(parse_pair(word).pair) for word in _variable("OBI_SYMBOLS").split(",")}
     writer = DayWriter(Table(_variable("OBI_TABLE")), bucket, pairs)
     if day:
-        return {day: _write(writer, day, deadline, replace=replace)}
+        return {day: _write(writer, day, deadline, replace=replace, may_be_empty=False)}
     return _write_night(writer, bucket, now, deadline)
 
 
@@ -77,7 +77,7 @@ def _write_night(writer: DayWriter, bucket: Bucket, now: float, deadline: float)
             logger.info("%s is left for the next night: there is not enough time", day)
             break
         try:
-            done[day] = _write(writer, day, deadline, may_be_empty=day != yesterday)
+            done[day] = _write(writer, day, deadline, replace=False, may_be_empty=day != yesterday)
         except HandlerError as error:
             logger.error("%s", error)
             failures.append(error)
@@ -87,9 +87,7 @@ def _write_night(writer: DayWriter, bucket: Bucket, now: float, deadline: float)
     return done
 
 
-def _write(
-    writer: DayWriter, day: str, deadline: float, *, replace: bool = False, may_be_empty: bool = False
-) -> dict[str, int]:
+def _write(writer: DayWriter, day: str, deadline: float, *, replace: bool, may_be_empty: bool) -> dict[str, int]:
     written = writer.write(day, deadline, replace=replace)
     logger.info("%s: %s rows of %s pairs, %s bytes", day, written.rows, written.pairs, written.bytes)
     if written.damaged:

@@ -156,7 +156,7 @@ class _Load:
             print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
         if bulk.batch:
             print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
-        if bulk.changed_days:
+        if bulk.changed_days and not self._options.to:
             events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
             print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
         print_message(

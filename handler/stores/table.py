@@ -165,7 +165,9 @@ class Table:
             if client is None:
                 raise self._missing
             response = getattr(client, operation)(**request)
-            if "RequestId" not in response["ResponseMetadata"] or (operation == "query" and "Items" not in response):
+            if operation == "query" and "Items" not in response:
+                raise StoreError(f"{self.description}: the answer is not DynamoDB's: check AWS_ENDPOINT_URL_DYNAMODB")
+            if not _is_dynamodbs(response, operation):
                 raise ValueError("the response is not DynamoDB's")
         except Exception as error:  # whatever boto3's parser may raise for a response that is not DynamoDB's
             failure = store_error(error, self.description)
@@ -187,6 +189,13 @@ class Table:
                     self._client = dynamodb_client(self._region)
                 except StoreError as error:  # a credentials file that is just being written, for example
                     self._missing = CredentialsError(str(error))
+
+
+def _is_dynamodbs(response: Any, operation: str) -> bool:
+    """False if another program answered; DynamoDB's own answer to a put is `{}`, of which boto3 keeps the length."""
+    metadata = response["ResponseMetadata"]
+    is_whole = operation != "put_item" or metadata["HTTPHeaders"].get("content-length", "2") == "2"
+    return "RequestId" in metadata and is_whole
 
 
 def _outcome(there: AnyItem, record: Record, *, is_retry: bool) -> str:

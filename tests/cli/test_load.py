@@ -93,6 +93,7 @@ def test_a_folder_gets_the_lines_as_they_were_from_files_and_from_a_pipe(tmp_pat
     log.write_bytes(gzip.compress(json.dumps({"log": newer}).encode()))
     done = load("--to", tmp_path / "obi", file, log, "-", stdin=lines(RECORDS[0], plain(302)).encode())
     assert (done.returncode, counts(done)) == (0, {"loaded": 302, "already there": 1})
+    assert "archive" not in done.stderr
     (day,) = (tmp_path / "obi").iterdir()
     assert day.read_text() == file.read_text() + newer + "\n" + lines(plain(302))
 

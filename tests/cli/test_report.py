@@ -48,7 +48,9 @@ def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
 def row(text: str, section: str, pair: str = "BTCUSDT") -> dict[str, str]:
     """A row of a table: head → cell."""
     lines = text.partition(f"## {section}\n")[2].partition("\n## ")[0].splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    lines = [line for line in lines if line.startswith("|")]
+    assert len(set(map(len, lines))) == 1  # aligned, also as plain text
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return dict(zip(cells[0], next(each for each in cells if each[0] == pair), strict=True))
 
 

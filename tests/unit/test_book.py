@@ -174,6 +174,8 @@ def test_known_book() -> None:
     assert (known.last_update_id, known.exchange_time_ms, known.mid) == (42, 1000, 100.0)
     found = measure_depth(known, 5)
     assert (found.bid_reach_bps, found.ask_reach_bps) == (200.0, 400.0)
+    far = measure_depth(parse_depth(body([["99999", "1"], ["90001", "1"]], [["100001", "1"], ["109999", "1"]])), 5)
+    assert (far.bid_reach_bps, far.ask_reach_bps) == (999.9, 999.9)
     assert found.notional_bid_within == [0.0] * 6 + [198.0] + [345.0] * 4  # 99 lies on the rung of 100 bps
     assert found.quantity_ask_within == [0.0] * 6 + [1.0, 1.0, 1.0, 2.0, 2.0]
 
