@@ -197,7 +197,7 @@ class Clients:
                 self._barrier.wait(20)
                 raise error
             self.taken.append(request["Item"])
-            return {"ResponseMetadata": META}
+            return {"ResponseMetadata": META | {"HTTPHeaders": {"content-length": "2"}}}
 
         return SimpleNamespace(put_item=put_item)
 
