@@ -131,7 +131,7 @@ class Measurement(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much of a book came, its top levels and its ladder, named as in the record.
+    """The top levels and the ladder of a book, and how much of it came; named as in the record.
 
     Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the
     first rung that was not measured.
@@ -211,7 +211,7 @@ def measure_depth(book: Book, limit: int) -> Depth:
 
 
 def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
-    """How many levels lie within each rung, as far as they were measured; `sign` is 1 for asks, -1 for bids."""
+    """Count the levels within each measured rung; `sign` is 1 for asks, -1 for bids."""
     counts = []
     for bps in RUNGS_BPS:
         edge = mid * (sign + bps / 10_000)  # both it and prices are negative for bids, so that they grow away from mid

@@ -79,7 +79,7 @@ def _swap(word: str, base: str, quote: str, settled: str, date: str | None) -> P
 
 
 def _hint(word: str, quote: str) -> str:
-    """What to try if the word with the appended quote asset is no pair."""
+    """Advice for the case that the word with the appended quote asset is no pair."""
     appended = f"{quote} was appended to {word}"
     for other in sorted(QUOTE_ASSETS, key=len, reverse=True):
         if word.endswith(other) and word != other:

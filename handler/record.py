@@ -178,7 +178,7 @@ def _decode(line: str | bytes) -> Any:
 
 
 def _not_json(line: str | bytes, error: Exception) -> str:
-    """What is wrong with the text of a line, by key and value where other programs wrote what JSON has not."""
+    """Describe an invalid line, by key and value where another program wrote NaN or Infinity."""
     text = line if isinstance(line, str) else line.decode(errors="replace")
     if found := _NO_NUMBER.search(text):
         return f"{found[1]} is {found[2]}, which is no number of JSON"

@@ -47,7 +47,7 @@ class Runner:
         return measured
 
     def _slots(self) -> Iterator[int]:
-        """Each slot when it is to be sampled."""
+        """Yield each slot at the time to sample it."""
         last = None
         while True:
             now = self._clock.time()

@@ -14,7 +14,7 @@ FULL_LIMIT = 1000
 
 
 class Settings(NamedTuple):
-    """What to sample, how often, from where, and where to store it; 0 days keeps records for ever.
+    """The settings of a sampler. Records are kept for `retention_days`; 0: for ever.
 
     `limits` and `base_urls` are by market: how many levels to request, and the hosts to request from.
     """

@@ -1,1 +1,1 @@
-"""How the sampler is run and tried out: nothing in here goes into the Lambda artifact."""
+"""Tools to deploy, try and measure the sampler: nothing in here goes into the Lambda artifact."""

@@ -35,7 +35,7 @@ ARCHIVE_SECONDS, ARCHIVE_GB = 0.2, 1.73  # to read and write a day of one pair a
 
 
 class Case(NamedTuple):
-    """What is sampled."""
+    """The pairs to sample and how often."""
 
     pairs: int
     interval_seconds: int = 60
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 
 def bill(case: Case) -> list[Line]:
-    """The lines of the last of so many months, without the archive."""
+    """The lines of the bill of the last month, without the archive."""
     runs = MONTH_MINUTES * 60 / case.interval_seconds
     plans, timers = (MONTH_MINUTES, runs) if case.interval_seconds < 60 else (0.0, 0.0)
     samples = runs * case.pairs
@@ -83,7 +83,7 @@ def bill(case: Case) -> list[Line]:
 
 
 def archive_bill(case: Case) -> list[Line]:
-    """What infra/archive.yaml adds in the last of so many months."""
+    """The cost of infra/archive.yaml in the last month."""
     samples = case.pairs * MONTH_MINUTES * 60 / case.interval_seconds
     seconds = ARCHIVE_SECONDS * case.pairs * 30.4 * 60 / case.interval_seconds
     return [

@@ -19,7 +19,7 @@ AWS_ERRORS = (BotoCoreError, ClientError, OSError)
 
 
 class DeployError(Exception):
-    """What keeps it from being deployed, and what to do."""
+    """A reason why it cannot be deployed, and what to do."""
 
 
 class Target(NamedTuple):

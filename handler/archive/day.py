@@ -111,7 +111,7 @@ class DayWriter:
                 yield pair, path, count
 
     def _rows_of(self, engine: Engine, file: Path) -> dict[str, int]:
-        """How many rows a file has of each pair."""
+        """The number of rows of each pair in a file."""
         try:
             return dict(engine.rows(f"FROM read_parquet({text(file)}) SELECT pair, count(*) GROUP BY pair"))
         except SourceError as error:

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process exits with, unless a signal interrupts a command that has an end: then 128 + its number."""
+    """Exit codes; a signal that interrupts a command with an end makes it 128 + its number."""
 
     OK = 0
     FAILURE = 1

@@ -61,7 +61,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 
 
 class Question:
-    """What is asked of the records: themselves, their steps, their gaps or a picture."""
+    """The question to answer: the records themselves, their steps, their gaps or a picture."""
 
     def __init__(self, query: Query, views: Views, flags: Namespace, target: Target) -> None:
         self._query = query

@@ -1,4 +1,4 @@
-"""What all commands that read share: which records, from where, and what to say about those that are not there."""
+"""Shared by all commands that read: the pairs, the range, the sources, and the message about absent records."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def reading_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Query(NamedTuple):
-    """Which pairs in which range, from which files or tables. `words`: pairs as the user wrote them → stored names."""
+    """The pairs, the range and the files or tables. `words`: pairs as the user wrote them → stored names."""
 
     files: Sequence[str]
     tables: Sequence[tuple[str, str | None]]

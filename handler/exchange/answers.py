@@ -1,4 +1,4 @@
-"""What an answer to a depth request means: a book, or what to do. Pure.
+"""Classifies the answer to a depth request: a book, or a failure and the cooldown that it demands.
 
 Statuses and codes: binance-spot-api-docs, rest-api.md, "HTTP Return Codes" and "IP Limits", and errors.md.
 """
@@ -89,7 +89,7 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """What is odd about a book that arrived now (wall clock) and is recorded all the same, by its kind."""
+    """Warnings about a book that arrived now (wall clock) and is recorded all the same, by kind."""
     found = {}
     sent_at = http_date(headers.get("date", "")) or (book.exchange_time_ms or now * 1000) / 1000
     if abs(late := now - sent_at) > MAX_SKEW_SECONDS:

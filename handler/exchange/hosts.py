@@ -1,4 +1,4 @@
-"""Which host to request from next, and when: failover, one wait per host with a probe after it, a budget of retries."""
+"""Chooses the host of the next request and its time: failover, cooldowns with a probe after them, a retry budget."""
 
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -66,7 +66,7 @@ class Hosts:
         return max(seconds, 0.0)
 
     def admit(self, host: Host, deadline: float) -> float:
-        """How long to wait before a request to the host; 0 allows one before the deadline, a probe for all others."""
+        """Seconds to wait before a request to the host; 0 allows one, which is then the probe for all other pairs."""
         if host.failure is None:
             return 0.0
         with self._lock:

@@ -1,4 +1,4 @@
-"""What went wrong with a request, in our own words, since the libraries' may contain passwords; and whom to trust."""
+"""Explains failed requests in our own words, since the libraries' may contain passwords; loads the CA bundle."""
 
 import http.client
 import logging

@@ -81,7 +81,7 @@ class _Window:
                 enough = 2 * len(self._text) if len(self._text) > MAX_RECORD_BYTES else 0  # so that time is linear
 
     def _scan(self, *, is_end: bool) -> Generator[Found, None, int]:
-        """Look at the text; returns from where it is to be looked at again."""
+        """Look at the text; returns the position from which to look at it again."""
         text, done, counted = self._text, 0, 0
         while mark := _MARK.search(text, done):
             if mark["base64"]:
@@ -130,7 +130,7 @@ def _start_of_rest(text: bytes) -> int:
 
 
 def _notional_bid(found: Found) -> object:
-    """What a record and a part of it have in common."""
+    """Returns the number that a record and a part of it share; without one, an object that equals nothing."""
     number = _NUMBER.search(found.text)
     return float(number[1]) if number else object()
 

@@ -1,4 +1,4 @@
-"""Which row counts, and in which slot: the SQL that chooses one row for each pair and slot, on narrow columns only."""
+"""Chooses one row for each pair and slot, in SQL on narrow columns only."""
 
 import logging
 

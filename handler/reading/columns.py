@@ -68,7 +68,7 @@ def top(side: str, levels: str, amount: str) -> str:
 
 
 def significant(expression: str, digits: int = 8) -> str:
-    """A number of so many significant digits, as those of the ladder."""
+    """SQL that rounds a number to `digits` significant digits."""
     return f"CAST(printf('%.{digits}g', CAST({expression} AS DOUBLE)) AS DOUBLE)"
 
 

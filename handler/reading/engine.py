@@ -122,7 +122,7 @@ def text(value: object) -> str:
 
 
 def _memory_bytes() -> int:
-    """What this machine or container has."""
+    """The memory of this machine or container, in bytes."""
     try:
         found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (AttributeError, ValueError, OSError):  # not a POSIX system

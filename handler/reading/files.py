@@ -1,4 +1,4 @@
-"""Which files there are to read: folders, globs, pipes and standard input, each inspected before DuckDB reads it."""
+"""Finds the files to read in folders, globs, pipes and standard input, and inspects each before DuckDB reads it."""
 
 import codecs
 import os
@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What cannot be read, in one sentence; harmless is what lies beside good files and needs no action."""
+    """A sentence about something that cannot be read; harmless if it lies beside good files and needs no action."""
 
     text: str
     is_harmless: bool = False
@@ -132,7 +132,7 @@ def inspect(name: str, folder: Path) -> File | Problem:
 
 
 def describe(head: bytes) -> str:
-    """What a text without a record looks like."""
+    """Describe a text without a record."""
     beginning = head[:4000].decode(errors="replace")
     for pattern, kind in KINDS:
         if re.match(pattern, beginning, re.IGNORECASE | re.DOTALL):

@@ -28,7 +28,7 @@ MILLISECONDS = ("received_at", "exchange_time")
 
 
 class Target(NamedTuple):
-    """Where and how to write: a path or None for standard output, one of FORMATS, and if it is compressed by gzip."""
+    """The target of the output: a path, None for standard output; one of FORMATS; and whether gzip compresses it."""
 
     path: str | None
     format: str

@@ -20,7 +20,7 @@ _DEEPEST = "max(least(len(notional_bid_within), len(notional_ask_within)))"  # h
 
 
 class Views(NamedTuple):
-    """Which depths to compute from stored books: numbers of levels, and distances in basis points. None: as printed."""
+    """The depths to compute from stored books: numbers of levels, and distances in basis points. None: as printed."""
 
     levels: Sequence[int] = ()
     bps: Sequence[int] = ()
@@ -76,7 +76,7 @@ def _bps_view(bps: int) -> tuple[str, str]:
 
 
 class Expected(NamedTuple):
-    """Which slots should be there: those of `asked`, from the first sample of a pair on.
+    """The slots that should be there: all slots of `asked` from the first sample of a pair on.
 
     Of files up to the last one, unless `asked` says until when; of a table up to `now`, less the time that storing may
     take.

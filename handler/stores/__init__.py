@@ -1,1 +1,1 @@
-"""Where records are read from and stored: a DynamoDB table, files and logs."""
+"""Stores of records: a DynamoDB table, a folder, the archive on S3."""

@@ -15,7 +15,7 @@ class FailedPut(NamedTuple):
 
 
 class PutResult(NamedTuple):
-    """How many measurements were stored; reasons are not counted.
+    """The number of measurements that were stored; reasons are not counted.
 
     A duplicate's slot already has a measurement, which stays: a success. `different` is how many of the duplicates
     are not the measurement that is there.

@@ -1,4 +1,4 @@
-"""Storing beside the sampler, so that a store that hangs holds up no sample."""
+"""Stores records in a thread beside the sampler, so that a store that hangs delays no sample."""
 
 import logging
 from collections import deque

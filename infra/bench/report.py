@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """How much is measured, where files go, and curves for the picture: name → levels → µs of CPU."""
+    """The rounds, the folder of files, and curves for the picture: name → levels → µs of CPU."""
 
     quick: bool
     folder: Path

@@ -1,4 +1,4 @@
-"""What was printed, logged and stored is what was sent: compared with the exchange's own bytes by exact fractions."""
+"""Compares all that was printed, logged and stored with the exchange's own bytes, by exact fractions."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def check_cooldowns(requests: Sequence[LoggedRequest]) -> tuple[int, list[str]]:
 
 
 def _cooldown_seconds(request: LoggedRequest) -> float:
-    """How long this response asks for no request, by its header or its text; 0 if it does not."""
+    """The cooldown in seconds that a response demands, by its header or its text; 0 without one."""
     if request.fault == "html403":
         return 30.0  # the program takes minutes
     if b"-1003" not in request.body:

@@ -1,4 +1,4 @@
-"""What a scenario starts: a fake exchange, a table behind a fault proxy, and the program in processes of its own."""
+"""Starts the parts of a scenario: a fake exchange, a table behind a fault proxy, and the program as processes."""
 
 import os
 import random
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAIRS = ("BTCUSDT", "ETHUSDT", "这是测试币456USDT", "XRPUSDT", "usdm:BTCUSDT", "usdm:ADAUSDT")
 LEVELS, LIMIT = 5, 100
 PASSWORD, SECRET_KEY = "chaos-password", "chaos/secret/chaos/secret/chaos/secret00"
-"""What the program is given and must never print or store."""
+"""Secrets that the program gets and must never print or store."""
 START_SECONDS = 30.0
 LOAD_SECONDS = 900.0  # moto takes some milliseconds for each record
 _RECORD = re.compile(r'\{[^{}]*"notional_bid"[^{}]*\}')

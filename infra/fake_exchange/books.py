@@ -1,4 +1,4 @@
-"""Synthetic order books: (market, symbol, seed, step) → book, always the same one. Pure.
+"""Synthetic order books: (market, symbol, seed, step) → book, always the same one.
 
 The books of a pair are a list of prices with orders, and the index at which bids end and asks begin, which moves a
 little with every step, as all quantities do. Money is counted in integers of 1e-8, the eight decimals of the exchange,

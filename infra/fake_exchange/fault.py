@@ -1,4 +1,4 @@
-"""One fault of a depth request, and what it has to work with. Pure."""
+"""One fault of a depth request, and its inputs."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ INTERNAL = "Internal error; unable to process your request. Please try again."
 
 
 class FaultContext(NamedTuple):
-    """What a fault can use: the response without the fault, its book, the pair's first book, and the parameter."""
+    """The inputs of a fault: the response without the fault, its book, the pair's first book, and the parameter."""
 
     market: FakeMarket
     response: Response

@@ -1,4 +1,4 @@
-"""What differs between the exchange's markets: paths, limits, weights, decimals, times, heads, messages. Pure.
+"""The differences between the exchange's markets: paths, limits, weights, decimals, times, heads, messages.
 
 Sources: binance-spot-api-docs rest-api.md, "LIMITS" and "Order book"; developers.binance.com, USD-M Futures, "General
 Info", "Order Book" and "Error Code". Heads of responses as recorded in public: of spot in ccxt's examples (2022) and

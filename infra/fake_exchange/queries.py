@@ -1,4 +1,4 @@
-"""Request line → query, or the error that the exchange responds with. Pure.
+"""Request line → query, or the error that the exchange responds with.
 
 Sources: binance-spot-api-docs rest-api.md ("Order book") and errors.md ("11xx").
 """

@@ -1,4 +1,4 @@
-"""What can go wrong with a request to DynamoDB: the name of a fault → what the proxy does."""
+"""Faults of requests to DynamoDB: the name of a fault → the answer of the proxy."""
 
 import json
 from typing import NamedTuple
