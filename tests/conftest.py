@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw
-from support.servers import moto
+from support.servers import aws_client, create_table, moto
 
 from infra.fake_exchange import FakeExchange
 
@@ -101,3 +101,15 @@ def dead_url() -> Iterator[str]:
 def moto_url() -> Iterator[str]:
     with moto() as url:
         yield url
+
+
+@pytest.fixture
+def dynamodb(moto_url: str) -> Iterator[Any]:
+    with aws_client("dynamodb", moto_url) as client:
+        yield client
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> str:
+    """The name of a new table."""
+    return create_table(dynamodb)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.servers import aws_client, create_table, moto
 
 from deploy.emulator import Emulator, emulate
 from deploy.tools import ROOT, RUNTIME, run
@@ -86,32 +85,15 @@ def test_a_cold_start_loads_no_client_of_the_queue_and_no_reader(runnable: Path)
     assert not re.search(r"handler\.(stores\.queue|reading|load|archive|cli|runner)", printed)
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto() as found:
-        yield found
-
-
 @pytest.fixture
-def dynamodb(url: str) -> Iterator[Any]:
-    with aws_client("dynamodb", url) as client:
-        yield client
-
-
-@pytest.fixture
-def table(dynamodb: Any) -> str:
-    return create_table(dynamodb)
-
-
-@pytest.fixture
-def start_function(runnable: Path, table: str, url: str, tmp_path: Path) -> Iterator[StartFunction]:
+def start_function(runnable: Path, table: str, moto_url: str, tmp_path: Path) -> Iterator[StartFunction]:
     """Start the artifact, sampling BTCUSDT of an exchange that fails by this script."""
     with ExitStack() as servers:
 
         def start(*script: str, timeout_seconds: int = 30, **variables: str) -> Emulator:
             exchange = servers.enter_context(FakeExchange(["BTCUSDT"], script=script))
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
-            base["AWS_ENDPOINT_URL_DYNAMODB"] = url
+            base["AWS_ENDPOINT_URL_DYNAMODB"] = moto_url
             return servers.enter_context(
                 emulate(runnable, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
             )

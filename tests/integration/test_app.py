@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.container import ROOT, Container, FunctionError
 from support.fakes import StartExchange
-from support.servers import aws_client, create_table, moto
+from support.servers import aws_client
 
 from handler.record import FULL_KEYS, Record
 from handler.slots import format_timestamp, parse_timestamp
@@ -21,37 +21,22 @@ EVENTS = ROOT / "infra/events"
 StartContainer = Callable[..., Container]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with moto() as found:
-        yield found
-
-
 @pytest.fixture
-def dynamodb(url: str) -> Iterator[Any]:
-    with aws_client("dynamodb", url) as client:
-        yield client
-
-
-@pytest.fixture
-def table(dynamodb: Any) -> str:
-    return create_table(dynamodb)
-
-
-@pytest.fixture
-def queue(url: str) -> Iterator[tuple[Any, str]]:
+def queue(moto_url: str) -> Iterator[tuple[Any, str]]:
     """A queue of timers: its client and its URL."""
-    with aws_client("sqs", url) as client:
+    with aws_client("sqs", moto_url) as client:
         yield client, client.create_queue(QueueName=f"timers-{time.time_ns()}")["QueueUrl"]
 
 
 @pytest.fixture
-def start_container(start_exchange: StartExchange, table: str, url: str, tmp_path: Path) -> Iterator[StartContainer]:
+def start_container(
+    start_exchange: StartExchange, table: str, moto_url: str, tmp_path: Path
+) -> Iterator[StartContainer]:
     """Start a container that samples BTCUSDT of an exchange which fails by this script; variables may be given."""
     with ExitStack() as running:
 
         def start(*script: str, **environment: str) -> Container:
-            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL": url}
+            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL": moto_url}
             base["OBI_BASE_URL"] = start_exchange(*script, symbols=("ETHUSDT", "BNBUSDT"), clock=time.time).url
             container = Container(tmp_path / "log", **base | environment)
             running.callback(container.close)
@@ -215,8 +200,8 @@ def test_an_event_below_a_minute_plans_the_next_one_and_samples_nothing(
     assert metrics(container) == []
 
 
-def test_timers_that_cannot_be_sent_fail_the_event(start_container: StartContainer, url: str) -> None:
-    container = start_container(OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL=f"{url}/123456789012/none")
+def test_timers_that_cannot_be_sent_fail_the_event(start_container: StartContainer, moto_url: str) -> None:
+    container = start_container(OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL=f"{moto_url}/123456789012/none")
     with pytest.raises(FunctionError, match=r"StoreError: the timers' queue: .*not planned"):
         container.invoke(this_minute())
     assert container.invoke({})["stored"] == 1  # a sample by hand needs no queue
