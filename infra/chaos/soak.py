@@ -59,7 +59,7 @@ def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[
     megabytes = fmean(size.megabytes for size in last) - fmean(size.megabytes for size in first)
     threads = max(size.threads for size in last) - max(size.threads for size in before)
     descriptors = max(size.descriptors for size in last) - max(size.descriptors for size in before)
-    # A response that trickles holds a thread and a connection for minutes: how many do at a time varies.
+    # How many requests are under way at a time varies.
     if megabytes > MAX_GROWTH_MB or max(threads, descriptors) > len(pairs) // 20:
         problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+} threads, {descriptors:+} descriptors")
     reasons = Counter(record["reason"] for record in records if "reason" in record)
