@@ -74,8 +74,8 @@ class Sampler:
         """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
 
         Yields the samples as they come, every pair once, in the order of the pairs unless one takes long. A book that
-        arrives after the slot's end belongs to another slot and is a failure. A request that hangs is ended or, where it cannot
-        be, abandoned.
+        arrives after the slot's end belongs to another slot and is a failure. A request that hangs is ended, or
+        abandoned where it cannot be ended.
         """
         done: SimpleQueue[tuple[Pair, Sample]] = SimpleQueue()
         for market, workers in self._workers.items():
