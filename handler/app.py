@@ -39,7 +39,7 @@ metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LA
 
 @dataclass
 class Outcome:
-    """Counts of the samples of a slot. Rejected pairs and empty books count as neither."""
+    """Counts of the samples of a slot. Rejected pairs and empty books count neither as stored nor as failures."""
 
     stored: int = 0
     duplicates: int = 0

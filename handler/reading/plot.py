@@ -169,7 +169,7 @@ def _hosts(hosts: list[str] | None) -> str:
 
 
 def _points(series: list[Series], step_seconds: int) -> str:
-    """The legend: the meaning of a point of a line and of the band around it."""
+    """Explain a point of a line and the band around it, for the title."""
     size, unit = next(each for each in UNITS if step_seconds % each[0] == 0)
     step = f"{step_seconds // size} {unit}"
     if all(one.max_interval == step_seconds for one in series):

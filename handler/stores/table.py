@@ -166,8 +166,8 @@ class Table:
                 raise self._missing
             response = getattr(client, operation)(**request)
             if operation == "query" and "Items" not in response:
-                raise StoreError(f"{self.description}: the answer is not DynamoDB's: check AWS_ENDPOINT_URL_DYNAMODB")
-            if not _is_dynamodbs(response, operation):
+                raise StoreError(f"{self.description}: the answer is not DynamoDB's; check AWS_ENDPOINT_URL_DYNAMODB")
+            if not _is_from_dynamodb(operation, response):
                 raise ValueError("the response is not DynamoDB's")
         except Exception as error:  # whatever boto3's parser may raise for a response that is not DynamoDB's
             failure = store_error(error, self.description)
@@ -191,7 +191,7 @@ class Table:
                     self._missing = CredentialsError(str(error))
 
 
-def _is_dynamodbs(response: Any, operation: str) -> bool:
+def _is_from_dynamodb(operation: str, response: Any) -> bool:
     """False if another program answered; DynamoDB's own answer to a put is `{}`, of which boto3 keeps the length."""
     metadata = response["ResponseMetadata"]
     is_whole = operation != "put_item" or metadata["HTTPHeaders"].get("content-length", "2") == "2"
