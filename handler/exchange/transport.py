@@ -76,6 +76,12 @@ class Line(HTTPAdapter):
             with suppress(OSError):  # it is closed already
                 self._connection.sock.shutdown(SHUT_RDWR)
 
+    def close(self) -> None:
+        """Close the connection, which its pool does only if it is idle."""
+        super().close()
+        if self._connection:
+            self._connection.close()
+
     def get(self, seconds: float) -> BaseHTTPResponse:
         """Send the request and read the head of its answer; each wait for a byte takes at most `seconds`."""
         seconds = max(seconds, 0.001)

@@ -16,14 +16,15 @@ MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
 """Settings of glibc with which it returns large buffers at once, instead of keeping megabytes now and then."""
 FULL_SECONDS = 300
 MAX_GROWTH_MB = 8.0
+MAX_GROWTH_PER_PAIR = 0.1  # of threads and descriptors: one leaked by each fault would be ten times as many
 EXCLUDED = ("html403", "429", "429-date", "429-epoch")
 """Faults with a long cooldown, which would be all that is seen."""
 
 
 class _Size(NamedTuple):
     megabytes: float
-    threads: int
-    descriptors: int
+    threads: float
+    descriptors: float
 
 
 def soak(stage: Stage) -> Result:
@@ -54,22 +55,23 @@ def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[
     problems = [f"{len(missing)} slots have neither a measurement nor a reason: {missing[:3]}"] if missing else []
     problems += [f"{key} is stored {number} times" for key, number in keys.items() if number > 1][:3]
     quarter = max(len(sizes) // 4, 1)
-    first, last = sizes[quarter : 2 * quarter] or sizes, sizes[-quarter:]
-    before = sizes[:-quarter] or sizes
-    megabytes = fmean(size.megabytes for size in last) - fmean(size.megabytes for size in first)
-    threads = max(size.threads for size in last) - max(size.threads for size in before)
-    descriptors = max(size.descriptors for size in last) - max(size.descriptors for size in before)
-    # How many requests are under way at a time varies.
-    if megabytes > MAX_GROWTH_MB or max(threads, descriptors) > len(pairs) // 20:
-        problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+} threads, {descriptors:+} descriptors")
+    # Means, since the number of requests under way varies from one look to the next; the first quarter is the start.
+    last, first = _mean(sizes[-quarter:]), _mean(sizes[quarter : 2 * quarter] or sizes)
+    megabytes, threads, descriptors = (after - before for after, before in zip(last, first, strict=True))
+    if megabytes > MAX_GROWTH_MB or max(threads, descriptors) > len(pairs) * MAX_GROWTH_PER_PAIR:
+        problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+.1f} threads, {descriptors:+.1f} descriptors")
     reasons = Counter(record["reason"] for record in records if "reason" in record)
     return Result(
         measured=len(records) - reasons.total(),
         reasons=reasons,
         problems=[f"soak: {problem}" for problem in (*stage.problems, *problems)],
         note=f"{len(pairs)} pairs, {len(slots)} slots of {interval} s; {sizes[-1].megabytes:.0f} MB ({megabytes:+.1f}),"
-        f" {sizes[-1].threads} threads ({threads:+}), {sizes[-1].descriptors} descriptors ({descriptors:+})",
+        f" {sizes[-1].threads} threads ({threads:+.1f}), {sizes[-1].descriptors} descriptors ({descriptors:+.1f})",
     )
+
+
+def _mean(sizes: Sequence[_Size]) -> _Size:
+    return _Size(*(fmean(values) for values in zip(*sizes, strict=True)))
 
 
 def _size(pid: int) -> _Size:

@@ -1,5 +1,6 @@
 """What the client does about each answer, and how a request travels: real servers, mostly a clock that only we move."""
 
+import gc
 import gzip
 import socket
 import time
@@ -89,6 +90,29 @@ def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reas
     slept = len(clock.slept)
     assert fetch(client(clock, exchange.url, other.url), clock).host == f"127.0.0.1:{other.port}"
     assert len(clock.slept) == slept
+
+
+@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.1"])
+def test_no_connection_is_left(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
+    """A connection whose answer was wrong is closed at once, not when its objects are collected."""
+    exchange = start_exchange(f"{fault}*")
+    gc.disable()
+    try:
+        failure(client(clock, exchange.url), clock)
+        assert connections_to(exchange.port) == []
+    finally:
+        gc.enable()
+
+
+def connections_to(port: int) -> list[socket.socket]:
+    """The open sockets of this process that are connected to a port."""
+    found = []
+    for item in gc.get_objects():
+        if isinstance(item, socket.socket) and item.family == socket.AF_INET:
+            with suppress(OSError):  # it is closed
+                if item.getpeername()[1] == port:
+                    found.append(item)
+    return found
 
 
 def test_hosts_take_turns(start_exchange: StartExchange, clock: FakeClock, dead_url: str) -> None:
