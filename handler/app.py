@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from .clock import SYSTEM
 from .errors import HandlerError, UsageError
-from .exchange.client import Exchange
+from .exchange.client import BinanceClient
 from .exchange.markets import MARKETS
 from .function_log import function_logger
 from .messages import safe_text
@@ -25,7 +25,7 @@ from .sampler import ReasonLog, Sample, Sampler, resume_garbage_collection
 from .settings import Settings
 from .slots import format_timestamp, slot_start
 from .stores.table import Table
-from .timers import messages, plan, scheduled_time, slot_of_message
+from .timers import plan, scheduled_time, slot_of_message, sqs_messages
 
 MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
 MAX_PUT_SECONDS = 5.5  # kept free before the function's timeout: one put may take so long beyond its deadline
@@ -47,7 +47,7 @@ class Outcome:
     rejected: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def stored_slots(self, pairs: int) -> float:
+    def stored_share(self, pairs: int) -> float:
         """The share of the slot that is in the table, from 0 to 1, without the pairs that the exchange rejects."""
         expected = pairs - self.rejected
         return (self.stored + self.duplicates) / expected if expected else 0.0
@@ -80,7 +80,7 @@ class Function:
 
         Raises HandlerError if a sample failed, after storing the others; not for a timer, since SQS would repeat it.
         """
-        if (timers := messages(event)) is not None:
+        if (timers := sqs_messages(event)) is not None:
             return [self._run_timer(message, seconds) for message in timers]
         scheduled, interval_seconds, now = scheduled_time(event), self.settings.interval_seconds, time.time()
         if scheduled is not None and self._timers_url:
@@ -150,7 +150,7 @@ class Function:
             outcome.failures += map(str, lost)
 
     def _flush_metrics(self, outcome: Outcome) -> None:
-        metrics.add_metric("StoredSlots", MetricUnit.Count, outcome.stored_slots(len(self.settings.pairs)))
+        metrics.add_metric("StoredShare", MetricUnit.Count, outcome.stored_share(len(self.settings.pairs)))
         metrics.add_metric("Failures", MetricUnit.Count, len(outcome.failures))
         shares = [
             100 * exchange.used_weight / MARKETS[market].weight_per_minute
@@ -162,9 +162,9 @@ class Function:
         metrics.flush_metrics()
 
 
-def _exchange(settings: Settings, market: str) -> Exchange:
+def _exchange(settings: Settings, market: str) -> BinanceClient:
     urls, hints = settings.base_urls[market], settings.hints
-    return Exchange(MARKETS[market], urls, hints=hints, freezes=True)
+    return BinanceClient(MARKETS[market], urls, hints=hints, freezes=True)
 
 
 @cache

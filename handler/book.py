@@ -25,21 +25,21 @@ EDGE_TOLERANCE = 1e-12  # relative: far above a rounding error, far below a tick
 Levels = list[tuple[Decimal, Decimal]]
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
 Quantity = Annotated[float, msgspec.Meta(gt=0, lt=MAX_AMOUNT)]
-NoQuantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
+QuantityOrZero = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
 
 _levels_decoder = msgspec.json.Decoder(list[tuple[Price, Quantity]], strict=False)  # numbers may be quoted
-_any_levels_decoder = msgspec.json.Decoder(list[tuple[Price, NoQuantity]], strict=False)
+_levels_with_zeros_decoder = msgspec.json.Decoder(list[tuple[Price, QuantityOrZero]], strict=False)
 _exact_levels_decoder = msgspec.json.Decoder(Levels)
 
 
 class Side:
     """One side of a book, best price first. Levels without quantity are left out of `levels` and what follows from it.
 
-    `came` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
+    `received_levels` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
     """
 
     def __init__(self, levels: list[tuple[float, float]], json: bytes = b"") -> None:
-        self.came = len(levels)
+        self.received_levels = len(levels)
         self.last_price = levels[-1][0] if levels else None
         self.levels = levels
         self._json = json
@@ -52,7 +52,7 @@ class Side:
         try:
             return cls(_levels_decoder.decode(json), json)
         except msgspec.ValidationError:
-            side = cls(_any_levels_decoder.decode(json), json)
+            side = cls(_levels_with_zeros_decoder.decode(json), json)
             side.levels = [level for level in side.levels if level[1]]
             return side
 
@@ -73,9 +73,9 @@ class Side:
 
     def top(self, count: int) -> Levels:
         """The first levels as the exchange wrote them."""
-        if len(self.levels) < self.came:
+        if len(self.levels) < self.received_levels:
             return [level for level in _exact_levels_decoder.decode(self._json) if level[1]][:count]
-        if count >= self.came:
+        if count >= self.received_levels:
             return _exact_levels_decoder.decode(self._json)
         first = self._json.split(b"]", count)[:count]  # each level ends with a bracket, and so does the list
         return _exact_levels_decoder.decode(b"]".join(first) + b"]]")
@@ -106,7 +106,7 @@ class Book(NamedTuple):
 
     def is_capped(self, limit: int) -> bool:
         """True if both sides are equally long and short of `limit`: somebody on the way cuts books off."""
-        return MIN_CAP_LEVELS <= self.bids.came == self.asks.came < limit
+        return MIN_CAP_LEVELS <= self.bids.received_levels == self.asks.received_levels < limit
 
 
 class Snapshot(NamedTuple):
@@ -194,13 +194,13 @@ def measure(book: Book, levels: int = 5) -> Measurement:
 def measure_depth(book: Book, limit: int) -> Depth:
     """Take the top levels and the ladder of a book of which `limit` levels a side were requested."""
     bids, asks, mid = book.bids, book.asks, book.mid
-    came = Depth(bids.came, asks.came, bids.top(STORED_LEVELS), asks.top(STORED_LEVELS))
+    unmeasured = Depth(bids.received_levels, asks.received_levels, bids.top(STORED_LEVELS), asks.top(STORED_LEVELS))
     if mid is None or bids.last_price is None or asks.last_price is None:
-        return came
+        return unmeasured
     is_capped = book.is_capped(limit)
-    bid_counts = _counts(bids, mid, -1, is_whole=bids.came < limit and not is_capped)
-    ask_counts = _counts(asks, mid, 1, is_whole=asks.came < limit and not is_capped)
-    return came._replace(
+    bid_counts = _counts(bids, mid, -1, is_whole=bids.received_levels < limit and not is_capped)
+    ask_counts = _counts(asks, mid, 1, is_whole=asks.received_levels < limit and not is_capped)
+    return unmeasured._replace(
         bid_reach_bps=_significant(abs(bids.last_price / mid - 1) * 10_000, 4),
         ask_reach_bps=_significant(abs(asks.last_price / mid - 1) * 10_000, 4),
         notional_bid_within=_cumulative(bids.notionals, bid_counts),

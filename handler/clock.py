@@ -17,7 +17,7 @@ class Clock(Protocol):
         """Wait that long."""
 
 
-MAX_WAIT_SECONDS = 1.0  # longest single sleep: a signal is handled only after it
+MAX_SLEEP_SECONDS = 1.0  # longest single sleep: a signal is handled only after it
 
 
 class _SystemClock:
@@ -29,7 +29,7 @@ class _SystemClock:
     def sleep(self, seconds: float, /) -> None:
         end = time.monotonic() + seconds
         while (remaining := end - time.monotonic()) > 0:
-            time.sleep(min(remaining, MAX_WAIT_SECONDS))
+            time.sleep(min(remaining, MAX_SLEEP_SECONDS))
 
 
 SYSTEM: Clock = _SystemClock()

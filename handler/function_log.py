@@ -11,13 +11,13 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from .messages import redacted, safe_message, safe_text
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def drop_foreign_variables(environment: MutableMapping[str, str]) -> None:
     """Remove what an account may set for all of its functions: Powertools raises an error for each unknown value."""
     for name in list(environment):
-        if name.startswith("POWERTOOLS_") or (name == "LOG_LEVEL" and environment[name] not in LEVELS):
+        if name.startswith("POWERTOOLS_") or (name == "LOG_LEVEL" and environment[name] not in LOG_LEVELS):
             del environment[name]
 
 

@@ -26,14 +26,14 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return read
 
 
-def share(text: str) -> float:
+def parse_share(text: str) -> float:
     """A number from 0 to 1."""
     if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or not 0 <= float(text) <= 1:
         raise UsageError("is not a number from 0 to 1")
     return float(text)
 
 
-def base_url(text: str) -> tuple[str | None, str]:
+def parse_base_url(text: str) -> tuple[str | None, str]:
     """The market that a URL is for, None for all, and the URL without a slash at its end."""
     prefix, colon, rest = text.partition(":")
     market, url = (prefix, rest) if colon and "://" in rest else (None, text)
@@ -48,7 +48,7 @@ def base_url(text: str) -> tuple[str | None, str]:
     return market, url
 
 
-def table_address(text: str) -> tuple[str, str | None]:
+def parse_table(text: str) -> tuple[str, str | None]:
     """The name and region of NAME or NAME@REGION."""
     name, at, region = text.partition("@")
     if not name or (at and not _REGION.fullmatch(region)):
@@ -73,29 +73,39 @@ class Option(NamedTuple):
     is_path: bool = False
 
 
-LEVELS = whole_number(1, MAX_LEVELS)
-BPS = whole_number(1, MAX_BPS)
-SECONDS = whole_number(1, MAX_INTERVAL_SECONDS)
-DAYS = whole_number(0, MAX_RETENTION_DAYS)
-COUNT = whole_number(1, MAX_COUNT)
+parse_levels = whole_number(1, MAX_LEVELS)
+parse_bps = whole_number(1, MAX_BPS)
+parse_seconds = whole_number(1, MAX_INTERVAL_SECONDS)
+parse_days = whole_number(0, MAX_RETENTION_DAYS)
+parse_count = whole_number(1, MAX_COUNT)
 
 # A new option is a row here, and its flag in the FLAGS of its commands.
 OPTIONS = {
     "--symbol": Option("PAIR", "pairs such as BTC, BTCUSDT, ETH/BTC or usdm:BTC", "OBI_SYMBOLS", is_list=True),
-    "--levels": Option("N", "levels of each side, 1 to 5000 (futures: 1000)", "OBI_LEVELS", "5", LEVELS),
-    "--bps": Option("N", "distances from mid in basis points: rungs of the stored ladder", read=BPS, is_list=True),
-    "--limit": Option("N", "levels to request; 1000 if the full record is printed or stored", "OBI_LIMIT", read=LEVELS),
-    "--interval_seconds": Option("N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", SECONDS),
-    "--count": Option("N", "end after N intervals; without it, run until Ctrl-C", read=COUNT),
+    "--levels": Option("N", "how many levels of each side the imbalance is of", "OBI_LEVELS", "5", parse_levels),
+    "--bps": Option(
+        "N", "distances from mid in basis points: rungs of the stored ladder", read=parse_bps, is_list=True
+    ),
+    "--limit": Option(
+        "N", "levels to request; 1000 if the full record is printed or stored", "OBI_LIMIT", read=parse_levels
+    ),
+    "--interval_seconds": Option(
+        "N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", parse_seconds
+    ),
+    "--count": Option("N", "end after N intervals; without it, run until Ctrl-C", read=parse_count),
     "--quote": Option("ASSET", "quote asset to append to pairs given without one", "OBI_QUOTE", "USDT"),
     "--detail": Option(None, "the full record: top 20 levels, depth ladder, host, latency, …"),
     "--base-url": Option(
-        "URL", "other hosts of the exchange; usdm:URL is for that market", "OBI_BASE_URL", read=base_url, is_list=True
+        "URL",
+        "other hosts of the exchange; usdm:URL is for that market",
+        "OBI_BASE_URL",
+        read=parse_base_url,
+        is_list=True,
     ),
     "--to": Option("FOLDER", "append the full records to FOLDER, one file a day", is_path=True),
-    "--table": Option("NAME", "DynamoDB table, or NAME@REGION; AWS as for its CLI", "OBI_TABLE", read=table_address),
+    "--table": Option("NAME", "DynamoDB table, or NAME@REGION; AWS as for its CLI", "OBI_TABLE", read=parse_table),
     "--from": Option("PATH", "folders, files or globs of records; - for stdin", is_list=True, is_path=True),
-    "--retention-days": Option("N", "days that the table keeps them, 0: for ever", "OBI_RETENTION_DAYS", "0", DAYS),
+    "--retention-days": Option("N", "days to keep in the table, 0: for ever", "OBI_RETENTION_DAYS", "0", parse_days),
     "--since": Option("TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
     "--until": Option("TIME", "end, not included, in the same forms"),
     "--every": Option("STEP", "mean, minimum, maximum and last of steps such as 5m, 1h or 1d"),
@@ -105,7 +115,7 @@ OPTIONS = {
     "--full-scale": Option(None, "let the imbalance of --plot reach from -1 to 1"),
     "--format": Option("FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
     "--output": Option("FILE", "write into FILE, complete or not there; - for standard output", is_path=True),
-    "--min-share": Option("X", "exit code 3 if a pair has less than this share of its slots", read=share),
+    "--min-share": Option("X", "exit code 3 if a pair has less than this share of its slots", read=parse_share),
     "FILE": Option("FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
 }
 

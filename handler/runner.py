@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
+from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock
 from .errors import RegionUnavailable, RequestRejected, UsageError
 from .record import Record
 from .sampler import ReasonLog, Sample, Sampler
@@ -56,7 +56,7 @@ class Runner:
             if last is None and left < min(MIN_FIRST_SLOT_SECONDS, self._interval_seconds / 4):
                 slot += self._interval_seconds
             if slot > now:
-                self._clock.sleep(min(slot - now, MAX_WAIT_SECONDS))
+                self._clock.sleep(min(slot - now, MAX_SLEEP_SECONDS))
                 continue
             if last is not None and (skipped := (slot - last) // self._interval_seconds - 1) > 0:
                 log.warning("skipped %d interval(s): the machine slept, was too slow, or its clock was set", skipped)

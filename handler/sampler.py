@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from . import __version__
 from .book import Snapshot, measure, measure_depth
-from .clock import MAX_WAIT_SECONDS, SYSTEM, Clock
+from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock
 from .errors import BookUnavailable, ExchangeError
 from .record import Pair, Record, no_data
 from .slots import format_milliseconds, format_timestamp
@@ -17,14 +17,14 @@ from .workers import Workers
 
 BOOK_OBJECTS = 20_000  # more than a book of 5000 levels has, so that no collection starts while one is read
 LOG_AGAIN_SECONDS = 86_400
-PATIENCE_SECONDS = 1.0  # samples come in the order of the pairs, unless the next one takes longer than this
+MAX_REORDER_WAIT_SECONDS = 1.0  # samples come in the order of the pairs, unless the next one takes longer than this
 GRACE_SECONDS = 0.2  # for a request that ends at the deadline to say why it failed
 
 log = logging.getLogger(__name__)
 
 
-class Exchange(Protocol):
-    """A source of order books of one market, such as `exchange.client.Exchange`."""
+class DepthSource(Protocol):
+    """A source of order books of one market, such as `exchange.client.BinanceClient`."""
 
     @property
     def used_weight(self) -> int | None:
@@ -52,7 +52,7 @@ class Sampler:
 
     def __init__(
         self,
-        exchanges: Mapping[str, Exchange],
+        exchanges: Mapping[str, DepthSource],
         pairs: Sequence[Pair],
         *,
         levels: int,
@@ -96,10 +96,10 @@ class Sampler:
         self, first: Pair, ready: dict[Pair, Sample], done: "SimpleQueue[tuple[Pair, Sample]]", deadline: float
     ) -> None:
         """Wait for the sample that is next in order, but no longer than patience and deadline allow."""
-        end = min(self._clock.monotonic() + PATIENCE_SECONDS, deadline + GRACE_SECONDS)
+        end = min(self._clock.monotonic() + MAX_REORDER_WAIT_SECONDS, deadline + GRACE_SECONDS)
         while first not in ready and (seconds := end - self._clock.monotonic()) > 0:
             try:
-                pair, sample = done.get(timeout=min(seconds, MAX_WAIT_SECONDS))
+                pair, sample = done.get(timeout=min(seconds, MAX_SLEEP_SECONDS))
             except Empty:
                 for exchange in self._exchanges.values():
                     exchange.end_overdue()

@@ -53,7 +53,7 @@ def scheduled_time(event: Any) -> float | None:
         ) from error
 
 
-def messages(event: Any) -> Sequence[Mapping[str, Any]] | None:
+def sqs_messages(event: Any) -> Sequence[Mapping[str, Any]] | None:
     """The messages that SQS delivers with an event; None if another service or a person sent it."""
     records = event.get("Records") if isinstance(event, dict) else None
     return records if isinstance(records, list) and all(isinstance(one, dict) for one in records) else None

@@ -85,7 +85,7 @@ class Question:
     def answer(self, records: Records, write: Write, path: Path | None) -> bool:
         """Write it; returns True if it is about gaps, and there are some."""
         self._views.check(records)
-        absent = self._query.absent(records)
+        absent = self._query.warn_missing_pairs(records)
         if self._views.columns and (self._flags.plot or self._flags.every):  # which leave such records out
             for sentence in unmeasured(records.engine, self._views):
                 print_message(sentence)

@@ -27,7 +27,7 @@ from .streams import print_message
 FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
 MAX_NAMED = 20  # invalid records of a file, pairs of a message
-MAX_WAIT_SECONDS = 2.0  # how long a record of a pipe waits to be stored
+MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
 ADVICE = "--interval_seconds N decides otherwise"
 
@@ -71,7 +71,7 @@ class _Input:
     def read(self, on_wait: Callable[[], object] = lambda: None) -> bytes:
         data = None
         while data is None:  # a stream that does not block may have nothing yet
-            while self.is_stream and not select([self.file], [], [], MAX_WAIT_SECONDS)[0]:
+            while self.is_stream and not select([self.file], [], [], MAX_FLUSH_DELAY_SECONDS)[0]:
                 on_wait()
             data = self.file.read(MAX_PIECE_BYTES)
         self.head = self.head or data.strip()[:40]
@@ -129,9 +129,9 @@ class _Load:
         if is_stream and self._needs_interval and record.interval_seconds is None:
             self._needs_interval = False
             seconds = self._options.interval_seconds
-            print_message(f"plain lines of a stream have no interval: taken is {seconds} s; {ADVICE}")
+            print_message(f"plain lines of a stream have no interval: {seconds} s is taken; {ADVICE}")
         self._bulk.add(record, line)
-        if is_stream and time.monotonic() - self._flushed > MAX_WAIT_SECONDS:
+        if is_stream and time.monotonic() - self._flushed > MAX_FLUSH_DELAY_SECONDS:
             self._flush()
 
     def _flush(self) -> None:
@@ -188,6 +188,6 @@ def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
         named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED])
         more = ", …" if len(intervals) > MAX_NAMED else ""
         print_message(
-            f"plain lines have no interval: taken is the commonest distance between samples ({named}{more}); {ADVICE}"
+            f"plain lines have no interval: the commonest distance between samples is taken ({named}{more}); {ADVICE}"
         )
     return intervals

@@ -99,7 +99,7 @@ class Query(NamedTuple):
                 raise UsageError(f"{output} is being read: give the name of another file")
             yield records
 
-    def absent(self, records: Records) -> list[str]:
+    def warn_missing_pairs(self, records: Records) -> list[str]:
         """Print in one line which pairs have no record in the range; returns those that have none at any time."""
         rows = records.engine.rows(
             f"SELECT pair, min(slot), max(slot), count(*) FILTER ({self.asked.sql()}) FROM samples GROUP BY pair"
@@ -115,13 +115,15 @@ class Query(NamedTuple):
             elif not any(count for _, _, count in stored):
                 first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
                 elsewhere.append(f"{names[-1]} only from {first} to {last}")
-        said = []
+        sentences = []
         if unknown:
-            said.append(f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}")
+            sentences.append(
+                f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"
+            )
         if elsewhere:
-            said.append(f"no record in this range: {', '.join(elsewhere)}")
-        if said or not found:
-            print_message("; ".join(said) or f"no record in {records.description}")
+            sentences.append(f"no record in this range: {', '.join(elsewhere)}")
+        if sentences or not found:
+            print_message("; ".join(sentences) or f"no record in {records.description}")
         return [name for name, _ in unknown]
 
 

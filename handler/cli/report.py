@@ -45,7 +45,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path)) if path else None
         records = stack.enter_context(query.open(COLUMNS))
-        absent = query.absent(records)
+        absent = query.warn_missing_pairs(records)
         title = f"Order book imbalance: data sheet of {records.description}"
         sheet = data_sheet(records.engine, query.expected, title, query.order, absent)
         text = f"{sheet.text}\n\nWritten by order-book-imbalance {__version__}.\n"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from ..errors import HandlerError
-from ..exchange.client import Exchange
+from ..exchange.client import BinanceClient
 from ..exchange.markets import MARKETS
 from ..record import Record
 from ..runner import Runner
@@ -71,8 +71,8 @@ def _store_deadline() -> float:
     return time.monotonic() + STORE_SECONDS
 
 
-def _exchange(settings: Settings, market: str) -> Exchange:
-    return Exchange(MARKETS[market], settings.base_urls[market], hints=settings.hints)
+def _exchange(settings: Settings, market: str) -> BinanceClient:
+    return BinanceClient(MARKETS[market], settings.base_urls[market], hints=settings.hints)
 
 
 def _stores(settings: Settings) -> list[Store]:

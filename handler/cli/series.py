@@ -23,6 +23,6 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     with ExitStack() as stack:
         path = stack.enter_context(complete_file(target.path)) if target.path else None
         records = stack.enter_context(query.open((), output=target.path))
-        query.absent(records)
+        query.warn_missing_pairs(records)
         write_rows(records.engine, series_sql(query.asked, query.order), target, write, render_row, path)
     return ExitCode.FAILURE if records.failures else ExitCode.OK

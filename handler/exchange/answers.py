@@ -14,7 +14,7 @@ import msgspec
 from ..book import Book, parse_depth
 from ..errors import InvalidBook
 
-MAX_WAIT_SECONDS = 3 * 86_400.0  # the longest ban (rest-api.md)
+MAX_BAN_SECONDS = 3 * 86_400.0  # the longest ban (rest-api.md)
 MAX_SKEW_SECONDS = 10.0
 MAX_ERROR_BYTES = 2048  # the exchange's own errors are shorter; nested JSON of any size could exhaust the stack
 TOO_MANY_REQUESTS = -1003
@@ -85,7 +85,7 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
     cooldown = COOLDOWNS.get(status)
     failure = cooldown._replace(text=f"{cooldown.text} (HTTP {answer.status})") if cooldown else None
     failure = failure or Failure(f"answered {text}", reason)
-    return failure._replace(seconds=min(seconds, MAX_WAIT_SECONDS) if seconds > 0 else failure.seconds)
+    return failure._replace(seconds=min(seconds, MAX_BAN_SECONDS) if seconds > 0 else failure.seconds)
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:
@@ -100,7 +100,7 @@ def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> 
     if age := header_number(headers, "age"):
         found["cached"] = f"comes from a cache, {age} s old"
     if book.is_capped(limit):
-        found["capped"] = f"is cut off at {book.bids.came} of {limit} levels a side"
+        found["capped"] = f"is cut off at {book.bids.received_levels} of {limit} levels a side"
     bids, asks = book.bids.prices, book.asks.prices
     if bids and asks and bids[0] >= asks[0]:
         found["crossed"] = "is crossed: best bid not below best ask"

@@ -16,7 +16,7 @@ from .hosts import MAX_REQUEST_SECONDS, Host, Hosts
 from .markets import Market
 from .transport import Transport
 
-PATIENCE_SECONDS = 1.0  # how long a request fails before that is logged: most failures end with a retry
+LOG_FAILURE_AFTER_SECONDS = 1.0  # how long a request fails before that is logged: most failures end with a retry
 MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
 MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
 NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
@@ -27,13 +27,13 @@ OF_A_RISE = ("back", "stuck")  # which a higher update id ends
 log = logging.getLogger(__name__)
 
 
-class Exchange:
+class BinanceClient:
     """The order books of one market. Threads share it.
 
     `hints` (symbol → text) are added to the rejection of a symbol. `freezes`: the process is frozen at times, and its
     monotonic clock may stand still then.
 
-        Exchange(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
+        BinanceClient(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
     """
 
     def __init__(
@@ -139,10 +139,10 @@ class Exchange:
     def _failed(self, host: Host, symbol: str, failure: Failure, started: float, sent: float) -> Failure:
         log.debug("%s: %s: %s", symbol, host.name, failure.text)
         self._hosts.failed(host, symbol, failure, sent)
-        if failure.seconds >= PATIENCE_SECONDS:
+        if failure.seconds >= LOG_FAILURE_AFTER_SECONDS:
             if self._has_succeeded or failure.reason != "region":  # which ends the run with an error of its own
                 self._episodes.note("cooldown", host.name, f"{host.name}: {self._until(host, failure)}")
-        elif self._clock.monotonic() - started >= PATIENCE_SECONDS:
+        elif self._clock.monotonic() - started >= LOG_FAILURE_AFTER_SECONDS:
             self._episodes.note("failing", host.name, f"{host.name}: {failure.text}")
         return failure
 

@@ -72,7 +72,7 @@ def say_intervals(engine: Engine) -> None:
     named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
     if named:
         log.warning(
-            "plain lines have no interval: taken is the commonest distance between samples (%s);"
+            "plain lines have no interval: the commonest distance between samples is taken (%s);"
             " --interval_seconds N decides otherwise",
             ", ".join(named),
         )

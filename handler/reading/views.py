@@ -185,7 +185,7 @@ def unmeasured(engine: Engine, views: Views) -> list[str]:
     rows = engine.rows(f"""
         SELECT pair, levels, bps, count(*), {_DEEPEST if views.bps else "NULL"} FROM {views.sql()}
         GROUP BY pair, view, levels, bps HAVING count(obi) = 0 ORDER BY pair, view""")
-    said = []
+    sentences = []
     for pair, levels, bps, count, rungs in rows:
         if bps is None:
             why = f"{levels} levels were not measured"
@@ -193,8 +193,8 @@ def unmeasured(engine: Engine, views: Views) -> list[str]:
             why = f"nothing lies within {bps} bps"
         else:
             why = f"{bps} bps were not measured{f', only up to {RUNGS_BPS[rungs - 1]}' if rungs else ''}"
-        said.append(f"{pair}: no imbalance in {count} record(s): {why}")
-    return said
+        sentences.append(f"{pair}: no imbalance in {count} record(s): {why}")
+    return sentences
 
 
 def series_sql(asked: Range, order: str) -> str:

@@ -128,14 +128,14 @@ class Ours:
         return lines
 
     def _sampler(self, symbols: list[str], levels: int, limit: int, detail: bool) -> Any:
-        from handler.exchange.client import Exchange
+        from handler.exchange.client import BinanceClient
         from handler.exchange.markets import MARKETS
         from handler.record import Pair
         from handler.sampler import Sampler
 
         pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
         markets = {pair.market: MARKETS[pair.market] for pair in pairs}
-        exchanges = {name: Exchange(market, [self._url]) for name, market in markets.items()}
+        exchanges = {name: BinanceClient(market, [self._url]) for name, market in markets.items()}
         limits = {name: market.request_limit(limit) for name, market in markets.items()}
         return Sampler(exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail)
 

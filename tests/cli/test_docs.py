@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.program import PATIENCE_SECONDS, ROOT, environment
+from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment
 
 from handler import __version__
 from handler.cli.main import COMMANDS
@@ -24,7 +24,7 @@ def obi(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
     script = f'obi() {{ "{sys.executable}" -m handler "$@"; }}\n{line}'
     return subprocess.run(
         ["/bin/sh", "-c", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL,
-        capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
+        capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_reading_commands(folder: Path, line: str) -> None:
 
 def test_every_command_is_known() -> None:
     """A command in README is run by a test: here, by tests/deploy, or by .ci/run."""
-    elsewhere = ("make ", "pip install ", "cp ", "obi --symbol", "obi load ")
+    elsewhere = ("make ", "python3 -m venv ", "pip install ", "cp ", "obi --symbol", "obi load ")
     assert [line for line in SHELL if line not in READING and not line.startswith(elsewhere)] == []
 
 

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from support import records
 from support.ask import ask, write_lines
-from support.program import PATIENCE_SECONDS, environment, finished, run, shell, start
+from support.program import TEST_TIMEOUT_SECONDS, environment, finished, run, shell, start
 from support.servers import AWS, aws_client, create_table
 
 from handler.cli.main import main
@@ -297,7 +297,7 @@ with engine.Engine() as one:
         stderr=terminal,
         stdout=subprocess.PIPE,
         env=environment(),
-        timeout=PATIENCE_SECONDS,
+        timeout=TEST_TIMEOUT_SECONDS,
         check=True,
     )
     os.close(terminal)
@@ -395,7 +395,7 @@ with engine.Engine() as one:
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=PATIENCE_SECONDS,
+        timeout=TEST_TIMEOUT_SECONDS,
         check=True,
     )
     assert re.search("no room is left|more memory than there is", found.stdout)

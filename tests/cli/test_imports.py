@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.program import PATIENCE_SECONDS, ROOT, environment
+from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment
 from support.records import full
 
 import handler
@@ -20,7 +20,7 @@ def libraries_after(code: str, *arguments: str) -> set[str]:
     script = f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments], cwd=ROOT, env=environment(), capture_output=True,
-        encoding="utf-8", timeout=PATIENCE_SECONDS, check=True,
+        encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=True,
     )  # fmt: skip
     return LIBRARIES & set(done.stdout.splitlines())
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.program import PATIENCE_SECONDS, ROOT, environment, finished, start
+from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment, finished, start
 from support.tables import StoredTable, new_table
 from unit.test_find import WRAPPERS, full, plain
 
@@ -67,7 +67,7 @@ def load(*flags: object, stdin: bytes | None = None, **variables: Any) -> Done:
     command = [sys.executable, "-m", "handler", "load", *map(str, flags)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(**variables), input=stdin or b"", capture_output=True,
-        timeout=PATIENCE_SECONDS, check=False,
+        timeout=TEST_TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
     stderr = done.stderr.decode()
     assert (done.stdout, "Traceback" in stderr) == (b"", False), stderr
@@ -82,7 +82,7 @@ def test_loading_twice_changes_nothing_and_says_so(table: StoredTable, file: Pat
     done = load(file, **table.environment)
     assert (done.returncode, counts(done), table.records()) == (0, {"loaded": 300}, in_order(RECORDS))
     assert 'send these events to the archive function: {"day":"2026-11-22"}' in done.stderr
-    assert "plain lines have no interval: taken is the commonest distance" in done.stderr
+    assert "plain lines have no interval: the commonest distance" in done.stderr
     again = load(file, "-", stdin=file.read_bytes(), **table.environment)
     assert (again.returncode, counts(again), table.records()) == (0, {"already there": 600}, in_order(RECORDS))
     assert "days changed" not in again.stderr
@@ -118,7 +118,7 @@ def test_the_interval_of_plain_lines_is_inferred_from_a_file_only(table: StoredT
     path.write_text(lines(*(plain(0, timestamp=format_timestamp(PAST + 10 * number)) for number in range(20))))
     piped = load(stdin=path.read_bytes(), **table.environment)
     assert (piped.returncode, counts(piped)) == (0, {"loaded": 4, "different": 16})
-    assert "taken is 60 s; --interval_seconds N decides otherwise" in piped.stderr
+    assert "60 s is taken; --interval_seconds N decides otherwise" in piped.stderr
     done = load(path, **table.environment)
     assert (counts(done), "(BTCUSDT 10 s)" in done.stderr) == ({"loaded": 16, "already there": 4}, True)
     given = load(path, "--interval_seconds", "10", **table.environment)
@@ -179,7 +179,7 @@ def pipe_into(table: StoredTable, **variables: str) -> "subprocess.Popen[bytes]"
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + TEST_TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -197,7 +197,7 @@ def test_records_of_a_pipe_are_stored_soon_and_a_signal_loses_none(table: Stored
         process.stdin.flush()
         until(lambda: is_empty(process))
         process.send_signal(stop)
-        done = Done([], process.wait(PATIENCE_SECONDS), "", process.stderr.read().decode())
+        done = Done([], process.wait(TEST_TIMEOUT_SECONDS), "", process.stderr.read().decode())
     assert (done.returncode, counts(done)) == (128 + stop, {"loaded": 8})
     assert table.records() == in_order(RECORDS[:8])
 
@@ -225,7 +225,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
         last = len(proxy.operations) + random.Random(4).randint(20, 90)
         with start("load", str(file), **table.through(proxy.url)) as process:
             proxy.on_request = partial(kill_at, last, process)
-            process.wait(PATIENCE_SECONDS)
+            process.wait(TEST_TIMEOUT_SECONDS)
         assert process.returncode == -signal.SIGKILL
     assert 0 < len(table.records()) < 300
     done = load(file, **table.environment)
@@ -246,7 +246,7 @@ def test_a_signal_counts_never_more_than_happened(
             if number == 30:
                 process.send_signal(stop)
             if number >= 30:
-                asked.wait(PATIENCE_SECONDS)
+                asked.wait(TEST_TIMEOUT_SECONDS)
 
         proxy.on_request = hang
         done = finished(process)

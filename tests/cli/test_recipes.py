@@ -18,7 +18,7 @@ import polars
 import pytest
 from support.book_depth import write_samples
 from support.books import START, full_record
-from support.program import HOME, PATIENCE_SECONDS, ROOT
+from support.program import HOME, ROOT, TEST_TIMEOUT_SECONDS
 from support.servers import moto
 
 import handler
@@ -94,7 +94,7 @@ def shell(code: str, folder: Path, tools: dict[str, str]) -> str:
         env=tools,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=TEST_TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.fakes import StartExchange
-from support.program import PATIENCE_SECONDS, finished, run, shell, start
+from support.program import TEST_TIMEOUT_SECONDS, finished, run, shell, start
 
 from handler.record import FULL_KEYS, PLAIN_KEYS, REASON_KEYS, Record
 from infra.fake_exchange import FakeExchange
@@ -168,7 +168,7 @@ def test_help(flag: str) -> None:
 
 
 def wait_for_request(exchange: FakeExchange) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + TEST_TIMEOUT_SECONDS
     while not exchange.requests and time.monotonic() < end:
         time.sleep(0.01)
     assert exchange.requests
@@ -220,7 +220,7 @@ def test_reader_gone(exchange: FakeExchange, count: list[str], code: int, messag
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr is not None
-        assert (process.wait(PATIENCE_SECONDS), len(process.stderr.readlines())) == (code, messages)
+        assert (process.wait(TEST_TIMEOUT_SECONDS), len(process.stderr.readlines())) == (code, messages)
 
 
 def test_deleted_output(exchange: FakeExchange, tmp_path: Path) -> None:

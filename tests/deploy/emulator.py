@@ -10,7 +10,7 @@ from typing import Any
 
 from support.servers import AWS, free_port, running
 
-from deploy.tools import PATIENCE_SECONDS, RUNTIME, interface_emulator
+from deploy.tools import RUNTIME, TEST_TIMEOUT_SECONDS, interface_emulator
 
 _PATH = "/2015-03-31/functions/function/invocations"
 
@@ -26,7 +26,7 @@ class Emulator:
         """The function's answer, or the error that it ended with: errorType, errorMessage."""
         request = urllib.request.Request(self.url + _PATH, json.dumps(event).encode(), method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+            with urllib.request.urlopen(request, timeout=TEST_TIMEOUT_SECONDS) as response:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:  # it could not even start
             with error:

@@ -20,7 +20,7 @@ from support.servers import aws_client
 
 from deploy.account import REGION, Account
 from deploy.emulator import emulate
-from deploy.tools import PATIENCE_SECONDS, ROOT, template
+from deploy.tools import ROOT, TEST_TIMEOUT_SECONDS, template
 from handler.archive.app import FIRST_DAY
 from handler.archive.day import DAY_SECONDS, WATCHED_DAYS, format_day, parse_day
 from handler.slots import format_timestamp
@@ -156,7 +156,7 @@ def test_athena_and_duckdb_answer_the_queries_of_the_page_alike(
 
 def test_a_failure_goes_to_the_queue(archive: Archive) -> None:
     archive.invoke({"day": "soon"}, "Event")
-    sqs, ends_at = archive.account.client("sqs"), time.monotonic() + PATIENCE_SECONDS
+    sqs, ends_at = archive.account.client("sqs"), time.monotonic() + TEST_TIMEOUT_SECONDS
     while not (found := sqs.receive_message(QueueUrl=archive.queue, WaitTimeSeconds=5).get("Messages")):
         assert time.monotonic() < ends_at
     failure = json.loads(found[0]["Body"])

@@ -17,7 +17,7 @@ from deploy.tools import PIP_VARIABLES
 from handler import __version__
 from infra.fake_exchange import FakeExchange
 
-PATIENCE_SECONDS = 180.0
+TEST_TIMEOUT_SECONDS = 180.0
 
 
 def uv(*words: str | Path) -> None:
@@ -25,7 +25,7 @@ def uv(*words: str | Path) -> None:
     environment = clean_environment(**PIP_VARIABLES)
     command = [ROOT / ".venv-uv/bin/uv", *words[:1], "--quiet", "--system-certs", *words[1:]]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        command, env=environment, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -56,7 +56,7 @@ class Environment:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=PATIENCE_SECONDS,
+            timeout=TEST_TIMEOUT_SECONDS,
             check=False,
         )
 

@@ -17,7 +17,7 @@ CHECKOV = ROOT / ".venv-checkov/bin/checkov"
 MINISTACK = ROOT / ".venv-emulator/bin/ministack"
 RUNTIME = ROOT / ".venv-emulator/bin/python"
 """The Python that runs the artifact: the one of Lambda if this machine has it."""
-PATIENCE_SECONDS = 180.0
+TEST_TIMEOUT_SECONDS = 180.0
 PIP_VARIABLES = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
 """Settings that pip and uv may need to reach their index."""
 
@@ -32,7 +32,7 @@ def run(*command: str | Path, **environment: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=TEST_TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, f"{command} failed: {done.stdout}"

@@ -93,13 +93,13 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     assert (directive["Namespace"], directive["Dimensions"]) == ("OrderBookImbalance", [["service"]])
     names = {metric["Name"] for metric in directive["Metrics"]}
     assert names == {
-        "StoredSlots",
+        "StoredShare",
         "Failures",
         "LagSeconds",
         "UsedWeight",
     }
     assert found["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
-    assert (found["StoredSlots"], found["Failures"]) == ([1], [0])
+    assert (found["StoredShare"], found["Failures"]) == ([1], [0])
     assert 0 <= found["LagSeconds"][0] < 60
     assert 0 < found["UsedWeight"][0] <= 100
     assert "BTCUSDT" not in json.dumps(found)
@@ -114,13 +114,13 @@ def test_a_rejected_pair_is_stored_as_such_logged_once_and_fails_nothing(
     assert stored(dynamodb, table)["BTCUSDCUSDT"].reason == "rejected"
     [warning] = messages(container)
     assert re.search(r"rejected: .*BTCUSDCUSDT.*USDT was appended to BTCUSDC: .* write BTC/USDC", warning)
-    assert [found["StoredSlots"] for found in metrics(container)] == [[1], [1]]
+    assert [found["StoredShare"] for found in metrics(container)] == [[1], [1]]
 
 
 def test_if_every_pair_is_rejected_no_slot_counts_as_stored(start_container: StartContainer) -> None:
     container = start_container(OBI_SYMBOLS="NONE")
     assert container.invoke(this_minute()) == {"stored": 0, "duplicates": 0, "skipped": 0}
-    assert [found["StoredSlots"] for found in metrics(container)] == [[0]]
+    assert [found["StoredShare"] for found in metrics(container)] == [[0]]
 
 
 def test_an_empty_book_is_skipped_with_a_warning_and_its_reason_is_stored(
@@ -228,7 +228,7 @@ def test_a_timer_whose_sample_fails_stores_the_reason_counts_it_and_returns(
     container = start_container("429=100", OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL="unused")
     assert container.invoke(timer(time.time() // 30 * 30)) == {"stored": 0, "duplicates": 0, "skipped": 0}
     assert stored(dynamodb, table)["BTCUSDT"].reason == "rate limited"
-    assert [(found["Failures"], found["StoredSlots"]) for found in metrics(container)] == [([1], [0])]
+    assert [(found["Failures"], found["StoredShare"]) for found in metrics(container)] == [([1], [0])]
 
 
 def test_variables_of_others_cost_nothing(start_container: StartContainer) -> None:

@@ -14,7 +14,7 @@ from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, s
 import handler
 from handler.book import Snapshot
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
-from handler.exchange.client import Exchange
+from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
 from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES
 from infra.fake_exchange import FakeExchange
@@ -24,16 +24,16 @@ HALVES = [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5]  # the pauses where chance takes it
 GUARD_SECONDS = 20.0  # what takes this long would have gone on for ever
 
 
-def client(clock: FakeClock, *urls: str, **options: Any) -> Exchange:
+def client(clock: FakeClock, *urls: str, **options: Any) -> BinanceClient:
     """A client of these base URLs whose pauses are the shortest that chance allows."""
     return spot_client(*urls, clock=clock, random=lambda: 0.0, **options)
 
 
-def fetch(exchange: Exchange, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
+def fetch(exchange: BinanceClient, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
     return exchange.depth(symbol, 5, clock.monotonic() + slot)
 
 
-def failure(exchange: Exchange, clock: FakeClock, slot: float = 0.35) -> ExchangeError:
+def failure(exchange: BinanceClient, clock: FakeClock, slot: float = 0.35) -> ExchangeError:
     with pytest.raises(ExchangeError) as error:
         fetch(exchange, clock, slot=slot)
     return error.value
@@ -55,7 +55,7 @@ def test_book(exchange: FakeExchange, clock: FakeClock) -> None:
 def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
     """The other market is asked by its own path, and its answer has the matching engine's time."""
     exchange = start_exchange()
-    ours = Exchange(MARKETS["usdm"], (exchange.url,), clock=clock)
+    ours = BinanceClient(MARKETS["usdm"], (exchange.url,), clock=clock)
     assert ours.depth("BTCUSDT", 5, clock.monotonic() + 60).book.exchange_time_ms
     with pytest.raises(RequestRejected, match=r"^usdm:NOSUCH: "):
         ours.depth("NOSUCH", 5, clock.monotonic() + 60)

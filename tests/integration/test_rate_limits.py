@@ -8,16 +8,16 @@ from support.fakes import FakeClock, StartExchange, StartRaw, http, spot_client
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable, ExchangeError, RateLimited
-from handler.exchange.client import Exchange
+from handler.exchange.client import BinanceClient
 
 BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
 
 
-def client(clock: FakeClock, *urls: str, freezes: bool = False) -> Exchange:
+def client(clock: FakeClock, *urls: str, freezes: bool = False) -> BinanceClient:
     return spot_client(*urls, clock=clock, random=lambda: 0.0, freezes=freezes)
 
 
-def fetch(exchange: Exchange, clock: FakeClock, slot: float = 60.0, symbol: str = "BTCUSDT") -> Snapshot:
+def fetch(exchange: BinanceClient, clock: FakeClock, slot: float = 60.0, symbol: str = "BTCUSDT") -> Snapshot:
     return exchange.depth(symbol, 5, clock.monotonic() + slot)
 
 

@@ -15,7 +15,7 @@ import pytest
 from support.fakes import FakeClock, http, spot_client
 
 from handler.errors import ExchangeError
-from handler.exchange.client import Exchange
+from handler.exchange.client import BinanceClient
 
 PAIRS = [f"P{number}USDT" for number in range(8)]
 WRONG_ID = 99  # in the book of no pair
@@ -121,7 +121,7 @@ ODD = {
 }  # fmt: skip
 
 
-def fetch(exchange: Exchange, pair: str, seconds: float = 3.0) -> str:
+def fetch(exchange: BinanceClient, pair: str, seconds: float = 3.0) -> str:
     """`right`, `wrong` or the reason of a failure."""
     try:
         snapshot = exchange.depth(pair, 5, time.monotonic() + seconds)

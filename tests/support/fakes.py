@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.book import Book, Snapshot, parse_depth
 from handler.clock import Clock
-from handler.exchange.client import Exchange
+from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
@@ -22,9 +22,9 @@ BOOK = FakeBook(
 StartExchange = Callable[..., FakeExchange]
 
 
-def spot_client(*base_urls: str, **options: Any) -> Exchange:
+def spot_client(*base_urls: str, **options: Any) -> BinanceClient:
     """A client of the spot market on these hosts."""
-    return Exchange(MARKETS["spot"], base_urls, **options)
+    return BinanceClient(MARKETS["spot"], base_urls, **options)
 
 
 def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> Book:

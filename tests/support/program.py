@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 30.0
+TEST_TIMEOUT_SECONDS = 30.0
 """Nothing takes this long; whatever does hangs."""
 
 HOME = tempfile.mkdtemp(prefix="home-")
@@ -55,14 +55,14 @@ def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     script = f'handler() {{ "{sys.executable}" -m handler "$@"; }}\n{command}'
     return subprocess.run(
         ["/bin/sh", "-c", script], cwd=ROOT, env=environment(**variables), stdin=subprocess.DEVNULL,
-        capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False,
+        capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
 
 
 def finished(process: "subprocess.Popen[str]") -> subprocess.CompletedProcess[str]:
     """Wait for its end, and read what is left of its output."""
     try:
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+        stdout, stderr = process.communicate(timeout=TEST_TIMEOUT_SECONDS)
     finally:
         process.kill()
     assert "Traceback" not in (stderr or "")

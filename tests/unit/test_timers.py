@@ -1,4 +1,4 @@
-"""The plan of the next minute, and what events and messages say."""
+"""The plan of the next minute, and what events and sqs_messages say."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handler.errors import UsageError
 from handler.slots import format_timestamp, parse_timestamp
-from handler.timers import Timer, messages, plan, scheduled_time, slot_of_message
+from handler.timers import Timer, plan, scheduled_time, slot_of_message, sqs_messages
 
 MINUTE = parse_timestamp("2026-11-22T10:00:00Z")
 INTERVALS = (5, 6, 10, 12, 15, 20, 30)
@@ -62,7 +62,7 @@ def test_a_message_that_names_no_slot_is_refused(body: object) -> None:
 @pytest.mark.parametrize("event", [{}, None, {"Records": 5}, {"detail": {}}])
 def test_an_event_without_a_time_has_none(event: object) -> None:
     assert scheduled_time(event) is None
-    assert messages(event) is None
+    assert sqs_messages(event) is None
 
 
 @pytest.mark.parametrize("key", ["scheduled_time", "time"])
