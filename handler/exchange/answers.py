@@ -15,11 +15,12 @@ from ..book import Book, parse_depth
 from ..errors import InvalidBook
 
 MAX_BAN_SECONDS = 3 * 86_400.0  # the longest ban (rest-api.md)
+MAX_UNAVAILABLE_SECONDS = 300.0  # by a Retry-After of any other failure: proxies send hours
 MAX_SKEW_SECONDS = 10.0
 MAX_ERROR_BYTES = 2048  # the exchange's own errors are shorter; nested JSON of any size could exhaust the stack
 TOO_MANY_REQUESTS = -1003
-TRANSIENT_CODES = {0, -1000, -1001, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
-# no code, unknown error, disconnected, unexpected response, timeout, busy, too many orders, shutting down, too many
+TRANSIENT_CODES = {-1000, -1001, -1006, -1007, -1008, -1015, -1016, -1034, -1112}
+# unknown error, disconnected, unexpected response, timeout, busy, too many orders, shutting down, too many
 # connections, no orders on the book
 
 _BAN_END = re.compile(r"banned until ([0-9]{13})")
@@ -45,6 +46,7 @@ class Failure(NamedTuple):
     seconds: float = 0.0
     grows: bool = False
     is_market_wide: bool = False  # weight is counted per client address, so another host would not help
+    host: str = ""  # the one that failed
 
 
 COOLDOWNS = {  # by status, with the seconds to wait if the answer does not say them
@@ -74,7 +76,7 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
             text, reason = f"{error}", "bad answer"
     code, message = _exchange_error(body)
     ban = _BAN_END.search(message)
-    if status == 400 and not ban and code not in TRANSIENT_CODES | {TOO_MANY_REQUESTS}:
+    if status == 400 and code < 0 and not ban and code not in TRANSIENT_CODES | {TOO_MANY_REQUESTS}:
         return Failure(f"{message:.200} (code {code})", "rejected")
     sent_at = http_date(headers.get("date", "")) or now  # by the host's clock, which it also means elsewhere
     seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0)
@@ -85,7 +87,8 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
     cooldown = COOLDOWNS.get(status)
     failure = cooldown._replace(text=f"{cooldown.text} (HTTP {answer.status})") if cooldown else None
     failure = failure or Failure(f"answered {text}", reason)
-    return failure._replace(seconds=min(seconds, MAX_BAN_SECONDS) if seconds > 0 else failure.seconds)
+    longest = MAX_BAN_SECONDS if cooldown else MAX_UNAVAILABLE_SECONDS
+    return failure._replace(seconds=min(seconds, longest) if seconds > 0 else failure.seconds)
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:

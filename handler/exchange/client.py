@@ -46,7 +46,6 @@ class BinanceClient:
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.used_weight: int | None = None  # of this address in this minute, by the last answer that reported it
         self._market = market
         self._url = lru_cache(maxsize=4096)(market.depth_url)
         self._weight = lru_cache(market.request_weight)
@@ -54,11 +53,18 @@ class BinanceClient:
         self._hosts = Hosts(urls, market.weight_per_minute, freezes=freezes, clock=clock, random=random)
         self._transport = Transport(clock)
         self._episodes = Episodes(clock)
-        self._rises: dict[str, tuple[int, float]] = {}  # symbol → highest update id, and since when
+        self._update_ids: dict[str, tuple[int, float]] = {}  # symbol → the last one, and since when
+        self._used_weight = (0, 0)  # minute, and the weight by the last answer in it
         self._has_succeeded = False
         self._hints = hints
         self._clock = clock
         self._random = random
+
+    @property
+    def used_weight(self) -> int | None:
+        """Request weight of this address in this minute; None if no answer of this minute reported it."""
+        minute, weight = self._used_weight
+        return weight if minute == int(self._clock.time() // 60) else None
 
     def depth(self, symbol: str, limit: int, deadline: float) -> Snapshot:
         """Fetch the top levels of a pair's book before `deadline` (monotonic clock).
@@ -106,13 +112,15 @@ class BinanceClient:
         answer, line = fetched
         result = classify(answer, symbol, received_at)
         self._transport.release(line, is_right=isinstance(result, Book))
-        self.used_weight = header_number(answer.headers, "x-mbx-used-weight-1m") or self.used_weight
+        if (weight := header_number(answer.headers, "x-mbx-used-weight-1m")) is not None:
+            self._used_weight = int(received_at // 60), weight
         if isinstance(result, Failure) and result.reason != "rejected":
             return self._failed(host, symbol, result, started, sent)
         self._has_succeeded = True
         self._hosts.succeeded(host)
         if isinstance(result, Failure):
-            hint = f" ({self._hints[symbol]})" if symbol in self._hints else ""
+            is_new = symbol in self._hints and symbol not in self._update_ids  # else it was delisted
+            hint = f" ({self._hints[symbol]})" if is_new else ""
             raise RequestRejected(f"{self._pair(symbol)}: {host.name} rejects it: {result.text}{hint}")
         if received >= deadline:
             return Failure("answered after the slot was over", "timeout")
@@ -123,15 +131,15 @@ class BinanceClient:
     def _watch(self, host: Host, symbol: str, book: Book, odd: dict[str, str], now: float) -> None:
         """Log what is odd about a book that is recorded all the same, or its host, and note what is over."""
         update_id = book.last_update_id or 0
-        highest, since = self._rises.get(symbol, (0, now))
-        if update_id > highest:
-            self._rises[symbol] = update_id, now
-        elif update_id and update_id < highest:
-            odd["back"] = f"went back from update {highest} to {update_id}: an old one was sent"
-        if update_id and update_id <= highest and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
-            odd["stuck"] = f"did not rise above update {highest} for {minutes:.0f} minutes: trading may be halted"
+        last, since = self._update_ids.get(symbol, (0, now))
+        if update_id and update_id != last:
+            self._update_ids[symbol] = update_id, now
+        if 0 < update_id < last:
+            odd["back"] = f"went back from update {last} to {update_id}: an old one was sent"
+        elif 0 < update_id == last and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
+            odd["stuck"] = f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"
         if odd or self._episodes.current:
-            pair, over = self._pair(symbol), OF_A_RISE if update_id > highest else ()
+            pair, over = self._pair(symbol), OF_A_RISE if update_id > last else ()
             for kind in {*OF_A_HOST, *OF_A_BOOK, *over, *odd}:
                 text = f"{host.name}: the book of {pair} {odd[kind]}" if kind in odd else ""
                 self._episodes.note(kind, host.name if kind in OF_A_HOST else pair, text)
@@ -144,7 +152,7 @@ class BinanceClient:
                 self._episodes.note("cooldown", host.name, f"{host.name}: {self._until(host, failure)}")
         elif self._clock.monotonic() - started >= LOG_FAILURE_AFTER_SECONDS:
             self._episodes.note("failing", host.name, f"{host.name}: {failure.text}")
-        return failure
+        return failure._replace(host=host.name)
 
     def _given_up(self, symbol: str, host: Host, failure: Failure | None) -> ExchangeError:
         """The error of a book that did not come, or cannot come any more, before the deadline."""
@@ -156,8 +164,9 @@ class BinanceClient:
             return RegionUnavailable(f"{pair}: {names}: blocked in this region (HTTP 451); {advice}")
         if cause and cause.seconds and self._hosts.wait_seconds(host):
             return RateLimited(f"{pair}: {host.name}: {self._until(host, cause)}", cause.reason)
-        text, reason, *_ = failure or cause or Failure("no time was left", "timeout")
-        return BookUnavailable(f"{pair}: no book before its slot was over ({host.name}: {text})", reason)
+        failure = failure or cause or Failure("no time was left", "timeout")
+        text = f"{failure.host or host.name}: {failure.text}"
+        return BookUnavailable(f"{pair}: no book before its slot was over ({text})", failure.reason)
 
     def _until(self, host: Host, failure: Failure) -> str:
         end = format_timestamp(self._clock.time() + self._hosts.wait_seconds(host))

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler, StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
@@ -28,22 +28,31 @@ NOT_TRUSTED = "certificate verify failed"
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that vouches for itself, with its key, in one file that serves as a CA bundle too."""
+    return new_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem", -1, 1)
+
+
+def new_certificate(path: Path, first_day: int, last_day: int) -> Path:
+    """A certificate that is valid from and to these days, counted from today."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+    begin, end = now + first_day * day, now + last_day * day
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     builder = builder.add_extension(names, True).add_extension(x509.BasicConstraints(True, None), True)
     key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     path.write_bytes(key_pem + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     return path
 
 
 @pytest.fixture
 def exchange(start_exchange: StartExchange, certificate: Path) -> FakeExchange:
+    return start_exchange(ssl_context=server_context(certificate))
+
+
+def server_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    return start_exchange(ssl_context=context)
+    return context
 
 
 def fetch(url: str, clock: FakeClock) -> Snapshot:
@@ -67,6 +76,39 @@ def test_not_trusted(
     with pytest.raises(BookUnavailable, match=f"{NOT_TRUSTED}.*{hint}") as error:
         fetch(exchange.url, clock)
     assert (error.value.reason, exchange.requests) == ("connection", [])
+
+
+@pytest.mark.parametrize(("first_day", "last_day"), [(-9, -2), (2, 9)])
+def test_certificate_of_another_time(
+    start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    first_day: int, last_day: int,
+) -> None:  # fmt: skip
+    """The message names the clock, and no bundle."""
+    certificate = new_certificate(tmp_path / "certificate.pem", first_day, last_day)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with pytest.raises(BookUnavailable, match=f"{NOT_TRUSTED}: [^;]*; check this machine's clock\\)$"):
+        fetch(start_exchange(ssl_context=server_context(certificate)).url, clock)
+
+
+class PlainHandler(BaseRequestHandler):
+    """Answers whatever comes first, also a TLS handshake, as servers of plain HTTP do."""
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_plain_host(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host or a proxy that speaks no TLS is named, with the URL that may be meant."""
+    with ThreadingTCPServer(("127.0.0.1", 0), PlainHandler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(BookUnavailable, match=rf"\({address}: no TLS connection .*http://"):
+            fetch(f"https://{address}", clock)
+        monkeypatch.setenv("https_proxy", f"https://{address}")
+        with pytest.raises(BookUnavailable, match=rf"the proxy {address}: no TLS connection .*http://"):
+            fetch("https://exchange.invalid", clock)
+        server.shutdown()
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

@@ -42,7 +42,7 @@ def test_book() -> None:
     [
         *((status, b"", f"HTTP {status}") for status in (100, 103, 199, 204, 302, 304, 400, 404, 407, 500, 502, 504)),
         *((400, body, "HTTP 400") for body in (b"<html>", b"[]", b"{}", b'{"code":"x"}', b"[" * 24_000, b"\xff")),
-        *((400, error(code), "HTTP 400") for code in (0, -1000, -1001, -1007, -1008, -1016, -1112)),
+        *((400, error(code), "HTTP 400") for code in (0, 10001, -1000, -1001, -1007, -1008, -1016, -1112)),
         *((200, body, "bad answer") for body in (b"", b"<html>", b"[]", b"null", error(-1121), b'{"bids":[],"x":1}')),
         (200, BOOK.replace(b"{", b'{"symbol":"ETHUSDT",', 1), "bad answer"),
         (200, b'{"bids":[["1","1"],["2","1"]],"asks":[]}', "bad answer"),
@@ -80,6 +80,8 @@ def test_rejected(code: int) -> None:
         (403, b"<html>", {}, "HTTP 403", 120),
         (451, b"{}", {}, "region", 300),
         (503, b"", {"retry_after": "7"}, "HTTP 503", 7),
+        (503, b"", {"retry_after": "3600"}, "HTTP 503", 300),
+        (200, b"<html>", {"retry_after": "3600"}, "bad answer", 300),
     ],
 )  # fmt: skip
 def test_cooldown(status: int, body: bytes, headers: dict[str, str], reason: str, seconds: float) -> None:

@@ -1,5 +1,7 @@
 """Which host is requested from next, and when."""
 
+from typing import Any
+
 import pytest
 from support.fakes import FakeClock
 
@@ -20,7 +22,7 @@ def new_hosts(clock: FakeClock, names: str = "abc", *, freezes: bool = False) ->
     return Hosts([f"http://{name}" for name in names], 6000, freezes=freezes, clock=clock, random=lambda: 0.0)
 
 
-def cool(hosts: Hosts, host: Host, seconds: float, **kind: bool) -> float:
+def cool(hosts: Hosts, host: Host, seconds: float, **kind: Any) -> float:
     """A cooldown; returns the wait that results."""
     hosts.failed(host, "A", Failure("banned", "banned", seconds, **kind), 0.0)
     return hosts.wait_seconds(host)
