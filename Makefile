@@ -15,7 +15,7 @@ SYMBOL ?= BTC
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run local test test-deploy lint lock clean
+.PHONY: help run local test test-deploy lint lock docs clean
 
 help: ## Show this list
 	@echo "make <target>"

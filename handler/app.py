@@ -164,7 +164,7 @@ class Function:
 
 def _exchange(settings: Settings, market: str) -> BinanceClient:
     urls, hints = settings.base_urls[market], settings.hints
-    return BinanceClient(MARKETS[market], urls, hints=hints, freezes=True)
+    return BinanceClient(MARKETS[market], urls, hints=hints, may_freeze=True)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Two clocks, a way to wait, and how long to wait before a retry: an argument everywhere, so that tests can fake it."""
+"""Two clocks, a way to wait, and how long to wait before a retry: an argument where tests fake it."""
 
 import time
 from typing import Protocol

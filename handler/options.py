@@ -87,7 +87,7 @@ OPTIONS = {
         "N", "distances from mid in basis points: rungs of the stored ladder", read=parse_bps, is_list=True
     ),
     "--limit": Option(
-        "N", "levels to request; 1000 if the full record is printed or stored", "OBI_LIMIT", read=parse_levels
+        "N", "levels to request; at least 1000 if full records are printed or stored", "OBI_LIMIT", read=parse_levels
     ),
     "--interval_seconds": Option(
         "N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", parse_seconds
@@ -102,8 +102,10 @@ OPTIONS = {
         read=parse_base_url,
         is_list=True,
     ),
-    "--to": Option("FOLDER", "append the full records to FOLDER, one file a day", is_path=True),
-    "--table": Option("NAME", "DynamoDB table, or NAME@REGION; AWS as for its CLI", "OBI_TABLE", read=parse_table),
+    "--to": Option("FOLDER", "append records to FOLDER, one file a day", is_path=True),
+    "--table": Option(
+        "NAME", "DynamoDB table: NAME or NAME@REGION; AWS is configured as for its CLI", "OBI_TABLE", read=parse_table
+    ),
     "--from": Option("PATH", "folders, files or globs of records; - for stdin", is_list=True, is_path=True),
     "--retention-days": Option("N", "days to keep in the table, 0: for ever", "OBI_RETENTION_DAYS", "0", parse_days),
     "--since": Option("TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
@@ -114,7 +116,7 @@ OPTIONS = {
     "--plot": Option("FILE", "draw price and imbalance into FILE, .png or .svg", is_path=True),
     "--full-scale": Option(None, "let the imbalance of --plot reach from -1 to 1"),
     "--format": Option("FORMAT", "jsonl, csv or parquet; by default what the ending of --output says, else jsonl"),
-    "--output": Option("FILE", "write into FILE, complete or not there; - for standard output", is_path=True),
+    "--output": Option("FILE", "write to FILE, once it is complete; - for standard output", is_path=True),
     "--min-share": Option("X", "exit code 3 if a pair has less than this share of its slots", read=parse_share),
     "FILE": Option("FILE", "files to read; standard input for - or if none is given", is_list=True, is_path=True),
 }

@@ -78,7 +78,7 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def has_data(self) -> bool:
-        """False for a reason, and for a plain record of nothing, whose notionals are both 0."""
+        """False if there is a reason, or if both notionals of a plain record are 0."""
         if self.reason is not None:
             return False
         return self.interval_seconds is not None or bool(self.notional_bid or self.notional_ask)

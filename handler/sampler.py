@@ -125,7 +125,7 @@ class Sampler:
         except ExchangeError as error:
             return self._failed(pair, slot, error)
         except Exception as error:
-            log.exception("%s: the request failed in a way that nobody foresaw", pair)
+            log.exception("%s: unexpected error in the request", pair)
             failure = BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection")
             return self._failed(pair, slot, failure)
 

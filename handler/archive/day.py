@@ -1,4 +1,4 @@
-"""Write one day into the archive: the table's records and the rows of the day's former file become its new file."""
+"""Writes one day into the archive: the table's records and the rows of the day's former file become its new file."""
 
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import SourceError, StoreError
 from ..reading.columns import FILE_COLUMNS, quoted
-from ..reading.engine import Engine, text
+from ..reading.engine import Engine, sql_literal
 from ..reading.source import Records
 from ..slots import format_timestamp, parse_timestamp
 from ..stores.bucket import Bucket
@@ -83,7 +83,7 @@ class DayWriter:
             if not parts:
                 return Written(damaged=damaged)
             whole = engine.folder / "whole"
-            [[rows]] = engine.rows(f"COPY (FROM read_parquet({parts})) TO {text(whole)} ({ONE_PAIR_EACH})")
+            [[rows]] = engine.rows(f"COPY (FROM read_parquet({parts})) TO {sql_literal(whole)} ({ONE_PAIR_EACH})")
             self._bucket.upload(day, whole, replaces=etags.get(day))
             return Written(rows, len(parts), whole.stat().st_size, sorted(damaged))
 
@@ -113,7 +113,7 @@ class DayWriter:
     def _rows_of(self, engine: Engine, file: Path) -> dict[str, int]:
         """The number of rows of each pair in a file."""
         try:
-            return dict(engine.rows(f"FROM read_parquet({text(file)}) SELECT pair, count(*) GROUP BY pair"))
+            return dict(engine.rows(f"FROM read_parquet({sql_literal(file)}) SELECT pair, count(*) GROUP BY pair"))
         except SourceError as error:
             where = self._bucket.describe(file.name)
             raise StoreError(f"{where} is not a file of records: delete it, or restore a version ({error})") from error
@@ -128,7 +128,7 @@ def merge_pair(pair: str, sources: Sequence[Path], part: str, *, at_least: int) 
     with Engine() as engine:
         records = Records(engine, pairs=[pair], with_reasons=True)
         records.load([str(source) for source in sources])
-        [[rows]] = engine.rows(f"COPY ({PAIR_ROWS}) TO {text(part)} (FORMAT parquet)")
+        [[rows]] = engine.rows(f"COPY ({PAIR_ROWS}) TO {sql_literal(part)} (FORMAT parquet)")
     if records.failures or rows < at_least:
         raise SourceError(
             f"{pair} would have {rows} rows instead of {at_least}, so nothing is written: the log says why"

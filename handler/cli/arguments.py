@@ -3,12 +3,15 @@
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from inspect import cleandoc
 from io import StringIO
 from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import UsageError
 from ..options import OPTIONS, Flags, Option, Options
+
+PROGRAM = "obi" if __name__.startswith("obi.") else "python -m handler"
 
 
 class HelpRequested(SystemExit):
@@ -27,15 +30,17 @@ def parse(
     environment: Mapping[str, str],
     *,
     lists: Sequence[str] = (),
+    ignored: Sequence[str] = (),
     epilog: str = "",
 ) -> Namespace:
     """Read flags and variables into a namespace: `--base-url` is its `base_url`, None where it has no value.
 
     `lists` are options that take several values in this command, although not in every one; they have no default.
-    `given` is the set of names given by flag or variable. Raises UsageError, or HelpRequested.
+    `ignored` are variables that it does not read. `given` is the set of names given by flag or variable. Raises
+    UsageError, or HelpRequested.
     """
-    flags = parse_flags(command, description, names, argv, lists=lists, epilog=epilog)
-    options = Options(flags, environment, lists)
+    flags = parse_flags(command, description, names, argv, lists=lists, ignored=ignored, epilog=epilog)
+    options = Options(flags, {name: text for name, text in environment.items() if name not in ignored}, lists)
     values = {_attribute(name): options.value(name) for name in names}
     return Namespace(**values, given={name for name in names if options.is_given(name)})
 
@@ -47,18 +52,21 @@ def parse_flags(
     argv: Sequence[str],
     *,
     lists: Sequence[str] = (),
+    ignored: Sequence[str] = (),
     epilog: str = "",
 ) -> Flags:
     """Flag → the texts given for it, None if it was not given. Raises UsageError, or HelpRequested."""
     parser = _Parser(
-        prog=" ".join(["python -m handler", command]).strip(),
-        description=description,
+        prog=f"{PROGRAM} {command}".strip(),
+        description=cleandoc(description),
         epilog=epilog,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     for name in names:
-        parser.add_argument(name, **_settings(name, OPTIONS[name], is_list=OPTIONS[name].is_list or name in lists))
+        option, is_list = OPTIONS[name], OPTIONS[name].is_list or name in lists
+        notes = "" if option.variable in ignored else _notes(option, is_list=is_list)
+        parser.add_argument(name, **_settings(name, option, f"{option.help}{notes}", is_list=is_list))
     parser.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
     spellings = {name.replace("_", "-"): name for name in names}
     try:
@@ -73,13 +81,16 @@ class _Parser(ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def _settings(name: str, option: Option, *, is_list: bool) -> dict[str, Any]:
+def _notes(option: Option, *, is_list: bool) -> str:
+    default = "" if option.default is None or is_list else f" [default: {option.default}]"
+    return f"{default} [variable: {option.variable}]" if option.variable else default
+
+
+def _settings(name: str, option: Option, help_text: str, *, is_list: bool) -> dict[str, Any]:
     """The arguments of `add_argument`; every option becomes a list of texts, or None."""
     if not name.startswith("-"):
-        return {"nargs": "*", "default": None, "help": option.help}
-    notes = [f"[default: {option.default}]"] if option.default is not None and not is_list else []
-    notes += [f"[variable: {option.variable}]"] if option.variable else []
-    common = {"dest": name, "help": " ".join([option.help, *notes])}
+        return {"nargs": "*", "default": None, "help": help_text}
+    common = {"dest": name, "help": help_text}
     if option.metavar is None:
         return common | {"action": "store_const", "const": []}
     if is_list:

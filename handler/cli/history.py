@@ -18,14 +18,14 @@ from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
 from ..slots import SECONDS_OF_UNIT
 from . import ExitCode, Write
 from .arguments import parse
-from .query import Query, reading_environment
+from .query import SAMPLER_VARIABLES, Query
 from .streams import print_message
 
 FLAGS = (
     *("--from", "--table", "--symbol", "--levels", "--bps", "--since", "--until", "--every", "--gaps", "--plot"),
     *("--full-scale", "--format", "--output", "--detail", "--reasons", "--interval_seconds", "--quote"),
 )
-EPILOG = "Files are read whole, and of a table the last 24 h, unless --since or --until say otherwise."
+EPILOG = "Without --since, files are read from the start, and tables for the 24 h before --until (default: now)."
 EXCLUSIVE = {
     "plot": ("format", "output", "gaps", "detail", "reasons"),
     "gaps": ("every", "levels", "bps", "detail", "reasons"),
@@ -37,8 +37,10 @@ _STEP = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the stored records, oldest first; with --gaps the slots without one, with --plot a picture."""
-    variables = reading_environment(environment)
-    flags = parse("history", run.__doc__ or "", FLAGS, argv, variables, lists=("--table", "--levels"), epilog=EPILOG)
+    flags = parse(
+        "history", run.__doc__ or "", FLAGS, argv, environment,
+        lists=("--table", "--levels"), ignored=SAMPLER_VARIABLES, epilog=EPILOG,
+    )  # fmt: skip
     for one, others in EXCLUSIVE.items():
         for other in others:
             if getattr(flags, one) and getattr(flags, other):
@@ -151,6 +153,6 @@ def render_gap(row: Mapping[str, Any]) -> str:
 
 
 def render_step(row: Mapping[str, Any]) -> str:
-    """A step; the depth that it has not, and the market spot, are left out."""
+    """Renders a step as JSON, without the unused depth column, and without `market` if it is spot."""
     values = {key: value for key, value in row.items() if (key, value) != ("market", SPOT)}
     return render_row(values, optional=("levels", "bps"))

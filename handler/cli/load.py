@@ -29,7 +29,7 @@ STDIN = "-"
 MAX_NAMED = 20  # invalid records of a file, pairs of a message
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
-ADVICE = "--interval_seconds N decides otherwise"
+ADVICE = "set --interval_seconds N to override it"
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> int:
@@ -180,7 +180,7 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
 
 
 def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
-    """The intervals of the pairs that have plain lines, which is said."""
+    """Infers the interval of each pair that has plain lines, and prints it."""
     sources = (source for source in map(_Input, names) if not source.is_stream)
     found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))

@@ -18,11 +18,6 @@ TABLE_SECONDS = 86_400  # how much of a table is read by default
 SAMPLER_VARIABLES = ("OBI_LEVELS", "OBI_INTERVAL_SECONDS")  # they say how to sample, not how stored records are read
 
 
-def reading_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that count for a command that reads."""
-    return {name: value for name, value in environment.items() if name not in SAMPLER_VARIABLES}
-
-
 class Query(NamedTuple):
     """The pairs, the range and the files or tables. `words`: pairs as the user wrote them → stored names."""
 

@@ -13,7 +13,7 @@ from ..reading.source import Records
 from ..reading.views import Expected, Views
 from . import ExitCode, Write
 from .arguments import parse
-from .query import Query, reading_environment
+from .query import SAMPLER_VARIABLES, Query
 from .streams import print_message
 
 FLAGS = (
@@ -29,15 +29,17 @@ FLAGS = (
 )
 EPILOG = """\
 With --output report.md, a picture report.png is written beside it, of up to five pairs, those with the lowest share.
-Files are read whole, and of a table the last 24 h, unless --since or --until say otherwise.
+Without --since, files are read from the start, and tables for the 24 h before --until (default: now).
 """
 PICTURE_PAIRS = 5
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Describe stored records: how complete, how deep, how good, how persistent they are."""
-    variables = reading_environment(environment)
-    flags = parse("report", run.__doc__ or "", FLAGS, argv, variables, lists=("--table",), epilog=EPILOG)
+    flags = parse(
+        "report", run.__doc__ or "", FLAGS, argv, environment,
+        lists=("--table",), ignored=SAMPLER_VARIABLES, epilog=EPILOG,
+    )  # fmt: skip
     query = Query.parse(flags, argv, time.time())
     path = None if flags.output in (None, "-") else flags.output
     if path and Path(path).suffix.lower() == ".png":

@@ -14,7 +14,7 @@ from ..settings import Settings
 from ..stores.store import Store
 from ..stores.writer import BackgroundWriter
 from . import ExitCode, Write
-from .arguments import parse_flags
+from .arguments import PROGRAM, parse_flags
 from .streams import check_stdout
 
 STORE_SECONDS = 30.0  # how long storing is retried, beside the sampling, before a record is logged as not stored
@@ -24,12 +24,12 @@ FLAGS = (
     *("--to", "--table", "--retention-days"),
 )
 
-OTHER_COMMANDS = """\
+OTHER_COMMANDS = f"""\
 other commands:
-  python -m handler history --help    read stored records: lines, CSV, Parquet, steps, gaps, pictures
-  python -m handler series --help     list which pairs are stored
-  python -m handler report --help     a data sheet of stored records
-  python -m handler load --help       store printed or logged records
+  {PROGRAM} history --help    read stored records: lines, CSV, Parquet, steps, gaps, pictures
+  {PROGRAM} series --help     list which pairs are stored
+  {PROGRAM} report --help     a data sheet of stored records
+  {PROGRAM} load --help       store printed or logged records
 """
 
 

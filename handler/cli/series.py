@@ -8,16 +8,20 @@ from ..reading.output import Target, complete_file, render_row, write_rows
 from ..reading.views import series_sql
 from . import ExitCode, Write
 from .arguments import parse
-from .query import Query, reading_environment
+from .query import SAMPLER_VARIABLES, Query
 
 FLAGS = ("--from", "--table", "--symbol", "--since", "--until", "--format", "--output", "--interval_seconds", "--quote")
-EPILOG = "A pair that it prints can be given back as --symbol. Of a table, it covers the last 24 h without --since."
+EPILOG = """\
+A printed pair can be given as --symbol. Without --since, tables are read for the 24 h before --until (default: now).
+"""
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the first and the last slot of each pair that is stored, how many records it has, and their interval."""
-    variables = reading_environment(environment)
-    flags = parse("series", run.__doc__ or "", FLAGS, argv, variables, lists=("--table",), epilog=EPILOG)
+    flags = parse(
+        "series", run.__doc__ or "", FLAGS, argv, environment,
+        lists=("--table",), ignored=SAMPLER_VARIABLES, epilog=EPILOG,
+    )  # fmt: skip
     target = Target.parse(flags.output, flags.format)
     query = Query.parse(flags, argv, time.time())
     with ExitStack() as stack:

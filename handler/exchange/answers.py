@@ -44,13 +44,13 @@ class Failure(NamedTuple):
     text: str
     reason: str
     seconds: float = 0.0
-    grows: bool = False
+    cooldown_grows: bool = False
     is_market_wide: bool = False  # weight is counted per client address, so another host would not help
     host: str = ""  # the one that failed
 
 
 COOLDOWNS = {  # by status, with the seconds to wait if the answer does not say them
-    403: Failure("requests are refused", "HTTP 403", 120.0, grows=True),  # the firewall blocks an address for minutes
+    403: Failure("requests are refused", "HTTP 403", 120.0, cooldown_grows=True),  # by the firewall, for minutes
     418: Failure("this address is banned", "banned", 120.0),  # the shortest ban
     429: Failure("request weight used up", "rate limited", 60.0, is_market_wide=True),
     451: Failure("blocked in this region", "region", 300.0),  # as long as a VPN that reconnects is elsewhere

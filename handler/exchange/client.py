@@ -20,9 +20,9 @@ LOG_FAILURE_AFTER_SECONDS = 1.0  # how long a request fails before that is logge
 MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
 MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
 NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
-OF_A_HOST = ("failing", "cooldown", "clock", "cached")  # kinds of trouble, which the next book of the host ends
-OF_A_BOOK = ("capped", "crossed")
-OF_A_RISE = ("back", "stuck")  # which a higher update id ends
+HOST_TROUBLE = ("failing", "cooldown", "clock", "cached")  # kinds of trouble, which the next book of the host ends
+BOOK_TROUBLE = ("capped", "crossed")
+UPDATE_ID_TROUBLE = ("back", "stuck")  # which a higher update id ends
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class BinanceClient:
     """The order books of one market. Threads share it.
 
-    `hints` (symbol → text) are added to the rejection of a symbol. `freezes`: the process is frozen at times, and its
-    monotonic clock may stand still then.
+    `hints` (symbol → text) are added to the rejection of a symbol. `may_freeze`: the process is frozen at times, as in
+    Lambda, and its monotonic clock may stand still then.
 
         BinanceClient(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
     """
@@ -42,7 +42,7 @@ class BinanceClient:
         base_urls: Sequence[str] = (),
         *,
         hints: Mapping[str, str] = {},
-        freezes: bool = False,
+        may_freeze: bool = False,
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
     ) -> None:
@@ -50,7 +50,7 @@ class BinanceClient:
         self._url = lru_cache(maxsize=4096)(market.depth_url)
         self._weight = lru_cache(market.request_weight)
         urls = base_urls or (market.base_url,)
-        self._hosts = Hosts(urls, market.weight_per_minute, freezes=freezes, clock=clock, random=random)
+        self._hosts = Hosts(urls, market.weight_per_minute, may_freeze=may_freeze, clock=clock, random=random)
         self._transport = Transport(clock)
         self._episodes = Episodes(clock)
         self._update_ids: dict[str, tuple[int, float]] = {}  # symbol → the last one, and since when
@@ -109,9 +109,9 @@ class BinanceClient:
         received, received_at = self._clock.monotonic(), self._clock.time()
         if isinstance(fetched, Failure):
             return self._failed(host, symbol, fetched, started, sent)
-        answer, line = fetched
+        answer, connection = fetched
         result = classify(answer, symbol, received_at)
-        self._transport.release(line, is_right=isinstance(result, Book))
+        self._transport.release(connection, is_right=isinstance(result, Book))
         if (weight := header_number(answer.headers, "x-mbx-used-weight-1m")) is not None:
             self._used_weight = int(received_at // 60), weight
         if isinstance(result, Failure) and result.reason != "rejected":
@@ -139,10 +139,10 @@ class BinanceClient:
         elif 0 < update_id == last and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
             odd["stuck"] = f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"
         if odd or self._episodes.current:
-            pair, over = self._pair(symbol), OF_A_RISE if update_id > last else ()
-            for kind in {*OF_A_HOST, *OF_A_BOOK, *over, *odd}:
+            pair, over = self._pair(symbol), UPDATE_ID_TROUBLE if update_id > last else ()
+            for kind in {*HOST_TROUBLE, *BOOK_TROUBLE, *over, *odd}:
                 text = f"{host.name}: the book of {pair} {odd[kind]}" if kind in odd else ""
-                self._episodes.note(kind, host.name if kind in OF_A_HOST else pair, text)
+                self._episodes.note(kind, host.name if kind in HOST_TROUBLE else pair, text)
 
     def _failed(self, host: Host, symbol: str, failure: Failure, started: float, sent: float) -> Failure:
         log.debug("%s: %s: %s", symbol, host.name, failure.text)

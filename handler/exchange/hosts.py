@@ -8,9 +8,9 @@ from ..clock import Clock, backoff_seconds
 from .answers import Failure
 
 MAX_REQUEST_SECONDS = 10.0
-MAX_GROWN_SECONDS = 3600.0
-MIN_PAIRS = 3  # that fail in a row show that it is the host that fails
-MAX_SHARE = 0.9  # of the weight per minute, by first requests and retries together
+MAX_GROWING_COOLDOWN_SECONDS = 3600.0
+MIN_FAILING_PAIRS = 3  # that fail in a row show that it is the host that fails
+MAX_WEIGHT_SHARE = 0.9  # of the weight per minute, by first requests and retries together
 POLL_SECONDS = 0.1  # between looks at whether another pair's probe was answered
 NEVER = float("-inf")
 
@@ -32,22 +32,22 @@ class Host:
         self.failed_at = NEVER
         self.waited_from = NEVER  # a request that was sent before causes no second pause
         self.pauses = 0  # in a row
-        self.refused_seconds = 0.0  # the last growing cooldown
+        self.growing_cooldown_seconds = 0.0  # the last growing cooldown
 
 
 class Hosts:
     """The hosts of a market in the user's order. Threads share them.
 
-    `freezes`: the monotonic clock may stand still, but nobody sets the wall clock.
+    `may_freeze`: the monotonic clock may stand still, but nobody sets the wall clock.
     """
 
     def __init__(
-        self, base_urls: Sequence[str], weight: int, *, freezes: bool, clock: Clock, random: Callable[[], float]
+        self, base_urls: Sequence[str], weight: int, *, may_freeze: bool, clock: Clock, random: Callable[[], float]
     ) -> None:
         self.all = tuple(map(Host, base_urls))
-        self._max_weight = MAX_SHARE * weight
-        self._minute = self._first = self._retried = self._most_first = 0
-        self._freezes = freezes
+        self._max_weight = MAX_WEIGHT_SHARE * weight
+        self._minute = self._first_weight = self._retry_weight = self._max_first_weight = 0
+        self._freezes = may_freeze
         self._clock = clock
         self._random = random
         self._lock = Lock()
@@ -87,16 +87,18 @@ class Hosts:
     def failed(self, host: Host, symbol: str, failure: Failure, sent: float) -> None:
         """Note a failed request, sent at `sent`: a cooldown, or a pause if the host fails for many pairs."""
         with self._lock:
-            if failure.grows and not self.wait_seconds(host):  # else another pair's request was refused before
-                host.refused_seconds = max(failure.seconds, min(2 * host.refused_seconds, MAX_GROWN_SECONDS))
-                self._wait(host, failure, host.refused_seconds)
+            if failure.cooldown_grows and not self.wait_seconds(host):  # else another pair's request was refused before
+                host.growing_cooldown_seconds = max(
+                    failure.seconds, min(2 * host.growing_cooldown_seconds, MAX_GROWING_COOLDOWN_SECONDS)
+                )
+                self._wait(host, failure, host.growing_cooldown_seconds)
             elif failure.seconds:
                 for each in self.all if failure.is_market_wide else (host,):
                     self._wait(each, failure, failure.seconds)
             else:
                 host.failing.add(symbol)
                 host.failed_at = self._clock.monotonic()
-                if (host.failure or len(host.failing) >= MIN_PAIRS) and sent >= host.waited_from:
+                if (host.failure or len(host.failing) >= MIN_FAILING_PAIRS) and sent >= host.waited_from:
                     self._wait(host, failure, backoff_seconds(host.pauses, self._random()))
                     host.pauses += 1
 
@@ -106,14 +108,17 @@ class Hosts:
             host.wait_until, host.wait_until_wall = host.waited_from + seconds, self._clock.time() + seconds
 
     def take_weight(self, weight: int, *, is_retry: bool) -> bool:
-        """Count a request; False for a retry without room beside the most first requests that a minute had so far."""
+        """Count a request's weight in this minute. Returns False, uncounted, for a retry that does not fit.
+
+        A retry leaves room for the first requests of the busiest minute so far.
+        """
         with self._lock:
             minute = int(self._clock.time() // 60)  # weight is counted per minute of the clock
             if minute != self._minute:
-                self._minute, self._first, self._retried = minute, 0, 0
-            if is_retry and self._most_first + self._retried + weight > self._max_weight:
+                self._minute, self._first_weight, self._retry_weight = minute, 0, 0
+            if is_retry and self._max_first_weight + self._retry_weight + weight > self._max_weight:
                 return False
-            self._retried += weight * is_retry
-            self._first += weight * (not is_retry)
-            self._most_first = max(self._first, self._most_first)
+            self._retry_weight += weight * is_retry
+            self._first_weight += weight * (not is_retry)
+            self._max_first_weight = max(self._first_weight, self._max_first_weight)
             return True

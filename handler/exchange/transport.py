@@ -39,7 +39,7 @@ NO_RETRIES = Retry(False)  # by urllib3 itself
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a traceback for an answer with an odd header line
 
 
-class Line(HTTPAdapter):
+class UrlConnection(HTTPAdapter):
     """The adapter of one URL, with its connection and prepared request. Times are by the wall clock."""
 
     def __init__(self, url: str, proxies: dict[str, str], context: SSLContext | None, now: float) -> None:
@@ -50,7 +50,7 @@ class Line(HTTPAdapter):
         self._path = self.request_url(request, proxies)
         self._connection_class: Any = self._pool.ConnectionCls
         self._pool.ConnectionCls = self._new_connection  # type: ignore[assignment] # which urllib3 only calls
-        self._connection: HTTPConnection | None = None
+        self._current: HTTPConnection | None = None
         self.url = url
         self.opened_at = self.used_at = now
         self.end = inf  # of the request that is under way, on the monotonic clock
@@ -67,20 +67,20 @@ class Line(HTTPAdapter):
 
     def _new_connection(self, **options: Any) -> HTTPConnection:
         connection: HTTPConnection = self._connection_class(**options)
-        self._connection = connection
+        self._current = connection
         return connection
 
     def abort(self) -> None:
         """End the request that another thread waits for, at whatever byte of a handshake or an answer it is."""
-        if self._connection and self._connection.sock:
+        if self._current and self._current.sock:
             with suppress(OSError):  # it is closed already
-                self._connection.sock.shutdown(SHUT_RDWR)
+                self._current.sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection, which its pool does only if it is idle."""
         super().close()
-        if self._connection:
-            self._connection.close()
+        if self._current:
+            self._current.close()
 
     def get(self, seconds: float) -> BaseHTTPResponse:
         """Send the request and read the head of its answer; each wait for a byte takes at most `seconds`."""
@@ -100,69 +100,69 @@ class Transport:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._session = requests.Session()  # reads the environment
-        self._idle: dict[str, Line] = {}  # by URL; while a request uses one it is not here
-        self._under_way: set[Line] = set()
+        self._idle: dict[str, UrlConnection] = {}  # by URL; while a request uses one it is not here
+        self._under_way: set[UrlConnection] = set()
         self._max_idle_seconds = MAX_AGE_SECONDS
         self._lock = Lock()
 
-    def get(self, url: str, seconds: float) -> tuple[Answer, Line] | Failure:
-        """Fetch a URL, without following redirects, all of it in `seconds`. Then call `release` with the line."""
+    def get(self, url: str, seconds: float) -> tuple[Answer, UrlConnection] | Failure:
+        """Fetch a URL, without following redirects, all of it in `seconds`. Then call `release` with the connection."""
         end, proxy = monotonic() + seconds, ""
-        line = self._idle.pop(url, None)
+        connection = self._idle.pop(url, None)
         try:
-            response = self._get_again(line, end) if line else None
-            if line is None or response is None:
+            response = self._get_again(connection, end) if connection else None
+            if connection is None or response is None:
                 settings = self._session.merge_environment_settings(url, {}, True, None, None)
                 proxies, verify = settings["proxies"], settings["verify"]
                 proxy = proxy_name(select_proxy(url, proxies) or "")
                 bundle = Path(verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH)
                 with self._lock:  # one thread reads the bundle
                     context = trusted_context(bundle) if url.lower().startswith("https:") else None
-                line = Line(url, proxies, context, self._clock.time())
-                response = self._send(line, end - monotonic())
+                connection = UrlConnection(url, proxies, context, self._clock.time())
+                response = self._send(connection, end - monotonic())
             with response:
-                return Answer(response.status, response.headers, _read(response, end)), line
+                return Answer(response.status, response.headers, _read(response, end)), connection
         except PROBLEMS as error:
-            if line:
-                self._close(line)
+            if connection:
+                self._close(connection)
             return explain(error if monotonic() < end else TimeoutError(), proxy)
 
-    def release(self, line: Line, *, is_right: bool) -> None:
+    def release(self, connection: UrlConnection, *, is_right: bool) -> None:
         """Keep the connection for the next request of its URL if its answer was right."""
-        line.used_at = self._clock.time()
-        self._under_way.discard(line)
-        if not is_right or self._idle.setdefault(line.url, line) is not line:
-            line.close()
+        connection.used_at = self._clock.time()
+        self._under_way.discard(connection)
+        if not is_right or self._idle.setdefault(connection.url, connection) is not connection:
+            connection.close()
 
     def end_overdue(self) -> None:
         """End the requests whose time is over: urllib3's timeout is for each byte, and an answer may trickle."""
-        for line in tuple(self._under_way):
-            if monotonic() > line.end:
-                line.abort()
+        for connection in tuple(self._under_way):
+            if monotonic() > connection.end:
+                connection.abort()
 
-    def _get_again(self, line: Line, end: float) -> BaseHTTPResponse | None:
+    def _get_again(self, connection: UrlConnection, end: float) -> BaseHTTPResponse | None:
         """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
         now, seconds = self._clock.time(), end - monotonic()
-        idle_seconds = now - line.used_at
-        if now - line.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
+        idle_seconds = now - connection.used_at
+        if now - connection.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
             try:
                 wait_seconds = min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds
-                return self._send(line, wait_seconds)
+                return self._send(connection, wait_seconds)
             except HTTPError as error:
                 if monotonic() >= end:
                     raise
                 if isinstance(error, ReadTimeoutError):
                     self._max_idle_seconds = LONG_IDLE_SECONDS
-        self._close(line)
+        self._close(connection)
         return None
 
-    def _send(self, line: Line, seconds: float) -> BaseHTTPResponse:
-        self._under_way.add(line)
-        return line.get(seconds)
+    def _send(self, connection: UrlConnection, seconds: float) -> BaseHTTPResponse:
+        self._under_way.add(connection)
+        return connection.get(seconds)
 
-    def _close(self, line: Line) -> None:
-        self._under_way.discard(line)
-        line.close()
+    def _close(self, connection: UrlConnection) -> None:
+        self._under_way.discard(connection)
+        connection.close()
 
 
 def _read(response: BaseHTTPResponse, end: float) -> bytes:

@@ -1,8 +1,8 @@
 r"""Finds records in any text: logs, exports of logs, JSON or CSV around them, in any encoding or compression.
 
-A record is one flat object, so the text between `{` and `}` around `"notional_bid"`, unescaped, is it, whatever wraps
-it. Quotes may be escaped to any depth, `\"`, `\\\"`, `\u0022`, or doubled as in CSV. Base64 that contains a record or
-gzip is decoded. Memory is bounded and time is linear, whatever the text is.
+A record is one flat JSON object: the text between the `{` and `}` around `"notional_bid"`, with its quotes unescaped,
+whatever surrounds it. Quotes may be escaped to any depth, `\"`, `\\\"`, `\u0022`, or doubled as in CSV. Base64 that
+contains a record or gzip is decoded. Memory is bounded and time is linear, whatever the text is.
 """
 
 import base64

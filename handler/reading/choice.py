@@ -10,8 +10,8 @@ MAX_NAMED_PAIRS = 5
 
 log = logging.getLogger(__name__)
 
-KNOWN = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
-PUBLIC = {
+ALWAYS_COLUMNS = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
+RECORDS_EXPRESSIONS = {
     "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
     "slot": "make_timestamptz(slot * 1000000) AS slot",
     **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
@@ -73,7 +73,7 @@ def say_intervals(engine: Engine) -> None:
     if named:
         log.warning(
             "plain lines have no interval: the commonest distance between samples is taken (%s);"
-            " --interval_seconds N decides otherwise",
+            " set --interval_seconds N to override it",
             ", ".join(named),
         )
 

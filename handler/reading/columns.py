@@ -5,7 +5,7 @@ from typing import Final
 
 from ..book import RUNGS_BPS
 from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
-from .engine import text
+from .engine import sql_literal
 
 BIG, DOUBLE, TEXT, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "DOUBLE[]", "DOUBLE[][]"
 
@@ -90,7 +90,7 @@ def _ladder() -> dict[str, str]:
     return found
 
 
-CHEAP: Final = {
+FILE_DERIVED: Final = {
     **_BEST,
     "mid": _MID,
     "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
@@ -100,19 +100,19 @@ DERIVED: Final = {
     **_BEST,
     "mid": _MID,
     "weighted_mid": "(bids[1][1] * asks[1][2] + asks[1][1] * bids[1][2]) / nullif(bids[1][2] + asks[1][2], 0)",
-    "spread_bps": CHEAP["spread_bps"],
+    "spread_bps": FILE_DERIVED["spread_bps"],
     "obi_quantity": _quantity_imbalance(),
     **_ladder(),
 }
 KEYS: Final = ("pair", "slot", *FULL_KEYS)
-FILE_COLUMNS: Final = (*KEYS, "reason", *CHEAP)  # of Parquet files, our own and the archive's
+FILE_COLUMNS: Final = (*KEYS, "reason", *FILE_DERIVED)  # of Parquet files, our own and the archive's
 ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
 
 def pair_sql(symbol: str = "symbol", market: str = "market") -> str:
     """The pair with its market, as `Record.pair`."""
-    return f"if({market} = {text(SPOT)}, {symbol}, {market} || ':' || {symbol})"
+    return f"if({market} = {sql_literal(SPOT)}, {symbol}, {market} || ':' || {symbol})"
 
 
 def decoded(names: Mapping[str, str], line: str = "line") -> str:
@@ -121,7 +121,7 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
     for name, kind in names.items():
         depth = kind.count("[]")
         fields.append(f'"{name}":' + "[" * depth + f'"{kind.removesuffix("[]" * depth)}"' + "]" * depth)
-    return f"TRY(from_json({line}, {text('{' + ','.join(fields) + '}')}))"
+    return f"TRY(from_json({line}, {sql_literal('{' + ','.join(fields) + '}')}))"
 
 
 def from_lines(relation: str) -> str:

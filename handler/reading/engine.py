@@ -116,7 +116,7 @@ def show_progress(text: str) -> bool:
     return True
 
 
-def text(value: object) -> str:
+def sql_literal(value: object) -> str:
     """A value as a literal of SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 

@@ -46,7 +46,7 @@ class Problem(NamedTuple):
 
 
 def find_files(names: Sequence[str], folder: Path) -> tuple[list[File], list[Problem]]:
-    """The files of records under these names, and what is none; pipes are copied to `folder`.
+    """Finds the files of records under these names, and a problem for each other one; pipes are copied to `folder`.
 
     Raises UsageError for a name that is not there.
     """

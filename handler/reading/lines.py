@@ -10,7 +10,7 @@ from ..errors import InvalidRecord, SourceError
 from ..record import MAX_NUMBER, PLAIN_KEYS, SPOT, Record
 from ..slots import MAX_INTERVAL_SECONDS
 from .columns import HEAD, NARROW, decoded, from_lines, pair_sql, quoted
-from .engine import Engine, text
+from .engine import Engine, sql_literal
 from .files import File, Problem, clean_copy
 
 MAX_SHOWN = 5
@@ -46,9 +46,9 @@ def valid() -> str:
 
 HAS_DATA = "(reason IS NULL AND (interval_seconds IS NOT NULL OR notional_bid <> 0 OR notional_ask <> 0))"
 PRINTED = (
-    f"if(interval_seconds IS NULL AND NOT regexp_matches(line, {text(CANONICAL)}), line,"
-    f" nullif(regexp_extract(line, {text(CANONICAL)}), '')"
-    f" || if(market = {text(SPOT)}, '', ',\"market\":' || to_json(market)) || '}}')"
+    f"if(interval_seconds IS NULL AND NOT regexp_matches(line, {sql_literal(CANONICAL)}), line,"
+    f" nullif(regexp_extract(line, {sql_literal(CANONICAL)}), '')"
+    f" || if(market = {sql_literal(SPOT)}, '', ',\"market\":' || to_json(market)) || '}}')"
 )  # the line without --detail; null where it was not written by this program
 
 
@@ -92,7 +92,7 @@ def _scan(files: Sequence[File]) -> str:
     parts = []
     for kind in dict.fromkeys(file.kind for file in files):
         numbers = [number for number, file in enumerate(files) if file.kind == kind]
-        paths = ", ".join(text(escape(files[number].path)) for number in numbers)
+        paths = ", ".join(sql_literal(escape(files[number].path)) for number in numbers)
         parts.append(
             f"SELECT raw, {numbers}[CAST(file_index AS INTEGER) + 1] AS file FROM read_csv([{paths}],"
             f" compression = '{kind}', {_AS_TEXT}) WHERE raw IS NOT NULL"
@@ -104,11 +104,11 @@ def _create(engine: Engine, files: Sequence[File], pairs: Collection[str], colum
     wanted = "true"
     if pairs:  # most lines of other pairs are not even decoded
         symbols = {pair.rpartition(":")[2] for pair in pairs}
-        named = " OR ".join(f"contains(raw, {text(symbol)})" for symbol in sorted(symbols))
+        named = " OR ".join(f"contains(raw, {sql_literal(symbol)})" for symbol in sorted(symbols))
         wanted = rf"({named} OR contains(raw, '\') OR NOT (starts_with(raw, '{{') AND ends_with(raw, '}}')))"
     source = f"(SELECT * FROM {_scan(files)} WHERE {wanted})"
     rest = f"(SELECT file, {_WHOLE} AS raw FROM all_lines WHERE problem = 'broken')"
-    names = f"WHERE pair IN ({', '.join(map(text, sorted(pairs)))}) OR problem IS NOT NULL" if pairs else ""
+    names = f"WHERE pair IN ({', '.join(map(sql_literal, sorted(pairs)))}) OR problem IS NOT NULL" if pairs else ""
     for table, lines, broken in (("all_lines", source, "'broken'"), ("mended_lines", rest, _BROKEN)):
         rows = f"(SELECT * FROM ({_checked(lines, broken)}) {names})"
         engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {_kept(columns, within)} FROM {from_lines(rows)}")
@@ -129,7 +129,7 @@ def _checked(lines: str, broken: str) -> str:
     keys = ", ".join(f"head.{key}" for key in HEAD if key != "market")
     rows = (
         f"SELECT file, line, beginning, head IS NULL AS is_broken, {keys},"
-        f" coalesce(head.market, {text(SPOT)}) AS market,"
+        f" coalesce(head.market, {sql_literal(SPOT)}) AS market,"
         f" epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds FROM ({heads})"
     )
     problem = f"CASE WHEN is_broken THEN {broken} WHEN {_is_record()} THEN NULL ELSE 'invalid' END"
@@ -144,7 +144,8 @@ def _is_record() -> str:
         f" AND coalesce({types}[7], 'NULL') IN ('VARCHAR', 'NULL')"
         f" AND coalesce({types}[8], 'NULL') IN ('NULL', {str(_NUMBERS)[1:-1]}))"
     )
-    return f"length(timestamp) = 20 AND if(regexp_matches(beginning, {text(CANONICAL)}), true, {checked}) AND {valid()}"
+    is_canonical = f"regexp_matches(beginning, {sql_literal(CANONICAL)})"
+    return f"length(timestamp) = 20 AND if({is_canonical}, true, {checked}) AND {valid()}"
 
 
 def _kept(columns: Sequence[str], within: str) -> str:

@@ -13,7 +13,8 @@ from typing import IO, Any, NamedTuple
 import msgspec
 
 from ..errors import SourceError, UsageError
-from .engine import Engine, text
+from .columns import TIMES
+from .engine import Engine, sql_literal
 
 Write = Callable[[str], object]  # writes lines at once; takes them without the last line end
 Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
@@ -24,7 +25,6 @@ SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"} | dict.fromk
 OTHER_COMPRESSIONS = (".zst", ".bz2", ".xz", ".zip")
 FORMATS = ("jsonl", "csv", "parquet")
 ROWS_PER_WRITE = 200
-MILLISECONDS = ("received_at", "exchange_time")
 
 
 class Target(NamedTuple):
@@ -111,7 +111,7 @@ def write_rows(
         options = "FORMAT parquet, COMPRESSION zstd"
     else:
         sql, options = as_text(engine, sql), f"FORMAT csv, HEADER, COMPRESSION {'gzip' if target.is_gzip else 'none'}"
-    engine.run(f"COPY ({sql}) TO {text(copy)} ({options})")
+    engine.run(f"COPY ({sql}) TO {sql_literal(copy)} ({options})")
     if path is None:
         with copy.open(encoding="utf-8", newline="\n") as lines:
             while chunk := lines.readlines(1 << 16):
@@ -123,7 +123,7 @@ def as_text(engine: Engine, sql: str) -> str:
     columns = []
     for name, kind in engine.columns(sql).items():
         if kind == "TIMESTAMP WITH TIME ZONE":
-            ending = ".%gZ" if name in MILLISECONDS else "Z"
+            ending = ".%gZ" if name in TIMES else "Z"
             columns.append(f'strftime("{name}", \'%Y-%m-%dT%H:%M:%S{ending}\') AS "{name}"')
         elif kind.endswith("]") or kind.startswith("MAP"):
             columns.append(f'CAST(to_json("{name}") AS VARCHAR) AS "{name}"')

@@ -6,7 +6,7 @@ from glob import escape
 from ..errors import SourceError
 from ..record import PLAIN_KEYS, SPOT
 from .columns import DERIVED, LEVELS, LIST, STORED, TIMES, derived, milliseconds, pair_sql
-from .engine import Engine, text
+from .engine import Engine, sql_literal
 from .files import File, Problem
 from .lines import HAS_DATA, MAX_SHOWN, valid
 
@@ -43,7 +43,7 @@ def open_parquet(engine: Engine, files: Sequence[File], pairs: Collection[str]) 
 
 
 def _scan(files: Sequence[File]) -> str:
-    paths = ", ".join(text(escape(file.path)) for file in files)
+    paths = ", ".join(sql_literal(escape(file.path)) for file in files)
     return f"read_parquet([{paths}], hive_partitioning = false)"
 
 
@@ -67,10 +67,10 @@ def _create(
     keys += [f'{_stored(name, kind, schema)} AS "{name}"' for name, kind in STORED.items()]
     keys += [f'CAST("{name}" AS DOUBLE) AS {name}' for name in known]
     keys += [f"{_seconds('timestamp', schema)} AS seconds", f"{_seconds('slot', schema)} AS file_slot"]
-    market = f"coalesce(CAST(market AS VARCHAR), {text(SPOT)})" if "market" in schema else text(SPOT)
+    market = f"coalesce(CAST(market AS VARCHAR), {sql_literal(SPOT)})" if "market" in schema else sql_literal(SPOT)
     keys += ["CAST(symbol AS VARCHAR) AS symbol", f"{market} AS market", f"{reason} AS reason"]
     pair = "CAST(pair AS VARCHAR)" if "pair" in schema else pair_sql("CAST(symbol AS VARCHAR)", market)
-    where = f"WHERE {pair} IN ({', '.join(map(text, sorted(pairs)))})" if pairs else ""
+    where = f"WHERE {pair} IN ({', '.join(map(sql_literal, sorted(pairs)))})" if pairs else ""
     keys += [f"{pair} AS pair", f"file_index * {ROWS_PER_FILE} + file_row_number AS id"]
     rows = derived(f"(SELECT {', '.join(keys)} FROM {_scan(files)} {where})", known)
     view = f"(SELECT *, {HAS_DATA} AS has_data, NULL::VARCHAR AS line, NULL::VARCHAR AS printed FROM {rows})"

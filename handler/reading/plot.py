@@ -45,7 +45,7 @@ finally:
 SUFFIXES = (".png", ".svg")
 MAX_PANELS = 6
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#444444")  # told apart by colour-blind readers too
-STAND_IN = re.compile(r"(localhost|127\.[0-9.]+|\[?::1\]?)(:[0-9]+)?")  # a host of this machine is no exchange
+LOOPBACK_HOST = re.compile(r"(localhost|127\.[0-9.]+|\[?::1\]?)(:[0-9]+)?")  # a host of this machine is no exchange
 DAY = 86_400
 UNITS = ((DAY, "d"), (3600, "h"), (60, "min"), (1, "s"))
 STYLE = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "obi"}
@@ -164,7 +164,7 @@ def _line(axes: Any, times: Any, values: Any, is_sparse: Any, **style: Any) -> N
 def _hosts(hosts: list[str] | None) -> str:
     if not hosts:
         return "host unknown"
-    names = [f"synthetic ({host})" if STAND_IN.fullmatch(host) else host for host in hosts[:2]]
+    names = [f"synthetic ({host})" if LOOPBACK_HOST.fullmatch(host) else host for host in hosts[:2]]
     return " and ".join(names) + (f" and {len(hosts) - 2} more" if len(hosts) > 2 else "")
 
 

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from ..errors import SourceError
-from .engine import Engine, text
+from .engine import Engine, sql_literal
 from .views import MONDAY_SECONDS, WEEK_SECONDS, Expected, Views, create_gaps
 
 MAX_POINTS = 1000  # of a line: more samples are drawn as means over longer steps
@@ -34,7 +34,7 @@ class Series(NamedTuple):
 
 def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs: Sequence[str]) -> None:
     """Keep what a picture needs as the tables `plotted` and `gaps`. Raises SourceError."""
-    wanted = f" AND pair IN ({', '.join(map(text, pairs))})" if pairs else ""
+    wanted = f" AND pair IN ({', '.join(map(sql_literal, pairs))})" if pairs else ""
     engine.run(
         "CREATE OR REPLACE TEMP TABLE plotted AS SELECT pair, epoch_us(slot) // 1000000 AS start, view,"
         " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
@@ -66,7 +66,9 @@ def fitting_step(series: list[Series]) -> int:
 
 
 def steps(engine: Engine, series: Series, step_seconds: int) -> list[tuple[Any, ...]]:
-    """Time in days, mean, 10th and 90th percentile, mid, and if less than half of the step is there; NOTHING at breaks.
+    """Returns a row for each step: time in days, mean, 10th and 90th percentile, mid, and whether it is sparse.
+
+    A step is sparse if samples cover less than half of it. A row of NOTHING breaks the line at a gap.
 
     Steps are aligned to the clock, weeks to Monday. The first and the last one may be cut short by the range.
     """

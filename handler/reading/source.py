@@ -10,7 +10,16 @@ from typing import Any, NamedTuple, cast
 from ..errors import SourceError, UsageError
 from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
-from .choice import DUPLICATES, INFERRED, KNOWN, PLAIN_DUPLICATES, PUBLIC, narrow, say_intervals, warn_of_shared_slots
+from .choice import (
+    ALWAYS_COLUMNS,
+    DUPLICATES,
+    INFERRED,
+    PLAIN_DUPLICATES,
+    RECORDS_EXPRESSIONS,
+    narrow,
+    say_intervals,
+    warn_of_shared_slots,
+)
 from .columns import ALL_COLUMNS, from_lines, quoted
 from .engine import Engine, show_progress
 from .files import File, Problem, find_files, new_path
@@ -182,8 +191,9 @@ class Records:
         rows = f"(SELECT * FROM {rows} WHERE {self._asked.sql()}{'' if self._with_reasons else ' AND has_data'})"
         if self._columns is None and " lines)" in relation:
             rows = from_lines(rows)
-        columns = ALL_COLUMNS if self._columns is None else (*KNOWN, *self._columns)
-        return f"SELECT {', '.join(PUBLIC.get(name, quoted(name)) for name in dict.fromkeys(columns))} FROM {rows}"
+        columns = ALL_COLUMNS if self._columns is None else (*ALWAYS_COLUMNS, *self._columns)
+        selected = [RECORDS_EXPRESSIONS.get(name, quoted(name)) for name in dict.fromkeys(columns)]
+        return f"SELECT {', '.join(selected)} FROM {rows}"
 
 
 def _moment(moment: "float | str | datetime | None") -> float | None:

@@ -8,7 +8,7 @@ from ..book import RUNGS_BPS, STORED_LEVELS
 from ..errors import UsageError
 from ..slots import SETTLING_SECONDS
 from .columns import imbalance, significant, top
-from .engine import Engine, text
+from .engine import Engine, sql_literal
 from .source import Range, Records
 
 MONDAY_SECONDS = 345_600  # the first Monday after the epoch: weeks begin there
@@ -151,7 +151,7 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
         FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
     for pair in absent:
         since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
-        engine.run(f"INSERT INTO gaps VALUES ({text(pair)}, {since}, {until}, 0, map(), 0, NULL)")
+        engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
@@ -216,4 +216,4 @@ def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bo
 
 def pair_order(pairs: Sequence[str]) -> str:
     """SQL that sorts pairs as they were given, or by name."""
-    return f"list_position([{', '.join(map(text, pairs))}], pair)" if pairs else "pair"
+    return f"list_position([{', '.join(map(sql_literal, pairs))}], pair)" if pairs else "pair"

@@ -28,7 +28,7 @@ _book_decoder = msgspec.json.Decoder(tuple[int, int, _Side, _Side])
 
 
 def item_from_record(record: Record, default_interval_seconds: int, retention_days: int = 0) -> Item:
-    """The item of a record: its keys, its values but for null, and when it expires (0 days: never).
+    """The item of a record: its table keys, its values that are not null, and its expiry (0 days: none).
 
     The default interval is for a record without its own. Numbers are the printed text.
     """

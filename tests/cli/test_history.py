@@ -363,7 +363,7 @@ def test_a_damaged_item_is_named_and_left_out(table: Any, caplog: pytest.LogCapt
     assert "2026-11-01T00:10:00Z" in caplog.text
 
 
-def test_slots_of_a_table_count_when_they_can_no_longer_be_stored(table: Any) -> None:
+def test_slots_of_a_table_are_expected_once_they_are_settled(table: Any) -> None:
     now = int(time.time())
     name = table(*[records.full(timestamp=format_timestamp(now - 60 * number)) for number in range(4, 12)])
     total = ask(f"--table {name} --symbol BTC --gaps").rows[-1]

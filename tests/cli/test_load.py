@@ -118,7 +118,7 @@ def test_the_interval_of_plain_lines_is_inferred_from_a_file_only(table: StoredT
     path.write_text(lines(*(plain(0, timestamp=format_timestamp(PAST + 10 * number)) for number in range(20))))
     piped = load(stdin=path.read_bytes(), **table.environment)
     assert (piped.returncode, counts(piped)) == (0, {"loaded": 4, "different": 16})
-    assert "60 s is taken; --interval_seconds N decides otherwise" in piped.stderr
+    assert "60 s is taken; set --interval_seconds N to override it" in piped.stderr
     done = load(path, **table.environment)
     assert (counts(done), "(BTCUSDT 10 s)" in done.stderr) == ({"loaded": 16, "already there": 4}, True)
     given = load(path, "--interval_seconds", "10", **table.environment)
@@ -235,7 +235,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_counts_never_more_than_happened(
+def test_an_interrupted_load_never_overcounts(
     table: StoredTable, proxy: TableProxy, file: Path, stop: signal.Signals
 ) -> None:
     """Although the table hangs: it ends soon, and says what may not be stored."""

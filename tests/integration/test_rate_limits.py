@@ -13,8 +13,8 @@ from handler.exchange.client import BinanceClient
 BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
 
 
-def client(clock: FakeClock, *urls: str, freezes: bool = False) -> BinanceClient:
-    return spot_client(*urls, clock=clock, random=lambda: 0.0, freezes=freezes)
+def client(clock: FakeClock, *urls: str, may_freeze: bool = False) -> BinanceClient:
+    return spot_client(*urls, clock=clock, random=lambda: 0.0, may_freeze=may_freeze)
 
 
 def fetch(exchange: BinanceClient, clock: FakeClock, slot: float = 60.0, symbol: str = "BTCUSDT") -> Snapshot:
@@ -38,19 +38,19 @@ def test_a_wait_that_fits_the_slot_is_waited_for(start_exchange: StartExchange, 
         *(("200-until=150", "banned"), ("503=150", "HTTP 503"), ("html403", "HTTP 403")),
     ],
 )
-@pytest.mark.parametrize("freezes", [False, True])
+@pytest.mark.parametrize("may_freeze", [False, True])
 def test_a_longer_wait_is_kept_in_later_slots_and_for_other_pairs(
-    start_exchange: StartExchange, clock: FakeClock, fault: str, reason: str, *, freezes: bool
+    start_exchange: StartExchange, clock: FakeClock, fault: str, reason: str, *, may_freeze: bool
 ) -> None:
     """The slot is given up at once with the reason; a container's frozen monotonic clock does not prolong the wait."""
     exchange = start_exchange(fault, symbols=["ETHUSDT"])
-    ours = client(clock, exchange.url, freezes=freezes)
+    ours = client(clock, exchange.url, may_freeze=may_freeze)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         with pytest.raises(RateLimited, match=rf"{symbol}: 127\.0\.0\.1:\d+: .*, no request before 20") as failure:
             fetch(ours, clock, 50.0, symbol)
         assert failure.value.reason == reason
-        (clock.set_wall if freezes else clock.advance)(59.0)
-    (clock.set_wall if freezes else clock.advance)(40.0)
+        (clock.set_wall if may_freeze else clock.advance)(59.0)
+    (clock.set_wall if may_freeze else clock.advance)(40.0)
     fetch(ours, clock)
     assert (len(clock.slept) < 2, len(exchange.requests)) == (True, 2)
 

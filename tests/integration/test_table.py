@@ -171,7 +171,7 @@ def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_k
     ],
     ids=lambda response: f"{response.status} {response.body.decode('latin-1')} {response.content_type}",
 )
-def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_told(
+def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_reported(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response
 ) -> None:
     """It is never "stored", nor an empty page."""

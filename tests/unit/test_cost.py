@@ -29,7 +29,7 @@ def test_more_costs_more(fewer: Case, more: Case) -> None:
     assert total(bill(fewer)) < total(bill(more))
 
 
-def test_anyones_case_is_answered() -> None:
+def test_cost_command_matches_the_page() -> None:
     command = [sys.executable, "-m", "infra.cost", "--pairs", "12", "--interval", "10"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert f"**{total(bill(Case(12, 10))):.2f}**" in printed

@@ -13,7 +13,7 @@ def episodes(clock: FakeClock) -> Episodes:
     return Episodes(clock)
 
 
-def test_once(episodes: Episodes, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_episode_is_logged_once(episodes: Episodes, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """An episode is one warning, also if its text differs; another kind and another scope are others."""
     for number in range(1000):
         episodes.note("failing", "a", f"port {number} refused")
@@ -25,7 +25,7 @@ def test_once(episodes: Episodes, clock: FakeClock, caplog: pytest.LogCaptureFix
     assert caplog.records[0].levelname == "WARNING"
 
 
-def test_again(episodes: Episodes, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_new_episode_is_logged_again(episodes: Episodes, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """What was over is logged again, but not more often than every ten minutes; if it lasts, it is after them."""
     for second in range(3 * int(REPEAT_SECONDS)):
         episodes.note("failing", "a", "refused")

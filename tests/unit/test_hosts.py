@@ -18,8 +18,8 @@ def hosts(clock: FakeClock) -> Hosts:
     return new_hosts(clock)
 
 
-def new_hosts(clock: FakeClock, names: str = "abc", *, freezes: bool = False) -> Hosts:
-    return Hosts([f"http://{name}" for name in names], 6000, freezes=freezes, clock=clock, random=lambda: 0.0)
+def new_hosts(clock: FakeClock, names: str = "abc", *, may_freeze: bool = False) -> Hosts:
+    return Hosts([f"http://{name}" for name in names], 6000, may_freeze=may_freeze, clock=clock, random=lambda: 0.0)
 
 
 def cool(hosts: Hosts, host: Host, seconds: float, **kind: Any) -> float:
@@ -79,21 +79,21 @@ def test_growing_cooldown(clock: FakeClock) -> None:
     hosts = new_hosts(clock, "a")
     host, seconds = hosts.choose(), []
     for _ in range(7):
-        seconds.append(cool(hosts, host, 120, grows=True))
-        assert cool(hosts, host, 120, grows=True) == seconds[-1]
+        seconds.append(cool(hosts, host, 120, cooldown_grows=True))
+        assert cool(hosts, host, 120, cooldown_grows=True) == seconds[-1]
         clock.advance(seconds[-1])
     assert seconds == [120, 240, 480, 960, 1920, 3600, 3600]
     hosts.succeeded(host)
-    assert cool(hosts, host, 120, grows=True) == 120
+    assert cool(hosts, host, 120, cooldown_grows=True) == 120
 
 
 @pytest.mark.parametrize(
-    ("freezes", "awake", "asleep", "rest"),
+    ("may_freeze", "awake", "asleep", "rest"),
     [(True, 0, 20, 30), (True, 5, 60, 0), (True, 20, 0, 30), (True, 20, -10, 30), (False, 0, 86_400, 50)],
 )
-def test_clocks(clock: FakeClock, *, freezes: bool, awake: float, asleep: float, rest: float) -> None:
+def test_clocks(clock: FakeClock, *, may_freeze: bool, awake: float, asleep: float, rest: float) -> None:
     """A cooldown ends by the wall clock only where the monotonic one may stand still, and never later than by that."""
-    hosts = new_hosts(clock, freezes=freezes)
+    hosts = new_hosts(clock, may_freeze=may_freeze)
     cool(hosts, hosts.all[0], 50)
     clock.advance(awake)
     clock.set_wall(asleep)
