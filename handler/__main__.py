@@ -16,7 +16,7 @@ class Interrupted(KeyboardInterrupt):
 def interrupt(number: int, _frame: object) -> None:
     """End, at the first signal only: another must not cut short what is still to be logged."""
     for each in STOPPING:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited by a credential_process
     raise Interrupted(number)
 
 

@@ -81,7 +81,8 @@ class Function:
         Raises HandlerError if a sample failed, after storing the others; not for a timer, since SQS would repeat it.
         """
         if (timers := sqs_messages(event)) is not None:
-            return [self._run_timer(message, seconds) for message in timers]
+            end = time.monotonic() + seconds
+            return [self._run_timer(message, end - time.monotonic()) for message in timers]
         scheduled, interval_seconds, now = scheduled_time(event), self.settings.interval_seconds, time.time()
         if scheduled is not None and self._timers_url:
             return self._plan(scheduled, now)

@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from io import FileIO
 from pathlib import Path
 from select import select
@@ -57,12 +57,21 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     return _Load(bulk, options).run(files)
 
 
+@cache
+def _stdin() -> int:
+    """A descriptor of standard input; 0 itself becomes empty, since a credential_process would read from it too."""
+    private, empty = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return private
+
+
 class _Input:
     """A file or a stream of bytes: `read` gives the next ones. Raises OSError."""
 
     def __init__(self, name: str) -> None:
         self.is_stream = name == STDIN or not Path(name).is_file()
-        self.file = FileIO(0, closefd=False) if name == STDIN else FileIO(name)
+        self.file = FileIO(_stdin(), closefd=False) if name == STDIN else FileIO(name)
         self.head = b""  # how it begins
         self._name = escaped(name)
         self._size = 0 if self.is_stream else os.fstat(self.file.fileno()).st_size

@@ -49,7 +49,10 @@ ADVICE = {
     "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
     "NoRegionError": "set AWS_REGION",
     "ResourceNotFoundException": "check the table's name and AWS_REGION",
-    "SSLError": "if your network has its own certificate authority, name its file in AWS_CA_BUNDLE",
+    "SSOTokenLoadError": "run aws sso login",
+    "TokenRetrievalError": "run aws sso login",
+    "ValueError": "check AWS_ENDPOINT_URL_DYNAMODB, also that it begins with http:// or https://",
+    "SSLError": "check the file that AWS_CA_BUNDLE names; a network with its own certificate authority needs one",
 }
 
 for _name in ("botocore.credentials", "botocore.tokens"):
@@ -131,7 +134,8 @@ def _answer_error(error: boto.ClientError, what: str) -> StoreError:
         if re.search(pattern, f"{code}: {message}"):
             return CredentialsError(f"{what}: {code}: {advice}")
     if code.isdecimal():  # boto3 takes the status where DynamoDB would have written a code
-        return TransientStoreError(f"{what}: HTTP {code}, not from DynamoDB, perhaps from a proxy: {_clean(message)}")
+        text = _clean(message)
+        return TransientStoreError(f"{what}: HTTP {code} without DynamoDB's code, perhaps from a proxy: {text}")
     text = f"{what}: {code}: {_clean(message)}" + (f"; {ADVICE[code]}" if code in ADVICE else "")
     is_transient = TRANSIENT.search(code) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
     return TransientStoreError(text) if is_transient else StoreError(text)

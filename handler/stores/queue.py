@@ -34,9 +34,11 @@ class DelayQueue:
             for _ in range(ATTEMPTS):
                 batches = [entries[start : start + BATCH_SIZE] for start in range(0, len(entries), BATCH_SIZE)]
                 answers = [self._client.send_message_batch(QueueUrl=self._url, Entries=batch) for batch in batches]
-                failed = {each["Id"]: each.get("Message") for answer in answers for each in answer.get("Failed", ())}
-                entries = [entry for entry in entries if entry["Id"] in failed]
+                sent = {each["Id"] for answer in answers for each in answer.get("Successful", ())}
+                failed = [each for answer in answers for each in answer.get("Failed", ())]
+                entries = [entry for entry in entries if entry["Id"] not in sent]
         except (BotoCoreError, ClientError, OSError) as error:
-            raise StoreError(f"the timers' queue: {error}; the slots of the next minute are not planned") from error
+            raise StoreError(f"the timers' queue: {error}; slots of the next minute may not be planned") from error
         if entries:
-            raise StoreError(f"the timers' queue did not take {len(entries)} messages: {failed[entries[0]['Id']]}")
+            why = (failed[0].get("Message") or failed[0]["Code"]) if failed else "it did not say why"
+            raise StoreError(f"the timers' queue did not take {len(entries)} messages: {why}")

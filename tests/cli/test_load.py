@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment, finished, start
+from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment, finished, start, until
 from support.tables import StoredTable, new_table
 from unit.test_find import WRAPPERS, full, plain
 
@@ -178,13 +178,6 @@ def pipe_into(table: StoredTable, **variables: str) -> "subprocess.Popen[bytes]"
     )  # fmt: skip
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TEST_TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_records_of_a_pipe_are_stored_soon_and_a_signal_loses_none(table: StoredTable, stop: signal.Signals) -> None:
     with pipe_into(table) as process:
@@ -200,6 +193,27 @@ def test_records_of_a_pipe_are_stored_soon_and_a_signal_loses_none(table: Stored
         done = Done([], process.wait(TEST_TIMEOUT_SECONDS), "", process.stderr.read().decode())
     assert (done.returncode, counts(done)) == (128 + stop, {"loaded": 8})
     assert table.records() == in_order(RECORDS[:8])
+
+
+def test_a_credential_process_takes_no_record(table: StoredTable, proxy: TableProxy, tmp_path: Path) -> None:
+    """It is started with an empty standard input, not with the records that are piped into `load`."""
+    keys = '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"s"}'
+    greedy = tmp_path / "greedy.sh"
+    greedy.write_text(f"#!/bin/sh\nhead -n 1 > {tmp_path}/taken\necho '{keys}'\n")
+    greedy.chmod(0o700)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {greedy}\n")
+    variables = table.through(proxy.url) | {"AWS_CONFIG_FILE": f"{tmp_path}/config"}
+    variables |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    with pipe_into(table, **variables) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(lines(*RECORDS[:5]).encode())
+        process.stdin.flush()
+        until((tmp_path / "taken").exists)
+        process.stdin.write(lines(*RECORDS[5:]).encode())
+        process.stdin.close()
+        done = Done([], process.wait(TEST_TIMEOUT_SECONDS), "", process.stderr.read().decode())
+    assert (counts(done), (tmp_path / "taken").read_text()) == ({"loaded": 300}, "")
 
 
 def is_empty(process: "subprocess.Popen[bytes]") -> bool:

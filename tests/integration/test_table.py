@@ -2,15 +2,18 @@
 
 import random
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from threading import Thread
+from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.program import TEST_TIMEOUT_SECONDS, until
 from support.servers import AWS, aws_client, create_table, dynalite, moto
 from unit.test_item import recorded_like
 
@@ -20,7 +23,7 @@ from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
-from handler.stores.table import Table
+from handler.stores.table import CONCURRENT_PUTS, Table
 from infra.testkit.clock import NOON, FakeClock
 from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
 from infra.testkit.table_proxy import TableProxy
@@ -203,6 +206,22 @@ def test_a_deadline_ends_the_retries(connect: Connect) -> None:
     assert "table obi: ProvisionedThroughputExceededException: from the fault proxy" in str(result.failed[0].error)
 
 
+def test_requests_that_hang_are_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not answer soon after the deadline was not stored as far as we know; no thread is added to those."""
+    monkeypatch.setattr("handler.stores.table.MAX_OVERRUN_SECONDS", 0.1)
+    answered = Event()
+    stored = {"ResponseMetadata": {"RequestId": "R", "HTTPHeaders": {"content-length": "2"}}}
+    client = SimpleNamespace(put_item=lambda **_: answered.wait(TEST_TIMEOUT_SECONDS) and stored)
+    table = Table("obi", client=client)
+    for _ in range(2):
+        result = table.put([sample(minute) for minute in range(20)], time.monotonic() + 0.1)
+        assert [str(failed.error) for failed in result.failed] == ["table obi: no answer by the deadline"] * 20
+        assert sum(thread.name == "put" for thread in threading.enumerate()) == CONCURRENT_PUTS
+    answered.set()
+    until(lambda: not any(thread.name == "put" for thread in threading.enumerate()))
+    assert put(table, sample()) == STORED
+
+
 def test_a_wrong_table_is_told_by_name(open_table: OpenTable) -> None:
     """At once, with every record that it cost."""
     table = open_table(name="missing")
@@ -220,8 +239,8 @@ def test_a_range_is_half_open_and_pairs_are_kept_apart(open_table: OpenTable) ->
     minutes = [600, 2, 61, 0, 1439, 1440, -1]
     assert put(table, *map(sample, minutes), sample(3, "OTHER")).stored == 8
     assert read(table) == [sample(minute) for minute in (0, 2, 61, 600, 1439)]
-    for since, until, expected in [(0.5, 120.5, [2]), (0, 60, [0]), (60, 60, []), (90, 30, []), (120, 121, [2])]:
-        found = table.query("BTCUSDT", since=NOON + since, until=NOON + until)
+    for since, end, expected in [(0.5, 120.5, [2]), (0, 60, [0]), (60, 60, []), (90, 30, []), (120, 121, [2])]:
+        found = table.query("BTCUSDT", since=NOON + since, until=NOON + end)
         assert list(found) == [sample(minute) for minute in expected]
     assert put(open_table(default_interval_seconds=5), sample(0)).stored == 1  # another slot, 12:00:05
     assert read(table)[:2] == [sample(0), sample(0)]

@@ -6,17 +6,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
-TEST_TIMEOUT_SECONDS = 30.0
-"""Nothing takes this long; whatever does hangs."""
+TEST_TIMEOUT_SECONDS = 30.0  # what takes this long hangs
 
 HOME = tempfile.mkdtemp(prefix="home-")
 """The home folder of every process: empty at first, so that nothing of the developer's is found there."""
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + TEST_TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def environment(**variables: str) -> dict[str, str]:
