@@ -14,16 +14,18 @@ from select import select
 from ..messages import escaped, redacted, safe_message, safe_text
 
 STDOUT, STDERR = 1, 2
+MAX_STALL_SECONDS = 5.0  # how long a message waits for the reader of stderr; after that none does until it reads again
+PIPE_BYTES = 4096  # so much can be written at once to a pipe that has room
 
 
-def write_line(line: str, stream: int = STDOUT) -> None:
-    """Write a line at once, waiting for a slow reader. Raises OSError."""
+def write_line(line: str) -> None:
+    """Write a line to stdout at once, waiting for a slow reader. Raises OSError."""
     data = f"{line}\n".encode()
     while data:  # one write per line: a pipe takes up to 4096 bytes atomically
         try:
-            data = data[os.write(stream, data) :]
+            data = data[os.write(STDOUT, data) :]
         except BlockingIOError:  # a process that shares the pipe, such as Node.js, made it non-blocking
-            select([], [stream], [])
+            select([], [STDOUT], [])
 
 
 def check_stdout() -> None:
@@ -70,6 +72,28 @@ class _Formatter(logging.Formatter):
         return f"{when} {record.levelname} {safe_message(record)}"
 
 
+class _Stderr:
+    is_stalled = False
+
+    def write(self, data: bytes) -> None:
+        """Write as much as its reader takes. Raises OSError."""
+        for start in range(0, len(data), PIPE_BYTES):
+            self.is_stalled = not _has_room(0 if self.is_stalled else MAX_STALL_SECONDS)
+            if self.is_stalled:
+                return
+            os.write(STDERR, data[start : start + PIPE_BYTES])
+
+
+_stderr = _Stderr()
+
+
+def _has_room(seconds: float) -> bool:
+    try:
+        return bool(select([], [STDERR], [], seconds)[1])
+    except OSError:  # not a POSIX system
+        return True
+
+
 def _write_stderr(line: str) -> None:
     with suppress(OSError):  # a closed terminal or a full disk: the run continues without messages
-        write_line(line, STDERR)
+        _stderr.write(f"{line}\n".encode())

@@ -4,7 +4,7 @@ import http.client
 import logging
 import socket
 import ssl
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,9 +60,9 @@ def explain(error: BaseException, proxy: str) -> Failure:
     return Failure(f"{blamed}the request failed ({type(cause).__name__})", "connection")
 
 
-@cache
-def trusted_context(bundle: Path) -> ssl.SSLContext:
-    """The context of all connections: reading the CA bundle costs more than a request (urllib3 issue 3623)."""
+@lru_cache(maxsize=1)
+def trusted_context(bundle: Path, _changed_at: int) -> ssl.SSLContext:
+    """The context of all connections until the bundle changes: reading it costs more than a request (urllib3 3623)."""
     try:
         context = create_urllib3_context()
     except OSError:

@@ -72,9 +72,10 @@ class UrlConnection(HTTPAdapter):
 
     def abort(self) -> None:
         """End the request that another thread waits for, at whatever byte of a handshake or an answer it is."""
-        if self._current and self._current.sock:
+        sock = self._current and self._current.sock  # which the other thread may set to None at any time
+        if sock:
             with suppress(OSError):  # it is closed already
-                self._current.sock.shutdown(SHUT_RDWR)
+                sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection, which its pool does only if it is idle."""
@@ -116,8 +117,9 @@ class Transport:
                 proxies, verify = settings["proxies"], settings["verify"]
                 proxy = proxy_name(select_proxy(url, proxies) or "")
                 bundle = Path(verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH)
+                changed_at = bundle.stat().st_mtime_ns if bundle.exists() else 0
                 with self._lock:  # one thread reads the bundle
-                    context = trusted_context(bundle) if url.lower().startswith("https:") else None
+                    context = trusted_context(bundle, changed_at) if url.lower().startswith("https:") else None
                 connection = UrlConnection(url, proxies, context, self._clock.time())
                 response = self._send(connection, end - monotonic())
             with response:
@@ -144,7 +146,7 @@ class Transport:
         """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
         now, seconds = self._clock.time(), end - monotonic()
         idle_seconds = now - connection.used_at
-        if now - connection.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
+        if 0 <= now - connection.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
             try:
                 wait_seconds = min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds
                 return self._send(connection, wait_seconds)

@@ -17,6 +17,7 @@ from ..errors import SourceError, UsageError
 MAX_MEMORY_BYTES = 1_600_000_000  # DuckDB's own share of the 2 GB that this program may take
 SHOW_PROGRESS_AFTER_SECONDS = 2.0
 ROWS_PER_FETCH = 5_000
+NO_MEMORY = "this needs more memory than there is: give a shorter range or fewer pairs"
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 Result = TypeVar("Result")
@@ -32,7 +33,10 @@ class Engine:
             raise UsageError("reading records needs the package duckdb: run pip install duckdb") from None
 
         self._error = duckdb.Error
-        self.folder = Path(tempfile.mkdtemp(prefix="obi-"))
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="obi-"))
+        except OSError as error:
+            raise SourceError(f"no temporary folder: {error.strerror}; set TMPDIR to a folder with room") from error
         self.close = weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
         self.connection = duckdb.connect(
             config={
@@ -84,7 +88,10 @@ class Engine:
                 errors.append(error)
 
         thread = threading.Thread(target=collect, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise SourceError("no thread can be started: this user or machine has too many") from error
         try:
             self._wait(thread)
         except BaseException:
@@ -137,6 +144,8 @@ def _source_error(error: Exception, folder: Path) -> Exception:
     """The error in one sentence; what is no error of DuckDB, or a mistake of this program, stays as it is."""
     import duckdb
 
+    if isinstance(error, MemoryError):
+        return SourceError(NO_MEMORY)
     if not isinstance(error, duckdb.Error) or isinstance(error, (duckdb.CatalogException, duckdb.ParserException)):
         return error
     reason = str(error).partition("\n")[0]
@@ -144,5 +153,5 @@ def _source_error(error: Exception, folder: Path) -> Exception:
         where = f"in the output's folder, or in {folder.parent} to sort the records: set TMPDIR to a folder with room"
         return SourceError(f"no room is left {where}")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return SourceError(f"this needs more memory than there is: give a shorter range or fewer pairs ({reason})")
+        return SourceError(f"{NO_MEMORY} ({reason})")
     return SourceError(f"the records cannot be read: {reason}")

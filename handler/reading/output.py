@@ -38,6 +38,8 @@ class Target(NamedTuple):
     def parse(cls, output: str | None, name: str | None) -> "Target":
         """The ending of the file decides, unless a format is named. Raises UsageError."""
         path = None if output in (None, "-") else output
+        if path and not path.isprintable():
+            raise UsageError(f"--output {path!r} is not printable text: give another name")
         if name is not None and name not in FORMATS:
             raise UsageError(f"--format {name} is invalid: give one of {', '.join(FORMATS)}")
         lowered = (path or "").lower()
@@ -64,7 +66,10 @@ def complete_file(path: str, flag: str = "--output") -> Iterator[Path]:
     Raises UsageError or SourceError.
     """
     is_special = Path(path).exists() and not Path(path).is_file()  # /dev/stdout of a pipe has no other name
-    target = Path(path) if is_special else Path(path).resolve()
+    try:
+        target = Path(path) if is_special else Path(path).resolve()
+    except OSError as error:  # the working directory was deleted
+        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
     if target.is_dir():
         raise UsageError(f"{flag} {path} is a folder: give the name of a file")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import SourceError, UsageError
+from ..messages import escaped
 from ..record import Record
 from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
 from .choice import (
@@ -108,7 +109,7 @@ class Records:
         files, problems = self.engine.in_thread(lambda: find_files(names, self.engine.folder))
         files += [self._lines_of(table, problems) for table in tables]
         described = [*names, *(table.name for table in tables)]
-        self.description = described[0] if len(described) == 1 else f"{len(described)} sources"
+        self.description = escaped(described[0]) if len(described) == 1 else f"{len(described)} sources"
         if not files:
             raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder")
         self._files = files

@@ -2,10 +2,11 @@
 
 import errno
 import os
+import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from ..errors import StoreError
 from ..record import Record
@@ -16,9 +17,10 @@ try:
 except ModuleNotFoundError:  # Windows: one process at a time
     fcntl = None  # type: ignore[assignment]
 
+LOCK_PAUSE_SECONDS = 0.02
 _ADVICE = {
-    errno.EACCES: "; check who owns the folder and its files",
-    errno.EEXIST: "; name a folder",
+    errno.EACCES: "; check who owns the folder and its files, and that the disk can be written",
+    errno.EEXIST: "; name a folder, or a link to one",
     errno.ENOTDIR: "; name a folder",
     errno.EROFS: "; name a folder on a file system that can be written",
 }
@@ -45,10 +47,10 @@ class Folder:
             raise self._error(error) from error
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
-        """Append the line of each record; nothing is retried until `deadline`. Never raises."""
+        """Append the line of each record; only another process's lock is waited for until `deadline`. Never raises."""
         return self.put_lines([(record, record.to_line()) for record in records], deadline)
 
-    def put_lines(self, records: Sequence[tuple[Record, str]], deadline: float) -> PutResult:  # noqa: ARG002 - a Store has it
+    def put_lines(self, records: Sequence[tuple[Record, str]], deadline: float) -> PutResult:
         """Append the lines that records were read from, with the keys of a newer version. Never raises."""
         days: dict[str, list[tuple[Record, str]]] = defaultdict(list)
         for record, line in records:
@@ -58,7 +60,7 @@ class Folder:
         for day, lines in days.items():
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                _append(self.path / f"{day}.jsonl", "".join(f"{line}\n" for _, line in lines).encode())
+                _append(self.path / f"{day}.jsonl", "".join(f"{line}\n" for _, line in lines).encode(), deadline)
                 stored += sum(record.reason is None for record, _ in lines)
             except OSError as error:
                 failed += [FailedPut(record, self._error(error, f"{day}.jsonl: ")) for record, _ in lines]
@@ -68,15 +70,30 @@ class Folder:
         return StoreError(f"{self.description}: {where}{error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append(path: Path, data: bytes, deadline: float) -> None:
     """Append lines in one write, after the end of a torn one. Raises OSError; then nothing of them is there."""
     with path.open("ab+", buffering=0) as file:
-        if fcntl is not None:
-            with suppress(OSError):  # some network file systems have no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, deadline)
         size = file.seek(0, os.SEEK_END)
         if size and file.seek(size - 1) >= 0 and file.read(1) != b"\n":
             data = b"\n" + data
-        if file.write(data) < len(data):  # the disk is full, or a limit of the file's size is reached
+        try:
+            while data:
+                data = data[file.write(data) :]  # less only where there is no room, and then the next write says why
+        except OSError:
             file.truncate(size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise
+
+
+def _lock(file: IO[bytes], deadline: float) -> None:
+    """Wait for the lock of a file until the deadline (monotonic clock). Raises OSError."""
+    while fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise OSError(error.errno, "another process keeps the file locked") from error
+            time.sleep(LOCK_PAUSE_SECONDS)
+        except OSError:  # some network file systems have no locks
+            return

@@ -1,5 +1,6 @@
 """`report` says what is there, how good it is and what it can be used for; `history --plot` shows it."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -136,6 +137,17 @@ def test_plain_lines(run: Run) -> None:
     assert row(text, "Depth")["50"] == "–"
     assert row(text, "Timing")["latency 50 / 95 / 99 / 100 %"] == "– / – / – / –"
     assert row(text, "Coverage")["share"] == "100 %"
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A folder's name in another encoding is escaped; as an output it is refused."""
+    folder = tmp_path / os.fsdecode(b"m\xe9xico")
+    folder.mkdir()
+    (folder / "records.jsonl").write_text(f"{month(days=1)[0].to_line()}\n")
+    assert main(["report", "--from", str(folder)], {}) == ExitCode.OK
+    assert "m\\udce9xico" in capfd.readouterr().out
+    assert main(["history", "--from", str(folder), "--output", str(folder / "o.csv")], {}) == ExitCode.USAGE
+    assert "not printable text" in capfd.readouterr().err
 
 
 def test_output(run: Run, tmp_path: Path) -> None:

@@ -276,6 +276,21 @@ def test_slow_reader(start_exchange: StartExchange) -> None:
     assert [Record.from_line(line).symbol for line in data[filler:].decode().splitlines()] == pairs
 
 
+def test_stalled_stderr(dead_url: str) -> None:
+    """Messages that nobody reads are lost in the end; the run goes on and ends."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        while pipe.write(b"x" * 4096):  # None when it is full
+            pass
+        os.set_blocking(writing, True)
+        process = start(
+            "--symbol", "BTC", "--interval_seconds", "1", "--count", "3", "--base-url", dead_url, stderr=pipe
+        )
+    assert (finished(process).returncode, process.returncode) == (1, 1)
+    os.close(reading)
+
+
 def test_foreign_text(exchange: FakeExchange) -> None:
     """Foreign text is printed escaped."""
     done = run("--base-url", exchange.url, "--symbol", "BTC\x1b[31m", "--count", "1")

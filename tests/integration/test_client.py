@@ -4,6 +4,7 @@ import gc
 import gzip
 import re
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,10 +15,12 @@ from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, s
 
 import handler
 from handler.book import Snapshot
+from handler.clock import SYSTEM
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
+from handler.exchange.answers import Failure
 from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
-from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES
+from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES, Transport
 from infra.fake_exchange import FakeExchange
 
 BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
@@ -222,6 +225,32 @@ def test_connections(exchange: FakeExchange, clock: FakeClock, seconds: float, c
         fetch(ours, clock)
         clock.advance(seconds)
     assert len({asked.connection for asked in exchange.requests}) == connections
+
+
+def test_connections_after_the_clock_was_set_back(exchange: FakeExchange, clock: FakeClock) -> None:
+    """They are retired by the new time, not a day later."""
+    ours = client(clock, exchange.url)
+    for _ in range(4):
+        fetch(ours, clock)
+        clock.advance(60.0)
+        clock.set_wall(-86_400.0)
+    assert len({asked.connection for asked in exchange.requests}) == 4
+
+
+def test_ending_a_request_that_ends_by_itself() -> None:
+    """Its own thread may close the connection at the same time."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+            transport = Transport(SYSTEM)
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            requests = threads.submit(lambda: [transport.get(url, 0.001) for _ in range(300)])
+            while not requests.done():
+                transport.end_overdue()
+            assert {failure.reason for failure in requests.result() if isinstance(failure, Failure)} <= {"timeout"}
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize("fault", ["close-reuse", "close-idle"])

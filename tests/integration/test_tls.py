@@ -154,6 +154,19 @@ def test_bundle_is_read_once(
     assert len({asked.connection for asked in exchange.requests}) > 4
 
 
+def test_replaced_bundle(
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tmp_path: Path
+) -> None:
+    """A bundle that is replaced during a run is read again."""
+    bundle = new_certificate(tmp_path / "bundle.pem", -1, 1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
+    with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
+        ours.depth("BTCUSDT", 5, clock.monotonic() + 1)
+    bundle.write_bytes(certificate.read_bytes())
+    assert ours.depth("BTCUSDT", 5, clock.monotonic() + 10).book.last_update_id == 1
+
+
 def test_unwritable_key_log(
     exchange: FakeExchange,
     clock: FakeClock,

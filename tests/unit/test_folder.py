@@ -129,28 +129,32 @@ def test_full_disk(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (tmp_path / DAY).read_text() == f"{FULL.to_line()}\n"
     assert (result.stored, [record for record, _ in result.failed]) == (1, [FULL, FULL])
-    assert str(result.failed[0].error) == f"folder {tmp_path}: {DAY}: No space left on device"
+    assert str(result.failed[0].error) == f"folder {tmp_path}: {DAY}: File too large"
 
 
 def test_a_lock_that_somebody_keeps(tmp_path: Path) -> None:
-    """It is waited for."""
+    """It is waited for, until the deadline."""
     with (tmp_path / DAY).open("w") as file, ThreadPoolExecutor(1) as pool:
         fcntl.flock(file, fcntl.LOCK_EX)
         result = pool.submit(Folder(tmp_path).put, [FULL], soon())
         with pytest.raises(TimeoutError):
             result.result(0.1)
+        [failed] = Folder(tmp_path).put([FULL], time.monotonic() + 0.05).failed
+        assert str(failed.error) == f"folder {tmp_path}: {DAY}: another process keeps the file locked"
         fcntl.flock(file, fcntl.LOCK_UN)
         assert result.result(20).stored == 1
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("file", "File exists; name a folder"), ("file/obi", "Not a directory; name a folder"),
+    [*((name, "File exists; name a folder, or a link to one") for name in ("file", "link")),
+     ("file/obi", "Not a directory; name a folder"),
      ("/proc/obi", ""), ("x" * 300, "File name too long")],
 )  # fmt: skip
 def test_what_cannot_be_a_folder(tmp_path: Path, path: str, message: str) -> None:
     """One sentence says so before anything is measured."""
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(StoreError, match=rf"^folder .*: {message}"):
         Folder(tmp_path / path)
 

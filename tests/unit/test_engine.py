@@ -1,0 +1,48 @@
+"""What DuckDB needs of the machine, and one sentence where the machine does not have it."""
+
+import tempfile
+from threading import Thread
+from typing import Any, NoReturn
+
+import pytest
+
+from handler.errors import SourceError
+from handler.reading.engine import Engine
+
+
+def out_of_memory() -> NoReturn:
+    raise MemoryError
+
+
+def test_no_memory() -> None:
+    """Memory that runs out in Python is the same sentence as in DuckDB."""
+    with Engine() as engine:
+        with pytest.raises(SourceError, match="give a shorter range or fewer pairs"):
+            engine.in_thread(out_of_memory)
+        engine.run("SET memory_limit = '1MB'")
+        with pytest.raises(SourceError, match=r"give a shorter range or fewer pairs \("):
+            engine.rows("SELECT list(range) FROM range(10_000_000)")
+
+
+def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of processes or threads is named."""
+
+    def start(_thread: Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with Engine() as engine:
+        monkeypatch.setattr(Thread, "start", start)
+        with pytest.raises(SourceError, match="no thread can be started"):
+            engine.rows("SELECT 1")
+        monkeypatch.undo()
+
+
+def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without a folder for temporary files says which variable helps."""
+
+    def no_folder(**_: Any) -> NoReturn:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", no_folder)
+    with pytest.raises(SourceError, match="set TMPDIR"):
+        Engine()
