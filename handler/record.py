@@ -15,6 +15,7 @@ SPOT = "spot"  # the market of a line that does not name one
 MILLISECONDS = re.compile(r".{19}\.[0-9]{3}Z")
 MAX_PLACES = 40  # of a price or quantity: Binance has at most 8
 MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
+_MIN_DECIMAL, _MAX_DECIMAL = Decimal(10) ** -MAX_PLACES, Decimal(MAX_NUMBER)  # comparing with floats is slow
 _NO_NUMBER = re.compile(r'"(\w+)": ?(-?(?:NaN|Infinity))\b')
 
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -193,9 +194,13 @@ def _check(record: Record) -> None:
             raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
     for key in ("bids", "asks"):
         for price, quantity in getattr(record, key) or ():
-            is_plain = all(number.is_finite() and number.adjusted() > -MAX_PLACES for number in (price, quantity))
-            if not (is_plain and 0 < price < MAX_NUMBER and 0 <= quantity < MAX_NUMBER):
+            is_none = quantity.is_zero() and quantity.adjusted() > -MAX_PLACES
+            if not (_is_amount(price) and (is_none or _is_amount(quantity))):
                 raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")
+
+
+def _is_amount(number: Decimal) -> bool:
+    return number.is_finite() and _MIN_DECIMAL < number < _MAX_DECIMAL
 
 
 def _check_times(record: Record) -> None:
