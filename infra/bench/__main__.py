@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from infra.bench import reading, sampling
 from infra.bench.processes import OTHERS_PYTHON, ROOT
-from infra.bench.report import Bench, Row, cell, draw, page
+from infra.bench.report import Bench, Curves, Row, cell, draw, write_page
 
 PARTS = {
     part.__name__: part
@@ -30,7 +30,7 @@ def main() -> int:
     if "warm" in names and not OTHERS_PYTHON.exists():
         parser.error(f"{OTHERS_PYTHON} is missing: make bench installs the other clients there")
     rows: list[Row] = []
-    curves: dict[str, dict[int, float]] = {}
+    curves: Curves = {}
     for name in names:
         with TemporaryDirectory(prefix="bench-") as folder:
             for row in PARTS[name](Bench(options.quick, Path(folder), curves)):
@@ -38,7 +38,7 @@ def main() -> int:
                 rows.append(row)
     if names == list(PARTS) and not options.quick:
         draw(curves, ROOT / "docs/benchmarks.png")
-        (ROOT / "docs/benchmarks.md").write_text(page(rows), encoding="utf-8")
+        write_page(ROOT / "docs/benchmarks.md", rows)
     return 0
 
 

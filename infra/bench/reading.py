@@ -30,13 +30,17 @@ assert written.rows == 1440 * len(pairs)
 
 def reading(bench: Bench) -> Iterator[Row]:
     """A year of one pair, a record a minute, as lines and as Parquet."""
-    lines, parquet = bench.folder / "year.jsonl", bench.folder / "year.parquet"
-    lines.write_text("".join(_lines(["BTCUSDT"], 30 if bench.quick else 365)))
-    measure(*HISTORY, "--from", lines, "--output", parquet)
 
     def seconds(*command: str | Path) -> float:
         return statistics.median(measure(*command).wall for _ in range(bench.rounds(3)))
 
+    for days in (7, 30, 90, 365)[: 1 if bench.quick else None]:
+        lines, parquet = bench.folder / f"{days}.jsonl", bench.folder / f"{days}.parquet"
+        lines.write_text("".join(_lines(["BTCUSDT"], days)))
+        measure(*HISTORY, "--from", lines, "--output", parquet)
+        for path, label in ((lines, "this project, lines"), (parquet, "this project, Parquet")):
+            wall = seconds(*HISTORY, "--from", path, "--every", "1h")
+            bench.point("days of one pair, a record a minute: seconds for hourly means", label, days, wall)
     for path, name, target, table in (
         (lines, "lines", 5, f"read_json('{lines}')"),
         (parquet, "Parquet", 0.5, f"'{parquet}'"),
@@ -55,6 +59,11 @@ def many(bench: Bench) -> Iterator[Row]:
     for number in range(30):
         with gzip.open(bench.folder / f"{number:02}.jsonl.gz", "wt", compresslevel=1) as file:
             file.writelines(_lines(pairs, days, first_day=number * days))
+    files = sorted(bench.folder.glob("*.gz"))
+    for count in (1, 3, 10, 30)[: 1 if bench.quick else None]:
+        wall = measure(*HISTORY, "--from", *files[:count], "--symbol", "S007USDT").wall
+        millions = count * days * 20 * 1440 / 1e6
+        bench.point("million lines of 20 pairs, compressed: seconds for one pair", "this project", millions, wall)
     cost = measure(*HISTORY, "--from", bench.folder, "--symbol", "S007USDT")
     yield Row(f"{30 * days * 20 * 1440 / 1e6:.1f} M lines in 30 .gz, one pair of 20", cost.wall, 40, "s")
     yield Row("the same, peak memory", cost.peak_mb / 1000, 2, "GB")

@@ -3,9 +3,12 @@
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+BEGIN, END = "<!-- written by make bench -->\n", "<!-- end -->\n"
 
 
 class Row(NamedTuple):
@@ -18,16 +21,23 @@ class Row(NamedTuple):
     is_minimum: bool = False
 
 
+Curves = dict[str, dict[str, dict[float, float]]]  # panel of the picture → label of a curve → x → y
+
+
 class Bench(NamedTuple):
-    """The rounds, the folder of files, and curves for the picture: name → levels → µs of CPU."""
+    """The rounds, the folder of files, and the curves of the picture so far."""
 
     quick: bool
     folder: Path
-    curves: dict[str, dict[int, float]]
+    curves: Curves
 
     def rounds(self, number: int) -> int:
         """As many rounds, or one."""
         return 1 if self.quick else number
+
+    def point(self, panel: str, label: str, x: float, y: float) -> None:
+        """Add a point to the picture."""
+        self.curves.setdefault(panel, {}).setdefault(label, {})[x] = y
 
 
 def cell(row: Row) -> str:
@@ -38,36 +48,30 @@ def cell(row: Row) -> str:
     return f"| {row.what} | {value} {row.unit} | {target}{'' if met else ', missed'} |"
 
 
-def page(rows: Iterable[Row]) -> str:
-    """The whole page."""
+def write_page(path: Path, rows: Iterable[Row]) -> None:
+    """Replace the table and the name of the machine in the page; what stands around them is written by hand."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     machine = f"{os.cpu_count()} CPUs ({model[1] if model else platform.machine()}), Python {platform.python_version()}"
-    head = f"""# Benchmarks
-
-Written by `make bench` on a quiet machine: {machine}, the same interpreter for all. The
-exchange is the fake one, with two dozen headers, gzip for clients that accept it, and books that do not change.
-Contenders take turns; a figure is the median of the rounds' ratios. The others are requests, python-binance and ccxt;
-the best of them is the cheapest in that round. The raw socket reads with `json.loads`, sums, and handles no error.
-
-![CPU of one sample, by levels](benchmarks.png)
-
-| | measured | target |
-|---|---:|---:|
-"""
-    return head + "".join(f"{cell(row)}\n" for row in rows)
+    written = f"{datetime.now(UTC):%Y-%m-%d}, {machine}:\n\n| | measured | target |\n|---|---:|---|\n"
+    written += "".join(f"{cell(row)}\n" for row in rows)
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    path.write_text(f"{before}{BEGIN}{written}{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
-def draw(curves: Mapping[str, Mapping[int, float]], path: Path) -> None:
-    """CPU of one sample by levels, on logarithmic axes."""
+def draw(curves: Curves, path: Path) -> None:
+    """One panel for each thing that grows, on logarithmic axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4))
-    axes = figure.subplots()
-    for name, curve in curves.items():
-        label = {"ours": "this project", "raw": "a raw socket"}.get(name, name)
-        axes.plot(list(curve), list(curve.values()), marker="o", label=label, linewidth=2.5 if name == "ours" else 1.2)
-    axes.set(xscale="log", yscale="log", xlabel="levels", ylabel="CPU of one sample, µs")
-    axes.set_xticks(list(curves["ours"]), [str(levels) for levels in curves["ours"]])
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    for axes, (panel, lines) in zip(figure.subplots(2, 2).flat, curves.items(), strict=True):
+        for label, curve in lines.items():
+            is_ours = label.startswith("this project")
+            axes.plot(list(curve), list(curve.values()), marker="o", label=label, linewidth=2.5 if is_ours else 1.2)
+        x_label, y_label = panel.split(": ")
+        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        ticks = next(iter(lines.values()))
+        axes.set_xticks(list(ticks), [f"{x:g}" for x in ticks], minor=False)
+        axes.minorticks_off()
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)

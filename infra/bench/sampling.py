@@ -12,6 +12,9 @@ from infra.fake_exchange.books import DEFAULT_SYMBOLS
 
 LEVELS = {5: (60, 6.9, 0.65), 100: (60, 3.9, 0.58), 1000: (30, 1.35, 0.56), 5000: (12, 0.9, 0.6)}
 """Levels → samples at a time, targets: CPU × the floor, × the best of the others."""
+LABELS = {"ours": "this project", "raw": "raw sockets"}
+GROWTH = (1, 10, 50, 100, 200, 400)
+"""Numbers of pairs for the picture."""
 SYMBOLS = [f"S{number:03}USDT" for number in range(300)]
 FULL_CPU_MB = 1769
 """Lambda gives a whole CPU for this much memory, and in proportion below."""
@@ -36,7 +39,8 @@ def warm(bench: Bench) -> Iterator[Row]:
             if max(imbalances) - min(imbalances) > 2e-6:
                 raise RuntimeError(f"not the same imbalance: {imbalances}")
             for name, each in costs.items():
-                bench.curves.setdefault(name, {})[levels] = statistics.median(cost.cpu for cost in each) / count * 1e6
+                cpu = statistics.median(cost.cpu for cost in each) / count * 1e6
+                bench.point("levels: CPU of one sample, µs", LABELS.get(name, name), levels, cpu)
             ours, floor = costs["ours"], costs["raw"]
             best = [min(each) for each in zip(*(costs[name] for name in OTHERS), strict=True)]
             yield Row(f"warm, {levels} levels, CPU × a raw socket", ratio(ours, floor), floor_target)
@@ -80,8 +84,15 @@ def sweep(bench: Bench) -> Iterator[Row]:
     """300 spot pairs and 100 futures at once, with 20 ms of network."""
     symbols = [*SYMBOLS, *(f"usdm:{symbol}" for symbol in SYMBOLS[:100])]
     with _exchange(SYMBOLS, latency_ms=20) as exchange, workers(exchange.url, "ours", "raw") as started:
-        run = {name: partial(worker.run, symbols=symbols, levels=100, count=1) for name, worker in started.items()}
-        costs = alternate(run, bench.rounds(7))
+        for pairs in GROWTH:
+            run = {
+                name: partial(worker.run, symbols=symbols[:pairs], levels=100, count=1)
+                for name, worker in started.items()
+            }
+            costs = alternate(run, bench.rounds(7))
+            for name, each in costs.items():
+                wall = statistics.median(cost.wall for cost in each)
+                bench.point("pairs, limit 100, 20 ms: seconds for all", LABELS[name], pairs, wall)
         walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
         for megabytes, target in ((512, None), (1024, 0.5)):
