@@ -24,7 +24,7 @@ METRICS, ALARMS = 4, 4
 ITEM_BYTES = 1000  # 900 of a recorded book and 100 of DynamoDB's own
 LINE_BYTES = 1626  # a full line, and 26 that CloudWatch counts for each
 RUN_LOG_BYTES = 1100  # metrics and Lambda's own lines, of one run
-MEMORY_GB, CPU_SHARE = 0.25, 256 / 1769  # of one CPU (Lambda Developer Guide, "Configure Lambda function memory")
+FULL_CPU_MB = 1769  # for which Lambda gives one CPU (Lambda Developer Guide, "Configure Lambda function memory")
 NETWORK_SECONDS = 0.2  # one request to the exchange and one to the table; the pairs wait at the same time
 CPU_SECONDS = {1000: 0.004, 100: 0.002}  # of one sample, by levels requested: fetch, measure, print, put
 REQUEST_BYTES = 500  # what leaves AWS for one sample
@@ -41,6 +41,7 @@ class Case(NamedTuple):
     interval_seconds: int = 60
     limit: int = 1000
     months: int = 12
+    memory_mb: int = 256
 
     @property
     def is_allowed(self) -> bool:
@@ -62,8 +63,12 @@ def bill(case: Case) -> list[Line]:
     runs = MONTH_MINUTES * 60 / case.interval_seconds
     plans, timers = (MONTH_MINUTES, runs) if case.interval_seconds < 60 else (0.0, 0.0)
     samples = runs * case.pairs
-    cpu_seconds = CPU_SECONDS[min(CPU_SECONDS, key=lambda limit: abs(limit - case.limit))] * case.pairs / CPU_SHARE
-    gb_seconds = (runs * (NETWORK_SECONDS + cpu_seconds) + plans * NETWORK_SECONDS) * MEMORY_GB
+    cpu_seconds = (
+        CPU_SECONDS[min(CPU_SECONDS, key=lambda limit: abs(limit - case.limit))]
+        * case.pairs
+        / (case.memory_mb / FULL_CPU_MB)
+    )
+    gb_seconds = (runs * (NETWORK_SECONDS + cpu_seconds) + plans * NETWORK_SECONDS) * case.memory_mb / 1024
     batches = plans * ceil(60 / case.interval_seconds / 10)
     queue_requests = batches + 2 * timers + (MONTH_MINUTES * IDLE_POLLS if timers else 0)
     logged = (samples * LINE_BYTES + (runs + plans) * RUN_LOG_BYTES) / GB
@@ -72,7 +77,7 @@ def bill(case: Case) -> list[Line]:
         Line("Scheduler", "$1.00 a million events", MONTH_MINUTES * SCHEDULER),
         Line("SQS, the timers", "$0.40 a million requests", queue_requests * SQS),
         Line("Lambda requests", "$0.20 a million", (runs + plans) * LAMBDA),
-        Line("Lambda time, arm64, 256 MB", "$0.0000133334 a GB-second", gb_seconds * LAMBDA_GB_SECOND),
+        Line(f"Lambda time, arm64, {case.memory_mb} MB", "$0.0000133334 a GB-second", gb_seconds * LAMBDA_GB_SECOND),
         Line("DynamoDB writes", "$0.625 a million", samples * WRITES),
         Line(f"table and backup after {case.months} months", "$0.45 a GB-month", stored * (STORAGE_GB + BACKUP_GB)),
         Line("logs", "$0.50 a GB", logged * LOG_GB),
@@ -125,8 +130,9 @@ def main() -> None:
     parser.add_argument("--interval", type=int, default=60, help="seconds from one sample to the next")
     parser.add_argument("--limit", type=int, default=1000, help="levels that are requested")
     parser.add_argument("--months", type=int, default=12, help="for which the table has been kept")
+    parser.add_argument("--memory", type=int, default=256, help="MB of the function")
     options = parser.parse_args()
-    case = Case(options.pairs, options.interval, options.limit, options.months)
+    case = Case(options.pairs, options.interval, options.limit, options.months, options.memory)
     print(
         "\n".join(
             [*table([case], [bill(case)]), "", "with the archive also:", "", *table([case], [archive_bill(case)])]

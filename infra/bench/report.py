@@ -68,7 +68,7 @@ def draw(curves: Curves, path: Path) -> None:
             is_ours = label.startswith("this project")
             axes.plot(list(curve), list(curve.values()), marker="o", label=label, linewidth=2.5 if is_ours else 1.2)
         x_label, y_label = panel.split(": ")
-        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        axes.set(xscale="log", yscale="log" if "CPU" in y_label else "linear", xlabel=x_label, ylabel=y_label)
         ticks = next(iter(lines.values()))
         axes.set_xticks(list(ticks), [f"{x:g}" for x in ticks], minor=False)
         axes.minorticks_off()

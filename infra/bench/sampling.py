@@ -15,6 +15,11 @@ LEVELS = {5: (60, 6.9, 0.65), 100: (60, 3.9, 0.58), 1000: (30, 1.35, 0.56), 5000
 LABELS = {"ours": "this project", "raw": "raw sockets"}
 GROWTH = (1, 10, 50, 100, 200, 400)
 """Numbers of pairs for the picture."""
+MEMORY = (
+    (12, 1000, 256, None), (40, 1000, 256, None), (40, 1000, 512, None), (120, 1000, 512, None),
+    (120, 1000, 1024, None), (400, 100, 512, None), (400, 100, 1024, 0.5), (400, 100, 1769, None),
+)  # fmt: skip
+"""Pairs, limit and the function's memory in MB, and a target for the skew."""
 SYMBOLS = [f"S{number:03}USDT" for number in range(300)]
 FULL_CPU_MB = 1769
 """Lambda gives a whole CPU for this much memory, and in proportion below."""
@@ -95,11 +100,14 @@ def sweep(bench: Bench) -> Iterator[Row]:
                 bench.point("pairs, limit 100, 20 ms: seconds for all", LABELS[name], pairs, wall)
         walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
-        for megabytes, target in ((512, None), (1024, 0.5)):
+        for pairs, limit, megabytes, target in MEMORY:
+            sample = partial(started["ours"].run, symbols=symbols[:pairs], levels=5, count=1, limit=limit, detail=True)
             with cpu_share(started["ours"].process.pid, megabytes / FULL_CPU_MB):
-                skewed: list[Cost] = [run["ours"](detail=True) for _ in range(bench.rounds(7))]
+                skewed: list[Cost] = [sample() for _ in range(bench.rounds(7))]
             skew = statistics.median(cost.skew for cost in skewed)
-            yield Row(f"the same, from the first book to the last, {megabytes} MB", skew, target, "s")
+            yield Row(
+                f"{pairs} pairs, limit {limit}, {megabytes} MB: from the first book to the last", skew, target, "s"
+            )
 
 
 def _exchange(symbols: Sequence[str] = DEFAULT_SYMBOLS, latency_ms: float = 0) -> FakeExchange:
