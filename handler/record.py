@@ -85,6 +85,11 @@ class Record(msgspec.Struct, frozen=True):
         return self.interval_seconds is not None or bool(self.notional_bid or self.notional_ask)
 
     @property
+    def is_storable(self) -> bool:
+        """False for a plain record without data."""
+        return self.has_data or self.reason is not None
+
+    @property
     def pair(self) -> str:
         """The pair with its market: `BTCUSDT`, `usdm:BTCUSDT`."""
         return str(Pair(self.symbol, self.market))

@@ -50,7 +50,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 
         def deliver(records: list[Record]) -> None:
             for writer in writers:  # before they are printed, so that no interrupt comes between
-                writer.put([record for record in records if record.has_data or record.reason], _store_deadline())
+                writer.put([record for record in records if record.is_storable], _store_deadline())
             for record in records:
                 write(record.to_line(detail=settings.prints_detail))
             check_stdout()

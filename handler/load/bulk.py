@@ -51,7 +51,7 @@ class Bulk:
         self.no_data += not record.has_data
         if record.timestamp <= self._expired_before:
             self.expired += record.has_data
-        elif record.has_data or record.reason:
+        elif record.is_storable:
             key = self._key(record, line)
             other, _ = old = self.batch.get(key, (record, line))
             if key in self.batch and record.has_data and other.has_data:

@@ -10,7 +10,7 @@ from typing import IO
 
 from ..errors import StoreError
 from ..record import Record
-from .store import FailedPut, PutResult, is_storable
+from .store import FailedPut, PutResult
 
 try:
     import fcntl
@@ -54,7 +54,7 @@ class Folder:
         """Append the lines that records were read from, with the keys of a newer version. Never raises."""
         days: dict[str, list[tuple[Record, str]]] = defaultdict(list)
         for record, line in records:
-            if is_storable(record):
+            if record.is_storable:
                 days[record.timestamp[:10]].append((record, line))
         stored, failed = 0, list[FailedPut]()
         for day, lines in days.items():

@@ -35,8 +35,3 @@ class Store(Protocol):
 
         A plain record without data has nothing to store and is left out.
         """
-
-
-def is_storable(record: Record) -> bool:
-    """False for a plain record without data."""
-    return record.has_data or record.reason is not None

@@ -16,7 +16,7 @@ from ..record import Record
 from ..slots import format_timestamp
 from .dynamodb import Refused, dynamodb_client, store_error
 from .item import AnyItem, Item, has_expired, item_from_record, put_condition, record_from_item
-from .store import FailedPut, PutResult, is_storable
+from .store import FailedPut, PutResult
 
 CONCURRENT_PUTS = 8  # they wait for the network, so more than the cores, but each thread costs CPU
 MAX_OVERRUN_SECONDS = 5.2  # beyond a deadline, for one request: boto3's timeouts, which an answer can trickle past
@@ -67,7 +67,7 @@ class Table:
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
-        wanted = [record for record in records if is_storable(record)]
+        wanted = [record for record in records if record.is_storable]
         todo, done = deque(enumerate(wanted)), dict[int, str | FailedPut]()
 
         def work() -> None:

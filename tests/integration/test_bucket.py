@@ -11,8 +11,6 @@ from handler.stores.bucket import Bucket
 
 BODY = b"<Error><Code>PreconditionFailed</Code></Error>"
 TAKEN = http("412 Precondition Failed", BODY, Content_Type="application/xml")
-    "412 Precondition Failed", b"<Error><Code>PreconditionFailed</Code></Error>", Content_Type="application/xml"
-)
 
 
 @pytest.mark.parametrize("replaces", [None, '"etag"'])
