@@ -78,8 +78,9 @@ class UrlConnection(HTTPAdapter):
                 sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the connection, which its pool does only if it is idle."""
+        """Close the connection, which its pool does only if it is idle, and end the cycle of references to it."""
         super().close()
+        self._pool.ConnectionCls = self._connection_class
         if self._current:
             self._current.close()
 
