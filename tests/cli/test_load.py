@@ -30,7 +30,7 @@ from infra.testkit.table_proxy import TableProxy
 Done = subprocess.CompletedProcess[str]
 PAST = 1_704_067_200  # 2024-01-01T00:00:00Z
 COUNTS = ("loaded", "already there", "different", "no data", "expired", "invalid")
-RECORDS = [full(number) if number % 3 else plain(number) for number in range(300)]
+RECORDS = [full(number) if number % 3 else plain(number) for number in range(100)]
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def in_order(records: list[Record]) -> list[Record]:
 
 def test_loading_twice_changes_nothing_and_says_so(table: StoredTable, file: Path) -> None:
     done = load(file, **table.environment)
-    assert (done.returncode, counts(done), table.records()) == (0, {"loaded": 300}, in_order(RECORDS))
+    assert (done.returncode, counts(done), table.records()) == (0, {"loaded": 100}, in_order(RECORDS))
     assert 'send these events to the archive function: {"day":"2026-11-22"}' in done.stderr
     assert "plain lines have no interval: the commonest distance" in done.stderr
     again = load(file, "-", stdin=file.read_bytes(), **table.environment)
-    assert (again.returncode, counts(again), table.records()) == (0, {"already there": 600}, in_order(RECORDS))
+    assert (again.returncode, counts(again), table.records()) == (0, {"already there": 200}, in_order(RECORDS))
     assert "days changed" not in again.stderr
 
 
@@ -92,7 +92,7 @@ def test_a_folder_gets_the_lines_as_they_were_from_files_and_from_a_pipe(tmp_pat
     log, newer = tmp_path / "log.gz", plain(301).to_line()[:-1] + ',"depth_change":1.50}'
     log.write_bytes(gzip.compress(json.dumps({"log": newer}).encode()))
     done = load("--to", tmp_path / "obi", file, log, "-", stdin=lines(RECORDS[0], plain(302)).encode())
-    assert (done.returncode, counts(done)) == (0, {"loaded": 302, "already there": 1})
+    assert (done.returncode, counts(done)) == (0, {"loaded": 102, "already there": 1})
     assert "archive" not in done.stderr
     (day,) = (tmp_path / "obi").iterdir()
     assert day.read_text() == file.read_text() + newer + "\n" + lines(plain(302))
@@ -129,7 +129,7 @@ def test_the_interval_of_plain_lines_is_inferred_from_a_file_only(table: StoredT
 def test_an_input_without_a_record_fails(tmp_path: Path, file: Path, data: bytes) -> None:
     (tmp_path / "other").write_bytes(data)
     done = load(tmp_path / "other", file, "--to", tmp_path / "obi")
-    assert (done.returncode, counts(done)) == (1, {"loaded": 300})
+    assert (done.returncode, counts(done)) == (1, {"loaded": 100})
     assert f"other: no record was found, it begins with {data.strip()!r}" in done.stderr
 
 
@@ -213,7 +213,7 @@ def test_a_credential_process_takes_no_record(table: StoredTable, proxy: TablePr
         process.stdin.write(lines(*RECORDS[5:]).encode())
         process.stdin.close()
         done = Done([], process.wait(TEST_TIMEOUT_SECONDS), "", process.stderr.read().decode())
-    assert (counts(done), (tmp_path / "taken").read_text()) == ({"loaded": 300}, "")
+    assert (counts(done), (tmp_path / "taken").read_text()) == ({"loaded": 100}, "")
 
 
 def is_empty(process: "subprocess.Popen[bytes]") -> bool:
@@ -241,10 +241,10 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
             proxy.on_request = partial(kill_at, last, process)
             process.wait(TEST_TIMEOUT_SECONDS)
         assert process.returncode == -signal.SIGKILL
-    assert 0 < len(table.records()) < 300
+    assert 0 < len(table.records()) < 100
     done = load(file, **table.environment)
     told = counts(done)
-    assert (done.returncode, told["loaded"] + told["already there"]) == (0, 300)
+    assert (done.returncode, told["loaded"] + told["already there"]) == (0, 100)
     assert table.records() == in_order(RECORDS)
 
 
@@ -275,7 +275,7 @@ def test_a_table_that_is_not_there_ends_it_in_one_sentence(table: StoredTable, f
     done = load(file, "--table", "other", **table.environment)
     assert (done.returncode, counts(done)) == (1, {})
     assert "table other: " in done.stderr
-    assert "300 records may not be stored: load the file again" in done.stderr
+    assert "100 records may not be stored: load the file again" in done.stderr
 
 
 def test_a_put_that_failed_is_named_and_fails(table: StoredTable, proxy: TableProxy, file: Path) -> None:
@@ -283,6 +283,6 @@ def test_a_put_that_failed_is_named_and_fails(table: StoredTable, proxy: TablePr
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(FAULTS, "denied", Fault(error(400, "ItemCollectionSizeLimitExceededException")))
         done = load(file, **table.through(proxy.url))
-    assert (done.returncode, counts(done)) == (1, {"loaded": 299})
+    assert (done.returncode, counts(done)) == (1, {"loaded": 99})
     assert "1 records not stored: table " in done.stderr
-    assert counts(load(file, **table.environment)) == {"loaded": 1, "already there": 299}
+    assert counts(load(file, **table.environment)) == {"loaded": 1, "already there": 99}

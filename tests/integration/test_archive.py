@@ -262,10 +262,10 @@ def test_a_night_writes_yesterday_and_the_days_without_a_file(cloud: Cloud, monk
     monkeypatch.setattr("time.time", lambda: now)
     days = [START + number * DAY_SECONDS for number in range(8)]
     cloud.put([at(minute, start=day) for day in days for minute in (1, 2) if day != days[4]])
-    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], *days[1:7])]
+    assert list(cloud.write(monkeypatch, "BTC")) == [format_day(day) for day in (days[7], *days[1:7])]
     assert cloud.days() == [format_day(day) for day in days[1:] if day != days[4]]
     cloud.s3.delete_object(Bucket=cloud.bucket, Key=f"dt={format_day(days[3])}/records.parquet")
-    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], days[3], days[4])]
+    assert list(cloud.write(monkeypatch, "BTC")) == [format_day(day) for day in (days[7], days[3], days[4])]
 
 
 def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,14 +274,14 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, mo
     before = format_day(START - 3 * DAY_SECONDS)
     cloud.put([at(1, start=START - 3 * DAY_SECONDS)])
     with pytest.raises(StoreError, match=f"{DAY} is not written: the table holds no record of it; compare TableName"):
-        cloud.write(monkeypatch)
+        cloud.write(monkeypatch, "BTC")
     assert cloud.days() == [before]
     cloud.s3.put_object(Bucket=cloud.bucket, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
     cloud.put(BTC)
     with pytest.raises(
         StoreError, match=f"dt={DAY}/records.parquet is not a file of records: delete it, or restore a version"
     ):
-        cloud.write(monkeypatch)
+        cloud.write(monkeypatch, "BTC")
     assert cloud.file() == b"not a Parquet file"
 
 

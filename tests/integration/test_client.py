@@ -98,7 +98,7 @@ def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reas
     assert len(clock.slept) == slept
 
 
-@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.1"])
+@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.02"])
 def test_no_connection_is_left(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
     """A connection whose answer was wrong is closed at once, not when its objects are collected."""
     exchange = start_exchange(f"{fault}*")
@@ -293,7 +293,7 @@ def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason
     assert failure(client(clock, start_raw(answer).url), clock).reason == reason
 
 
-@pytest.mark.parametrize("fault", ["hang", "trickle-body=0.1"])
+@pytest.mark.parametrize("fault", ["hang", "trickle-body=0.04"])
 def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
     """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
     exchange = start_exchange(fault)

@@ -298,10 +298,10 @@ def zstd_data(data: bytes = zstd(plain(1).to_line().encode())) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data", [gzip.compress(gzip.compress(bytes(2**24))), bz2.compress(bytes(2**24)), zstd(bytes(2**24))]
+    "data", [gzip.compress(gzip.compress(bytes(2**22))), bz2.compress(bytes(2**22)), zstd(bytes(2**22))]
 )
 def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(opening, "MAX_FREE_BYTES", 2**20)
+    monkeypatch.setattr(opening, "MAX_FREE_BYTES", 2**18)
     first, *invalid, last = records(plain(1).to_line().encode() + data + json.dumps(
         {"data": base64.b64encode(data).decode()}
     ).encode() + plain(2).to_line().encode())  # fmt: skip
@@ -310,20 +310,21 @@ def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: 
 
 
 LONG = ["[", "{", "}", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a", '""notional_bid"":']
-LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 300_000]
+LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 20_000]
 
 
 @pytest.mark.parametrize("piece", LONG)
 def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
-    """Scaled down: a line of 4 MB, of which less is held, with a record before and after it."""
-    monkeypatch.setattr(finding, "MAX_BASE64_BYTES", 2**18)
+    """Scaled down: a line of 384 KB, of which less is held, with a record before and after it."""
+    for name, size in {"MAX_BASE64_BYTES": 2**14, "MAX_RECORD_BYTES": 2**13, "MAX_PIECE_BYTES": 2**12}.items():
+        monkeypatch.setattr(finding, name, size)
     line = plain(1).to_line()
-    parts = iter([f"{line}\n".encode(), *[(piece * (2**16 // len(piece) + 1)).encode()] * 64, f"\n{line}".encode()])
+    parts = iter([f"{line}\n".encode(), *[(piece * (2**12 // len(piece) + 1)).encode()] * 96, f"\n{line}".encode()])
     tracemalloc.start()
     found = sum(found.what == plain(1) for found in find_records(lambda: next(parts, b"")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found, peak < 3 * 2**20) == (2, True)
+    assert (found, peak < 2**18) == (2, True)
 
 
 def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
