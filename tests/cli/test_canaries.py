@@ -1,13 +1,12 @@
 """A canary in the place of every credential: it is on no stream, whatever fails."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support.fakes import http
+from support.fakes import http, serving
 from support.program import run
 from support.records import full
 
@@ -49,12 +48,8 @@ class EchoHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), EchoHandler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), EchoHandler)) as server:
         yield f"127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def failure(*flags: str, **variables: str) -> str:

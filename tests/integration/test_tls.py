@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.fakes import FakeClock, StartExchange, spot_client
+from support.fakes import FakeClock, StartExchange, serving, spot_client
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
@@ -100,8 +100,7 @@ class PlainHandler(BaseRequestHandler):
 
 def test_plain_host(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host or a proxy that speaks no TLS is named, with the URL that may be meant."""
-    with ThreadingTCPServer(("127.0.0.1", 0), PlainHandler) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), PlainHandler)) as server:
         address = f"127.0.0.1:{server.server_address[1]}"
         with pytest.raises(BookUnavailable, match=rf"\({address}: no TLS connection .*http://"):
             fetch(f"https://{address}", clock)
@@ -213,12 +212,10 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A proxy for https in the environment; what it was asked for."""
     monkeypatch.setattr(Tunnel, "asked", [])
-    with ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as server:
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), Tunnel)) as server:
         server.daemon_threads, server.block_on_close = True, False
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.server_address[1]}")
         yield Tunnel.asked
-        server.shutdown()
 
 
 def test_proxy(

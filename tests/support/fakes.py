@@ -2,8 +2,10 @@
 
 import json
 import socketserver
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, TypeVar
 
 from handler.book import Book, Snapshot, parse_depth
 from handler.clock import Clock
@@ -11,15 +13,15 @@ from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
-from infra.testkit.clock import NOON, FakeClock
-
-__all__ = ["BOOK", "NOON", "FakeClock", "RawServer", "StartExchange", "StartRaw", "StubExchange", "http", "spot_client"]
+from infra.testkit.clock import NOON as NOON
+from infra.testkit.clock import FakeClock as FakeClock
 
 BOOK = FakeBook(
     bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
 )
 
 StartExchange = Callable[..., FakeExchange]
+AnyServer = TypeVar("AnyServer", bound=socketserver.BaseServer)
 
 
 def spot_client(*base_urls: str, **options: Any) -> BinanceClient:
@@ -37,6 +39,17 @@ def http(status: str, body: bytes = b"", **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+@contextmanager
+def serving(server: AnyServer) -> Iterator[AnyServer]:
+    """Run a server in a thread of its own."""
+    with server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 class RawServer(socketserver.ThreadingTCPServer):

@@ -14,19 +14,19 @@ import random
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.records import nth_full as full
+from support.records import nth_plain as plain
 
 from handler.errors import InvalidData, InvalidRecord
 from handler.load import find as finding
 from handler.load import open as opening
 from handler.load.find import Found, find_records
 from handler.record import Pair, Record, no_data
-from handler.slots import format_timestamp
 
 STREAM = "2026/11/22/[$LATEST]0a1b2c3d4e5f"
 OTHERS = [
@@ -37,29 +37,6 @@ OTHERS = [
     'nothing, with a { brace, a } and a "timestamp": here; notional_bid, too',
     "",
 ]
-
-
-def plain(number: int, **changes: Any) -> Record:
-    values = {
-        "timestamp": format_timestamp(1_795_341_600 + 60 * number),
-        "symbol": ("BTCUSDT", "ETHUSDT", "币安人生USDT")[number % 3],
-        "obi": round(random.Random(number).uniform(-1, 1), 6),
-        "notional_bid": number + 0.123456,
-        "notional_ask": 110000.25,
-        "levels": 5,
-        **({"market": "usdm"} if number % 5 == 4 else {}),
-    }
-    return Record(**(values | changes))
-
-
-def full(number: int, **changes: Any) -> Record:
-    levels = [(Decimal(f"639{99 - rung}.5"), Decimal("0.00012")) for rung in range(20)]
-    return plain(number, **{
-        "interval_seconds": 60, "version": "1.0.0", "received_at": "2026-11-22T10:00:07.123Z",
-        "host": "data-api.binance.vision",
-        "latency_ms": 12.5, "limit": 1000, "bid_levels": 1000, "ask_levels": 1000, "bids": levels, "asks": levels,
-        "notional_bid_within": [1e5, 2.5e6], "notional_ask_within": [], **changes,
-    })  # fmt: skip
 
 
 RECORDS = [full(number) if number % 2 else plain(number) for number in range(60)]
