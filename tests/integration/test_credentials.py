@@ -1,10 +1,13 @@
 """Credentials that come late or are rotated cost a long run nothing but time; a mistake is a sentence at once."""
 
 import getpass
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 from botocore import exceptions as boto
+from support.fakes import NOON, FakeClock, http, serving
 from support.servers import AWS, free_port
 
 from handler.errors import CredentialsError, HandlerError, StoreError
@@ -22,8 +26,6 @@ from handler.stores.dynamodb import dynamodb_client, store_error
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
 from handler.stores.table import Table
-from infra.testkit.clock import NOON, FakeClock
-from infra.testkit.metadata_service import CONTAINER_PATH, CONTAINER_VARIABLE, METADATA_VARIABLE, metadata_service
 from infra.testkit.table_proxy import TableProxy
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -58,7 +60,28 @@ class ActingClock(FakeClock):
         self.act()
 
 
-@pytest.mark.parametrize(("variable", "path"), [(METADATA_VARIABLE, ""), (CONTAINER_VARIABLE, CONTAINER_PATH)])
+class MetadataService(BaseHTTPRequestHandler):
+    """The instance's metadata service, or the container's, which hands out credentials: as EC2 and ECS run it."""
+
+    def do_PUT(self) -> None:
+        self.respond("session")
+
+    def do_GET(self) -> None:
+        keys = {"Code": "Success", "AccessKeyId": "A", "SecretAccessKey": SECRET, "Token": "t"}
+        times = {"LastUpdated": "2020-01-01T00:00:00Z", "Expiration": "2999-01-01T00:00:00Z"}
+        self.respond("role" if self.path.endswith("/security-credentials/") else json.dumps(keys | times))
+
+    def respond(self, body: str) -> None:
+        self.wfile.write(http("200 OK", body.encode()))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [("AWS_EC2_METADATA_SERVICE_ENDPOINT", ""), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container")],
+)
 def test_a_record_is_stored_once_a_metadata_service_is_up(
     proxy: TableProxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, path: str
 ) -> None:
@@ -70,8 +93,8 @@ def test_a_record_is_stored_once_a_metadata_service_is_up(
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)  # between three tries, all in vain
     monkeypatch.setenv(variable, f"http://127.0.0.1:{port}{path}")
     with ExitStack() as services:
-        clock = ActingClock()
-        clock.act = lambda: len(clock.slept) == 1 and services.enter_context(metadata_service(port))
+        clock, serve = ActingClock(), partial(ThreadingHTTPServer, ("127.0.0.1", port), MetadataService)
+        clock.act = lambda: len(clock.slept) == 1 and services.enter_context(serving(serve()))
         table = Table("obi", clock=clock, wait_for_credentials=True)
         for _ in range(2):
             assert table.put([RECORD], clock.monotonic() + 30) == PutResult(1, 0, [], 0)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.fakes import NOON, FakeClock
 from support.program import TEST_TIMEOUT_SECONDS, until
 from support.records import recorded_like
 from support.servers import AWS, dynalite, moto
@@ -25,7 +26,6 @@ from handler.stores.dynamodb import dynamodb_client
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
 from handler.stores.table import CONCURRENT_PUTS, Table
-from infra.testkit.clock import NOON, FakeClock
 from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
 from infra.testkit.table_proxy import TableProxy
 

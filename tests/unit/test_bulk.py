@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from support.fakes import FakeClock
 from support.records import nth_full as full
 from support.records import nth_plain as plain
 from support.tables import StoredTable
@@ -19,7 +20,6 @@ from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.folder import Folder
 from handler.stores.table import Table
-from infra.testkit.clock import FakeClock
 from infra.testkit.table_proxy import TableProxy
 
 PAST = 1_704_067_200  # 2024-01-01T00:00:00Z
