@@ -44,10 +44,7 @@ DAYS = [YESTERDAY - number * DAY_SECONDS for number in (2, 1, 0)]
 PAIRS = [("BTCUSDT", "spot"), ("ETHUSDT", "spot"), ("BTCUSDT", "usdm")]
 RECORDS = [
     full(
-        symbol=symbol,
-        market=market,
-        timestamp=format_timestamp(day + 600 * step + 7),
-        obi=step / 1000 + number / 10**5,
+        symbol=symbol, market=market, timestamp=format_timestamp(day + 600 * step + 7), obi=step / 1000 + number / 10**5
     )
     for day in DAYS
     for number, (symbol, market) in enumerate(PAIRS)

@@ -84,12 +84,7 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     [directive] = found["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("OrderBookImbalance", [["service"]])
     names = {metric["Name"] for metric in directive["Metrics"]}
-    assert names == {
-        "StoredShare",
-        "Failures",
-        "LagSeconds",
-        "UsedWeight",
-    }
+    assert names == {"StoredShare", "Failures", "LagSeconds", "UsedWeight"}
     assert found["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
     assert (found["StoredShare"], found["Failures"]) == ([1], [0])
     assert 0 <= found["LagSeconds"][0] < 60

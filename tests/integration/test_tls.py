@@ -60,8 +60,7 @@ def fetch(url: str, clock: FakeClock) -> Snapshot:
 
 
 @pytest.mark.parametrize(
-    ("variable", "hint"),
-    [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here")],
+    ("variable", "hint"), [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here")]
 )
 def test_not_trusted(
     exchange: FakeExchange,

@@ -15,15 +15,7 @@ from support.records import any_records, levels, recorded_like
 
 from handler.errors import InvalidRecord
 from handler.record import Pair, Record, no_data
-from handler.stores.item import (
-    AnyItem,
-    Item,
-    has_expired,
-    item_from_record,
-    pack_book,
-    record_from_item,
-    unpack_book,
-)
+from handler.stores.item import AnyItem, Item, has_expired, item_from_record, pack_book, record_from_item, unpack_book
 
 PLAIN_VALUES = ("2026-11-22T10:00:07Z", "BTCUSDT", 0.153847, 150000.5, 110000.25, 5)
 PLAIN = Record(*PLAIN_VALUES)

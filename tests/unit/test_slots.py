@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import InvalidTimestamp
-from handler.slots import (
-    format_timestamp,
-    parse_iso_time,
-    parse_moment,
-    parse_timestamp,
-    slot_start,
-)
+from handler.slots import format_timestamp, parse_iso_time, parse_moment, parse_timestamp, slot_start
 
 moments = st.integers(0, 4_000_000_000)
 intervals = st.integers(1, 86_400)
