@@ -204,9 +204,9 @@ def is_empty(process: "subprocess.Popen[bytes]") -> bool:
     return size[0] == 0 and Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S"
 
 
-def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
-    stored: StoredTable, proxy: TableProxy, file: Path
-) -> None:
+def test_killed_and_run_again(stored: StoredTable, proxy: TableProxy, file: Path) -> None:
+    """Killed at any moment and run again, it ends with exactly all items."""
+
     def kill_at(last: int, process: "subprocess.Popen[str]", number: int) -> None:
         if number >= last:
             process.kill()
@@ -225,9 +225,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_exactly_all_items(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_load_never_overcounts(
-    stored: StoredTable, proxy: TableProxy, file: Path, stop: signal.Signals
-) -> None:
+def test_interrupted(stored: StoredTable, proxy: TableProxy, file: Path, stop: signal.Signals) -> None:
     """Although the table hangs: it ends soon, and says what may not be stored."""
     asked = threading.Event()
     with start("load", str(file), **stored.through(proxy.url)) as process:

@@ -27,9 +27,8 @@ def sources(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*.py")}
 
 
-def test_it_holds_the_handler_without_commands_and_its_dependencies_and_nothing_else(
-    artifact: Path, tmp_path: Path
-) -> None:
+def test_contents(artifact: Path, tmp_path: Path) -> None:
+    """It holds the handler without commands, and its dependencies, and nothing else."""
     top = {path.name for path in artifact.iterdir()} - {"__pycache__"}
     libraries = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "charset_normalizer", "dateutil", "idna"}
     libraries |= {"jmespath", "msgspec", "requests", "s3transfer", "six.py", "typing_extensions.py", "urllib3"}
@@ -107,9 +106,8 @@ def test_it_runs_on_the_python_of_lambda(sam_template: Any) -> None:
         pytest.skip(f"no {lambdas} here: the artifact is tried on {ours} instead, which proves a little less")
 
 
-def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
-    start_function: StartFunction, stored: StoredTable
-) -> None:
+def test_two_deliveries(start_function: StartFunction, stored: StoredTable) -> None:
+    """A minute is stored, and its second delivery is a duplicate."""
     function, event = start_function(), this_minute()
     assert function.invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
     assert function.record_lines == [record.to_line() for record in stored.records()]
@@ -119,9 +117,8 @@ def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
     assert "Found credentials" not in function.log
 
 
-def test_a_hung_exchange_ends_in_an_error_of_ours_before_the_timeout_kills_the_function(
-    start_function: StartFunction,
-) -> None:
+def test_hung_exchange(start_function: StartFunction) -> None:
+    """It ends in an error of ours before the timeout kills the function."""
     function = start_function("hang*", timeout_seconds=4)
     answer = function.invoke(this_minute())
     assert answer["errorType"] == "HandlerError"
@@ -151,8 +148,3 @@ def test_what_is_invalid_is_said_in_words(
     answer = start_function(**variables).invoke(event)
     assert answer["errorType"] == "UsageError"
     assert message in answer["errorMessage"]
-
-
-def test_variables_of_others_cost_nothing(start_function: StartFunction) -> None:
-    function = start_function(POWERTOOLS_METRICS_DISABLED="", LOG_LEVEL="TRACE", POWERTOOLS_LOGGER_SAMPLE_RATE="x")
-    assert function.invoke(this_minute())["stored"] == 1

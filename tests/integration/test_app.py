@@ -62,9 +62,8 @@ def timer(slot: float) -> dict[str, Any]:
     return {"Records": [{"eventSource": "aws:sqs", "body": json.dumps({"slot": format_timestamp(slot)})}]}
 
 
-def test_a_minute_is_stored_once_and_printed_as_it_is_stored(
-    start_container: StartContainer, stored: StoredTable
-) -> None:
+def test_minute(start_container: StartContainer, stored: StoredTable) -> None:
+    """A minute is stored once, and printed as it is stored."""
     container, event = start_container(OBI_SYMBOLS="BTC,usdm:BTC"), this_minute()
     assert container.invoke(event) == {"stored": 2, "duplicates": 0, "skipped": 0}
     records = by_pair(stored)
@@ -92,9 +91,8 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     assert "BTCUSDT" not in json.dumps(found)
 
 
-def test_a_rejected_pair_is_stored_as_such_logged_once_and_fails_nothing(
-    start_container: StartContainer, stored: StoredTable
-) -> None:
+def test_rejected_pair(start_container: StartContainer, stored: StoredTable) -> None:
+    """It is stored as such, logged once, and fails nothing."""
     container = start_container(OBI_SYMBOLS="BTCUSDC,BTC")
     assert container.invoke(this_minute()) == {"stored": 1, "duplicates": 0, "skipped": 0}
     container.invoke(this_minute())
@@ -110,9 +108,8 @@ def test_if_every_pair_is_rejected_no_slot_counts_as_stored(start_container: Sta
     assert [found["StoredShare"] for found in metrics(container)] == [[0]]
 
 
-def test_an_empty_book_is_skipped_with_a_warning_and_its_reason_is_stored(
-    start_container: StartContainer, stored: StoredTable
-) -> None:
+def test_empty_book(start_container: StartContainer, stored: StoredTable) -> None:
+    """It is skipped with a warning, and its reason is stored."""
     container = start_container("empty")
     assert container.invoke(this_minute()) == {"stored": 0, "duplicates": 0, "skipped": 1}
     assert messages(container) == ["empty book: BTCUSDT: the order book is empty"]
@@ -154,8 +151,8 @@ def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(s
     assert "1 record(s) not stored: table missing" in messages(container, "ERROR")[0]
 
 
-def test_by_hand_or_late_the_current_slot_is_sampled(start_container: StartContainer, stored: StoredTable) -> None:
-    """And every event of infra/events is understood."""
+def test_by_hand_or_late(start_container: StartContainer, stored: StoredTable) -> None:
+    """The current slot is sampled; every event of infra/events is understood."""
     examples = [json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]
     assert len(examples) == 3
     container, minute = start_container(), this_minute()["scheduled_time"]
@@ -165,9 +162,8 @@ def test_by_hand_or_late_the_current_slot_is_sampled(start_container: StartConta
     assert item["slot"] == {"S": minute}
 
 
-def test_an_event_below_a_minute_plans_the_next_one_and_samples_nothing(
-    start_container: StartContainer, queue: tuple[Any, str], stored: StoredTable
-) -> None:
+def test_event_below_a_minute(start_container: StartContainer, queue: tuple[Any, str], stored: StoredTable) -> None:
+    """It plans the next minute, and samples nothing."""
     client, url = queue
     container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL=url)
     minute = time.time() // 60 * 60 - 60  # the event is a minute late, so that its timers are due soon
@@ -190,9 +186,8 @@ def test_timers_that_cannot_be_sent_fail_the_event(start_container: StartContain
     assert container.invoke({})["stored"] == 1  # a sample by hand needs no queue
 
 
-def test_a_timer_samples_its_slot_waits_if_early_and_skips_what_is_over(
-    start_container: StartContainer, stored: StoredTable
-) -> None:
+def test_timer(start_container: StartContainer, stored: StoredTable) -> None:
+    """It samples its slot, waits if early, and skips what is over."""
     container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL="unused")
     slot = time.time() // 5 * 5 + 5  # the next one
     assert container.invoke(timer(slot), seconds=30) == {"stored": 1, "duplicates": 0, "skipped": 0}
@@ -205,18 +200,23 @@ def test_a_timer_samples_its_slot_waits_if_early_and_skips_what_is_over(
     assert ["is over" in text or "far ahead" in text or "slot" in text for text in messages(container)] == [True] * 4
 
 
-def test_a_timer_whose_sample_fails_stores_the_reason_counts_it_and_returns(
-    start_container: StartContainer, stored: StoredTable
-) -> None:
+def test_timer_whose_sample_fails(start_container: StartContainer, stored: StoredTable) -> None:
+    """It stores the reason, counts it, and returns."""
     container = start_container("429=100", OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL="unused")
     assert container.invoke(timer(this_slot(30))) == {"stored": 0, "duplicates": 0, "skipped": 0}
     assert by_pair(stored)["BTCUSDT"].reason == "rate limited"
     assert [(found["Failures"], found["StoredShare"]) for found in metrics(container)] == [([1], [0])]
 
 
-def test_variables_of_others_cost_nothing(start_container: StartContainer) -> None:
-    """Values that Powertools does not know, which an account may set for all of its functions."""
-    variables = {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"}
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"},
+        {"POWERTOOLS_METRICS_DISABLED": "", "POWERTOOLS_LOGGER_SAMPLE_RATE": "x"},
+    ],
+)
+def test_variables_of_others(start_container: StartContainer, variables: dict[str, str]) -> None:
+    """Values that Powertools does not know, which an account may set for all of its functions, cost nothing."""
     container = start_container(**variables)
     assert container.invoke({})["stored"] == 1
     assert len(metrics(container)) == 1

@@ -101,9 +101,8 @@ ALL, LATE = [*BTC, *ETH, *USDM], [at(minute) for minute in (4, 7, 8)]
 KEYS = sorted((record.pair, record.timestamp[11:16]) for record in ALL)
 
 
-def test_a_day_holds_every_record_and_reason_and_is_the_same_each_time(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds every record and reason, and is the same each time."""
     late = reason(timestamp=format_timestamp(START + DAY_SECONDS - 60))
     others = [at(-1), at(24 * 60)]  # of the days around
     cloud.put([*ALL, late, *others])
@@ -230,9 +229,7 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, mo
     assert cloud.days() == [before]
     cloud.s3.put_object(Bucket=cloud.name, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
     cloud.put(BTC)
-    with pytest.raises(
-        StoreError, match=r"/records\.parquet is not a file of records: delete it, or restore a version"
-    ):
+    with pytest.raises(StoreError, match=r"/records\.parquet is not a file of records: delete it, or restore a"):
         cloud.write(monkeypatch, "BTC")
     assert cloud.file() == b"not a Parquet file"
 
@@ -259,9 +256,8 @@ Change = Callable[[pytest.MonkeyPatch], object]
         (lambda patch: patch.setattr(app, "RESERVED_SECONDS", 1e3), f"{DAY} is not written: there was no time"),
     ],
 )
-def test_what_is_missing_is_one_sentence(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, message: str
-) -> None:
+def test_missing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, message: str) -> None:
+    """What is missing is one sentence."""
     change(monkeypatch)
     with pytest.raises(HandlerError) as failed:
         cloud.write(monkeypatch, day=DAY)

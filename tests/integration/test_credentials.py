@@ -245,9 +245,7 @@ def test_a_new_client_takes_over_within_the_deadline(monkeypatch: pytest.MonkeyP
     assert clients.attempts == 3
 
 
-def test_credentials_that_never_come_cost_the_record_and_few_clients(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_credentials_that_never_come(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A client costs CPU, and reads every source of credentials. One line of the log says why."""
     clients = Clients(*[boto.NoCredentialsError() for _ in range(100)])
     monkeypatch.setattr(table_module, "dynamodb_client", clients)
@@ -267,14 +265,8 @@ def test_of_many_threads_one_renews_and_the_others_use_the_result(monkeypatch: p
     assert (len(clients.taken), clients.attempts) == (8, 2)
 
 
-EMPTY = (
-    "AWS_CA_BUNDLE",
-    "AWS_CONFIG_FILE",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_MAX_ATTEMPTS",
-)
+EMPTY = ["AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_MAX_ATTEMPTS", "AWS_PROFILE"]
+EMPTY += ["AWS_REGION", "AWS_SHARED_CREDENTIALS_FILE", "REQUESTS_CA_BUNDLE"]
 
 
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -282,10 +274,7 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / ".aws").mkdir()
     write_keys(tmp_path / ".aws/credentials", "FILE")
     (tmp_path / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
-    for name, value in {
-        "HOME": str(tmp_path),
-        **dict.fromkeys([*EMPTY, "AWS_SHARED_CREDENTIALS_FILE", "REQUESTS_CA_BUNDLE"], ""),
-    }.items():
+    for name, value in ({"HOME": str(tmp_path)} | dict.fromkeys(EMPTY, "")).items():
         monkeypatch.setenv(name, value)
     with closing(dynamodb_client()) as client:
         url = client.generate_presigned_url("list_tables")

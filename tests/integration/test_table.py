@@ -138,10 +138,8 @@ def test_the_first_measurement_wins(
 
 
 @pytest.mark.parametrize("url", ["moto"], indirect=True)
-def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_knows(
-    stored: StoredTable, proxy: TableProxy, connect: Connect
-) -> None:
-    """Also if the put replaced a reason or a plain record, and its acknowledgement was lost."""
+def test_faults_on_the_way(stored: StoredTable, proxy: TableProxy, connect: Connect) -> None:
+    """The item is in once and the writer knows, also if it replaced another and the answer was lost."""
     faults = [fault for fault in PUT_FAULTS if fault not in ("hang", "slow")]
     table = Table(stored.name, client=connect(proxy.url))
     for minute, fault in enumerate(faults):
@@ -165,10 +163,8 @@ def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_k
     ],
     ids=lambda response: f"{response.status} {response.body.decode('latin-1')} {response.content_type}",
 )
-def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_reported(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response
-) -> None:
-    """It is never "stored", nor an empty page."""
+def test_no_success_of_dynamodb(connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response) -> None:
+    """It is retried and then reported, never "stored", nor an empty page."""
     monkeypatch.setitem(FAULTS, "answer", Fault(response))
     with TableProxy(None) as proxy:
         table = Table("obi", client=connect(proxy.url), clock=FakeClock())
@@ -237,8 +233,8 @@ def test_a_range_is_half_open_and_pairs_are_kept_apart(open_table: OpenTable) ->
     assert read(table)[:2] == [sample(0), sample(0)]
 
 
-def test_a_page_is_asked_for_when_the_one_before_is_used_up(stored: StoredTable, url: str, connect: Connect) -> None:
-    """Many pages are read in bounded memory."""
+def test_pages(stored: StoredTable, url: str, connect: Connect) -> None:
+    """A page is asked for when the one before is used up: many pages are read in bounded memory."""
     records = [sample(minute) for minute in range(150)]
     fill(stored, [item_from_record(record, 60) | {"later": {"S": "x" * 10_000}} for record in records])
     with TableProxy(url) as proxy:

@@ -208,9 +208,8 @@ def test_any_bytes_are_records_or_invalid_or_nothing(parts: list[bytes]) -> None
 
 @pytest.mark.parametrize("record", [plain(1), full(1)], ids=["plain", "full"])
 @pytest.mark.parametrize("wrap", [str, lambda line: json.dumps(json.dumps(line))])
-def test_a_record_that_is_cut_off_is_named_and_its_neighbours_are_found(
-    record: Record, wrap: Callable[[str], str]
-) -> None:
+def test_cut_off(record: Record, wrap: Callable[[str], str]) -> None:
+    """A record that is cut off is named, and its neighbours are found."""
     line, others = record.to_line(), [plain(2), plain(4)]
     for cut in range(line.index("symbol") + 8, len(line) - 1, 11):
         text = f"{others[0].to_line()}\n{wrap(line[:cut])}\n{others[1].to_line()}\n{wrap(line[cut:])}"
