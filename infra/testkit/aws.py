@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def aws_client(service: str, url: str, *, region: str = AWS["AWS_REGION"], **key
         client.close()
 
 
-@cache
+@lru_cache(maxsize=4)
 def _session(**options: str) -> Any:
     return boto3.Session(**options)  # which keeps what it has read: a service's description takes 0.1 s
 
