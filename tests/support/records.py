@@ -101,27 +101,26 @@ def reason(**changes: Any) -> Record:
     return plain(**(nothing | {"interval_seconds": 60, "reason": "timeout"} | changes))
 
 
-def nth_plain(number: int, **changes: Any) -> Record:
-    """The plain record of a minute: of three pairs in turn, every fifth one of futures."""
-    values = {
+def nth(number: int) -> dict[str, Any]:
+    """What records of a minute have in common: of three pairs in turn, every fifth one of futures."""
+    return {
         "timestamp": format_timestamp(1_795_341_600 + 60 * number),
         "symbol": ("BTCUSDT", "ETHUSDT", "币安人生USDT")[number % 3],
         "obi": round(random.Random(number).uniform(-1, 1), 6),
         "notional_bid": number + 0.123456,
-        **({"market": "usdm"} if number % 5 == 4 else {}),
+        "market": "usdm" if number % 5 == 4 else "spot",
     }
-    return plain(**(values | changes))
+
+
+def nth_plain(number: int, **changes: Any) -> Record:
+    """The plain record of a minute."""
+    return plain(**(nth(number) | changes))
 
 
 def nth_full(number: int, **changes: Any) -> Record:
-    """The full record of a minute."""
+    """The full record of a minute, of 20 levels."""
     levels = [(Decimal(f"639{99 - rung}.5"), Decimal("0.00012")) for rung in range(20)]
-    return nth_plain(number, **{
-        "interval_seconds": 60, "version": "1.0.0", "received_at": "2026-11-22T10:00:07.123Z",
-        "host": "data-api.binance.vision",
-        "latency_ms": 12.5, "limit": 1000, "bid_levels": 1000, "ask_levels": 1000, "bids": levels, "asks": levels,
-        "notional_bid_within": [1e5, 2.5e6], "notional_ask_within": [], **changes,
-    })  # fmt: skip
+    return full(**(nth(number) | {"bids": levels, "asks": levels} | changes))
 
 
 MARKETS = [  # market, symbol, price, price places, quantity places, typical quantity, typical ticks between levels
