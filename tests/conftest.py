@@ -3,17 +3,18 @@
 import os
 import signal
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw
-from support.servers import aws_client, create_table, moto
+from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw, serving
+from support.servers import moto
+from support.tables import StoredTable, new_table
 
 from infra.fake_exchange import FakeExchange
+from infra.testkit.table_proxy import TableProxy
 
 settings.register_profile("quick", derandomize=True, database=None, deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=5000)
@@ -79,12 +80,7 @@ def start_raw() -> Iterator[StartRaw]:
     with ExitStack() as running:
 
         def start(*answers: bytes) -> RawServer:
-            server = running.enter_context(RawServer(*answers))
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-            thread.start()
-            running.callback(thread.join)
-            running.callback(server.shutdown)
-            return server
+            return running.enter_context(serving(RawServer(*answers)))
 
         yield start
 
@@ -103,13 +99,21 @@ def moto_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def dynamodb(moto_url: str) -> Iterator[Any]:
-    with aws_client("dynamodb", moto_url) as client:
-        yield client
+@pytest.fixture(scope="module")
+def url(moto_url: str) -> str:
+    """Where new tables are."""
+    return moto_url
 
 
 @pytest.fixture
-def table(dynamodb: Any) -> str:
-    """The name of a new table."""
-    return create_table(dynamodb)
+def stored(url: str) -> Iterator[StoredTable]:
+    """A new table."""
+    with new_table(url) as table:
+        yield table
+
+
+@pytest.fixture
+def proxy(url: str) -> Iterator[TableProxy]:
+    """On the way to the tables: one request at a time, since moto checks a condition and writes in two steps."""
+    with TableProxy(url) as found:
+        yield found

@@ -26,7 +26,7 @@ FULL_CPU_MB = 1769
 LAMBDA = """
 import time
 from handler.app import lambda_handler
-from infra.testkit.lambda_context import LambdaContext
+from infra.testkit.lambda_container import LambdaContext
 lambda_handler({}, LambdaContext(time.monotonic() + 30))
 """
 

@@ -15,8 +15,7 @@ from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook
 from infra.fake_exchange.faults import FaultPlan
 from infra.fake_exchange.queries import is_valid_symbol
 from infra.fake_exchange.responses import Response, encode
-from infra.testkit.deliveries import hang, refuse
-from infra.testkit.server import Answer, HttpServer, Request
+from infra.testkit.server import Answer, HttpServer, Request, hang, refuse
 
 
 class LoggedRequest(NamedTuple):

@@ -1,10 +1,10 @@
 """Faults on the wire: responses that come late, in pieces, not at all, or with more than was requested."""
 
+from infra.fake_exchange import deliveries
 from infra.fake_exchange.books import depth_body, render_sides
 from infra.fake_exchange.fault import INTERNAL, SURPLUS_BOOK, Behaviour, Fault, FaultContext
 from infra.fake_exchange.responses import Response, api_error
-from infra.testkit import deliveries
-from infra.testkit.server import Connection, Delivery
+from infra.testkit.server import Connection, Delivery, cut, hang, refuse, slow
 
 _BODY = depth_body(SURPLUS_BOOK.last_update_id, b"", render_sides(SURPLUS_BOOK))
 _SURPLUS = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
@@ -23,14 +23,14 @@ def _huge(context: FaultContext) -> Response:
 
 
 WIRE_FAULTS = {
-    "refused": Fault(True, "reset before a byte of the response", _by(deliveries.refuse)),
+    "refused": Fault(True, "reset before a byte of the response", _by(refuse)),
     "reset": Fault(True, "reset (RST) in the middle of the body", _by(deliveries.reset)),
-    "hang": Fault(True, "no response; the connection stays open", _by(deliveries.hang)),
+    "hang": Fault(True, "no response; the connection stays open", _by(hang)),
     "hang-reuse": Fault(True, "a response, then none on the same connection", _by(deliveries.hang_on_reuse)),
-    "slow": Fault(True, "a late response [seconds, 1]", _by(deliveries.slow, 1)),
+    "slow": Fault(True, "a late response [seconds, 1]", _by(slow, 1)),
     "trickle": Fault(True, "head and body byte by byte [seconds a byte, 1]", _by(deliveries.trickle, 1)),
     "trickle-body": Fault(True, "head at once, body byte by byte [seconds a byte, 1]", _by(deliveries.trickle_body, 1)),
-    "cut": Fault(True, "half of the body, then a close (FIN)", _by(deliveries.cut)),
+    "cut": Fault(True, "half of the body, then a close (FIN)", _by(cut)),
     "close-idle": Fault(True, "a response, then a close [seconds later, 0]", _by(deliveries.close_afterwards)),
     "close-reuse": Fault(True, "a response, then a close on the next request", _by(deliveries.close_on_reuse)),
     "interim": Fault(True, "interim responses (1xx) before the response [count, 1]", _by(deliveries.interim, 1)),

@@ -7,11 +7,26 @@ Appends each result to the file RESULTS: `{"id", "returned": …}`, or `{"id", "
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from handler.app import lambda_handler
-from infra.testkit.lambda_context import LambdaContext
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """The part of the context that the function and Powertools use. `deadline` is on the monotonic clock."""
+
+    deadline: float
+    aws_request_id: str = "local"
+    function_name: str = "sampler"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:sampler"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would stop the function."""
+        return max(int((self.deadline - time.monotonic()) * 1000), 0)
 
 
 def main() -> None:

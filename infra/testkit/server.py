@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on 127.0.0.1, in a thread, that can send a response in wrong ways: see deliveries."""
+"""An HTTP/1.1 server on 127.0.0.1, in a thread, that can also send a response in wrong ways."""
 
 import asyncio
 import socket
@@ -28,6 +28,28 @@ Delivery = Callable[["Connection", bytes, bytes, float], Awaitable[None]]
 
 async def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Send a response whole, at once."""
+    connection.write(head + body)
+
+
+async def hang(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+    """Send nothing, and leave the connection open."""
+    await connection.wait_closed()
+
+
+async def refuse(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+    """Reset the connection before a byte of the response."""
+    connection.reset()
+
+
+async def cut(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+    """Close the connection (FIN) in the middle of the body."""
+    connection.write(head + body[: len(body) // 2])
+    connection.close()
+
+
+async def slow(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send it late."""
+    await asyncio.sleep(seconds)
     connection.write(head + body)
 
 

@@ -3,8 +3,7 @@
 import json
 from typing import NamedTuple
 
-from infra.testkit import deliveries
-from infra.testkit.server import Delivery, send
+from infra.testkit.server import Delivery, cut, hang, refuse, send, slow
 
 
 class Response(NamedTuple):
@@ -34,7 +33,7 @@ _INTERNAL = error(500, "InternalServerError")
 
 FAULTS: dict[str, Fault] = {
     "ok": Fault(),
-    "slow": Fault(deliver=deliveries.slow, seconds=0.7),
+    "slow": Fault(deliver=slow, seconds=0.7),
     "throttled": Fault(error(400, "ProvisionedThroughputExceededException")),
     "throttling": Fault(error(400, "ThrottlingException")),
     "conflict": Fault(error(400, "ReplicatedWriteConflictException")),
@@ -42,11 +41,11 @@ FAULTS: dict[str, Fault] = {
     "503": Fault(Response(503, b"<html>away</html>", "text/html")),
     "garbage": Fault(Response(200, b"<html>sign in</html>", "text/html")),
     "foreign": Fault(Response(200, b'{"status":"ok"}', "application/json")),
-    "refused": Fault(_INTERNAL, deliver=deliveries.refuse),
-    "hang": Fault(_INTERNAL, deliver=deliveries.hang),
-    "lost": Fault(deliver=deliveries.refuse),
+    "refused": Fault(_INTERNAL, deliver=refuse),
+    "hang": Fault(_INTERNAL, deliver=hang),
+    "lost": Fault(deliver=refuse),
     "lost-500": Fault(_INTERNAL, is_lost=True),
-    "cut": Fault(deliver=deliveries.cut),
+    "cut": Fault(deliver=cut),
     "expired-key": Fault(error(400, "ExpiredTokenException")),
 }
 """`lost`, `lost-500` and `cut` happen after the write: the item is in the table, but the writer is not informed."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment
+from support.program import ROOT, shell
 
 from handler import __version__
 from handler.cli.main import COMMANDS
@@ -19,15 +19,6 @@ SHELL = [line for block in re.findall(r"```bash\n(.*?)```", README, re.S) for li
 READING = [line for line in SHELL if line.startswith(tuple(f"obi {command}" for command in COMMANDS))]
 
 
-def obi(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of README in a folder, with this checkout as the command `obi`."""
-    script = f'obi() {{ "{sys.executable}" -m handler "$@"; }}\n{line}'
-    return subprocess.run(
-        ["/bin/sh", "-c", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL,
-        capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which README's commands that sample have run, once each, against the fake exchange."""
@@ -35,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = [line for line in SHELL if line.startswith("obi --symbol")]
     with FakeExchange(symbols=["BTCUSDT", "ETHUSDT"]) as exchange:
         for line in commands:
-            done = obi(folder, f"{line} --count 1 --base-url {exchange.url}")
+            done = shell(f"{line} --count 1 --base-url {exchange.url}", folder)
             assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3)
     assert commands
     return folder
@@ -44,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("line", READING)
 def test_reading_commands(folder: Path, line: str) -> None:
     """Each command that reads succeeds on what the sampler stored, and prints or writes something."""
-    done = obi(folder, line)
+    done = shell(line, folder)
     assert (done.returncode, done.stderr) == (0, "")
     outputs = re.findall(r"--(?:output|plot) (\S+)", line)
     assert done.stdout or all((folder / name).stat().st_size for name in outputs)

@@ -6,11 +6,10 @@ import re
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.fakes import StartExchange
-from support.program import TEST_TIMEOUT_SECONDS, finished, run, shell, start
+from support.program import TEST_TIMEOUT_SECONDS, finished, run, shell, start, until
 
 from handler.record import FULL_KEYS, PLAIN_KEYS, REASON_KEYS, Record
 from infra.fake_exchange import FakeExchange
@@ -23,14 +22,6 @@ FULL = Path("/dev/full")
 @pytest.fixture
 def exchange(start_exchange: StartExchange) -> FakeExchange:
     return start_exchange(symbols=PAIRS, books={}, clock=time.time)
-
-
-def sample(exchange: FakeExchange, *flags: str, **environment: str) -> list[dict[str, Any]]:
-    """The records of one interval, all measured."""
-    done = run("--base-url", exchange.url, "--count", "1", *flags, **environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("\n")
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_line(exchange: FakeExchange) -> None:
@@ -48,16 +39,11 @@ def test_line(exchange: FakeExchange) -> None:
     assert record["obi"] == pytest.approx((bid - ask) / (bid + ask), abs=1e-6)
 
 
-def test_both_markets(exchange: FakeExchange) -> None:
-    """Spot and futures are sampled in one run; only futures name their market."""
-    spot, futures = sample(exchange, "--symbol", "BTC", "usdm:BTC")
-    assert (tuple(spot), tuple(futures)) == (PLAIN_KEYS, (*PLAIN_KEYS, "market"))
-    assert futures["market"] == "usdm"
-
-
 def test_detail(exchange: FakeExchange) -> None:
     """With --detail every key comes, in its order; spot has no time of the matching engine, futures have."""
-    spot, futures = sample(exchange, "--symbol", "BTC", "BTC/USDT:USDT", "--detail")
+    done = run("--base-url", exchange.url, "--count", "1", "--symbol", "BTC", "BTC/USDT:USDT", "--detail")
+    assert (done.returncode, done.stderr, done.stdout[-1]) == (0, "", "\n")
+    spot, futures = map(json.loads, done.stdout.splitlines())
     assert tuple(spot) == tuple(futures) == FULL_KEYS
     assert [key for key, value in spot.items() if value is None] == ["exchange_time", "cache_age_seconds"]
     assert [key for key, value in futures.items() if value is None] == ["cache_age_seconds"]
@@ -77,47 +63,17 @@ def test_folder(exchange: FakeExchange, tmp_path: Path) -> None:
     assert file.name == f"{stored[0].timestamp[:10]}.jsonl"
 
 
-@pytest.mark.parametrize("words", [["btc"], [" BTC "], ["btcusdt,Btc"], ["btc", "BTC/USDT", "BTCUSDT"]])
-def test_spelling(exchange: FakeExchange, words: list[str]) -> None:
-    """However a pair is spelled, it is one pair."""
-    assert [record["symbol"] for record in sample(exchange, "--symbol", *words)] == ["BTCUSDT"]
-
-
 def test_any_letters(exchange: FakeExchange) -> None:
     """A symbol of any letters is printed as the exchange spells it, in any locale."""
     done = run("--base-url", exchange.url, "--count", "1", "--symbol", "这是测试币456", "--quote", "456", LC_ALL="C")
     assert '"symbol":"这是测试币456"' in done.stdout
 
 
-def test_order(exchange: FakeExchange) -> None:
-    """The lines of an interval come in the order of the pairs."""
-    exchange.script(["slow=0.2"], "ETHUSDT")
-    found = sample(exchange, "--symbol", "ETH", "BTC", "--symbol", "SOL")
-    assert [record["symbol"] for record in found] == ["ETHUSDT", "BTCUSDT", "SOLUSDT"]
-
-
-@pytest.mark.parametrize("spelling", ["--interval_seconds=7", "--interval-seconds 7"])
-@pytest.mark.parametrize("url_flag", ["--base-url", "--base_url"])
-def test_dashes(exchange: FakeExchange, spelling: str, url_flag: str) -> None:
+@pytest.mark.parametrize("flags", ["--interval_seconds=7 --base-url", "--interval-seconds 7 --base_url"])
+def test_dashes(exchange: FakeExchange, flags: str) -> None:
     """- and _ are the same in flags."""
-    done = run("--symbol", "BTC", "--count", "1", *spelling.split(), url_flag, exchange.url)
+    done = run("--symbol", "BTC", "--count", "1", *flags.split(), exchange.url)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
-
-
-def test_environment(exchange: FakeExchange, dead_url: str) -> None:
-    """Variables stand in for flags, and flags beat them."""
-    variables = {"OBI_SYMBOLS": "eth, eth", "OBI_QUOTE": "btc", "OBI_LEVELS": "2", "OBI_BASE_URL": exchange.url}
-    done = run("--count", "1", **variables)
-    assert [json.loads(line)["symbol"] for line in done.stdout.splitlines()] == ["ETHBTC"]
-    others = {"OBI_SYMBOLS": "NOSUCH", "OBI_LEVELS": "0", "OBI_BASE_URL": dead_url}
-    assert [record["levels"] for record in sample(exchange, "--symbol", "BTC", "--levels", "3", **others)] == [3]
-
-
-def test_count(exchange: FakeExchange) -> None:
-    """--count is the number of intervals, which begin at whole multiples."""
-    done = run("--base-url", exchange.url, "--symbol", "BTC", "--count", "2", "--interval_seconds", "1", "--detail")
-    first, second = [Record.from_line(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, done.stderr, second.slot(1) - first.slot(1)) == (0, "", 1)
 
 
 @pytest.mark.parametrize(("flags", "keys"), [([], PLAIN_KEYS), (["--detail"], REASON_KEYS)])
@@ -137,15 +93,13 @@ def test_no_data(exchange: FakeExchange, flags: list[str], keys: tuple[str, ...]
     ("flags", "script", "code", "message"),
     [
         (["--symbol", "NOSUCH"], "ok", 2, "NOSUCHUSDT"),
-        (["--symbol", "BTC-USDT"], "ok", 2, "write BTCUSDT"),
         (["--symbol", "BTC"], "451*", 1, "https://data-api.binance.vision"),
-        (["--symbol", "BTC", "--levels", "0"], "ok", 2, "--levels '0' is not a whole number from 1 to 5000"),
         (["--symbol", "BTC", "--levles", "5"], "ok", 2, "unrecognized arguments: --levles"),
         (["histroy"], "ok", 2, "histroy is not a command: give history, series, report, load"),
         ([], "ok", 2, "no symbol: give --symbol BTC, or set OBI_SYMBOLS"),
     ],
 )
-def test_refused(exchange: FakeExchange, flags: list[str], script: str, code: int, message: str) -> None:
+def test_what_cannot_be_served(exchange: FakeExchange, flags: list[str], script: str, code: int, message: str) -> None:
     """A request that cannot be served is one sentence on stderr, and a fitting exit code."""
     exchange.script([script])
     done = run(*flags, *(["--base-url", exchange.url] if flags[:1] == ["--symbol"] else []))
@@ -167,13 +121,6 @@ def test_help(flag: str) -> None:
     assert ("order-book-imbalance" if flag == "--version" else "--interval_seconds") in done.stdout
 
 
-def wait_for_request(exchange: FakeExchange) -> None:
-    end = time.monotonic() + TEST_TIMEOUT_SECONDS
-    while not exchange.requests and time.monotonic() < end:
-        time.sleep(0.01)
-    assert exchange.requests
-
-
 @pytest.mark.parametrize("stop", STOPS)
 def test_signal_while_waiting(exchange: FakeExchange, stop: signal.Signals) -> None:
     """A signal ends the wait for the next interval with exit 0; what was measured had been flushed."""
@@ -192,7 +139,7 @@ def test_signal_while_fetching(exchange: FakeExchange, fault: str) -> None:
     exchange.script([fault])
     flags = ["--symbol", "BTC", "ETH", "--interval_seconds", "86400"]  # so that the slot does not end now
     with start("--base-url", exchange.url, *flags) as process:
-        wait_for_request(exchange)
+        until(lambda: bool(exchange.requests))
         process.send_signal(signal.SIGTERM)
         done = finished(process)
     assert (done.returncode, done.stdout) == (0, "")
@@ -229,7 +176,7 @@ def test_deleted_output(exchange: FakeExchange, tmp_path: Path) -> None:
     with path.open("wb") as file:
         flags = ["--base-url", exchange.url, "--symbol", "BTC", "--interval_seconds", "1"]
         with start(*flags, stdout=file) as process:
-            wait_for_request(exchange)
+            until(lambda: bool(exchange.requests))
             path.unlink()
             done = finished(process)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -266,8 +213,7 @@ def test_slow_reader(start_exchange: StartExchange) -> None:
             filler += written
         flags = ["--symbol", *pairs, "--detail", "--count", "1", "--base-url", exchange.url]
         process = start(*flags, stdout=pipe)
-    while len(exchange.requests) < len(pairs):
-        time.sleep(0.01)
+    until(lambda: len(exchange.requests) == len(pairs))
     data = b""
     while piece := os.read(reading, 500):
         data += piece

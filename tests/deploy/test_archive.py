@@ -44,10 +44,7 @@ DAYS = [YESTERDAY - number * DAY_SECONDS for number in (2, 1, 0)]
 PAIRS = [("BTCUSDT", "spot"), ("ETHUSDT", "spot"), ("BTCUSDT", "usdm")]
 RECORDS = [
     full(
-        symbol=symbol,
-        market=market,
-        timestamp=format_timestamp(day + 600 * step + 7),
-        obi=step / 1000 + number / 10**5,
+        symbol=symbol, market=market, timestamp=format_timestamp(day + 600 * step + 7), obi=step / 1000 + number / 10**5
     )
     for day in DAYS
     for number, (symbol, market) in enumerate(PAIRS)
@@ -120,9 +117,8 @@ def written(archive: Archive) -> dict[str, Any]:
     return answer
 
 
-def test_the_first_night_writes_all_days_of_the_table_and_the_same_bytes_again(
-    archive: Archive, written: dict[str, Any]
-) -> None:
+def test_first_night(archive: Archive, written: dict[str, Any]) -> None:
+    """It writes all days of the table, and the same bytes again."""
     assert len(written) == WATCHED_DAYS
     assert {day: done["rows"] for day, done in written.items() if done["rows"]} == {
         format_day(day): 3 * 144 + (day == DAYS[0]) for day in DAYS
@@ -134,9 +130,8 @@ def test_the_first_night_writes_all_days_of_the_table_and_the_same_bytes_again(
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_athena_and_duckdb_answer_the_queries_of_the_page_alike(
-    archive: Archive, written: dict[str, Any], query: str, tmp_path: Path
-) -> None:
+def test_queries_of_the_page(archive: Archive, written: dict[str, Any], query: str, tmp_path: Path) -> None:
+    """Athena and DuckDB answer them alike."""
     first, middle, last = map(format_day, DAYS)
     query = re.sub(r"BETWEEN '\S+' AND '\S+'", f"BETWEEN '{first}' AND '{last}'", query)
     query = re.sub(r"(dt = |TIMESTAMP )'2026-11-20", rf"\1'{middle}", query)
@@ -242,9 +237,8 @@ def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archiv
                 getattr(clients[service], call)(**parameters)
 
 
-def test_the_database_has_the_columns_and_the_days_of_the_files(
-    archive: Archive, written: dict[str, Any], tmp_path: Path
-) -> None:
+def test_database(archive: Archive, written: dict[str, Any], tmp_path: Path) -> None:
+    """It has the columns and the days of the files."""
     (tmp_path / "day.parquet").write_bytes(archive.file(DAYS[0]))
     with duckdb.connect() as duck:
         columns = duck.execute(f"DESCRIBE FROM read_parquet('{tmp_path}/day.parquet')").fetchall()

@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.container import this_minute
+from support.tables import StoredTable
 
 from deploy.emulator import Emulator, emulate
 from deploy.tools import ROOT, RUNTIME, run
 from handler.record import Record
-from handler.slots import format_timestamp
-from handler.stores.item import record_from_item
 from infra.fake_exchange import FakeExchange
 
 MAX_ZIP_BYTES = 8_000_000
@@ -28,9 +27,8 @@ def sources(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*.py")}
 
 
-def test_it_holds_the_handler_without_commands_and_its_dependencies_and_nothing_else(
-    artifact: Path, tmp_path: Path
-) -> None:
+def test_contents(artifact: Path, tmp_path: Path) -> None:
+    """It holds the handler without commands, and its dependencies, and nothing else."""
     top = {path.name for path in artifact.iterdir()} - {"__pycache__"}
     libraries = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "charset_normalizer", "dateutil", "idna"}
     libraries |= {"jmespath", "msgspec", "requests", "s3transfer", "six.py", "typing_extensions.py", "urllib3"}
@@ -86,26 +84,18 @@ def test_a_cold_start_loads_no_client_of_the_queue_and_no_reader(runnable: Path)
 
 
 @pytest.fixture
-def start_function(runnable: Path, table: str, moto_url: str, tmp_path: Path) -> Iterator[StartFunction]:
+def start_function(runnable: Path, stored: StoredTable, tmp_path: Path) -> Iterator[StartFunction]:
     """Start the artifact, sampling BTCUSDT of an exchange that fails by this script."""
     with ExitStack() as servers:
 
         def start(*script: str, timeout_seconds: int = 30, **variables: str) -> Emulator:
             exchange = servers.enter_context(FakeExchange(["BTCUSDT"], script=script))
-            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "OBI_BASE_URL": exchange.url}
-            base["AWS_ENDPOINT_URL_DYNAMODB"] = moto_url
+            base = {"OBI_SYMBOLS": "BTC", "OBI_BASE_URL": exchange.url} | stored.environment
             return servers.enter_context(
                 emulate(runnable, tmp_path, timeout_seconds=timeout_seconds, **base | variables)
             )
 
         yield start
-
-
-def this_minute() -> dict[str, str]:
-    """The schedule's event for the running minute, or for the next one where too little of it is left for a test."""
-    if (late := time.time() % 60) > 50:
-        time.sleep(60 - late)
-    return {"scheduled_time": format_timestamp(time.time() // 60 * 60), "execution_id": "e-1"}
 
 
 def test_it_runs_on_the_python_of_lambda(sam_template: Any) -> None:
@@ -116,22 +106,19 @@ def test_it_runs_on_the_python_of_lambda(sam_template: Any) -> None:
         pytest.skip(f"no {lambdas} here: the artifact is tried on {ours} instead, which proves a little less")
 
 
-def test_a_minute_is_stored_and_its_second_delivery_is_a_duplicate(
-    start_function: StartFunction, dynamodb: Any, table: str
-) -> None:
+def test_two_deliveries(start_function: StartFunction, stored: StoredTable) -> None:
+    """A minute is stored, and its second delivery is a duplicate."""
     function, event = start_function(), this_minute()
     assert function.invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
-    (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert function.record_lines == [record_from_item(item).to_line()]
+    assert function.record_lines == [record.to_line() for record in stored.records()]
     assert function.invoke(event) == {"stored": 0, "duplicates": 1, "skipped": 0}
-    assert dynamodb.scan(TableName=table)["Items"] == [item]
+    assert function.record_lines[:1] == [record.to_line() for record in stored.records()]
     assert '"CloudWatchMetrics":[{"Namespace":"OrderBookImbalance","Dimensions":[["service"]]' in function.log
     assert "Found credentials" not in function.log
 
 
-def test_a_hung_exchange_ends_in_an_error_of_ours_before_the_timeout_kills_the_function(
-    start_function: StartFunction,
-) -> None:
+def test_hung_exchange(start_function: StartFunction) -> None:
+    """It ends in an error of ours before the timeout kills the function."""
     function = start_function("hang*", timeout_seconds=4)
     answer = function.invoke(this_minute())
     assert answer["errorType"] == "HandlerError"
@@ -161,8 +148,3 @@ def test_what_is_invalid_is_said_in_words(
     answer = start_function(**variables).invoke(event)
     assert answer["errorType"] == "UsageError"
     assert message in answer["errorMessage"]
-
-
-def test_variables_of_others_cost_nothing(start_function: StartFunction) -> None:
-    function = start_function(POWERTOOLS_METRICS_DISABLED="", LOG_LEVEL="TRACE", POWERTOOLS_LOGGER_SAMPLE_RATE="x")
-    assert function.invoke(this_minute())["stored"] == 1

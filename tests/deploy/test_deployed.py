@@ -76,9 +76,8 @@ def test_an_invocation_stores_both_markets_at_one_moment(outputs: Outputs, accou
     assert outputs["ReadHistory"].endswith(f"history --table {outputs['TableName']}@{REGION} --symbol BTC")
 
 
-def test_the_role_of_the_function_may_put_into_this_table_and_do_nothing_else(
-    outputs: Outputs, account: Account
-) -> None:
+def test_role(outputs: Outputs, account: Account) -> None:
+    """The function may put into this table, and do nothing else."""
     table, key = outputs["TableName"], {"pair": {"S": "TEST"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
     with account.client_as(outputs["FunctionName"], "dynamodb") as dynamodb:
         dynamodb.put_item(TableName=table, Item=key)
@@ -152,9 +151,8 @@ def test_a_second_deployment_changes_nothing(outputs: Outputs, account: Account)
     assert account.resources(STACK) == before
 
 
-def test_changing_every_parameter_keeps_the_table_and_two_stacks_share_another(
-    outputs: Outputs, timers: Outputs, account: Account, sam_template: Any
-) -> None:
+def test_every_parameter_changed(outputs: Outputs, timers: Outputs, account: Account, sam_template: Any) -> None:
+    """It keeps the table, and two stacks share another."""
     changed = OTHERS | {"ExistingTable": timers["TableName"]}
     assert changed.keys() == sam_template["Parameters"].keys()
     shared = account.deploy(STACK, **changed)

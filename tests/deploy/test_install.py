@@ -108,9 +108,8 @@ def test_the_wheel_holds_every_module_as_obi_and_nothing_else(wheel: Path) -> No
         (["history", "--from", "."], 2, "duckdb"),
     ],
 )
-def test_commands_run_without_extras_or_name_what_is_missing(
-    environment: Environment, words: list[str], code: int, text: str
-) -> None:
+def test_without_extras(environment: Environment, words: list[str], code: int, text: str) -> None:
+    """Commands run, or name what is missing."""
     (environment.folder / "handler.py").write_text("raise RuntimeError('somebody else')")
     done = environment.run("obi", *words, PYTHONPATH=str(environment.folder))
     assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done
@@ -122,9 +121,8 @@ def test_it_samples_without_extras(environment: Environment, exchange: str) -> N
     assert (done.returncode, json.loads(done.stdout)["symbol"]) == (0, "BTCUSDT"), done.stderr
 
 
-def test_with_the_extras_it_is_sampled_loaded_and_read_back(
-    environment: Environment, wheel: Path, exchange: str
-) -> None:
+def test_with_the_extras(environment: Environment, wheel: Path, exchange: str) -> None:
+    """It is sampled, loaded and read back."""
     environment.install(f"{wheel}[table,history]")
     with moto() as url, aws_client("dynamodb", url) as client:
         variables = {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": url, "OBI_TABLE": create_table(client)}

@@ -80,9 +80,8 @@ def command(name: str, table: str, exchange_url: str, path: Any, number: int) ->
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_policy_suffices_and_each_action_in_it_is_needed(
-    name: str, table: str, grant: Grant, live_exchange: Any, tmp_path: Any
-) -> None:
+def test_policy(name: str, table: str, grant: Grant, live_exchange: Any, tmp_path: Any) -> None:
+    """It suffices, and each action in it is needed."""
     [statement] = POLICIES[name]["Statement"]
     assert statement["Resource"] == "arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"  # this table, and no other
     words = command(name, table, live_exchange.url, tmp_path / "log", 0)

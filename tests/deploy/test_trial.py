@@ -57,9 +57,8 @@ def test_what_is_missing_is_said_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_the_first_deployment_starts_from_the_example(
-    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_first_deployment(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts from the example."""
     config = tmp_path / "samconfig.toml"
     for name, value in (account.environment | {"PATH": PATH}).items():
         monkeypatch.setenv(name, value)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.container import ROOT, Container, FunctionError
+from support.container import ROOT, Container, FunctionError, this_minute, this_slot
 from support.fakes import StartExchange
 from support.servers import aws_client
+from support.tables import StoredTable
 
 from handler.record import FULL_KEYS, Record
 from handler.slots import format_timestamp, parse_timestamp
-from handler.stores.item import record_from_item
 
 EVENTS = ROOT / "infra/events"
 StartContainer = Callable[..., Container]
@@ -30,13 +30,13 @@ def queue(moto_url: str) -> Iterator[tuple[Any, str]]:
 
 @pytest.fixture
 def start_container(
-    start_exchange: StartExchange, table: str, moto_url: str, tmp_path: Path
+    start_exchange: StartExchange, stored: StoredTable, moto_url: str, tmp_path: Path
 ) -> Iterator[StartContainer]:
     """Start a container that samples BTCUSDT of an exchange which fails by this script; variables may be given."""
     with ExitStack() as running:
 
         def start(*script: str, **environment: str) -> Container:
-            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": table, "AWS_ENDPOINT_URL": moto_url}
+            base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": stored.name, "AWS_ENDPOINT_URL": moto_url}
             base["OBI_BASE_URL"] = start_exchange(*script, symbols=("ETHUSDT", "BNBUSDT"), clock=time.time).url
             container = Container(tmp_path / "log", **base | environment)
             running.callback(container.close)
@@ -45,16 +45,8 @@ def start_container(
         yield start
 
 
-def this_minute() -> dict[str, str]:
-    """The schedule's event for the running minute, or for the next one where too little of it is left for a test."""
-    if (late := time.time() % 60) > 50:
-        time.sleep(60 - late)
-    return {"scheduled_time": format_timestamp(time.time() // 60 * 60), "execution_id": "e-1"}
-
-
-def stored(dynamodb: Any, table: str) -> dict[str, Record]:
-    """The records of a table, by pair."""
-    return {item["pair"]["S"]: record_from_item(item) for item in dynamodb.scan(TableName=table)["Items"]}
+def by_pair(stored: StoredTable) -> dict[str, Record]:
+    return {record.pair: record for record in stored.records()}
 
 
 def messages(container: Container, level: str = "WARNING") -> list[str]:
@@ -70,18 +62,17 @@ def timer(slot: float) -> dict[str, Any]:
     return {"Records": [{"eventSource": "aws:sqs", "body": json.dumps({"slot": format_timestamp(slot)})}]}
 
 
-def test_a_minute_is_stored_once_and_printed_as_it_is_stored(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
+def test_minute(start_container: StartContainer, stored: StoredTable) -> None:
+    """A minute is stored once, and printed as it is stored."""
     container, event = start_container(OBI_SYMBOLS="BTC,usdm:BTC"), this_minute()
     assert container.invoke(event) == {"stored": 2, "duplicates": 0, "skipped": 0}
-    records = stored(dynamodb, table)
+    records = by_pair(stored)
     assert records.keys() == {"BTCUSDT", "usdm:BTCUSDT"}
     assert sorted(container.record_lines) == sorted(record.to_line() for record in records.values())
     assert list(json.loads(container.record_lines[0])) == list(FULL_KEYS)
     assert container.invoke(event) == {"stored": 0, "duplicates": 2, "skipped": 0}
-    assert stored(dynamodb, table) == records
-    [item, _] = dynamodb.scan(TableName=table)["Items"]
+    assert by_pair(stored) == records
+    [item, _] = stored.items()
     assert item["slot"] == {"S": event["scheduled_time"]}
 
 
@@ -92,12 +83,7 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     [directive] = found["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("OrderBookImbalance", [["service"]])
     names = {metric["Name"] for metric in directive["Metrics"]}
-    assert names == {
-        "StoredShare",
-        "Failures",
-        "LagSeconds",
-        "UsedWeight",
-    }
+    assert names == {"StoredShare", "Failures", "LagSeconds", "UsedWeight"}
     assert found["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
     assert (found["StoredShare"], found["Failures"]) == ([1], [0])
     assert 0 <= found["LagSeconds"][0] < 60
@@ -105,13 +91,12 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     assert "BTCUSDT" not in json.dumps(found)
 
 
-def test_a_rejected_pair_is_stored_as_such_logged_once_and_fails_nothing(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
+def test_rejected_pair(start_container: StartContainer, stored: StoredTable) -> None:
+    """It is stored as such, logged once, and fails nothing."""
     container = start_container(OBI_SYMBOLS="BTCUSDC,BTC")
     assert container.invoke(this_minute()) == {"stored": 1, "duplicates": 0, "skipped": 0}
     container.invoke(this_minute())
-    assert stored(dynamodb, table)["BTCUSDCUSDT"].reason == "rejected"
+    assert by_pair(stored)["BTCUSDCUSDT"].reason == "rejected"
     [warning] = messages(container)
     assert re.search(r"rejected: .*BTCUSDCUSDT.*USDT was appended to BTCUSDC: .* write BTC/USDC", warning)
     assert [found["StoredShare"] for found in metrics(container)] == [[1], [1]]
@@ -123,13 +108,12 @@ def test_if_every_pair_is_rejected_no_slot_counts_as_stored(start_container: Sta
     assert [found["StoredShare"] for found in metrics(container)] == [[0]]
 
 
-def test_an_empty_book_is_skipped_with_a_warning_and_its_reason_is_stored(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
+def test_empty_book(start_container: StartContainer, stored: StoredTable) -> None:
+    """It is skipped with a warning, and its reason is stored."""
     container = start_container("empty")
     assert container.invoke(this_minute()) == {"stored": 0, "duplicates": 0, "skipped": 1}
     assert messages(container) == ["empty book: BTCUSDT: the order book is empty"]
-    assert stored(dynamodb, table)["BTCUSDT"].reason == "empty book"
+    assert by_pair(stored)["BTCUSDT"].reason == "empty book"
     assert [line["correlation_id"] for line in container.lines if line.get("level") == "WARNING"] == ["e-1"]
     [at] = [line["timestamp"] for line in container.lines if line.get("level") == "WARNING"]
     # In RFC 3339: Lambda takes a line with another timestamp for level INFO.
@@ -140,13 +124,13 @@ def test_an_empty_book_is_skipped_with_a_warning_and_its_reason_is_stored(
     ("script", "seconds", "reason"), [("429=100", 30.0, "rate limited"), ("hang*", 2.0, "timeout")]
 )
 def test_a_sample_that_fails_fails_the_invocation_and_its_reason_is_stored(
-    start_container: StartContainer, dynamodb: Any, table: str, script: str, seconds: float, reason: str
+    start_container: StartContainer, stored: StoredTable, script: str, seconds: float, reason: str
 ) -> None:
     """In time: before the function's timeout. The next invocation of the container works."""
     container = start_container(script)
     with pytest.raises(FunctionError, match=r"HandlerError: 1 failure\(s\), the first: .*BTCUSDT"):
         container.invoke(this_minute(), seconds=seconds)
-    found = stored(dynamodb, table)["BTCUSDT"]
+    found = by_pair(stored)["BTCUSDT"]
     assert (found.reason, parse_timestamp(found.timestamp) % 60) == (reason, 0)
     assert container.record_lines == []
     assert [found["Failures"] for found in metrics(container)] == [[1]]
@@ -167,30 +151,25 @@ def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(s
     assert "1 record(s) not stored: table missing" in messages(container, "ERROR")[0]
 
 
-@pytest.mark.parametrize("event", [{}, {"scheduled_time": "2026-11-22T10:00:00Z"}, None])
-def test_by_hand_or_late_the_current_slot_is_sampled(
-    start_container: StartContainer, dynamodb: Any, table: str, event: object
-) -> None:
-    minute = this_minute()["scheduled_time"]
-    assert start_container().invoke(event) == {"stored": 1, "duplicates": 0, "skipped": 0}
-    [item] = dynamodb.scan(TableName=table)["Items"]
+def test_by_hand_or_late(start_container: StartContainer, stored: StoredTable) -> None:
+    """The current slot is sampled; every event of infra/events is understood."""
+    examples = [json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]
+    assert len(examples) == 3
+    container, minute = start_container(), this_minute()["scheduled_time"]
+    for number, event in enumerate([{}, {"scheduled_time": "2026-11-22T10:00:00Z"}, None, *examples]):
+        assert container.invoke(event) == {"stored": int(number == 0), "duplicates": int(number > 0), "skipped": 0}
+    [item] = stored.items()
     assert item["slot"] == {"S": minute}
 
 
-@pytest.mark.parametrize("name", ["scheduled.json", "rule.json", "console.json"])
-def test_every_sample_event_is_understood(start_container: StartContainer, name: str) -> None:
-    assert start_container().invoke(json.loads((EVENTS / name).read_text()))["stored"] == 1
-
-
-def test_an_event_below_a_minute_plans_the_next_one_and_samples_nothing(
-    start_container: StartContainer, queue: tuple[Any, str], dynamodb: Any, table: str
-) -> None:
+def test_event_below_a_minute(start_container: StartContainer, queue: tuple[Any, str], stored: StoredTable) -> None:
+    """It plans the next minute, and samples nothing."""
     client, url = queue
     container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL=url)
     minute = time.time() // 60 * 60 - 60  # the event is a minute late, so that its timers are due soon
     answer = container.invoke({"scheduled_time": format_timestamp(minute)})
     assert answer == {"stored": 0, "duplicates": 0, "skipped": 0}
-    assert stored(dynamodb, table) == {}
+    assert by_pair(stored) == {}
     attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     sent = int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesDelayed"])
     over = int((time.time() - minute - 60) // 5)
@@ -207,13 +186,12 @@ def test_timers_that_cannot_be_sent_fail_the_event(start_container: StartContain
     assert container.invoke({})["stored"] == 1  # a sample by hand needs no queue
 
 
-def test_a_timer_samples_its_slot_waits_if_early_and_skips_what_is_over(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
+def test_timer(start_container: StartContainer, stored: StoredTable) -> None:
+    """It samples its slot, waits if early, and skips what is over."""
     container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL="unused")
     slot = time.time() // 5 * 5 + 5  # the next one
     assert container.invoke(timer(slot), seconds=30) == {"stored": 1, "duplicates": 0, "skipped": 0}
-    [item] = dynamodb.scan(TableName=table)["Items"]
+    [item] = stored.items()
     assert item["slot"] == {"S": format_timestamp(slot)}
     assert container.invoke(timer(slot))["duplicates"] + container.invoke(timer(slot))["duplicates"] >= 1
     for other in (slot - 60, slot + 60, slot + 1):
@@ -222,18 +200,23 @@ def test_a_timer_samples_its_slot_waits_if_early_and_skips_what_is_over(
     assert ["is over" in text or "far ahead" in text or "slot" in text for text in messages(container)] == [True] * 4
 
 
-def test_a_timer_whose_sample_fails_stores_the_reason_counts_it_and_returns(
-    start_container: StartContainer, dynamodb: Any, table: str
-) -> None:
+def test_timer_whose_sample_fails(start_container: StartContainer, stored: StoredTable) -> None:
+    """It stores the reason, counts it, and returns."""
     container = start_container("429=100", OBI_INTERVAL_SECONDS="30", OBI_TIMERS_URL="unused")
-    assert container.invoke(timer(time.time() // 30 * 30)) == {"stored": 0, "duplicates": 0, "skipped": 0}
-    assert stored(dynamodb, table)["BTCUSDT"].reason == "rate limited"
+    assert container.invoke(timer(this_slot(30))) == {"stored": 0, "duplicates": 0, "skipped": 0}
+    assert by_pair(stored)["BTCUSDT"].reason == "rate limited"
     assert [(found["Failures"], found["StoredShare"]) for found in metrics(container)] == [([1], [0])]
 
 
-def test_variables_of_others_cost_nothing(start_container: StartContainer) -> None:
-    """Values that Powertools does not know, which an account may set for all of its functions."""
-    variables = {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"}
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"},
+        {"POWERTOOLS_METRICS_DISABLED": "", "POWERTOOLS_LOGGER_SAMPLE_RATE": "x"},
+    ],
+)
+def test_variables_of_others(start_container: StartContainer, variables: dict[str, str]) -> None:
+    """Values that Powertools does not know, which an account may set for all of its functions, cost nothing."""
     container = start_container(**variables)
     assert container.invoke({})["stored"] == 1
     assert len(metrics(container)) == 1

@@ -13,7 +13,8 @@ import duckdb
 import pytest
 from support.program import ROOT, environment, run
 from support.records import full, reason
-from support.servers import AWS, aws_client, create_table
+from support.servers import AWS, aws_client
+from support.tables import StoredTable
 
 from handler.archive import app
 from handler.archive.day import DAY_SECONDS, format_day, parse_day
@@ -37,28 +38,26 @@ def kill(*_, **__):
 {place} = kill
 app.lambda_handler({{"day": "{day}"}}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
 """
-
-
 DUCK = duckdb.connect()
 
 
 class Cloud(NamedTuple):
-    """A table and a bucket, and how to look into both past the code under test."""
+    """A table and a bucket of its name, and how to look into both past the code under test."""
 
     dynamodb: Any
     s3: Any
-    table: str
-    bucket: str
-    folder: Path
+    name: str
+    environment: dict[str, str]
+    copy: Path  # of a day's file
 
     def put(self, records: Sequence[Record]) -> None:
         for record in records:
-            self.dynamodb.put_item(TableName=self.table, Item=item_from_record(record, 60))
+            self.dynamodb.put_item(TableName=self.name, Item=item_from_record(record, 60))
 
     def expire(self, records: Sequence[Record]) -> None:
         for record in records:
             item = item_from_record(record, 60)
-            self.dynamodb.delete_item(TableName=self.table, Key={key: item[key] for key in ("pair", "slot")})
+            self.dynamodb.delete_item(TableName=self.name, Key={key: item[key] for key in ("pair", "slot")})
 
     def write(self, monkeypatch: pytest.MonkeyPatch, symbols: str = "BTC,ETH,usdm:BTC", **event: Any) -> dict[str, Any]:
         monkeypatch.setenv("OBI_SYMBOLS", symbols)
@@ -67,28 +66,27 @@ class Cloud(NamedTuple):
         return written
 
     def file(self, day: str = DAY) -> bytes:
-        content: bytes = self.s3.get_object(Bucket=self.bucket, Key=f"dt={day}/records.parquet")["Body"].read()
+        content: bytes = self.s3.get_object(Bucket=self.name, Key=f"dt={day}/records.parquet")["Body"].read()
         return content
 
-    def rows(self, columns: str = "pair, strftime(slot, '%H:%M')", day: str = DAY) -> list[tuple[Any, ...]]:
-        (self.folder / "day.parquet").write_bytes(self.file(day))
+    def rows(self, columns: str = "pair, strftime(slot, '%H:%M')") -> list[tuple[Any, ...]]:
+        self.copy.write_bytes(self.file())
         with duckdb.connect() as duck:
             duck.execute("SET TimeZone = 'UTC'")
-            return duck.execute(f"SELECT {columns} FROM read_parquet('{self.folder}/day.parquet')").fetchall()
+            return duck.execute(f"SELECT {columns} FROM read_parquet('{self.copy}')").fetchall()
 
     def days(self) -> list[str]:
-        return [each["Key"][3:13] for each in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", ())]
+        return [each["Key"][3:13] for each in self.s3.list_objects_v2(Bucket=self.name).get("Contents", ())]
 
 
 @pytest.fixture
-def cloud(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    with aws_client("dynamodb", moto_url) as dynamodb, aws_client("s3", moto_url) as s3:
-        table = create_table(dynamodb)
-        s3.create_bucket(Bucket=table)
-        variables = {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": table, "OBI_ARCHIVE_BUCKET": table}
-        for name, value in (AWS | variables).items():
-            monkeypatch.setenv(name, value)
-        yield Cloud(dynamodb, s3, table, table, tmp_path)
+def cloud(stored: StoredTable, moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    variables = AWS | {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": stored.name, "OBI_ARCHIVE_BUCKET": stored.name}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with aws_client("s3", moto_url) as s3:
+        s3.create_bucket(Bucket=stored.name)
+        yield Cloud(stored.client, s3, stored.name, variables, tmp_path / "day.parquet")
 
 
 def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = START, **changes: Any) -> Record:
@@ -99,107 +97,64 @@ def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = 
 BTC = [at(minute) for minute in range(5)]
 ETH = [at(minute, "ETHUSDT") for minute in range(3)]
 USDM = [at(minute, market="usdm") for minute in range(2)]
-ALL = [*BTC, *ETH, *USDM]
+ALL, LATE = [*BTC, *ETH, *USDM], [at(minute) for minute in (4, 7, 8)]
 KEYS = sorted((record.pair, record.timestamp[11:16]) for record in ALL)
 
 
-def test_a_day_holds_every_record_and_reason_and_is_the_same_each_time(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds every record and reason, and is the same each time."""
     late = reason(timestamp=format_timestamp(START + DAY_SECONDS - 60))
     others = [at(-1), at(24 * 60)]  # of the days around
     cloud.put([*ALL, late, *others])
     assert cloud.write(monkeypatch, day=DAY)[DAY] == {"rows": 11, "pairs": 3, "bytes": len(cloud.file())}
     assert cloud.rows() == sorted([*KEYS, ("BTCUSDT", "23:59")])
+    values = (None, 0.153847, 99.0, 100.0, [[99.0, 2.5], [98.0, 1e-08]], [[101.0, 1.0]], BTC[0].notional_bid_within)
     assert cloud.rows("pair, reason, obi, best_bid, mid, bids, asks, notional_bid_within")[4:7] == [
-        (
-            "BTCUSDT",
-            None,
-            0.153847,
-            99.0,
-            100.0,
-            [[99.0, 2.5], [98.0, 1e-08]],
-            [[101.0, 1.0]],
-            BTC[0].notional_bid_within,
-        ),
-        ("BTCUSDT", "timeout", *[None] * 6),
-        (
-            "ETHUSDT",
-            None,
-            0.153847,
-            99.0,
-            100.0,
-            [[99.0, 2.5], [98.0, 1e-08]],
-            [[101.0, 1.0]],
-            BTC[0].notional_bid_within,
-        ),
+        *(("BTCUSDT", *values), ("BTCUSDT", "timeout", *[None] * 6), ("ETHUSDT", *values))
     ]
     first = cloud.file()
     cloud.write(monkeypatch, day=DAY)
     assert cloud.file() == first
-    path = f"{cloud.folder}/day.parquet"
     groups = DUCK.execute(
         "SELECT stats_min_value, stats_max_value, row_group_num_rows, compression"
-        f" FROM parquet_metadata('{path}') WHERE path_in_schema = 'pair' ORDER BY row_group_id"
+        f" FROM parquet_metadata('{cloud.copy}') WHERE path_in_schema = 'pair' ORDER BY row_group_id"
     ).fetchall()
     assert groups == [(pair, pair, n, "ZSTD") for pair, n in (("BTCUSDT", 6), ("ETHUSDT", 3), ("usdm:BTCUSDT", 2))]
 
 
-def test_its_file_is_the_one_that_history_writes(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, moto_url: str) -> None:
+def test_its_file_is_the_one_that_history_writes(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same columns and rows, and `history` prints the same of the archive as of the table."""
     cloud.put([*ALL, reason(timestamp=format_timestamp(START + 600))])
     cloud.write(monkeypatch, day=DAY)
-    (cloud.folder / "day.parquet").write_bytes(cloud.file())
-    words = [
-        "--symbol",
-        "BTC",
-        "ETH",
-        "usdm:BTC",
-        "--since",
-        DAY,
-        "--until",
-        f"{DAY}T01:00:00Z",
-        "--detail",
-        "--reasons",
-    ]
-    variables = AWS | {"AWS_ENDPOINT_URL": moto_url}
-    exported = run(
-        "history", "--table", cloud.table, *words, "--output", f"{cloud.folder}/history.parquet", **variables
-    )
-    assert (exported.returncode, exported.stderr) == (0, "")
-    both = [f"FROM read_parquet('{cloud.folder}/{name}.parquet')" for name in ("day", "history")]
+    cloud.copy.write_bytes(cloud.file())
+    exported = cloud.copy.with_stem("history")
+    words = f"--symbol BTC ETH usdm:BTC --since {DAY} --until {DAY}T01:00:00Z --detail --reasons".split()
+    table = ("history", "--table", cloud.name, *words)
+    done = run(*table, "--output", str(exported), **cloud.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    both = [f"FROM read_parquet('{path}')" for path in (cloud.copy, exported)]
     here, there = (DUCK.execute(f"DESCRIBE {each}").fetchall() for each in both)
     assert here == there
     for first, second in (both, both[::-1]):
         assert DUCK.execute(f"{first} EXCEPT ALL {second}").fetchall() == []
-    of_table = run("history", "--table", cloud.table, *words, **variables)
-    of_file = run("history", "--from", f"{cloud.folder}/day.parquet", *words)
+    of_table, of_file = run(*table, **cloud.environment), run("history", "--from", str(cloud.copy), *words)
     assert of_table.stdout.count("\n") == 11
     assert of_file.stdout == of_table.stdout
 
 
-@pytest.mark.parametrize("replace", [False, True])
-def test_records_that_expired_stay_beside_those_loaded_late_unless_replaced(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, replace: bool
+@pytest.mark.parametrize(("late", "replace", "kept"), [([], False, ALL), (LATE, False, ALL), (LATE, True, USDM)])
+def test_what_has_expired_stays_unless_it_is_replaced(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, late: list[Record], replace: bool, kept: list[Record]
 ) -> None:
-    """200 rows are never replaced by 10. A pair that is not in the settings stays even then."""
-    cloud.put(ALL)
-    cloud.write(monkeypatch, day=DAY)
-    cloud.expire(ALL)
-    late = [at(minute) for minute in (4, 7, 8)]
-    cloud.put(late)
-    cloud.write(monkeypatch, "BTC,ETH", day=DAY, replace=replace)
-    kept = USDM if replace else ALL
-    assert cloud.rows() == sorted({(one.pair, one.timestamp[11:16]) for one in [*kept, *late]})
-
-
-def test_a_day_that_has_expired_stays_as_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside what is loaded late: 200 rows are never replaced by 10. A pair that the settings lack stays always."""
     cloud.put(ALL)
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
     cloud.expire(ALL)
-    cloud.write(monkeypatch, day=DAY)
-    assert cloud.file() == first
+    cloud.put(late)
+    cloud.write(monkeypatch, "BTC,ETH", day=DAY, replace=replace)
+    assert (cloud.file() == first) == (not late)
+    assert cloud.rows() == sorted({(one.pair, one.timestamp[11:16]) for one in [*kept, *late]})
 
 
 @pytest.mark.parametrize("days", [1, 3])
@@ -215,16 +170,12 @@ def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("place", ["app.Table.query", "day.Records.load", "app.Bucket.upload"])
-def test_a_run_that_is_killed_leaves_the_former_file(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str, moto_url: str
-) -> None:
+def test_a_run_that_is_killed_leaves_the_former_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    command = [sys.executable, "-c", KILLED.format(place=place, day=DAY)]
+    variables = cloud.environment | {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.copy.parent)}
+
     def killed() -> int:
-        variables = AWS | {"AWS_ENDPOINT_URL": moto_url, "OBI_TABLE": cloud.table, "OBI_ARCHIVE_BUCKET": cloud.bucket}
-        code = KILLED.format(place=place, day=DAY)
-        variables |= {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.folder)}
-        return subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=environment(**variables), check=False
-        ).returncode
+        return subprocess.run(command, cwd=ROOT, env=environment(**variables), check=False).returncode
 
     cloud.put(BTC)
     assert killed() == -signal.SIGKILL
@@ -262,10 +213,10 @@ def test_a_night_writes_yesterday_and_the_days_without_a_file(cloud: Cloud, monk
     monkeypatch.setattr("time.time", lambda: now)
     days = [START + number * DAY_SECONDS for number in range(8)]
     cloud.put([at(minute, start=day) for day in days for minute in (1, 2) if day != days[4]])
-    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], *days[1:7])]
+    assert list(cloud.write(monkeypatch, "BTC")) == [format_day(day) for day in (days[7], *days[1:7])]
     assert cloud.days() == [format_day(day) for day in days[1:] if day != days[4]]
-    cloud.s3.delete_object(Bucket=cloud.bucket, Key=f"dt={format_day(days[3])}/records.parquet")
-    assert list(cloud.write(monkeypatch)) == [format_day(day) for day in (days[7], days[3], days[4])]
+    cloud.s3.delete_object(Bucket=cloud.name, Key=f"dt={format_day(days[3])}/records.parquet")
+    assert list(cloud.write(monkeypatch, "BTC")) == [format_day(day) for day in (days[7], days[3], days[4])]
 
 
 def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,48 +225,40 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, mo
     before = format_day(START - 3 * DAY_SECONDS)
     cloud.put([at(1, start=START - 3 * DAY_SECONDS)])
     with pytest.raises(StoreError, match=f"{DAY} is not written: the table holds no record of it; compare TableName"):
-        cloud.write(monkeypatch)
+        cloud.write(monkeypatch, "BTC")
     assert cloud.days() == [before]
-    cloud.s3.put_object(Bucket=cloud.bucket, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
+    cloud.s3.put_object(Bucket=cloud.name, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")
     cloud.put(BTC)
-    with pytest.raises(
-        StoreError, match=f"dt={DAY}/records.parquet is not a file of records: delete it, or restore a version"
-    ):
-        cloud.write(monkeypatch)
+    with pytest.raises(StoreError, match=r"/records\.parquet is not a file of records: delete it, or restore a"):
+        cloud.write(monkeypatch, "BTC")
     assert cloud.file() == b"not a Parquet file"
 
 
 def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.put(BTC)
     damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
-    cloud.dynamodb.put_item(TableName=cloud.table, Item=damaged)
-    with pytest.raises(
-        StoreError,
-        match=rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then",
-    ):
+    cloud.dynamodb.put_item(TableName=cloud.name, Item=damaged)
+    words = rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then"
+    with pytest.raises(StoreError, match=words):
         cloud.write(monkeypatch, day=DAY)
     assert len(cloud.rows()) == len(BTC)
 
 
-Change = Callable[[Cloud, pytest.MonkeyPatch], object]
+Change = Callable[[pytest.MonkeyPatch], object]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda cloud, patch: patch.setenv("OBI_ARCHIVE_BUCKET", "nowhere"), "bucket nowhere: its days: "),
-        (lambda cloud, patch: patch.setenv("OBI_TABLE", "nowhere"), "table nowhere: "),
-        (lambda cloud, patch: patch.delenv("OBI_TABLE"), "the variable OBI_TABLE is not set"),
-        (
-            lambda cloud, patch: patch.setattr(app, "RESERVED_SECONDS", 1000.0),
-            f"{DAY} is not written: there was no time",
-        ),
+        (lambda patch: patch.setenv("OBI_ARCHIVE_BUCKET", "nowhere"), "bucket nowhere: its days: "),
+        (lambda patch: patch.setenv("OBI_TABLE", "nowhere"), "table nowhere: "),
+        (lambda patch: patch.delenv("OBI_TABLE"), "the variable OBI_TABLE is not set"),
+        (lambda patch: patch.setattr(app, "RESERVED_SECONDS", 1e3), f"{DAY} is not written: there was no time"),
     ],
 )
-def test_what_is_missing_is_one_sentence(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, message: str
-) -> None:
-    change(cloud, monkeypatch)
+def test_missing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, message: str) -> None:
+    """What is missing is one sentence."""
+    change(monkeypatch)
     with pytest.raises(HandlerError) as failed:
         cloud.write(monkeypatch, day=DAY)
     assert str(failed.value).startswith(message)

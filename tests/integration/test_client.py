@@ -47,8 +47,8 @@ def faults(exchange: FakeExchange) -> list[str]:
     return [asked.fault for asked in exchange.requests]
 
 
-def test_book(exchange: FakeExchange, clock: FakeClock) -> None:
-    """A book comes with its host, the moment it arrived, and the weight that the exchange counts."""
+def test_book(exchange: FakeExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A book comes with its host, the moment it arrived, its age in a cache, and the weight that is counted."""
     ours = client(clock, exchange.url)
     snapshot = fetch(ours, clock)
     assert (snapshot.book.bids.prices, snapshot.book.asks.prices) == ([99.0, 98.0], [101.0])
@@ -56,6 +56,8 @@ def test_book(exchange: FakeExchange, clock: FakeClock) -> None:
     assert (snapshot.cache_age_seconds, ours.used_weight, clock.slept) == (None, 5, [])
     clock.advance(60.0)
     assert ours.used_weight is None
+    exchange.script(["age=3600"])
+    assert (fetch(ours, clock).cache_age_seconds, "cache" in caplog.text) == (3600, True)
 
 
 def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
@@ -67,23 +69,11 @@ def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
         ours.depth("NOSUCH", 5, clock.monotonic() + 60)
 
 
-def test_cache_age(start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    """A book from a cache says so, in the snapshot and in one warning."""
-    assert fetch(client(clock, start_exchange("age=3600").url), clock).cache_age_seconds == 3600
-    assert "cache" in caplog.text
-
-
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
         *((fault, "connection") for fault in ("refused", "reset", "cut")),
-        *(
-            (fault, "bad answer")
-            for fault in ("html", "json-list", "json-null", "json-no-side", "json-nan", "json-cut")
-        ),
-        *((fault, "bad answer") for fault in ("unsorted", "other-symbol", "huge=8")),
-        *(("html400", "HTTP 400"), ("400-nested", "HTTP 400"), ("500", "HTTP 500"), ("502", "HTTP 502")),
-        *(("503", "HTTP 503"), ("503-no-code", "HTTP 503"), ("504", "HTTP 504"), ("redirect", "HTTP 302")),
+        *(("html", "bad answer"), ("huge=8", "bad answer"), ("503", "HTTP 503"), ("redirect", "HTTP 302")),
     ],
 )
 def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reason: str) -> None:
@@ -98,7 +88,7 @@ def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reas
     assert len(clock.slept) == slept
 
 
-@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.1"])
+@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.02"])
 def test_no_connection_is_left(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
     """A connection whose answer was wrong is closed at once, not when its objects are collected."""
     exchange = start_exchange(f"{fault}*")
@@ -138,12 +128,8 @@ def test_reason_of_a_slot(start_exchange: StartExchange, clock: FakeClock, dead_
     assert len(exchange.requests) == 7
     assert failure(client(clock, exchange.url), clock, slot=0.0).reason == "timeout"
     exchange.script(["504*"])
-    assert re.search(
-        rf":{exchange.port}: answered HTTP 504", str(failure(client(clock, exchange.url, dead_url), clock))
-    )
-    assert re.search(
-        rf":{exchange.port}: answered HTTP 504", str(failure(client(clock, dead_url, exchange.url), clock))
-    )
+    for urls in ((exchange.url, dead_url), (dead_url, exchange.url)):
+        assert f":{exchange.port}: answered HTTP 504" in str(failure(client(clock, *urls), clock))
     requests = len(exchange.requests)
     assert "Connection refused" in str(error := failure(client(clock, dead_url), clock))
     assert (error.reason, len(exchange.requests)) == ("connection", requests)
@@ -216,25 +202,17 @@ def test_request(start_raw: StartRaw, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "connections"), [(1.0, 1), (60.0, 1), (MAX_AGE_SECONDS / 4, 2), (MAX_AGE_SECONDS, 5)]
+    ("seconds", "step", "connections"),
+    [(1.0, 0.0, 1), (60.0, 0.0, 1), (60.0, -86_400.0, 5), (MAX_AGE_SECONDS / 4, 0.0, 2), (MAX_AGE_SECONDS, 0.0, 5)],
 )
-def test_connections(exchange: FakeExchange, clock: FakeClock, seconds: float, connections: int) -> None:
-    """They are kept, but retired after some minutes, so that a name that moves is followed."""
+def test_connections(exchange: FakeExchange, clock: FakeClock, seconds: float, step: float, connections: int) -> None:
+    """They are kept, but retired after some minutes, also if the clock is set: a name that moves is followed."""
     ours = client(clock, exchange.url)
     for _ in range(5):
         fetch(ours, clock)
         clock.advance(seconds)
+        clock.set_wall(step)
     assert len({asked.connection for asked in exchange.requests}) == connections
-
-
-def test_connections_after_the_clock_was_set_back(exchange: FakeExchange, clock: FakeClock) -> None:
-    """They are retired by the new time, not a day later."""
-    ours = client(clock, exchange.url)
-    for _ in range(4):
-        fetch(ours, clock)
-        clock.advance(60.0)
-        clock.set_wall(-86_400.0)
-    assert len({asked.connection for asked in exchange.requests}) == 4
 
 
 def test_ending_a_request_that_ends_by_itself() -> None:
@@ -284,8 +262,11 @@ def test_forgotten_connection(start_exchange: StartExchange, clock: FakeClock, m
         (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", "bad answer"),
         (b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n", "bad answer"),
         (http("200 OK", b"no gzip", Content_Encoding="gzip"), "bad answer"),
-        (http("200 OK", gzip.compress(BODY)[:-12], Content_Encoding="gzip"), "bad answer"),
-        (http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY), Content_Encoding="gzip"), "bad answer"),
+        (http("200 OK", gzip.compress(BODY, mtime=0)[:-12], Content_Encoding="gzip"), "bad answer"),
+        (
+            http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY, mtime=0), Content_Encoding="gzip"),
+            "bad answer",
+        ),
     ],
 )
 def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason: str) -> None:
@@ -293,7 +274,7 @@ def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason
     assert failure(client(clock, start_raw(answer).url), clock).reason == reason
 
 
-@pytest.mark.parametrize("fault", ["hang", "trickle-body=0.1"])
+@pytest.mark.parametrize("fault", ["hang", "trickle-body=0.04"])
 def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
     """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
     exchange = start_exchange(fault)
@@ -385,8 +366,8 @@ def test_broken_proxy(
     assert [part for part in ("alice", "Sup3r", "123/") if part in str(error)] == []
 
 
-def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, exchange: FakeExchange) -> None:
-    """A name that cannot be looked up says so, and another host is asked."""
+def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be looked up says so."""
 
     def unknown(host: str, *args: Any, **options: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -418,7 +399,5 @@ def test_host_that_fails(start_exchange: StartExchange, clock: FakeClock, caplog
     for _ in range(3):
         fetch(ours, clock)
         clock.advance(600.0)
-    assert [text.partition(": ")[2] for text in caplog.messages if "answered" in text] == [
-        "answered HTTP 502",
-        "answered HTTP 503",
-    ]
+    found = [text.partition(": ")[2] for text in caplog.messages if "answered" in text]
+    assert found == ["answered HTTP 502", "answered HTTP 503"]

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any
 
 from support.fakes import StartExchange, StartRaw, http
@@ -53,14 +53,9 @@ def test_the_life_of_a_sample_is_what_the_readme_says(start_exchange: StartExcha
 def profile() -> None:
     """Invoke the function twice; print the second answer and the files of `handler/` that ran, by their first call."""
     from handler.app import lambda_handler
+    from infra.testkit.lambda_container import LambdaContext
 
-    context = SimpleNamespace(
-        function_name="sampler",
-        memory_limit_in_mb=256,
-        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:sampler",
-        aws_request_id="request",
-        get_remaining_time_in_millis=lambda: 60_000,
-    )
+    context = LambdaContext(time.monotonic() + 60)
     files: dict[str, None] = {}
     is_warm = False
 

@@ -55,9 +55,7 @@ def test_a_longer_wait_is_kept_in_later_slots_and_for_other_pairs(
     assert (len(clock.slept) < 2, len(exchange.requests)) == (True, 2)
 
 
-def test_one_line_per_episode(
-    start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_one_line(start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """A ban of an hour, met by many pairs in many slots, is one line of the log."""
     ours = client(clock, start_exchange("418=3600").url)
     for _ in range(100):

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
-from support.fakes import FakeClock, http, spot_client
+from support.fakes import FakeClock, http, serving, spot_client
 
 from handler.errors import ExchangeError
 from handler.exchange.client import BinanceClient
@@ -72,12 +72,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as running:
 
         def start_one(*behaviours: Behaviour) -> Server:
-            server = running.enter_context(Server(*behaviours))
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-            thread.start()
-            running.callback(thread.join)
-            running.callback(server.shutdown)
-            return server
+            return running.enter_context(serving(Server(*behaviours)))
 
         yield start_one
 

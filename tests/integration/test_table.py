@@ -13,9 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.fakes import NOON, FakeClock
 from support.program import TEST_TIMEOUT_SECONDS, until
-from support.servers import AWS, aws_client, create_table, dynalite, moto
-from unit.test_item import recorded_like
+from support.records import recorded_like
+from support.servers import AWS, dynalite, moto
+from support.tables import StoredTable
 
 from handler.errors import StoreError, TransientStoreError
 from handler.record import Pair, Record, no_data
@@ -24,7 +26,6 @@ from handler.stores.dynamodb import dynamodb_client
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
 from handler.stores.table import CONCURRENT_PUTS, Table
-from infra.testkit.clock import NOON, FakeClock
 from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
 from infra.testkit.table_proxy import TableProxy
 
@@ -39,18 +40,6 @@ UNCOUNTED = PutResult(0, 0, [], 0)
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with moto() if request.param == "moto" else dynalite(tmp_path_factory.mktemp("dynalite")) as found:
         yield found
-
-
-@pytest.fixture
-def dynamodb(url: str) -> Iterator[Any]:
-    """A client that looks into the table past the code under test."""
-    with aws_client("dynamodb", url) as client:
-        yield client
-
-
-@pytest.fixture
-def name(dynamodb: Any) -> str:
-    return create_table(dynamodb)
 
 
 @pytest.fixture
@@ -70,9 +59,9 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def open_table(name: str, url: str, connect: Connect) -> OpenTable:
+def open_table(stored: StoredTable, url: str, connect: Connect) -> OpenTable:
     client = connect(url)
-    return lambda **options: Table(**{"name": name, "client": client, **options})
+    return lambda **options: Table(**{"name": stored.name, "client": client, **options})
 
 
 def sample(minute: int = 0, symbol: str = "BTCUSDT", **values: Any) -> Record:
@@ -95,11 +84,11 @@ def reason(minute: int = 0, word: str = "timeout") -> Record:
     return no_data(format_timestamp(NOON + 60 * minute), Pair("BTCUSDT"), 5, 60, word)
 
 
-def fill(dynamodb: Any, name: str, items: list[Any]) -> None:
+def fill(table: StoredTable, items: list[Any]) -> None:
     """Put items as they are."""
     for start in range(0, len(items), 25):
         requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
-        assert not dynamodb.batch_write_item(RequestItems={name: requests})["UnprocessedItems"]
+        assert not table.client.batch_write_item(RequestItems={table.name: requests})["UnprocessedItems"]
 
 
 def put(table: Table, *records: Record) -> PutResult:
@@ -148,17 +137,17 @@ def test_the_first_measurement_wins(
     assert read(table) == [kept]
 
 
-def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_knows(connect: Connect) -> None:
-    """Also if the put replaced a reason or a plain record, and its acknowledgement was lost."""
+@pytest.mark.parametrize("url", ["moto"], indirect=True)
+def test_faults_on_the_way(stored: StoredTable, proxy: TableProxy, connect: Connect) -> None:
+    """The item is in once and the writer knows, also if it replaced another and the answer was lost."""
     faults = [fault for fault in PUT_FAULTS if fault not in ("hang", "slow")]
-    with moto() as upstream, aws_client("dynamodb", upstream) as dynamodb, TableProxy(upstream) as proxy:
-        table = Table(create_table(dynamodb), client=connect(proxy.url))
-        for minute, fault in enumerate(faults):
-            put(table, [reason(minute), plain(full(0, minute)), sample(-1)][minute % 3])
-            proxy.faults["PutItem"] = deque([fault])
-            assert put(table, full(0, minute)) == STORED
-            assert proxy.counts[fault] == 1
-        assert read(table) == [full(0, minute) for minute in range(len(faults))]
+    table = Table(stored.name, client=connect(proxy.url))
+    for minute, fault in enumerate(faults):
+        put(table, [reason(minute), plain(full(0, minute)), sample(-1)][minute % 3])
+        proxy.faults["PutItem"] = deque([fault])
+        assert put(table, full(0, minute)) == STORED
+        assert proxy.counts[fault] == 1
+    assert read(table) == [full(0, minute) for minute in range(len(faults))]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +163,8 @@ def test_whatever_the_way_to_the_table_does_the_item_is_in_once_and_the_writer_k
     ],
     ids=lambda response: f"{response.status} {response.body.decode('latin-1')} {response.content_type}",
 )
-def test_what_is_not_a_success_of_dynamodb_is_retried_and_then_reported(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response
-) -> None:
-    """It is never "stored", nor an empty page."""
+def test_no_success_of_dynamodb(connect: Connect, monkeypatch: pytest.MonkeyPatch, response: Response) -> None:
+    """It is retried and then reported, never "stored", nor an empty page."""
     monkeypatch.setitem(FAULTS, "answer", Fault(response))
     with TableProxy(None) as proxy:
         table = Table("obi", client=connect(proxy.url), clock=FakeClock())
@@ -246,14 +233,12 @@ def test_a_range_is_half_open_and_pairs_are_kept_apart(open_table: OpenTable) ->
     assert read(table)[:2] == [sample(0), sample(0)]
 
 
-def test_a_page_is_asked_for_when_the_one_before_is_used_up(
-    dynamodb: Any, name: str, url: str, connect: Connect
-) -> None:
-    """Many pages are read in bounded memory."""
+def test_pages(stored: StoredTable, url: str, connect: Connect) -> None:
+    """A page is asked for when the one before is used up: many pages are read in bounded memory."""
     records = [sample(minute) for minute in range(150)]
-    fill(dynamodb, name, [item_from_record(record, 60) | {"later": {"S": "x" * 10_000}} for record in records])
+    fill(stored, [item_from_record(record, 60) | {"later": {"S": "x" * 10_000}} for record in records])
     with TableProxy(url) as proxy:
-        found = Table(name, client=connect(proxy.url)).query("BTCUSDT", since=NOON, until=DAY)
+        found = Table(stored.name, client=connect(proxy.url)).query("BTCUSDT", since=NOON, until=DAY)
         assert proxy.operations == []
         assert next(found) == records[0]
         assert proxy.operations == ["Query"]
@@ -261,24 +246,24 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(
         assert proxy.operations == ["Query"] * 2
 
 
-def test_a_damaged_item_is_named_and_left_out(open_table: OpenTable, dynamodb: Any, name: str) -> None:
+def test_a_damaged_item_is_named_and_left_out(open_table: OpenTable, stored: StoredTable) -> None:
     """What is beside it and after it is read; attributes of a newer version are no damage."""
     items = [item_from_record(sample(minute), 60) for minute in range(4)]
     items[1]["obi"] = {"S": "much"}
     items[2]["mood"] = {"M": {"x": {"BOOL": True}}}
-    fill(dynamodb, name, items)
+    fill(stored, items)
     damaged: list[str] = []
     assert read(open_table(), on_damaged=damaged.append) == [sample(0), sample(2), sample(3)]
     [sentence] = damaged
-    assert sentence.startswith(f"table {name}: BTCUSDT at '2026-11-21T12:01:00Z': obi is 'much': ")
+    assert sentence.startswith(f"table {stored.name}: BTCUSDT at '2026-11-21T12:01:00Z': obi is 'much': ")
 
 
-def test_only_a_number_in_the_past_hides_an_item(open_table: OpenTable, dynamodb: Any, name: str) -> None:
+def test_only_a_number_in_the_past_hides_an_item(open_table: OpenTable, stored: StoredTable) -> None:
     """Until DynamoDB has removed it. A record expires so many days after its slot."""
     clock = FakeClock()
     table = open_table(retention_days=1, clock=clock)
     others = [{"S": "1"}, {"NULL": True}, {"N": "0"}]
-    fill(dynamodb, name, [item_from_record(sample(n), 60) | {"expires_at": other} for n, other in enumerate(others)])
+    fill(stored, [item_from_record(sample(n), 60) | {"expires_at": other} for n, other in enumerate(others)])
     assert put(table, sample(3), sample(4)).stored == 2
     assert len(read(table)) == 5
     clock.advance(86_400 + 180)

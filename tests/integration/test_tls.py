@@ -5,7 +5,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from socketserver import BaseRequestHandler, StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.fakes import FakeClock, StartExchange, spot_client
+from support.fakes import FakeClock, StartExchange, serving, spot_client
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
@@ -23,6 +23,8 @@ from handler.exchange.problems import trusted_context
 from infra.fake_exchange import FakeExchange
 
 NOT_TRUSTED = "certificate verify failed"
+Fetch = Callable[..., Snapshot]
+Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture(scope="module")
@@ -55,39 +57,38 @@ def server_context(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def fetch(url: str, clock: FakeClock) -> Snapshot:
-    return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 1.0)
+@pytest.fixture
+def fetch(exchange: FakeExchange, clock: FakeClock) -> Fetch:
+    """Ask the exchange, or a host at another URL, for a book."""
+
+    def get(url: str = exchange.url) -> Snapshot:
+        return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 4.0)
+
+    return get
 
 
 @pytest.mark.parametrize(
-    ("variable", "hint"),
-    [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here")],
+    ("variable", "hint"), [("OTHER", "set REQUESTS_CA_BUNDLE"), ("SSL_CERT_FILE", "SSL_CERT_FILE is not read here")]
 )
 def test_not_trusted(
-    exchange: FakeExchange,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-    certificate: Path,
-    variable: str,
-    hint: str,
+    fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, certificate: Path, variable: str, hint: str
 ) -> None:
     """A host that no known authority vouches for gets no request, and the message names the variable that works."""
     monkeypatch.setenv(variable, str(certificate))
     with pytest.raises(BookUnavailable, match=f"{NOT_TRUSTED}.*{hint}") as error:
-        fetch(exchange.url, clock)
+        fetch()
     assert (error.value.reason, exchange.requests) == ("connection", [])
 
 
-@pytest.mark.parametrize(("first_day", "last_day"), [(-9, -2), (2, 9)])
+@pytest.mark.parametrize("days", [(-9, -2), (2, 9)])
 def test_certificate_of_another_time(
-    start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-    first_day: int, last_day: int,
-) -> None:  # fmt: skip
+    fetch: Fetch, start_exchange: StartExchange, monkeypatch: Patch, tmp_path: Path, days: tuple[int, int]
+) -> None:
     """The message names the clock, and no bundle."""
-    certificate = new_certificate(tmp_path / "certificate.pem", first_day, last_day)
+    certificate = new_certificate(tmp_path / "certificate.pem", *days)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with pytest.raises(BookUnavailable, match=f"{NOT_TRUSTED}: [^;]*; check this machine's clock\\)$"):
-        fetch(start_exchange(ssl_context=server_context(certificate)).url, clock)
+        fetch(start_exchange(ssl_context=server_context(certificate)).url)
 
 
 class PlainHandler(BaseRequestHandler):
@@ -98,37 +99,30 @@ class PlainHandler(BaseRequestHandler):
         self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
-def test_plain_host(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_host(fetch: Fetch, monkeypatch: Patch) -> None:
     """A host or a proxy that speaks no TLS is named, with the URL that may be meant."""
-    with ThreadingTCPServer(("127.0.0.1", 0), PlainHandler) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), PlainHandler)) as server:
         address = f"127.0.0.1:{server.server_address[1]}"
         with pytest.raises(BookUnavailable, match=rf"\({address}: no TLS connection .*http://"):
-            fetch(f"https://{address}", clock)
+            fetch(f"https://{address}")
         monkeypatch.setenv("https_proxy", f"https://{address}")
         with pytest.raises(BookUnavailable, match=rf"the proxy {address}: no TLS connection .*http://"):
-            fetch("https://exchange.invalid", clock)
-        server.shutdown()
+            fetch("https://exchange.invalid")
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
 def test_trusted(
-    exchange: FakeExchange,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-    certificate: Path,
-    variable: str,
-    scheme: str,
+    fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, certificate: Path, variable: str, scheme: str
 ) -> None:
     """The CA bundle of the environment is trusted, however https is spelled."""
     monkeypatch.setenv(variable, str(certificate))
-    assert fetch(exchange.url.replace("https", scheme), clock).book.last_update_id == 1
+    assert fetch(exchange.url.replace("https", scheme)).book.last_update_id == 1
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_broken_bundle(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+    fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, tmp_path: Path, content: str | None
 ) -> None:
     """A bundle that cannot be read is named, and not replaced by another."""
     bundle = tmp_path / "bundle.pem"
@@ -136,13 +130,11 @@ def test_broken_bundle(
         bundle.write_text(content)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with pytest.raises(BookUnavailable, match=r"bundle\.pem cannot be read: correct REQUESTS_CA_BUNDLE"):
-        fetch(exchange.url, clock)
+        fetch()
     assert exchange.requests == []
 
 
-def test_bundle_is_read_once(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path
-) -> None:
+def test_bundle_is_read_once(exchange: FakeExchange, clock: FakeClock, monkeypatch: Patch, certificate: Path) -> None:
     """All connections share one context: reading the bundle costs more than a request."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
@@ -155,7 +147,7 @@ def test_bundle_is_read_once(
 
 
 def test_replaced_bundle(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tmp_path: Path
+    exchange: FakeExchange, clock: FakeClock, monkeypatch: Patch, certificate: Path, tmp_path: Path
 ) -> None:
     """A bundle that is replaced during a run is read again."""
     bundle = new_certificate(tmp_path / "bundle.pem", -1, 1)
@@ -168,19 +160,15 @@ def test_replaced_bundle(
 
 
 def test_unwritable_key_log(
-    exchange: FakeExchange,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
-    certificate: Path,
-    caplog: pytest.LogCaptureFixture,
+    fetch: Fetch, monkeypatch: Patch, certificate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """SSLKEYLOGFILE that names nothing writable is named and stops nothing; the host is still verified."""
     trusted_context.cache_clear()
     monkeypatch.setenv("SSLKEYLOGFILE", os.path.join(os.devnull, "keys"))  # noqa: PTH118
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
-        fetch(exchange.url, clock)
+        fetch()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert fetch(exchange.url, clock).book.last_update_id == 1
+    assert fetch().book.last_update_id == 1
     assert "SSLKEYLOGFILE" in caplog.text
 
 
@@ -210,24 +198,20 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def tunnel(monkeypatch: Patch) -> Iterator[list[str]]:
     """A proxy for https in the environment; what it was asked for."""
     monkeypatch.setattr(Tunnel, "asked", [])
-    with ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as server:
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), Tunnel)) as server:
         server.daemon_threads, server.block_on_close = True, False
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.server_address[1]}")
         yield Tunnel.asked
-        server.shutdown()
 
 
-def test_proxy(
-    exchange: FakeExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, certificate: Path, tunnel: list[str]
-) -> None:
+def test_proxy(fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, certificate: Path, tunnel: list[str]) -> None:
     """The bundle is trusted through a proxy too, and a proxy cannot pass off another host."""
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
-        fetch(exchange.url, clock)
+        fetch()
     assert (bool(tunnel), exchange.requests) == (True, [])
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert fetch(exchange.url, clock).book.last_update_id == 1
+    assert fetch().book.last_update_id == 1
     assert {request.rpartition(" ")[0] for request in tunnel} == {f"CONNECT 127.0.0.1:{exchange.port}"}

@@ -7,12 +7,26 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from handler.slots import format_timestamp
 from support.servers import AWS, clean_environment
 
 ROOT = Path(__file__).parents[2]
+
+
+def this_slot(seconds: int = 60) -> float:
+    """The start of the running slot, or of the next one where too little of it is left for a test."""
+    if (left := seconds - time.time() % seconds) < seconds / 6:
+        time.sleep(left)
+    return time.time() // seconds * seconds
+
+
+def this_minute() -> dict[str, str]:
+    """The schedule's event for the running minute."""
+    return {"scheduled_time": format_timestamp(this_slot()), "execution_id": "e-1"}
 
 
 class FunctionError(Exception):

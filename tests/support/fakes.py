@@ -2,8 +2,10 @@
 
 import json
 import socketserver
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, Thread
+from typing import Any, TypeVar
 
 from handler.book import Book, Snapshot, parse_depth
 from handler.clock import Clock
@@ -11,15 +13,45 @@ from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
-from infra.testkit.clock import NOON, FakeClock
 
-__all__ = ["BOOK", "NOON", "FakeClock", "RawServer", "StartExchange", "StartRaw", "StubExchange", "http", "spot_client"]
+NOON = 1_795_262_400.0
+"""Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
 
 BOOK = FakeBook(
     bids=[("99.00000000", "2.00000000"), ("98.00000000", "1.00000000")], asks=[("101.00000000", "1.00000000")]
 )
 
 StartExchange = Callable[..., FakeExchange]
+AnyServer = TypeVar("AnyServer", bound=socketserver.BaseServer)
+
+
+class FakeClock:
+    """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
+
+    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
+        self.slept: list[float] = []
+        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
+        self._lock = Lock()
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def time(self) -> float:
+        return self._time
+
+    def sleep(self, seconds: float, /) -> None:
+        with self._lock:
+            self.slept.append(seconds)
+        self.advance(max(seconds + self._oversleep, seconds / 2))
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._monotonic += seconds
+            self._time += seconds
+
+    def set_wall(self, seconds: float) -> None:
+        with self._lock:
+            self._time += seconds
 
 
 def spot_client(*base_urls: str, **options: Any) -> BinanceClient:
@@ -37,6 +69,17 @@ def http(status: str, body: bytes = b"", **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+@contextmanager
+def serving(server: AnyServer) -> Iterator[AnyServer]:
+    """Run a server in a thread of its own."""
+    with server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 class RawServer(socketserver.ThreadingTCPServer):

@@ -58,11 +58,11 @@ def start(
     )
 
 
-def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of shell to its end; in it `handler` is the program."""
-    script = f'handler() {{ "{sys.executable}" -m handler "$@"; }}\n{command}'
+def shell(command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in a folder to its end; in it `handler` and `obi` are the program."""
+    script = f'handler() {{ "{sys.executable}" -m handler "$@"; }}\nobi() {{ handler "$@"; }}\n{command}'
     return subprocess.run(
-        ["/bin/sh", "-c", script], cwd=ROOT, env=environment(**variables), stdin=subprocess.DEVNULL,
+        ["/bin/sh", "-c", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL,
         capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
 

@@ -23,10 +23,11 @@ class StoredTable(NamedTuple):
 
     def records(self) -> list[Record]:
         """What it holds, in the order of its keys."""
-        items = scan(self.client, self.name)
-        return [
-            record_from_item(item) for item in sorted(items, key=lambda item: (item["pair"]["S"], item["slot"]["S"]))
-        ]
+        return [record_from_item(item) for item in self.items()]
+
+    def items(self) -> list[Any]:
+        """Its items, in the order of their keys."""
+        return sorted(scan(self.client, self.name), key=lambda item: (item["pair"]["S"], item["slot"]["S"]))
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def test_numbers_in_headers(text: str, number: int | None) -> None:
 
 
 @given(st.integers(100, 599), st.binary() | st.just(b"[" * 2000), st.text(), st.text())
-def test_anything(status: int, body: bytes, retry_after: str, date: str) -> None:
+def test_any_answer(status: int, body: bytes, retry_after: str, date: str) -> None:
     """Whatever comes is an answer of some kind, and its wait is bounded."""
     found = meaning(status, body, retry_after=retry_after, date=date)
     assert isinstance(found, Book) or 0 <= found.seconds <= 3 * DAY

@@ -88,10 +88,8 @@ records = st.dictionaries(moments, st.none() | st.sampled_from([-0.5, 0.0, 0.25]
 
 @settings(max_examples=6)
 @given(former=records, table=records)
-def test_no_slot_is_lost_and_the_first_measurement_of_each_wins(
-    former: dict[int, Record], table: dict[int, Record]
-) -> None:
-    """Whatever expired from the table, was loaded into it late, or was replaced by a reason."""
+def test_merge(former: dict[int, Record], table: dict[int, Record]) -> None:
+    """No slot is lost, the first measurement of each wins, whatever expired, came late, or became a reason."""
     with TemporaryDirectory() as name:
         file, before = merged(Path(name), [*former.values()])
         _, after = merged(Path(name), [*table.values()], file)

@@ -2,14 +2,16 @@
 
 import gzip
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from support.tables import StoredTable, new_table
-from unit.test_find import full, plain
+from support.fakes import FakeClock
+from support.records import nth_full as full
+from support.records import nth_plain as plain
+from support.tables import StoredTable
 
 from handler.errors import TransientStoreError
 from handler.load.bulk import Bulk, infer_intervals, into_folder, into_table
@@ -18,7 +20,6 @@ from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.folder import Folder
 from handler.stores.table import Table
-from infra.testkit.clock import FakeClock
 from infra.testkit.table_proxy import TableProxy
 
 PAST = 1_704_067_200  # 2024-01-01T00:00:00Z
@@ -27,19 +28,6 @@ FIRST, LATER = plain(1), plain(1, timestamp="2026-11-22T10:01:30Z", obi=0.5)
 FULL = full(1, **{key: getattr(FIRST, key) for key in ("timestamp", "symbol", "obi", "notional_bid", "notional_ask")})
 REASON = no_data(FIRST.timestamp, Pair(FIRST.symbol), 5, 60, "timeout")
 NOTHING = plain(1, obi=0.0, notional_bid=0.0, notional_ask=0.0)
-
-
-@pytest.fixture
-def stored(moto_url: str) -> Iterator[StoredTable]:
-    with new_table(moto_url) as table:
-        yield table
-
-
-@pytest.fixture
-def proxy(moto_url: str) -> Iterator[TableProxy]:
-    """One request at a time, since moto checks a condition and writes in two steps."""
-    with TableProxy(moto_url) as found:
-        yield found
 
 
 @pytest.fixture

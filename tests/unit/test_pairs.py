@@ -56,7 +56,7 @@ def test_word(word: str, quote: str, pair: str) -> None:
         ("usdm:BTCUSDT@10bps", "write usdm:BTCUSDT"),
     ],
 )
-def test_refused(word: str, advice: str) -> None:
+def test_invalid_word(word: str, advice: str) -> None:
     """A word that is not a pair is refused in one sentence that ends with the right spelling."""
     with pytest.raises(UsageError, match=re.escape(advice)):
         parse_pair(word)

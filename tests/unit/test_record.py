@@ -51,10 +51,7 @@ def test_plain_line(record: Record) -> None:
     [
         (plain(), SIX + "}"),
         (plain(market="usdm"), SIX + ',"market":"usdm"}'),
-        (
-            no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT"), 5),
-            NOTHING + "}",
-        ),
+        (no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT"), 5), NOTHING + "}"),
         (
             no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT", "usdm"), 5, 60, "HTTP 503"),
             NOTHING + ',"market":"usdm","interval_seconds":60,"reason":"HTTP 503"}',

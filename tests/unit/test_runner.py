@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
-from support.fakes import FakeClock, StubExchange, book
+from support.fakes import FakeClock, StubExchange
 
 from handler.errors import BookUnavailable, ExchangeError, RegionUnavailable, RequestRejected, UsageError
 from handler.record import Pair, Record
@@ -164,11 +164,3 @@ def test_deadline(clock: FakeClock) -> None:
     exchange = StubExchange(clock)
     Run(clock, exchange).runner.run(3)
     assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([42.75, 102.75, 162.75])
-
-
-def test_empty_book(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    """An empty book is a reason and a warning."""
-    run = Run(clock, StubExchange(clock, lambda symbol: book([], [])))
-    assert run.runner.run(1) == 0
-    assert run.outcomes == [("AUSDT", "empty book")]
-    assert "AUSDT: the order book is empty" in caplog.text

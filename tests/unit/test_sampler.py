@@ -117,6 +117,7 @@ def test_empty_book(clock: FakeClock) -> None:
     """An empty book is a reason, not an imbalance of 0."""
     found = sample(StubExchange(clock, lambda symbol: book([], [])), clock)
     assert [each.record.reason for each in found] == ["empty book"] * 3
+    assert str(found[0].error) == "AUSDT: the order book is empty"
 
 
 @pytest.mark.parametrize(("bids", "asks", "obi"), [([("1", "1")], [], 1.0), ([], [("1", "1")], -1.0)])

@@ -27,7 +27,7 @@ def read(environment: dict[str, str] | None = None, **flags: list[str] | None) -
             {"OBI_SYMBOLS": "BTC ETH,usdm:BTC , ETH / BTC"},
             {"pairs": ["BTCUSDT", "ETHUSDT", "usdm:BTCUSDT", "ETHBTC"]},
         ),
-        ({"symbol": ["BTC", "btc", "BTCUSDT"]}, {}, {"pairs": ["BTCUSDT"]}),
+        ({"symbol": ["btcusdt,Btc", " BTC ", "BTC/USDT", "BTCUSDT"]}, {}, {"pairs": ["BTCUSDT"]}),
         ({"symbol": ["BTC"]}, {"OBI_QUOTE": "usdc"}, {"pairs": ["BTCUSDC"]}),
         ({"symbol": ["BTC"], "levels": ["20"]}, {"OBI_LEVELS": "10"}, {"levels": 20, "limits": {"spot": 20}}),
         ({"symbol": ["BTC"], "detail": []}, {}, {"limits": {"spot": 1000}, "is_full": True}),
@@ -86,7 +86,7 @@ def test_base_urls(flags: dict[str, Any], environment: dict[str, str], urls: dic
         ({"symbol": ["BTC"], "quote": ["a/b"]}, {}, "--quote a/b is not an asset"),
     ],
 )
-def test_refused(flags: dict[str, Any], environment: dict[str, str], message: str) -> None:
+def test_invalid_value(flags: dict[str, Any], environment: dict[str, str], message: str) -> None:
     """What is invalid is refused in one sentence that begins with the option."""
     with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
         read(environment, **flags)

@@ -110,10 +110,8 @@ def test_the_end_waits_for_a_slow_store(
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
-def test_an_early_end_logs_the_rest(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: type[BaseException]
-) -> None:
-    """What the store has not answered for by then is not waited for."""
+def test_early_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: type[BaseException]) -> None:
+    """What the store has not answered for by then is logged."""
     monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
     store = FakeStore()
     with suppress(end), BackgroundWriter(store) as writer:

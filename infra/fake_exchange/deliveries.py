@@ -1,10 +1,10 @@
-"""Wrong ways to send a response: late, in pieces, not at all, or with more than was requested."""
+"""Wrong ways to send a response: in pieces, over connections that break, or with more than was requested."""
 
 import asyncio
 from collections.abc import Callable
 from itertools import cycle, islice
 
-from infra.testkit.server import Connection, Delivery
+from infra.testkit.server import Connection, Delivery, slow
 
 # Long enough for the client to have read what came before the reset, which may discard unread data.
 _BEFORE_RESET_SECONDS = 0.02
@@ -17,33 +17,11 @@ _INTERIM = (  # RFC 9110, 15.2: none has a body, whatever its headers say
 )
 
 
-async def hang(connection: Connection, _head: bytes, _body: bytes, _: float) -> None:
-    """Send nothing, and leave the connection open."""
-    await connection.wait_closed()
-
-
-async def refuse(connection: Connection, _head: bytes, _body: bytes, _: float) -> None:
-    """Reset the connection before a byte of the response."""
-    connection.reset()
-
-
 async def reset(connection: Connection, head: bytes, body: bytes, _: float) -> None:
     """Reset the connection in the middle of the body."""
     connection.write(head + body[: len(body) // 2])
     await asyncio.sleep(_BEFORE_RESET_SECONDS)
     connection.reset()
-
-
-async def cut(connection: Connection, head: bytes, body: bytes, _: float) -> None:
-    """Close the connection (FIN) in the middle of the body."""
-    connection.write(head + body[: len(body) // 2])
-    connection.close()
-
-
-async def slow(connection: Connection, head: bytes, body: bytes, seconds: float) -> None:
-    """Send it late."""
-    await asyncio.sleep(seconds)
-    connection.write(head + body)
 
 
 async def trickle(connection: Connection, head: bytes, body: bytes, seconds: float) -> None:
