@@ -173,8 +173,9 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
         bids, asks = Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks))
     except (ValueError, RecursionError) as error:
         raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error
-    if bids.prices != sorted(bids.prices, reverse=True) or asks.prices != sorted(asks.prices):
-        raise InvalidBook("an order book whose prices are not sorted, best first")
+    for prices, is_bid in ((bids.prices, True), (asks.prices, False)):
+        if prices != sorted(prices, reverse=is_bid) or len(set(prices)) < len(prices):
+            raise InvalidBook("an order book whose prices are not sorted, best first, each once")
     if symbol is not None and fields.symbol not in (None, symbol):
         raise InvalidBook(f"an order book of {fields.symbol!r:.60} instead of {symbol}")
     return Book(bids, asks, fields.lastUpdateId, fields.T)

@@ -69,6 +69,7 @@ class Sampler:
         self._detail = detail
         self._clock = clock
         self._workers = {market: Workers(market) for market in exchanges}
+        self._unexpected: set[tuple[Pair, type[Exception]]] = set()  # errors that were logged
 
     def sample(self, deadline: float, slot: int) -> Iterator[list[Sample]]:
         """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
@@ -125,7 +126,9 @@ class Sampler:
         except ExchangeError as error:
             return self._failed(pair, slot, error)
         except Exception as error:
-            log.exception("%s: unexpected error in the request", pair)
+            if (pair, type(error)) not in self._unexpected:
+                self._unexpected.add((pair, type(error)))
+                log.exception("%s: unexpected error in the request, which is logged once", pair)
             failure = BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection")
             return self._failed(pair, slot, failure)
 

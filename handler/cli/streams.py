@@ -64,6 +64,8 @@ def print_traceback(error: BaseException | None) -> None:
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         _write_stderr(self.format(record))
+        if record.exc_info and record.levelno >= logging.ERROR:  # libraries warn with tracebacks of what they handle
+            print_traceback(record.exc_info[1])
 
 
 class _Formatter(logging.Formatter):

@@ -111,8 +111,8 @@ def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> 
 
 
 def header_number(headers: Mapping[str, str], name: str) -> int | None:
-    """The whole number in a header; None if it is absent or anything else."""
-    text = headers.get(name, "")
+    """The whole number in a header, the first of a list; None if it is absent or anything else."""
+    text = headers.get(name, "").partition(",")[0].strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 

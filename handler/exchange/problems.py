@@ -71,7 +71,9 @@ def trusted_context(bundle: Path, _changed_at: int) -> ssl.SSLContext:
     try:
         context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
     except OSError as error:  # of a missing file and of an invalid one
-        raise Problem(f"the CA bundle {bundle} cannot be read: correct REQUESTS_CA_BUNDLE", "connection") from error
+        raise Problem(
+            f"the CA bundle {bundle} cannot be read: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE", "connection"
+        ) from error
     return context
 
 

@@ -33,6 +33,7 @@ PIECE_BYTES = 2**16
 MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time for the next
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
 LONG_IDLE_SECONDS = 20.0  # a NAT may have forgotten a connection that idled for longer
+MIN_IDLE_SECONDS = 2.0  # no NAT forgets one earlier
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
 NO_RETRIES = Retry(False)  # by urllib3 itself
 
@@ -152,10 +153,10 @@ class Transport:
                 wait_seconds = min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds
                 return self._send(connection, wait_seconds)
             except HTTPError as error:
+                if isinstance(error, ReadTimeoutError) and idle_seconds > MIN_IDLE_SECONDS:
+                    self._max_idle_seconds = min(self._max_idle_seconds, idle_seconds / 2)
                 if monotonic() >= end:
                     raise
-                if isinstance(error, ReadTimeoutError):
-                    self._max_idle_seconds = LONG_IDLE_SECONDS
         self._close(connection)
         return None
 

@@ -112,8 +112,8 @@ class Table:
             try:
                 yield record_from_item(item)
             except InvalidRecord as error:
-                slot = item["slot"]["S"]
-                on_damaged(f"{self.description}: {pair} at {slot!a:.100}: {error}; correct or delete this item")
+                where = f"{self.description}: {pair} at {item['slot']['S']!a:.100}"
+                on_damaged(f"{where}: {error}; if this item is damaged, correct or delete it")
 
     def items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
         """Read the items behind `query`, page by page. What has expired is left out. Raises StoreError."""

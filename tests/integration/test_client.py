@@ -241,14 +241,17 @@ def test_closed_connection(start_exchange: StartExchange, clock: FakeClock, faul
     assert (faults(exchange).count(fault), other.requests, clock.slept) == (2, [], [])
 
 
-def test_forgotten_connection(start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("idle_seconds", [4.0, 10.0, LONG_IDLE_SECONDS + 1, 60.0])
+def test_forgotten_connection(
+    start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, idle_seconds: float
+) -> None:
     """A connection that a NAT forgot costs a short wait, once: from then on connections idle less long."""
     monkeypatch.setattr("handler.exchange.transport.FIRST_WAIT_SECONDS", 0.2)
     exchange = start_exchange("hang-reuse", "ok", "ok")
     ours = client(clock, exchange.url)
     for _ in range(3):
-        assert fetch(ours, clock).book.last_update_id == 1
-        clock.advance(LONG_IDLE_SECONDS + 1)
+        assert fetch(ours, clock, slot=1.0).book.last_update_id == 1
+        clock.advance(idle_seconds)
     assert faults(exchange) == ["hang-reuse", "hung", "ok", "ok"]
     assert len({asked.connection for asked in exchange.requests}) == 3
 

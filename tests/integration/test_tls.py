@@ -129,7 +129,7 @@ def test_broken_bundle(
     if content:
         bundle.write_text(content)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with pytest.raises(BookUnavailable, match=r"bundle\.pem cannot be read: correct REQUESTS_CA_BUNDLE"):
+    with pytest.raises(BookUnavailable, match=r"bundle\.pem cannot be read: correct REQUESTS"):
         fetch()
     assert exchange.requests == []
 

@@ -99,7 +99,8 @@ def test_times_are_by_the_hosts_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("17", 17), ("0", 0), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))]
+    ("text", "number"),
+    [("17", 17), ("0", 0), ("12, 5", 12), (" 7 ", 7), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))],
 )
 def test_numbers_in_headers(text: str, number: int | None) -> None:
     """An odd number in a header costs no book."""

@@ -22,7 +22,7 @@ limits = st.sampled_from([1, 5, 20, 1000])
 
 
 def sides(of: st.SearchStrategy[Decimal], *, best_first: bool) -> st.SearchStrategy[Levels]:
-    levels = st.lists(st.tuples(of, quantities), max_size=19)
+    levels = st.lists(st.tuples(of, quantities), max_size=19, unique_by=lambda level: float(level[0]))
     return levels.map(lambda side: sorted(side, key=lambda level: level[0], reverse=best_first))
 
 
@@ -158,11 +158,12 @@ def test_invalid_level(level: Any) -> None:
     "garbage",
     [
         *(b"", b"null", b"[]", b'{"bids":[]}', b"<html>", b"[" * 100_000, b'{"bids":{},"asks":[]}'),
-        *(body([["1", "1"]], [["3", "1"], ["2", "1"]]), body([["2", "1"]], [["3", "1"]], symbol="ETHUSDT")),
+        *(body([["1", "1"]], [["3", "1"], ["2", "1"]]), body([["2", "1"], ["2.0", "1"]], [["3", "1"]])),
+        *(body([["1", "1"]], [["2", "1"], ["2", "1"]]), body([["2", "1"]], [["3", "1"]], symbol="ETHUSDT")),
     ],
 )
 def test_invalid_body(garbage: bytes) -> None:
-    """A body without both sides, with a side that is not sorted, or of another pair is invalid."""
+    """A body without both sides, with a side that is not sorted or has a price twice, or of another pair is invalid."""
     with pytest.raises(InvalidBook):
         parse_depth(garbage, "BTCUSDT")
 

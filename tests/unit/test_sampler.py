@@ -113,6 +113,19 @@ def test_failure(clock: FakeClock, error: Exception, reason: str) -> None:
     assert first.error is last.error is None
 
 
+def test_unforeseen_errors(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """One that nobody foresaw is logged once for its pair, with its traceback, however often it comes."""
+
+    def fail(symbol: str) -> None:
+        if symbol != "AUSDT":
+            raise ZeroDivisionError
+
+    ours = sampler(StubExchange(clock, fail), clock)
+    for _ in range(3):
+        list(ours.sample(clock.monotonic() + 60, SLOT))
+    assert [bool(record.exc_info) for record in caplog.records] == [True, True]
+
+
 def test_empty_book(clock: FakeClock) -> None:
     """An empty book is a reason, not an imbalance of 0."""
     found = sample(StubExchange(clock, lambda symbol: book([], [])), clock)
