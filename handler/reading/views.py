@@ -153,26 +153,28 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
         engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
+def step_start(seconds: str, step_seconds: int) -> str:
+    """SQL: the start of the step that epoch seconds belong to. Steps count from the epoch, weeks from a Monday."""
+    origin = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    return f"(({seconds} - {origin}) // {step_seconds} * {step_seconds} + {origin})"
+
+
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
     """A row for each step of a pair and depth in which there is a record."""
-    offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
     bps = "bps, " if views.bps else ""
-
-    def step(slot: str) -> str:
-        return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
-
     return f"""
         WITH {expected.timeline(is_settled=False)},
         slots AS (
             SELECT pair, slot FROM runs WHERE is_known AND has_data
             UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds))
             FROM runs WHERE missing > 0),
-        counts AS (SELECT pair, {step("slot")} AS step, count(*) AS expected FROM slots GROUP BY ALL),
+        counts AS (
+            SELECT pair, {step_start("slot", step_seconds)} AS step, count(*) AS expected FROM slots GROUP BY ALL),
         means AS (
             SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
-                {step("epoch_us(slot) // 1000000")} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
-                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
-                count(obi) AS n
+                {step_start("epoch_us(slot) // 1000000", step_seconds)} AS step,
+                round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min, max(obi) AS obi_max,
+                arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid, count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
             obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
