@@ -17,15 +17,8 @@ from .query import SAMPLER_VARIABLES, Query
 from .streams import print_message
 
 FLAGS = (
-    "--from",
-    "--table",
-    "--symbol",
-    "--since",
-    "--until",
-    "--output",
-    "--min-share",
-    "--interval_seconds",
-    "--quote",
+    *("--from", "--table", "--symbol", "--since", "--until"),
+    *("--output", "--min-share", "--interval_seconds", "--quote"),
 )
 EPILOG = """\
 With --output report.md, a picture report.png is written beside it, of up to five pairs, those with the lowest share.
@@ -73,9 +66,6 @@ def _picture(records: Records, expected: Expected, sheet: Sheet, path: Path) -> 
         return ""
     with complete_file(str(path)) as unfinished:
         plot(records, str(unfinished), name=path.name, views=Views(), expected=expected, pairs=names)
-    more = (
-        f", the {len(names)} pairs with the lowest share of {len(sheet.shares)}"
-        if len(names) < len(sheet.shares)
-        else ""
-    )
+    count = len(sheet.shares)
+    more = f", the {len(names)} pairs with the lowest share of {count}" if len(names) < count else ""
     return f"\n![Mid price and imbalance{more}]({path.name})\n"

@@ -21,15 +21,18 @@ RECORDS_EXPRESSIONS = {
 # the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
 # into one slot, the one between slots
 INFERRED = f"""
-    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred FROM (
-        SELECT pair, distance, count(*) AS n FROM (
-            SELECT pair, moment - lag(moment) OVER (PARTITION BY pair ORDER BY moment) AS distance FROM (
-                SELECT DISTINCT pair, if(is_shared, file_slot, seconds) AS moment FROM narrow JOIN (
-                    SELECT pair, 2 * count(DISTINCT file_slot) BETWEEN 1 AND count(DISTINCT seconds) AS is_shared
-                    FROM narrow WHERE interval_seconds IS NULL GROUP BY pair) USING (pair)
-                WHERE interval_seconds IS NULL))
-        WHERE distance > 0 GROUP BY pair, distance)
-    GROUP BY pair"""
+    WITH moments AS (
+        SELECT pair, seconds AS moment, false AS is_slot FROM narrow WHERE interval_seconds IS NULL
+        UNION ALL SELECT pair, file_slot, true FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NOT NULL),
+    distances AS (
+        SELECT pair, is_slot, distance, count(*) AS n FROM (
+            SELECT *, moment - lag(moment) OVER (PARTITION BY pair, is_slot ORDER BY moment) AS distance FROM moments)
+        WHERE distance IS DISTINCT FROM 0 GROUP BY ALL),
+    shared AS (
+        SELECT pair, coalesce(2 * sum(n) FILTER (is_slot) <= sum(n) FILTER (NOT is_slot), false) AS is_shared
+        FROM distances GROUP BY pair)
+    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred
+    FROM distances JOIN shared USING (pair) WHERE is_slot = is_shared AND distance IS NOT NULL GROUP BY pair"""
 PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"
 # of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
 DUPLICATES = """
@@ -49,11 +52,13 @@ PLAIN_DUPLICATES = """
             PARTITION BY pair, seconds, obi, notional_bid, notional_ask, levels
             ORDER BY interval_seconds IS NULL, part, id) AS place
         FROM narrow
-        SEMI JOIN (SELECT pair, seconds FROM narrow WHERE interval_seconds IS NULL) USING (pair, seconds))
+        SEMI JOIN (SELECT pair, seconds FROM narrow GROUP BY ALL HAVING count(*) > 1) USING (pair, seconds))
     WHERE place > 1 AND interval_seconds IS NULL"""
 SHARED_SLOTS = """
-    SELECT pair, count(*) - count(DISTINCT slot) AS more, max(interval_seconds) FROM samples WHERE has_data
-    GROUP BY pair HAVING more > 0 ORDER BY pair"""
+    SELECT pair, sum(n - 1)::BIGINT, max(seconds) FROM (
+        SELECT pair, slot, count(*) AS n, max(interval_seconds) AS seconds FROM samples WHERE has_data
+        GROUP BY pair, slot HAVING n > 1)
+    GROUP BY pair ORDER BY pair"""
 
 
 def narrow(number: int, part: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from glob import escape
 
 from ..errors import InvalidRecord, SourceError
-from ..record import MAX_NUMBER, PLAIN_KEYS, SPOT, Record
+from ..record import MAX_NUMBER, SPOT, Record
 from ..slots import MAX_INTERVAL_SECONDS
-from .columns import HEAD, NARROW, decoded, from_lines, pair_sql, quoted
+from .columns import DOUBLE, HEAD, NARROW, TEXT, decoded, from_lines, pair_sql, quoted
 from .engine import Engine, sql_literal
 from .files import File, Problem, clean_copy
 
@@ -17,12 +17,13 @@ MAX_SHOWN = 5
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _AS_TEXT = """columns = {'raw': 'VARCHAR'}, header = false, auto_detect = false, delim = '\x01', quote = '',
     escape = '', comment = '', strict_mode = false, hive_partitioning = false"""
-# how this program writes the six keys: what is written otherwise is checked more slowly
+# how this program writes the six keys
 CANONICAL = (
     rf'^\{{"timestamp":"[0-9TZ:-]{{20}}","symbol":"[^"\\]+","obi":{_NUMBER},"notional_bid":{_NUMBER},'
     rf'"notional_ask":{_NUMBER},"levels":[0-9]+'
 )
-_NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT")
+# the types of JSON that a key may have; those that have to be there are not null in a valid record
+_TYPES = {TEXT: ("VARCHAR", "NULL"), DOUBLE: ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT", "NULL")}
 # the text of a broken line as it can be read: without NUL bytes, blanks and marks of encodings; behind a torn one, the
 # whole one
 _TRIMMED = r"trim(replace(invalid_line, chr(0), ''), ' ' || chr(9) || chr(13) || chr(65279) || chr(65533))"
@@ -32,18 +33,10 @@ _WHOLE = rf"""if(starts_with({_TRIMMED}, '{{"timestamp"') AND NOT json_valid({_T
 _BROKEN = """CASE WHEN line = '' THEN 'empty' WHEN length(line) > 10000 THEN 'invalid'
     WHEN starts_with(line, '{') AND NOT ends_with(line, '}') THEN 'torn'
     WHEN NOT contains(line, '{') THEN 'torn' ELSE 'invalid' END"""
-
-
-def valid() -> str:
-    """SQL that is true for the narrow columns of a valid record."""
-    return (
-        "coalesce(seconds >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1 AND levels >= 1"
-        f" AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER} AND notional_ask >= 0"
-        f" AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1 AND"
-        f" {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"
-    )
-
-
+VALID = f"""coalesce(seconds >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1
+    AND levels >= 1 AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER}
+    AND notional_ask >= 0 AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1
+    AND {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"""  # of the columns of a record
 HAS_DATA = "(reason IS NULL AND (interval_seconds IS NOT NULL OR notional_bid <> 0 OR notional_ask <> 0))"
 PRINTED = (
     f"if(interval_seconds IS NULL AND NOT regexp_matches(line, {sql_literal(CANONICAL)}), line,"
@@ -108,16 +101,23 @@ def _create(engine: Engine, files: Sequence[File], pairs: Collection[str], colum
         wanted = rf"({named} OR contains(raw, '\') OR NOT (starts_with(raw, '{{') AND ends_with(raw, '}}')))"
     source = f"(SELECT * FROM {_scan(files)} WHERE {wanted})"
     rest = f"(SELECT file, {_WHOLE} AS raw FROM all_lines WHERE problem = 'broken')"
-    names = f"WHERE pair IN ({', '.join(map(sql_literal, sorted(pairs)))}) OR problem IS NOT NULL" if pairs else ""
-    for table, lines, broken in (("all_lines", source, "'broken'"), ("mended_lines", rest, _BROKEN)):
-        rows = f"(SELECT * FROM ({_checked(lines, broken)}) {names})"
-        engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {_kept(columns, within)} FROM {from_lines(rows)}")
-    kept = "SELECT *, {} + rowid AS id, NULL::BIGINT AS file_slot FROM {} WHERE problem IS NULL".format
-    engine.run(f"CREATE OR REPLACE VIEW lines AS {kept(0, 'all_lines')} UNION ALL {kept(1 << 40, 'mended_lines')}")
+    names = f"WHERE pair IN ({', '.join(map(sql_literal, sorted(pairs)))}) OR problem <> 'mended'" if pairs else ""
+
+    def rows(lines: str, good: str, broken: str) -> str:
+        checked = f"(SELECT * FROM ({_checked(lines, good, broken)}) {names})"
+        return f"SELECT {_kept(columns, within)} FROM {from_lines(checked)}"
+
+    engine.run("CREATE OR REPLACE TABLE all_lines AS " + rows(source, "NULL", "'broken'"))
+    if engine.rows("SELECT 1 FROM all_lines WHERE problem = 'broken' LIMIT 1"):
+        engine.run("INSERT INTO all_lines " + rows(rest, "'mended'", _BROKEN))
+    engine.run(
+        "CREATE OR REPLACE VIEW lines AS SELECT *, rowid AS id, NULL::BIGINT AS file_slot FROM all_lines"
+        " WHERE problem IS NULL OR problem = 'mended'"
+    )
 
 
-def _checked(lines: str, broken: str) -> str:
-    """SQL: the narrow columns of lines, and in `problem` why one is no record."""
+def _checked(lines: str, good: str, broken: str) -> str:
+    """SQL: the narrow columns of lines, and `problem`: `good`, 'invalid' or, where a line is no JSON, `broken`."""
     # a full line of this program is decoded up to the levels only
     cut = "left(raw, instr(raw, ',\"version\":') - 1)"
     is_cut = (
@@ -128,24 +128,19 @@ def _checked(lines: str, broken: str) -> str:
     heads = f"SELECT *, {decoded(HEAD, 'beginning')} AS head FROM ({beginnings})"
     keys = ", ".join(f"head.{key}" for key in HEAD if key != "market")
     rows = (
-        f"SELECT file, line, beginning, head IS NULL AS is_broken, {keys},"
-        f" coalesce(head.market, {sql_literal(SPOT)}) AS market,"
-        f" epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds FROM ({heads})"
+        f"SELECT file, line, head IS NULL AS is_broken, {keys}, coalesce(head.market, {sql_literal(SPOT)}) AS market,"
+        " epoch_us(try_strptime(head.timestamp, '%Y-%m-%dT%H:%M:%SZ')) // 1000000 AS seconds,"
+        f" if(head IS NULL, NULL, json_type(beginning, {[f'$.{key}' for key in HEAD]})) AS types FROM ({heads})"
     )
-    problem = f"CASE WHEN is_broken THEN {broken} WHEN {_is_record()} THEN NULL ELSE 'invalid' END"
+    # DuckDB takes the text "0.5" and true as numbers, too
+    typed = " AND ".join(
+        f"coalesce(types[{number}], 'NULL') IN {_TYPES[kind]}" for number, kind in enumerate(HEAD.values(), 1)
+    )
+    problem = (
+        f"CASE WHEN is_broken THEN {broken}"
+        f" WHEN length(timestamp) = 20 AND {typed} AND {VALID} THEN {good} ELSE 'invalid' END"
+    )
     return f"SELECT *, {problem} AS problem, {pair_sql()} AS pair, {HAS_DATA} AS has_data FROM ({rows})"
-
-
-def _is_record() -> str:
-    types = f"json_type(beginning, {['$.' + key for key in (*PLAIN_KEYS, 'market', 'interval_seconds')]})"
-    numbers = " AND ".join(f"{types}[{n}] IN {_NUMBERS}" for n in (3, 4, 5, 6))
-    checked = (
-        f"({types}[1] = 'VARCHAR' AND {types}[2] = 'VARCHAR' AND {numbers}"
-        f" AND coalesce({types}[7], 'NULL') IN ('VARCHAR', 'NULL')"
-        f" AND coalesce({types}[8], 'NULL') IN ('NULL', {str(_NUMBERS)[1:-1]}))"
-    )
-    is_canonical = f"regexp_matches(beginning, {sql_literal(CANONICAL)})"
-    return f"length(timestamp) = 20 AND if({is_canonical}, true, {checked}) AND {valid()}"
 
 
 def _kept(columns: Sequence[str], within: str) -> str:
@@ -164,13 +159,8 @@ def _kept(columns: Sequence[str], within: str) -> str:
 def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     """Name the invalid lines, and count those that were torn."""
     problems = []
-    found = "(SELECT problem, file, invalid_line FROM {}) UNION ALL (SELECT problem, file, invalid_line FROM {})"
-    found = f"({found.format('all_lines', 'mended_lines')})"
-    invalid, torn, mended, torn_files = engine.rows(
-        "SELECT count(*) FILTER (problem = 'invalid'), count(*) FILTER (problem = 'torn'), (SELECT count(*) FROM"
-        " mended_lines WHERE problem IS NULL), list(DISTINCT file) FILTER (problem = 'torn')"
-        f" FROM {found}"
-    )[0]
+    counts = dict(engine.rows("SELECT problem, count(*) FROM all_lines WHERE problem IS NOT NULL GROUP BY problem"))
+    torn, mended, invalid = (counts.get(problem, 0) for problem in ("torn", "mended", "invalid"))
     if torn:
         problems.append(Problem(f"left out {torn} torn line(s), cut off while they were written", is_harmless=True))
     if mended:
@@ -178,16 +168,15 @@ def _invalid_lines(engine: Engine, files: Sequence[File]) -> list[Problem]:
     # DuckDB does not say that a file of zstd ends too early
     problems.extend(
         Problem(f"{files[file].name}: a line is cut off, and so may be the file: run zstd -t on it")
-        for file in torn_files or ()
+        for (file,) in engine.rows("SELECT DISTINCT file FROM all_lines WHERE problem = 'torn' ORDER BY file")
         if files[file].kind == "zstd"
     )
-    if invalid:
-        shown = engine.rows(
-            f"SELECT file, left(invalid_line, 2000) FROM {found} WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
-        )
-        problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
-        if invalid > MAX_SHOWN:
-            problems.append(Problem(f"{invalid - MAX_SHOWN} more invalid line(s)"))
+    shown = engine.rows(
+        f"SELECT file, left(invalid_line, 2000) FROM all_lines WHERE problem = 'invalid' LIMIT {MAX_SHOWN}"
+    )
+    problems += [Problem(f"{_where(files[file], line)}: invalid: {_why(line)}") for file, line in shown]
+    if invalid > MAX_SHOWN:
+        problems.append(Problem(f"{invalid - MAX_SHOWN} more invalid line(s)"))
     return problems
 
 

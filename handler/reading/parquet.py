@@ -8,7 +8,7 @@ from ..record import PLAIN_KEYS, SPOT
 from .columns import DERIVED, LEVELS, LIST, STORED, TIMES, derived, milliseconds, pair_sql
 from .engine import Engine, sql_literal
 from .files import File, Problem
-from .lines import HAS_DATA, MAX_SHOWN, valid
+from .lines import HAS_DATA, MAX_SHOWN, VALID
 
 ROWS_PER_FILE = 1 << 40  # more than any file has
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")  # parts of the names of DuckDB's types of numbers
@@ -75,11 +75,11 @@ def _create(
     rows = derived(f"(SELECT {', '.join(keys)} FROM {_scan(files)} {where})", known)
     view = f"(SELECT *, {HAS_DATA} AS has_data, NULL::VARCHAR AS line, NULL::VARCHAR AS printed FROM {rows})"
     whole = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" for name in ("levels", "interval_seconds"))
-    engine.run(f"CREATE VIEW parquet_{number} AS SELECT * REPLACE ({whole}) FROM {view} WHERE {valid()}")
+    engine.run(f"CREATE VIEW parquet_{number} AS SELECT * REPLACE ({whole}) FROM {view} WHERE {VALID}")
     has_levels = "bid_levels IS NOT NULL" if "bid_levels" in schema else "bids IS NOT NULL"
     engine.run(
         f"CREATE TABLE checked_{number} AS SELECT id, pair, seconds, file_slot, interval_seconds, has_data,"
-        f" {has_levels} AS has_levels, obi, notional_bid, notional_ask, levels, reason, {valid()} AS is_valid"
+        f" {has_levels} AS has_levels, obi, notional_bid, notional_ask, levels, reason, {VALID} AS is_valid"
         f" FROM {view}"
     )
     engine.run(f"CREATE VIEW rows_{number} AS SELECT * REPLACE ({whole}) FROM checked_{number} WHERE is_valid")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SourceError
 from .engine import Engine, sql_literal
-from .views import MONDAY_SECONDS, WEEK_SECONDS, Expected, Views, create_gaps
+from .views import WEEK_SECONDS, Expected, Views, create_gaps, step_start
 
 MAX_POINTS = 1000  # of a line: more samples are drawn as means over longer steps
 DAY = 86_400
@@ -70,10 +70,9 @@ def steps(engine: Engine, series: Series, step_seconds: int) -> list[tuple[Any, 
 
     A step is sparse if samples cover less than half of it. A row of NOTHING breaks the line at a gap.
 
-    Steps are aligned to the clock, weeks to Monday. The first and the last one may be cut short by the range.
+    The first and the last one may be cut short by the range.
     """
-    origin = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
-    step = f"(start - {origin}) // {step_seconds} * {step_seconds} + {origin}"
+    step = step_start("start", step_seconds)
     rows = engine.rows(
         f"SELECT avg(start) / {DAY}, avg(obi), quantile_cont(obi, 0.1), quantile_cont(obi, 0.9), avg(mid),"
         f" sum(seconds) < 0.5 * (least({step} + {step_seconds}, $1) - greatest({step}, $2)),"

@@ -96,15 +96,15 @@ class Expected(NamedTuple):
         timeline AS (
             SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
                 bool_or(has_data) AS has_data, max(reason) AS reason FROM samples GROUP BY pair, slot),
-        bounds AS (
-            SELECT *, {self._stop(is_settled)} AS stop FROM (
-                SELECT pair, max(slot) AS last, arg_max(seconds, slot) AS seconds FROM timeline GROUP BY pair)),
         linked AS (
-            SELECT timeline.*, stop, lead(slot) OVER following AS next,
-                coalesce(lead(timeline.seconds) OVER following, timeline.seconds) AS next_seconds
-            FROM timeline JOIN bounds USING (pair) WINDOW following AS (PARTITION BY pair ORDER BY slot)),
+            SELECT *, lead(slot) OVER following AS next, lead(seconds, 1, seconds) OVER following AS next_seconds,
+                last_value(slot) OVER whole AS last, last_value(seconds) OVER whole AS last_seconds,
+                sum(has_data::INTEGER) OVER (following ROWS UNBOUNDED PRECEDING) AS gap
+            FROM timeline WINDOW following AS (PARTITION BY pair ORDER BY slot),
+                whole AS (following ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)),
         ranged AS (
-            SELECT *, slot >= {since} AND slot < stop AS is_known, least(coalesce(next, {FAR}), stop) AS before,
+            SELECT *, {self._stop(is_settled)} AS stop, slot >= {since} AND slot < stop AS is_known,
+                least(coalesce(next, {FAR}), stop) AS before,
                 greatest(if(has_data, 1, 0), ceil(({since} - slot) / seconds)::BIGINT) AS skipped
             FROM linked),
         runs AS (
@@ -116,12 +116,12 @@ class Expected(NamedTuple):
     def _stop(self, is_settled: bool) -> str:
         """SQL: the end of what is expected of a pair."""
         until = FAR if self.asked.until is None else ceil(self.asked.until)
-        settled = f"({self.now - SETTLING_SECONDS:.0f} // seconds * seconds)"
+        settled = f"({self.now - SETTLING_SECONDS:.0f} // last_seconds * last_seconds)"
         if self.is_table:
-            return f"least({until}, {settled if is_settled else f'greatest({settled}, last + seconds)'})"
+            return f"least({until}, {settled if is_settled else f'greatest({settled}, last + last_seconds)'})"
         if self.asked.until is None:
-            return "last + seconds"
-        return f"least({until}, greatest({self.now:.0f}, last + seconds))"
+            return "last + last_seconds"
+        return f"least({until}, greatest({self.now:.0f}, last + last_seconds))"
 
 
 def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence[str]) -> None:
@@ -131,16 +131,15 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
     """
     engine.run(f"""
         CREATE OR REPLACE TABLE gaps AS WITH {expected.timeline(is_settled=True)},
-        grouped AS (SELECT *, sum(has_data::INTEGER) OVER (PARTITION BY pair ORDER BY slot) AS gap FROM runs),
         gaps AS (
             SELECT pair, min(missing_since) FILTER (missing > 0) AS since,
                 max(least(missing_since + missing * seconds, before)) FILTER (missing > 0) AS until,
                 sum(missing)::BIGINT AS missing, histogram(reason) FILTER (is_known AND NOT has_data) AS reasons
-            FROM grouped GROUP BY pair, gap HAVING sum(missing) > 0),
+            FROM runs WHERE missing > 0 OR NOT has_data GROUP BY pair, gap HAVING sum(missing) > 0),
         totals AS (
             SELECT pair, min(if(is_known, slot, missing_since)) FILTER (is_known OR missing > 0) AS since,
                 any_value(stop) AS until, sum(missing)::BIGINT AS missing,
-                histogram(reason) FILTER (is_known AND NOT has_data) AS reasons,
+                list_aggregate(list(reason) FILTER (is_known AND NOT has_data), 'histogram') AS reasons,
                 (sum(missing) + count(*) FILTER (is_known AND has_data))::BIGINT AS slots
             FROM runs GROUP BY pair),
         both_kinds AS (
@@ -154,26 +153,28 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
         engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
+def step_start(seconds: str, step_seconds: int) -> str:
+    """SQL: the start of the step that epoch seconds belong to. Steps count from the epoch, weeks from a Monday."""
+    origin = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
+    return f"(({seconds} - {origin}) // {step_seconds} * {step_seconds} + {origin})"
+
+
 def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
     """A row for each step of a pair and depth in which there is a record."""
-    offset = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
     bps = "bps, " if views.bps else ""
-
-    def step(slot: str) -> str:
-        return f"(({slot} - {offset}) // {step_seconds} * {step_seconds} + {offset})"
-
     return f"""
         WITH {expected.timeline(is_settled=False)},
         slots AS (
             SELECT pair, slot FROM runs WHERE is_known AND has_data
             UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds))
             FROM runs WHERE missing > 0),
-        counts AS (SELECT pair, {step("slot")} AS step, count(*) AS expected FROM slots GROUP BY ALL),
+        counts AS (
+            SELECT pair, {step_start("slot", step_seconds)} AS step, count(*) AS expected FROM slots GROUP BY ALL),
         means AS (
             SELECT pair, any_value(symbol) AS symbol, any_value(market) AS market, view, levels, bps,
-                {step("epoch_us(slot) // 1000000")} AS step, round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min,
-                max(obi) AS obi_max, arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid,
-                count(obi) AS n
+                {step_start("epoch_us(slot) // 1000000", step_seconds)} AS step,
+                round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min, max(obi) AS obi_max,
+                arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid, count(obi) AS n
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
             obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
