@@ -21,6 +21,7 @@ CHUNK_BYTES = 1 << 16
 RECORD = b'"notional_bid"'
 ENCODINGS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 KINDS = (
+    (r"\s*\[", "a JSON array, not lines: `load FILE --to FOLDER` takes the records out of it"),
     (r"\s*<(!doctype|\?xml|html)", "a page of HTML or XML"),
     (r"[^{\n]*\btimestamp\b[^{\n]*,", "CSV, which is an output, not a source: keep the lines or Parquet"),
     (r".*\"obi_mean\"", "what history writes with --every: means, not samples"),
@@ -126,7 +127,7 @@ def inspect(name: str, folder: Path) -> File | Problem:
     if encoding := next((name for mark, name in ENCODINGS if head.startswith(mark)), None):
         copy, problem = clean_copy(File(shown, path, kind), folder, encoding)
         return problem or copy
-    if RECORD in head.replace(b"\0", b""):
+    if RECORD in head.replace(b"\0", b"") and not head.lstrip().startswith(b"["):
         return File(shown, path, kind)
     return Problem(f"{shown}: no record was found: {describe(head)}")
 

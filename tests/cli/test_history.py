@@ -117,6 +117,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "csv": (b"timestamp,symbol,obi\n2026-11-01T00:00:00Z,BTCUSDT,0.5\n", "CSV, which is an output, not a source"),
     "steps": (b'{"timestamp":"2026-11-01T00:00:00Z","obi_mean":0.5}\n', "--every: means, not samples"),
     "gaps": (b'{"pair":"BTCUSDT","since":"2026-11-01T00:00:00Z"}\n', "--gaps, or series"),
+    "array": (b"[" + TEXT.replace(b"\n", b",\n")[:-2] + b"]", "a JSON array, not lines"),
     "bz2": (b"BZh91AY", "compressed in another way"),
     "binary": (bytes(range(256)), "binary data"),
     "cut.parquet": (b"PAR1" + bytes(100), "not a whole Parquet file"),

@@ -238,7 +238,7 @@ def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch
     cloud.put(BTC)
     damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
     cloud.dynamodb.put_item(TableName=cloud.name, Item=damaged)
-    words = rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete this item, then"
+    words = rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete it, then"
     with pytest.raises(StoreError, match=words):
         cloud.write(monkeypatch, day=DAY)
     assert len(cloud.rows()) == len(BTC)
