@@ -60,7 +60,7 @@ def runs(draw: st.DrawFn) -> list[Record]:
     return found
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(found=runs().filter(bool))
 def test_every_question_is_answered_as_a_plain_computation_answers_it(
     found: list[Record], tmp_path_factory: pytest.TempPathFactory
