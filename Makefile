@@ -116,6 +116,9 @@ RUNTIME_PYTHON = $(shell for python in python3.13 "$$(pyenv prefix 3.13 2>&1)/bi
 # report that.
 LAMBDA_PYTHON = $(or $(RUNTIME_PYTHON),$(PYTHON))
 
+# All that are compared run on the same interpreter.
+.venv-bench/done: LAMBDA_PYTHON = $(PYTHON)
+
 .venv-%/done: uv.lock | $(UV)
 	$(call environment,$(@D),$(LAMBDA_PYTHON),--only-group $*)
 	@touch $@
