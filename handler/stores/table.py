@@ -19,7 +19,6 @@ from .item import AnyItem, Item, has_expired, item_from_record, put_condition, r
 from .store import FailedPut, PutResult
 
 CONCURRENT_PUTS = 8  # they wait for the network, so more than the cores, but each thread costs CPU
-MAX_OVERRUN_SECONDS = 5.2  # beyond a deadline, for one request: boto3's timeouts, which an answer can trickle past
 READ_SECONDS = 30.0  # how long one page is asked for again
 RENEW_SECONDS = 2.0  # between new clients: each costs 0.1 s of CPU and reads all sources of credentials
 
@@ -57,7 +56,6 @@ class Table:
         self._waits = wait_for_credentials
         self._clock = clock
         self._lock = Lock()
-        self._hanging: list[Thread] = []  # of earlier puts
         self._renew_at = clock.monotonic()
         self._is_logged = False
         try:
@@ -67,33 +65,26 @@ class Table:
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
-        wanted = [record for record in records if record.is_storable]
-        todo, done = deque(enumerate(wanted)), dict[int, str | FailedPut]()
+        todo = deque(record for record in records if record.is_storable)
+        done: list[str | FailedPut] = []
 
         def work() -> None:
             with suppress(IndexError):  # from popleft: nothing is left, `_put` never raises
                 while True:
-                    number, record = todo.popleft()
-                    done[number] = self._put(record, deadline)
+                    done.append(self._put(todo.popleft(), deadline))
 
-        hanging = [thread for thread in self._hanging if thread.is_alive()]
-        free = min(CONCURRENT_PUTS - len(hanging), len(wanted))
-        threads = [Thread(target=work, name="put", daemon=True) for _ in range(free)]
-        try:
-            for thread in threads:
-                thread.start()
-        except RuntimeError:  # the user or the machine has too many threads, for now
-            work()
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(max(deadline + MAX_OVERRUN_SECONDS - self._clock.monotonic(), 0))
-        todo.clear()
-        self._hanging = [thread for thread in (*hanging, *threads) if thread.is_alive()]
-        hangs = TransientStoreError(f"{self.description}: no answer by the deadline")
-        outcomes = [done.get(number) or FailedPut(record, hangs) for number, record in enumerate(wanted)]
-        different = outcomes.count(_DIFFERENT)
-        failed = [each for each in outcomes if isinstance(each, FailedPut)]
-        return PutResult(outcomes.count(_STORED), outcomes.count(_DUPLICATE) + different, failed, different)
+        threads = min(CONCURRENT_PUTS, len(todo)) - 1
+        helpers = [Thread(target=work, name="put", daemon=True) for _ in range(threads)]
+        with suppress(RuntimeError):  # no more can be started for now: the calling thread works, too
+            for helper in helpers:
+                helper.start()
+        work()
+        for helper in helpers:
+            if helper.is_alive():
+                helper.join()
+        different = done.count(_DIFFERENT)
+        failed = [each for each in done if isinstance(each, FailedPut)]
+        return PutResult(done.count(_STORED), done.count(_DUPLICATE) + different, failed, different)
 
     def query(
         self,

@@ -2,19 +2,16 @@
 
 import random
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from threading import Event, Thread
-from types import SimpleNamespace
+from threading import Thread
 from typing import Any
 
 import pytest
 from support.fakes import NOON, FakeClock
-from support.program import TEST_TIMEOUT_SECONDS, until
 from support.records import recorded_like
 from support.servers import AWS, dynalite, moto
 from support.tables import StoredTable
@@ -25,7 +22,7 @@ from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
-from handler.stores.table import CONCURRENT_PUTS, Table
+from handler.stores.table import Table
 from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
 from infra.testkit.table_proxy import TableProxy
 
@@ -191,22 +188,6 @@ def test_a_deadline_ends_the_retries(connect: Connect) -> None:
         assert table.put([sample(1)], clock.monotonic()).failed[0].record == sample(1)
         assert len(proxy.operations) == len(clock.slept)
     assert "table obi: ProvisionedThroughputExceededException: from the fault proxy" in str(result.failed[0].error)
-
-
-def test_requests_that_hang_are_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What did not answer soon after the deadline was not stored as far as we know; no thread is added to those."""
-    monkeypatch.setattr("handler.stores.table.MAX_OVERRUN_SECONDS", 0.1)
-    answered = Event()
-    stored = {"ResponseMetadata": {"RequestId": "R", "HTTPHeaders": {"content-length": "2"}}}
-    client = SimpleNamespace(put_item=lambda **_: answered.wait(TEST_TIMEOUT_SECONDS) and stored)
-    table = Table("obi", client=client)
-    for _ in range(2):
-        result = table.put([sample(minute) for minute in range(20)], time.monotonic() + 0.1)
-        assert [str(failed.error) for failed in result.failed] == ["table obi: no answer by the deadline"] * 20
-        assert sum(thread.name == "put" for thread in threading.enumerate()) == CONCURRENT_PUTS
-    answered.set()
-    until(lambda: not any(thread.name == "put" for thread in threading.enumerate()))
-    assert put(table, sample()) == STORED
 
 
 def test_a_wrong_table_is_told_by_name(open_table: OpenTable) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread, Timer
+from time import monotonic
 
 import pytest
 
@@ -13,10 +14,11 @@ from handler.errors import StoreError
 from handler.record import Record
 from handler.stores import writer as writer_module
 from handler.stores.store import FailedPut, PutResult
-from handler.stores.writer import BackgroundWriter
+from handler.stores.writer import MAX_OVERRUN_SECONDS, BackgroundWriter
 
 ROOT = Path(__file__).parents[2]
 RECORDS = [Record("2026-11-22T10:00:07Z", name, 0.25, 5.0, 3.0, 5, interval_seconds=60, host="x") for name in "ABCD"]
+LATER = monotonic() + 3600.0
 Act = Callable[[Sequence[Record]], PutResult]
 
 
@@ -51,10 +53,25 @@ def test_a_store_that_hangs_holds_up_nothing(caplog: pytest.LogCaptureFixture) -
     store = FakeStore()
     with BackgroundWriter(store) as writer:
         for number, record in enumerate(RECORDS):
-            writer.put([record], 60.0 + number)
+            writer.put([record], LATER + number)
         store.ready.set()
-    assert store.puts == [([record], 60.0 + number) for number, record in enumerate(RECORDS)]
+    assert store.puts == [([record], LATER + number) for number, record in enumerate(RECORDS)]
     assert (writer.failed, caplog.messages) == (0, [])
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_store_that_hangs_is_reported(caplog: pytest.LogCaptureFixture, *, failed: bool) -> None:
+    """Long after a deadline its records are logged, once, whatever the store answers in the end."""
+    error = StoreError("too late")
+    store = FakeStore(lambda records: PutResult(0, failed=[FailedPut(record, error) for record in records if failed]))
+    with BackgroundWriter(store) as writer:
+        writer.put(RECORDS[:2], monotonic() - MAX_OVERRUN_SECONDS)
+        assert store.called.wait(20)
+        for number in range(2):
+            writer.put([RECORDS[2]], LATER + number)
+            assert logged(caplog) == RECORDS[:2]
+        store.ready.set()
+    assert logged(caplog) == RECORDS[:2] + [RECORDS[2]] * 2 * failed
 
 
 def test_what_is_not_stored_is_logged(caplog: pytest.LogCaptureFixture) -> None:
