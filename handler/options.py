@@ -83,29 +83,17 @@ parse_count = whole_number(1, MAX_COUNT)
 OPTIONS = {
     "--symbol": Option("PAIR", "pairs such as BTC, BTCUSDT, ETH/BTC or usdm:BTC", "OBI_SYMBOLS", is_list=True),
     "--levels": Option("N", "how many levels of each side the imbalance is of", "OBI_LEVELS", "5", parse_levels),
-    "--bps": Option(
-        "N", "distances from mid in basis points: rungs of the stored ladder", read=parse_bps, is_list=True
-    ),
-    "--limit": Option(
-        "N", "levels to request; at least 1000 if full records are printed or stored", "OBI_LIMIT", read=parse_levels
-    ),
-    "--interval_seconds": Option(
-        "N", "from one sample of a pair to the next", "OBI_INTERVAL_SECONDS", "60", parse_seconds
-    ),
+    "--bps": Option("N", "distances from mid in bps: rungs of the stored ladder", read=parse_bps, is_list=True),
+    "--limit": Option("N", "levels to request; for full records at least 1000", "OBI_LIMIT", read=parse_levels),
+    "--interval_seconds": Option("N", "from one sample to the next", "OBI_INTERVAL_SECONDS", "60", parse_seconds),
     "--count": Option("N", "end after N intervals; without it, run until Ctrl-C", read=parse_count),
     "--quote": Option("ASSET", "quote asset to append to pairs given without one", "OBI_QUOTE", "USDT"),
     "--detail": Option(None, "the full record: top 20 levels, depth ladder, host, latency, …"),
     "--base-url": Option(
-        "URL",
-        "other hosts of the exchange; usdm:URL is for that market",
-        "OBI_BASE_URL",
-        read=parse_base_url,
-        is_list=True,
+        "URL", "other hosts; usdm:URL is for that market", "OBI_BASE_URL", read=parse_base_url, is_list=True
     ),
     "--to": Option("FOLDER", "append records to FOLDER, one file a day", is_path=True),
-    "--table": Option(
-        "NAME", "DynamoDB table: NAME or NAME@REGION; AWS is configured as for its CLI", "OBI_TABLE", read=parse_table
-    ),
+    "--table": Option("NAME", "DynamoDB table: NAME or NAME@REGION", "OBI_TABLE", read=parse_table),
     "--from": Option("PATH", "folders, files or globs of records; - for stdin", is_list=True, is_path=True),
     "--retention-days": Option("N", "days to keep in the table, 0: for ever", "OBI_RETENTION_DAYS", "0", parse_days),
     "--since": Option("TIME", "start: an age such as 90m, 24h or 7d, or an ISO time (UTC unless it has a zone)"),
