@@ -38,7 +38,7 @@ def parse_pair(word: str, quote: str = "USDT") -> NamedPair:
     if market not in MARKETS:
         raise UsageError(f"{word} names no market: write {' or '.join(f'{name}:BTC' for name in MARKETS)}")
     if set(symbol) & set(";|"):
-        raise UsageError(f"{word} is not a pair: separate pairs by spaces or commas")
+        raise UsageError(f"{word} is not a pair: write spaces or commas between pairs")
     sides = [side.strip() for side in symbol.split("/")]
     if len(sides) > 2 or not all(sides):
         raise UsageError(f"{word} is not a pair: write BTC, BTCUSDT or, with both sides, BTC/USDT")

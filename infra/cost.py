@@ -63,11 +63,8 @@ def bill(case: Case) -> list[Line]:
     runs = MONTH_MINUTES * 60 / case.interval_seconds
     plans, timers = (MONTH_MINUTES, runs) if case.interval_seconds < 60 else (0.0, 0.0)
     samples = runs * case.pairs
-    cpu_seconds = (
-        CPU_SECONDS[min(CPU_SECONDS, key=lambda limit: abs(limit - case.limit))]
-        * case.pairs
-        / (case.memory_mb / FULL_CPU_MB)
-    )
+    one_sample = CPU_SECONDS[min(CPU_SECONDS, key=lambda limit: abs(limit - case.limit))]
+    cpu_seconds = one_sample * case.pairs * FULL_CPU_MB / case.memory_mb
     gb_seconds = (runs * (NETWORK_SECONDS + cpu_seconds) + plans * NETWORK_SECONDS) * case.memory_mb / 1024
     batches = plans * ceil(60 / case.interval_seconds / 10)
     queue_requests = batches + 2 * timers + (MONTH_MINUTES * IDLE_POLLS if timers else 0)

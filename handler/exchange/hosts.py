@@ -47,7 +47,7 @@ class Hosts:
         self.all = tuple(map(Host, base_urls))
         self._max_weight = MAX_WEIGHT_SHARE * weight
         self._minute = self._first_weight = self._retry_weight = self._max_first_weight = 0
-        self._freezes = may_freeze
+        self._may_freeze = may_freeze
         self._clock = clock
         self._random = random
         self._lock = Lock()
@@ -61,7 +61,7 @@ class Hosts:
         if host.failure is None:
             return 0.0
         seconds = host.wait_until - self._clock.monotonic()
-        if self._freezes:
+        if self._may_freeze:
             seconds = min(seconds, host.wait_until_wall - self._clock.time())
         return max(seconds, 0.0)
 

@@ -18,8 +18,8 @@ from .answers import Failure
 PROBLEMS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
 CUT = "closed the connection before its answer was complete"
 CA_HINT = "if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
+# by OpenSSL's code: not yet valid and expired, then self-signed and unknown issuers
 CERTIFICATE_HINTS = dict.fromkeys((9, 10), "check this machine's clock") | dict.fromkeys((18, 19, 20, 21), CA_HINT)
-# by OpenSSL code: not yet valid, expired; self-signed, unknown issuers.
 PROXY_HINT = "the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
 WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
     (errors.DecodeError, "bad answer", "sent a body that cannot be decompressed"),

@@ -33,7 +33,7 @@ PIECE_BYTES = 2**16
 MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time for the next
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
 LONG_IDLE_SECONDS = 20.0  # a NAT may have forgotten a connection that idled for longer
-MIN_IDLE_SECONDS = 2.0  # no NAT forgets one earlier
+MIN_IDLE_SECONDS = 2.0  # after less, a timeout is the host's and not a NAT's
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
 NO_RETRIES = Retry(False)  # by urllib3 itself
 

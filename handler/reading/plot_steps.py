@@ -70,7 +70,7 @@ def steps(engine: Engine, series: Series, step_seconds: int) -> list[tuple[Any, 
 
     A step is sparse if samples cover less than half of it. A row of NOTHING breaks the line at a gap.
 
-    The first and the last one may be cut short by the range.
+    The first and the last step may be cut short by the range.
     """
     step = step_start("start", step_seconds)
     rows = engine.rows(

@@ -7,6 +7,7 @@ from functools import partial
 from infra.bench.null_table import NullTable
 from infra.bench.processes import OTHERS, Cost, alternate, cpu_share, measure, ratio, workers
 from infra.bench.report import Bench, Row
+from infra.cost import FULL_CPU_MB
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import DEFAULT_SYMBOLS
 
@@ -21,8 +22,6 @@ MEMORY = (
 )  # fmt: skip
 """Pairs, limit and the function's memory in MB, and a target for the skew."""
 SYMBOLS = [f"S{number:03}USDT" for number in range(300)]
-FULL_CPU_MB = 1769
-"""Lambda gives a whole CPU for this much memory, and in proportion below."""
 LAMBDA = """
 import time
 from handler.app import lambda_handler

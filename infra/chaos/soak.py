@@ -16,7 +16,7 @@ MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
 """Settings of glibc with which it returns large buffers at once, instead of keeping megabytes now and then."""
 FULL_SECONDS = 300
 MAX_GROWTH_MB = 8.0
-MAX_GROWTH_PER_PAIR = 0.1  # of threads and descriptors: one leaked by each fault would be ten times as many
+MAX_GROWTH_PER_PAIR = 0.05  # of threads and descriptors; where they were level, the means differed by 0.01 at most
 EXCLUDED = ("html403", "429", "429-date", "429-epoch")
 """Faults with a long cooldown, which would be all that is seen."""
 

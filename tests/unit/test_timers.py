@@ -1,4 +1,4 @@
-"""The plan of the next minute, and what events and sqs_messages say."""
+"""The plan of the next minute, and what events and messages say."""
 
 import pytest
 from hypothesis import given
