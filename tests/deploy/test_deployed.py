@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.program import until
 from support.servers import aws_client
 
 from deploy.account import REGION, Account
@@ -36,15 +36,6 @@ def slots(account: Account, table: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for item in account.items(table):
         found.setdefault(item["pair"]["S"], set()).add(item["slot"]["S"])
-    return found
-
-
-def wait_for(look: Callable[[], Any], seconds: float = 40.0) -> Any:
-    """Look until something is found."""
-    give_up = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < give_up, "nothing came"
-        time.sleep(0.2)
     return found
 
 
@@ -79,16 +70,16 @@ def test_an_invocation_stores_both_markets_at_one_moment(outputs: Outputs, accou
 def test_role(outputs: Outputs, account: Account) -> None:
     """The function may put into this table, and do nothing else."""
     table, key = outputs["TableName"], {"pair": {"S": "TEST"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
-    with account.client_as(outputs["FunctionName"], "dynamodb") as dynamodb:
-        dynamodb.put_item(TableName=table, Item=key)
-        for call, parameters in (
-            (dynamodb.get_item, {"TableName": table, "Key": key}),
-            (dynamodb.scan, {"TableName": table}),
-            (dynamodb.delete_item, {"TableName": table, "Key": key}),
-            (dynamodb.put_item, {"TableName": "another", "Item": key}),
-        ):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                call(**parameters)
+    dynamodb = account.client_as(account.role_of(outputs["FunctionName"]), "dynamodb")
+    dynamodb.put_item(TableName=table, Item=key)
+    for call, parameters in (
+        (dynamodb.get_item, {"TableName": table, "Key": key}),
+        (dynamodb.scan, {"TableName": table}),
+        (dynamodb.delete_item, {"TableName": table, "Key": key}),
+        (dynamodb.put_item, {"TableName": "another", "Item": key}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(**parameters)
     account.client("dynamodb").delete_item(TableName=table, Key=key)
 
 
@@ -96,9 +87,7 @@ def test_an_event_that_fails_reaches_the_queue_with_its_error(outputs: Outputs, 
     event = {"scheduled_time": "no time"}
     function = outputs["FunctionName"]
     account.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
-    queue = {"QueueUrl": outputs["FailuresUrl"], "WaitTimeSeconds": 1}
-    [message] = wait_for(lambda: account.client("sqs").receive_message(**queue).get("Messages"))
-    body = json.loads(message["Body"])
+    body = account.failure(outputs["FailuresUrl"])
     assert body["requestPayload"] == event
     assert "the event's time is 'no time'" in body["responsePayload"]["errorMessage"]
 
@@ -120,7 +109,7 @@ def test_timers_sample_every_slot_of_both_markets_in_time(timers: Outputs, accou
         event = {"scheduled_time": format_timestamp(scheduled // 60 * 60)}
         answer = account.target("timers").invoke(timers["FunctionName"], event)
         assert answer == {"stored": 0, "duplicates": 0, "skipped": 0}
-    wait_for(lambda: len(slots(account, table).get("BTCUSDT", ())) >= 4)
+    until(lambda: len(slots(account, table).get("BTCUSDT", ())) >= 3)
     found = slots(account, table)
     assert found.keys() == PAIRS
     times = sorted(parse_timestamp(slot) for slot in found["BTCUSDT"])

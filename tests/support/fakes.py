@@ -107,10 +107,11 @@ class _RawHandler(socketserver.StreamRequestHandler):
     server: RawServer
 
     def handle(self) -> None:
-        head = b"".join(iter(self.rfile.readline, b"\r\n")).decode("latin-1")
-        self.server.heads.append(head)
-        answers = self.server.answers
-        self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+        lines = list(iter(lambda: self.rfile.readline().strip(), b""))
+        if lines:  # or the client went without a word
+            self.server.heads.append("".join(f"{line.decode('latin-1')}\r\n" for line in lines))
+            answers = self.server.answers
+            self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
 
 
 StartRaw = Callable[..., RawServer]
