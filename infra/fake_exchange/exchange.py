@@ -10,9 +10,8 @@ from email.utils import formatdate
 from typing import NamedTuple
 
 from infra.fake_exchange.answers import Query, Response, api_error, encode, parse_query
-from infra.fake_exchange.behaviours import FaultContext
 from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook, depth_body, pair_books, render_sides
-from infra.fake_exchange.faults import FAULTS
+from infra.fake_exchange.faults import FAULTS, FaultContext
 from infra.fake_exchange.markets import MARKETS, FakeMarket
 from infra.fake_exchange.script import OK, FaultPlan, PlannedFault
 from infra.testkit.server import Answer, Connection, HttpServer, Request
