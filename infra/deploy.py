@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG, EXAMPLE = ROOT / "samconfig.toml", ROOT / "samconfig.example.toml"
-US_REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "us-gov-east-1", "us-gov-west-1")
 AWS_ERRORS = (BotoCoreError, ClientError, OSError)
 
 
@@ -47,7 +46,7 @@ class Target(NamedTuple):
 
 
 def check(config: Path = CONFIG) -> Target:
-    """Check tools, region, parameters and credentials. Raises DeployError, one sentence for what is missing."""
+    """Check tools, region and credentials. Raises DeployError, one sentence for what is missing."""
     for tool, url in (
         ("sam", "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html"),
         ("make", "the package manager of your system"),
@@ -63,14 +62,6 @@ def check(config: Path = CONFIG) -> Target:
     except (ValueError, KeyError, TypeError) as error:
         raise DeployError(f"{config.name} is not as {EXAMPLE.name}: {error}") from error
     session = _session(settings)
-    overrides = settings.get("parameter_overrides", [])
-    text = overrides if isinstance(overrides, str) else " ".join(overrides)
-    usdm = text.partition("UsdmSymbols=")[2].split(" ")[0].strip("\"'")
-    if usdm and session.region_name in US_REGIONS:
-        raise DeployError(
-            f"Binance's futures do not serve the US, where {session.region_name} is: leave UsdmSymbols empty, or set"
-            f" another region in {config.name}, such as eu-west-1"
-        )
     try:
         session.client("sts").get_caller_identity()
     except AWS_ERRORS as error:

@@ -15,7 +15,6 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from deploy.tools import ROOT, template, transformed
 from handler.options import OPTIONS
 from handler.timers import plan
-from infra.deploy import US_REGIONS
 
 Resources = dict[str, Any]
 MONITORING = "infra/monitoring.yaml"
@@ -114,11 +113,6 @@ def test_every_parameter_has_a_default_and_stands_in_the_example_and_on_the_page
     assert {name: value.strip() for name, value in rows} == parameters
     groups = sam_template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
-
-
-def test_regions_of_the_us_are_the_same_in_template_and_check(sam_template: Any) -> None:
-    condition = sam_template["Rules"]["FuturesOutsideTheUS"]["RuleCondition"]
-    assert condition == {"Fn::Contains": [list(US_REGIONS), {"Ref": "AWS::Region"}]}
 
 
 def test_the_coverage_of_an_hour_is_57_minutes_of_slots(sam_template: Any) -> None:
