@@ -123,12 +123,6 @@ def test_timers_sample_every_slot_of_both_markets_in_time(timers: Outputs, accou
     assert all(0 <= lag < 5 for lag in lags)
 
 
-def test_a_second_deployment_changes_nothing(outputs: Outputs, account: Account) -> None:
-    before = account.resources(STACK)
-    account.deploy(STACK, Symbols="BTC,ETH/BTC", UsdmSymbols="BTC", AlarmEmail="a@b.example")
-    assert account.resources(STACK) == before
-
-
 def test_every_parameter_changed(outputs: Outputs, timers: Outputs, account: Account, sam_template: Any) -> None:
     """It keeps the table, and two stacks share another."""
     changed = OTHERS | {"ExistingTable": timers["TableName"]}

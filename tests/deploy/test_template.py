@@ -15,6 +15,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from deploy.tools import ROOT, template, transformed
 from handler.options import OPTIONS
 from handler.timers import plan
+from infra.testkit.aws import TABLE
 
 Resources = dict[str, Any]
 MONITORING = "infra/monitoring.yaml"
@@ -42,6 +43,7 @@ def test_no_parameter_replaces_what_keeps_data(resources: Resources, sam_templat
     parameters = "|".join(sam_template["Parameters"])
     depends = re.compile(rf'"Ref": "({parameters})"|\\$\\{{({parameters})\\}}|"Fn::If"')
     assert not depends.search(json.dumps(resources["Records"]["Properties"]))
+    assert resources["Records"]["Properties"].items() >= TABLE.items()  # of all other tests
     for found in resources.values():
         for name in REPLACING.get(found["Type"], ()):
             assert not depends.search(json.dumps(found["Properties"].get(name)))
