@@ -14,8 +14,7 @@ from handler.stores.item import item_from_record
 from infra.fake_exchange.books import depth_body, pair_books, render_sides
 from infra.fake_exchange.markets import SPOT
 from infra.testkit.server import Request
-from infra.testkit.table_faults import Response
-from infra.testkit.table_proxy import TableProxy
+from infra.testkit.table_proxy import Response, TableProxy
 
 DAY, DAY_SECONDS = "2026-11-27", 1_795_737_600
 _PAIR = re.compile(rb'"S": *"(\w+USDT)"')

@@ -1,15 +1,63 @@
-"""A proxy in front of DynamoDB that makes requests fail as the service and the network do: at random, or on demand."""
+"""A proxy in front of DynamoDB whose requests fail as the service and the network do: at random, or on demand."""
 
+import json
 import random
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from infra.testkit.server import Answer, Connection, HttpServer, Request
-from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Response
+from infra.testkit.server import Answer, Connection, Delivery, HttpServer, Request, cut, hang, refuse, send, slow
+
+
+class Response(NamedTuple):
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/x-amz-json-1.0"
+
+
+class Fault(NamedTuple):
+    """DynamoDB carries the request out unless `answer` is sent instead; with `is_lost`, both."""
+
+    answer: Response | None = None
+    is_lost: bool = False
+    deliver: Delivery = send
+    seconds: float = 0.0
+
+
+def error(status: int, code: str) -> Response:
+    """DynamoDB's own kind of error."""
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "from the fault proxy"}
+    return Response(status, json.dumps(body).encode())
+
+
+_INTERNAL = error(500, "InternalServerError")
+
+FAULTS: dict[str, Fault] = {
+    "ok": Fault(),
+    "slow": Fault(deliver=slow, seconds=0.7),
+    "throttled": Fault(error(400, "ProvisionedThroughputExceededException")),
+    "throttling": Fault(error(400, "ThrottlingException")),
+    "conflict": Fault(error(400, "ReplicatedWriteConflictException")),
+    "500": Fault(_INTERNAL),
+    "503": Fault(Response(503, b"<html>away</html>", "text/html")),
+    "garbage": Fault(Response(200, b"<html>sign in</html>", "text/html")),
+    "refused": Fault(_INTERNAL, deliver=refuse),
+    "hang": Fault(_INTERNAL, deliver=hang),
+    "lost": Fault(deliver=refuse),
+    "lost-500": Fault(_INTERNAL, is_lost=True),
+    "cut": Fault(deliver=cut),
+    "expired-key": Fault(error(400, "ExpiredTokenException")),
+}
+"""`lost`, `lost-500` and `cut` happen after the write: the item is in the table, but the writer is not informed."""
+
+PUT_FAULTS = tuple(name for name in FAULTS if name not in ("ok", "expired-key"))
+"""Faults that any PutItem can meet, and that pass."""
 
 
 class TableProxy(HttpServer):
