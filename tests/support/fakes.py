@@ -28,9 +28,9 @@ AnyServer = TypeVar("AnyServer", bound=socketserver.BaseServer)
 class FakeClock:
     """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
 
-    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
+    def __init__(self, oversleep: float = 0.0) -> None:
         self.slept: list[float] = []
-        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
+        self._monotonic, self._time, self._oversleep = 1.0, NOON, oversleep  # as on a machine that has just started
         self._lock = Lock()
 
     def monotonic(self) -> float:
