@@ -27,7 +27,7 @@ class Account:
         self._opened = ExitStack()
         self.client = cache(lambda service: self._opened.enter_context(aws_client(service, url, region=REGION)))
         names = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION)
-        self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
+        self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "0.2"}
 
     def deploy(self, stack: str, template: str = "sampler", **parameters: str) -> dict[str, str]:
         """Deploy with these parameters; the outputs of the stack."""
