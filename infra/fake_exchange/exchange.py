@@ -18,15 +18,12 @@ from infra.testkit.server import Answer, Connection, HttpServer, Request
 
 
 class LoggedRequest(NamedTuple):
-    """One request and its response. Header names are in lower case."""
+    """One request and its response."""
 
     wall_seconds: float
     connection: int
     path: str
     symbol: str
-    limit: int
-    host: str
-    headers: Mapping[str, str]
     status: int
     fault: str  # `ok` or a key of FAULTS
     body: bytes  # before compression and as if all of it were delivered
@@ -107,13 +104,13 @@ class FakeExchange(HttpServer):
         """Answer a request, and log it with its response."""
         if self._latency_seconds:
             time.sleep(self._latency_seconds)
-        query, headers = parse_query(request.method, request.target), request.headers
+        query = parse_query(request.method, request.target)
         with self._lock:
             now_seconds, limiter = self._clock(), self._limiters[query.market]
             response, fault = self._response(query, now_seconds, connection.next_fault)
-            where = (connection.number, query.path, query.symbol, query.limit, headers.get("host", ""), headers)
-            what = (response.status, fault, response.body, response.headers.get("Retry-After"))
-            self._log.append(LoggedRequest(now_seconds, *where, *what))
+            asked = (now_seconds, connection.number, query.path, query.symbol)
+            answered = (response.status, fault, response.body, response.headers.get("Retry-After"))
+            self._log.append(LoggedRequest(*asked, *answered))
             used_weight = limiter.used
         date = formatdate(now_seconds, usegmt=True)
         return encode(response, request, query.market, used_weight, date, gzip=self._gzip)
