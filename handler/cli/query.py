@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Self
 
 from ..errors import InvalidTimestamp, UsageError
-from ..pairs import parse_pair, parse_quote, stored_pairs
+from ..pairs import parse_pair, stored_pairs
 from ..reading.engine import Engine
 from ..reading.source import Range, Records
 from ..reading.tables import open_tables
@@ -34,8 +34,7 @@ class Query(NamedTuple):
         """Raises UsageError."""
         if flags.from_ and any(word.partition("=")[0] == "--table" for word in argv):
             raise UsageError("--from and --table are mutually exclusive: give one of them")
-        quote = parse_quote(flags.quote)
-        words = {word: stored_pairs(word, quote) for word in flags.symbol}
+        words = {word: stored_pairs(word, flags.quote) for word in flags.symbol}
         tables = [] if flags.from_ else flags.table
         if not (flags.from_ or tables):
             raise UsageError("nothing to read: give --from FOLDER or FILE, or --table NAME")
@@ -50,7 +49,7 @@ class Query(NamedTuple):
             files=flags.from_,
             tables=tables,
             words=words,
-            hints={word: parse_pair(word, quote).hint for word in words},
+            hints={word: parse_pair(word, flags.quote).hint for word in words},
             asked=Range(since, until),
             interval_seconds=flags.interval_seconds if "--interval_seconds" in flags.given else None,
             now=now,

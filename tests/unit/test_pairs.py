@@ -40,16 +40,12 @@ def test_word(word: str, quote: str, pair: str) -> None:
 @pytest.mark.parametrize(
     ("word", "advice"),
     [
-        *(
-            (word, "write BTC, BTCUSDT or, with both sides, BTC/USDT")
-            for word in ("A/B/C", "/BTC", "ETH/", "/", "usdm:")
-        ),
-        ("", "write BTC, BTCUSDT"),
+        *((word, "write BTC, BTCUSDT or BTC/USDT") for word in ("", "A/B/C", "/BTC", "ETH/", "/", "usdm:")),
         ("coinm:BTC", "write spot:BTC or usdm:BTC"),
         (":BTC", "write spot:BTC or usdm:BTC"),
-        ("BTC/USD:BTC", "only USD-M futures are offered, such as usdm:BTC"),
+        ("BTC/USD:BTC", "write spot:BTC or usdm:BTC"),
         ("BTC-USDT", "write BTCUSDT"),
-        ("BTC;ETH", "write spaces or commas between pairs"),
+        ("BTC;ETH", "with spaces or commas between pairs"),
         ("btc_usdt", "write BTCUSDT"),
         ("ETH-BTC", "write ETHBTC"),
         ("usdm:BTC_USDT", "write usdm:BTCUSDT"),
@@ -66,8 +62,10 @@ def test_invalid_word(word: str, advice: str) -> None:
 @pytest.mark.parametrize(
     ("word", "hint"),
     [
-        ("BTCUSDC", "USDT was appended to BTCUSDC: if you meant the pair BTCUSDC, write BTC/USDC"),
-        ("XYZ", "USDT was appended to XYZ: write a pair with another quote asset with a slash, such as BTC/USDC"),
+        (
+            "BTCUSDC",
+            "USDT was appended to BTCUSDC: write a pair with another quote asset with a slash, such as BTC/USDC",
+        ),
         ("BTCUSDT", ""),
         ("BTC/USDC", ""),
     ],
@@ -104,7 +102,7 @@ def test_any_text(word: str) -> None:
     try:
         assert not set(parse_pair(word).pair.symbol) & set("/:")
     except UsageError as error:
-        assert re.search("write |are offered", str(error))  # noqa: PT017 - either outcome is fine
+        assert "write " in str(error)  # noqa: PT017 - either outcome is fine
 
 
 @given(st.text())
