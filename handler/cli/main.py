@@ -6,14 +6,13 @@ from importlib import import_module
 
 from ..errors import HandlerError, UsageError
 from . import ExitCode
-from .streams import log_to_stderr, print_message, write_line
+from .streams import print_message, print_traceback, write_line
 
 COMMANDS = ("history", "series", "report", "load")  # the first argument, if it is one of these; otherwise `sample`
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     """Run the command line; returns the exit code. Raises KeyboardInterrupt if interrupted."""
-    log_to_stderr()
     try:
         return _run(argv, environment)
     except HandlerError as error:
@@ -23,6 +22,9 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         return ExitCode.OK
     except OSError as error:
         print_message(f"{error.filename or 'stdout'}: {error.strerror}")
+        return ExitCode.FAILURE
+    except Exception as error:
+        print_traceback(error)
         return ExitCode.FAILURE
 
 
