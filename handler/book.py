@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 from itertools import accumulate, pairwise
 from math import fsum
 from operator import neg
@@ -24,61 +23,39 @@ EDGE_TOLERANCE = 1e-12  # relative: far above a rounding error, far below a tick
 
 Levels = list[tuple[Decimal, Decimal]]
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
-Quantity = Annotated[float, msgspec.Meta(gt=0, lt=MAX_AMOUNT)]
-QuantityOrZero = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
+Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
 
 _levels_decoder = msgspec.json.Decoder(list[tuple[Price, Quantity]], strict=False)  # numbers may be quoted
-_levels_with_zeros_decoder = msgspec.json.Decoder(list[tuple[Price, QuantityOrZero]], strict=False)
 _exact_levels_decoder = msgspec.json.Decoder(Levels)
 
 
 class Side:
-    """One side of a book, best price first. Levels without quantity are left out of `levels` and what follows from it.
+    """One side of a book, best price first, without the levels that have no quantity. Notionals: price × quantity.
 
     `received_levels` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
     """
 
-    def __init__(self, levels: list[tuple[float, float]], json: bytes = b"") -> None:
-        self.received_levels = len(levels)
-        self.last_price = levels[-1][0] if levels else None
-        self.levels = levels
-        self._json = json
-
-    @classmethod
-    def from_json(cls, json: bytes) -> "Side":
+    def __init__(self, json: bytes) -> None:
         """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
         if b"e" in json or b"E" in json:
             _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
-        try:
-            return cls(_levels_decoder.decode(json), json)
-        except msgspec.ValidationError:
-            side = cls(_levels_with_zeros_decoder.decode(json), json)
-            side.levels = [level for level in side.levels if level[1]]
-            return side
-
-    @cached_property
-    def prices(self) -> list[float]:
-        """The price of each level."""
-        return [price for price, _ in self.levels]
-
-    @cached_property
-    def quantities(self) -> list[float]:
-        """The quantity of each level, in the base asset."""
-        return [quantity for _, quantity in self.levels]
-
-    @cached_property
-    def notionals(self) -> list[float]:
-        """Price × quantity of each level, in the quote asset."""
-        return [price * quantity for price, quantity in self.levels]
+        levels = _levels_decoder.decode(json)
+        self.received_levels = len(levels)
+        self.last_price = levels[-1][0] if levels else None
+        self.quantities = [quantity for _, quantity in levels if quantity]
+        if len(self.quantities) < len(levels):
+            levels = [level for level in levels if level[1]]
+        self.prices = [price for price, _ in levels]
+        self.notionals = [price * quantity for price, quantity in levels]
+        self._json = json
 
     def top(self, count: int) -> Levels:
         """The first levels as the exchange wrote them."""
-        if len(self.levels) < self.received_levels:
-            return [level for level in _exact_levels_decoder.decode(self._json) if level[1]][:count]
-        if count >= self.received_levels:
-            return _exact_levels_decoder.decode(self._json)
-        first = self._json.split(b"]", count)[:count]  # each level ends with a bracket, and so does the list
-        return _exact_levels_decoder.decode(b"]".join(first) + b"]]")
+        if not self.prices:
+            return []
+        end = min(count + self.received_levels - len(self.prices), self.received_levels)
+        first = self._json.split(b"]", end)[:end]  # each level ends with a bracket, and so does the list
+        return [level for level in _exact_levels_decoder.decode(b"]".join(first) + b"]]") if level[1]][:count]
 
 
 class Book(NamedTuple):
@@ -95,7 +72,7 @@ class Book(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if neither side has a level with a quantity."""
-        return not (self.bids.levels or self.asks.levels)
+        return not (self.bids.prices or self.asks.prices)
 
     @property
     def mid(self) -> float | None:
@@ -170,7 +147,7 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
     """
     try:
         fields = _body_decoder.decode(body)
-        bids, asks = Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks))
+        bids, asks = Side(bytes(fields.bids)), Side(bytes(fields.asks))
     except (ValueError, RecursionError) as error:
         raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error
     for prices, is_bid in ((bids.prices, True), (asks.prices, False)):

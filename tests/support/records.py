@@ -153,8 +153,8 @@ def recorded_like(seed: int) -> Record:
     limit = rng.choice([20, 100, 1000])
     count = limit if rng.random() < 0.9 else rng.randint(1, limit)
     mid = round(price * rng.uniform(0.8, 1.2), places)
-    bids = Side.from_json(side_json(rng, mid, -1, places, row, count))
-    asks = Side.from_json(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
+    bids = Side(side_json(rng, mid, -1, places, row, count))
+    asks = Side(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
     book = Book(bids, asks, rng.randint(10**10, 10**13))
     six, depth = measure(book), measure_depth(book, limit)
     return Record(
