@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from math import fsum
 from operator import neg
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,7 @@ _exact_levels_decoder = msgspec.json.Decoder(Levels)
 class Side:
     """One side of a book, best price first, without the levels that have no quantity. Notionals: price × quantity.
 
-    `received_levels` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
+    `received_levels` is how many levels the exchange sent, `last_price` that of the last one.
     """
 
     def __init__(self, json: bytes) -> None:
@@ -41,7 +41,7 @@ class Side:
             _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
         levels = _levels_decoder.decode(json)
         self.received_levels = len(levels)
-        self.last_price = levels[-1][0] if levels else None
+        self.last_price = levels[-1][0] if levels else 0.0
         self.quantities = [quantity for _, quantity in levels if quantity]
         if len(self.quantities) < len(levels):
             levels = [level for level in levels if level[1]]
@@ -107,25 +107,6 @@ class Measurement(NamedTuple):
     notional_ask: float
 
 
-class Depth(NamedTuple):
-    """The top levels and the ladder of a book, and how much of it came; named as in the record.
-
-    Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the
-    first rung that was not measured.
-    """
-
-    bid_levels: int
-    ask_levels: int
-    bids: Levels
-    asks: Levels
-    bid_reach_bps: float | None = None
-    ask_reach_bps: float | None = None
-    notional_bid_within: list[float] | None = None
-    notional_ask_within: list[float] | None = None
-    quantity_bid_within: list[float] | None = None
-    quantity_ask_within: list[float] | None = None
-
-
 class _Body(msgspec.Struct):
     bids: msgspec.Raw
     asks: msgspec.Raw
@@ -169,23 +150,24 @@ def measure(book: Book, levels: int = 5) -> Measurement:
     return Measurement(round(obi, PLACES) + 0.0, round(bid, PLACES), round(ask, PLACES))  # + 0.0: never -0.0
 
 
-def measure_depth(book: Book, limit: int) -> Depth:
-    """Take the top levels and the ladder of a book of which `limit` levels a side were requested."""
-    bids, asks, mid = book.bids, book.asks, book.mid
-    unmeasured = Depth(bids.received_levels, asks.received_levels, bids.top(STORED_LEVELS), asks.top(STORED_LEVELS))
-    if mid is None or bids.last_price is None or asks.last_price is None:
-        return unmeasured
-    is_capped = book.is_capped(limit)
-    bid_counts = _counts(bids, mid, -1, is_whole=bids.received_levels < limit and not is_capped)
-    ask_counts = _counts(asks, mid, 1, is_whole=asks.received_levels < limit and not is_capped)
-    return unmeasured._replace(
-        bid_reach_bps=_significant(abs(bids.last_price / mid - 1) * 10_000, 4),
-        ask_reach_bps=_significant(abs(asks.last_price / mid - 1) * 10_000, 4),
-        notional_bid_within=_cumulative(bids.notionals, bid_counts),
-        notional_ask_within=_cumulative(asks.notionals, ask_counts),
-        quantity_bid_within=_cumulative(bids.quantities, bid_counts),
-        quantity_ask_within=_cumulative(asks.quantities, ask_counts),
-    )
+def measure_depth(book: Book, limit: int) -> dict[str, Any]:
+    """Take the top levels and the ladder of a book of which `limit` levels a side were requested, as a record's values.
+
+    Without mid there is no ladder. Its arrays have an amount for each of RUNGS_BPS, and end before the first rung that
+    was not measured.
+    """
+    values: dict[str, Any] = {}
+    for name, side, sign in (("bid", book.bids, -1), ("ask", book.asks, 1)):
+        values |= {f"{name}_levels": side.received_levels, f"{name}s": side.top(STORED_LEVELS)}
+        if book.mid is not None:
+            is_whole = side.received_levels < limit and not book.is_capped(limit)
+            counts = _counts(side, book.mid, sign, is_whole=is_whole)
+            values |= {
+                f"{name}_reach_bps": _significant(abs(side.last_price / book.mid - 1) * 10_000, 4),
+                f"notional_{name}_within": _cumulative(side.notionals, counts),
+                f"quantity_{name}_within": _cumulative(side.quantities, counts),
+            }
+    return values
 
 
 def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
@@ -194,7 +176,7 @@ def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
     for bps in RUNGS_BPS:
         edge = mid * (sign + bps / 10_000)  # both it and prices are negative for bids, so that they grow away from mid
         tolerance = abs(edge) * EDGE_TOLERANCE
-        if not is_whole and side.last_price is not None and sign * side.last_price < edge - tolerance:
+        if not is_whole and sign * side.last_price < edge - tolerance:
             break
         counts.append(bisect_right(side.prices, edge + tolerance, key=None if sign > 0 else neg))
     return counts

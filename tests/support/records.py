@@ -160,5 +160,5 @@ def recorded_like(seed: int) -> Record:
     return Record(
         "2026-11-22T10:00:07Z", symbol, six.obi, six.notional_bid, six.notional_ask, 5, market, 60, "10.10.10",
         "2026-11-22T10:00:07.123Z", "2026-11-22T10:00:07.101Z" if market == "usdm" else None, book.last_update_id,
-        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth._asdict(),
+        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth,
     )  # fmt: skip
