@@ -7,8 +7,8 @@ gc.disable()  # until the container is ready: see sampler.resume_garbage_collect
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -29,6 +29,7 @@ from .stores.table import Table
 from .timers import plan, scheduled_time, slot_of_message, sqs_messages
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+QUIET_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
 MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
 FETCHING_SHARE, STORING_SHARE = 0.65, 0.8  # of the time before the timeout; one put may take 5.5 s beyond its deadline
 
@@ -53,17 +54,6 @@ logger = Logger(
 )
 log = logging.getLogger(__name__)
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
-
-
-@dataclass
-class Outcome:
-    """Counts of the samples of a slot. Rejected pairs and empty books count neither as stored nor as failures."""
-
-    stored: int = 0
-    duplicates: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    failures: list[str] = field(default_factory=list)
 
 
 class Function:
@@ -91,30 +81,30 @@ class Function:
         self._reasons = ReasonLog()
         resume_garbage_collection()
 
-    def run(self, event: Any, seconds: float) -> list[Outcome]:
-        """Sample the slots that an event is for, or plan the next minute's, within `seconds`.
+    def run(self, event: Any, seconds: float) -> Counter[str]:
+        """Sample the slots that an event is for, or plan the next minute's, within `seconds`; returns counts of pairs.
 
         Raises HandlerError if a sample failed, after storing the others; not for a timer, since SQS would repeat it.
         """
         if (timers := sqs_messages(event)) is not None:
-            end = time.monotonic() + seconds
-            return [self._run_timer(message, end - time.monotonic()) for message in timers]
+            return sum((self._run_timer(message, seconds / len(timers)) for message in timers), Counter())
         scheduled, now = scheduled_time(event), time.time()
         if scheduled is not None and self._timers_url:
             self._plan(scheduled, now)
-            return []
+            return Counter()
         moment = max(now, min(scheduled or 0, now + MAX_EARLY_SECONDS))
-        outcome = self._run_slot(slot_start(moment, self.settings.interval_seconds), seconds)
-        if outcome.failures:
-            raise HandlerError(f"{len(outcome.failures)} failure(s), the first: {outcome.failures[0]}")
-        return [outcome]
+        counts, failures = self._run_slot(slot_start(moment, self.settings.interval_seconds), seconds)
+        if failures:
+            raise HandlerError(f"{len(failures)} failure(s), the first: {failures[0]}")
+        return counts
 
-    def _run_timer(self, message: Mapping[str, Any], seconds: float) -> Outcome:
+    def _run_timer(self, message: Mapping[str, Any], seconds: float) -> Counter[str]:
         try:
-            return self._run_slot(slot_of_message(message, self.settings.interval_seconds), seconds)
+            counts, _ = self._run_slot(slot_of_message(message, self.settings.interval_seconds), seconds)
+            return counts
         except UsageError as error:
             log.warning("%s", error)
-            return Outcome(skipped=len(self.settings.pairs))
+            return Counter(skipped=len(self.settings.pairs))
 
     def _plan(self, scheduled: float, now: float) -> None:
         timers = plan(scheduled, self.settings.interval_seconds, now)
@@ -126,49 +116,45 @@ class Function:
         self._queue = self._queue or DelayQueue(self._timers_url)
         self._queue.send(timers)
 
-    def _run_slot(self, slot: int, seconds: float) -> Outcome:
-        start = time.monotonic()
+    def _run_slot(self, slot: int, seconds: float) -> tuple[Counter[str], list[str]]:
+        """Sample and store every pair; returns counts and failures. Rejected pairs and empty books are no failures."""
+        start, interval_seconds = time.monotonic(), self.settings.interval_seconds
         if 0 < (early := slot - time.time()) < MAX_EARLY_SECONDS:
             SYSTEM.sleep(early)
-        outcome, lag = Outcome(), time.time() - slot
-        if 0 <= lag < self.settings.interval_seconds:
-            slot_end = time.monotonic() + self.settings.interval_seconds - lag
+        lag, counts, failures = time.time() - slot, Counter[str](), list[str]()
+        if 0 <= lag < interval_seconds:
+            slot_end = time.monotonic() + interval_seconds - lag
             samples: list[Sample] = []
             for ready in self._sampler.sample(min(start + seconds * FETCHING_SHARE, slot_end), slot):
-                self._deliver(ready, start + seconds * STORING_SHARE, outcome)
+                failures += self._deliver(ready, start + seconds * STORING_SHARE, counts)
                 samples += ready
             self._reasons.note(samples)
             metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
         else:
             log.warning("the slot %s %s: not sampled", format_timestamp(slot), "is over" if lag > 0 else "is far ahead")
-            outcome.skipped += len(self.settings.pairs)
-        self._flush_metrics(outcome)
-        return outcome
+            counts["skipped"] = len(self.settings.pairs)
+        self._flush_metrics(counts, len(failures))
+        return counts, failures
 
-    def _deliver(self, samples: Sequence[Sample], deadline: float, outcome: Outcome) -> None:
+    def _deliver(self, samples: Sequence[Sample], deadline: float, counts: Counter[str]) -> list[str]:
         """Print measurements, so that they survive a failing table, and store them and the reasons of the others."""
         for record, error in samples:
             if error is None:
                 print(record.to_line(), flush=True)
-            elif error.reason == "rejected":  # no failure of the run: a delisted pair would raise for ever
-                outcome.rejected += 1
-            elif error.reason == "empty book":
-                outcome.skipped += 1
-            else:
-                outcome.failures.append(str(error))
+            counts[error.reason if error else "measured"] += 1
+        counts["skipped"] = counts["empty book"]
         result = self._table.put([record for record, _ in samples], deadline)
-        outcome.stored += result.stored
-        outcome.duplicates += result.duplicates
+        counts.update(stored=result.stored, duplicates=result.duplicates)
         lost = [str(error) for record, error in result.failed if record.reason is None]
         if lost:  # the lines themselves are in the log already
             log.error("%d record(s) not stored: %s", len(lost), lost[0])
-            outcome.failures += lost
+        return lost + [str(error) for _, error in samples if error and error.reason not in QUIET_REASONS]
 
-    def _flush_metrics(self, outcome: Outcome) -> None:
-        expected = len(self.settings.pairs) - outcome.rejected
-        share = (outcome.stored + outcome.duplicates) / expected if expected else 0.0
+    def _flush_metrics(self, counts: Counter[str], failures: int) -> None:
+        expected = len(self.settings.pairs) - counts["rejected"]
+        share = (counts["stored"] + counts["duplicates"]) / expected if expected else 0.0
         metrics.add_metric("StoredShare", MetricUnit.Count, share)
-        metrics.add_metric("Failures", MetricUnit.Count, len(outcome.failures))
+        metrics.add_metric("Failures", MetricUnit.Count, failures)
         weights = [
             100 * exchange.used_weight / MARKETS[market].weight_per_minute
             for market, exchange in self._exchanges.items()
@@ -189,11 +175,11 @@ def function() -> Function:
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
     """Sample, print and store, or plan the slots of the next minute. Raises HandlerError if any of it failed."""
     try:
-        outcomes = function().run(event, context.get_remaining_time_in_millis() / 1000)
+        counts = function().run(event, context.get_remaining_time_in_millis() / 1000)
     except HandlerError as error:  # the runtime logs it, not the logger
         error.args = (safe_text(error),)
         raise
-    return {name: sum(getattr(each, name) for each in outcomes) for name in ("stored", "duplicates", "skipped")}
+    return {name: counts[name] for name in ("stored", "duplicates", "skipped")}
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in the init phase the CPU is not yet throttled to the function's share

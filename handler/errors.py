@@ -40,9 +40,11 @@ class ExchangeError(HandlerError):
     `rate limited`, `banned`, `rejected`, `region`, `empty book` or `weight`.
     """
 
-    def __init__(self, message: str, reason: str) -> None:
+    reason = ""
+
+    def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason = reason or self.reason
 
 
 class BookUnavailable(ExchangeError):
@@ -56,15 +58,13 @@ class RateLimited(ExchangeError):
 class RequestRejected(ExchangeError):
     """The exchange rejects the request for good, for example because the pair is unknown."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "rejected")
+    reason = "rejected"
 
 
 class RegionUnavailable(ExchangeError):
     """Every host answered 451 before the first success."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "region")
+    reason = "region"
 
 
 class InvalidData(HandlerError):
