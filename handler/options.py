@@ -15,7 +15,7 @@ from .slots import MAX_INTERVAL_SECONDS
 PROGRAM = "obi" if __name__.startswith("obi.") else "python -m handler"
 _TABLE = r"([^@\s]+)(?:@([a-z]{2,}(?:-[a-z]+)+-[0-9]+))?"
 _HOST = r"(?:[^/?#@\s]*@)?(?:\[[0-9a-fA-F:.]+\]|[^/?#@:\s]+)(?::[1-9][0-9]{0,4})?"
-_BASE_URL = rf"(?:({'|'.join(MARKETS)}):)?(https?://{_HOST}(?:/[^?#@\s]*?)?)/*"
+_BASE_URL = rf"(?:({'|'.join(MARKETS)}):)?(https?://{_HOST}(?:/[^?#@\s]*[^/?#@\s])?)/*"
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
@@ -70,7 +70,7 @@ parse_seconds = whole_number(1, MAX_INTERVAL_SECONDS)
 parse_days = whole_number(0, 36_500)
 parse_count = whole_number(1, 999_999_999)
 parse_table = parts_of(_TABLE, "a table: give NAME or NAME@REGION, such as obi@eu-west-1")
-parse_base_url = parts_of(_BASE_URL, f"a base URL: give http(s)://HOST, for one market behind {':, '.join(MARKETS)}:")
+parse_base_url = parts_of(_BASE_URL, "a base URL: give http(s)://HOST, or usdm:http(s)://HOST for one market")
 
 # A new option is a row here, and its flag in the FLAGS of its commands.
 OPTIONS = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import UsageError
-from handler.pairs import parse_pair, parse_quote, stored_pairs, upper
+from handler.pairs import parse_pair, parse_quote, stored_pairs
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,3 @@ def test_any_text(word: str) -> None:
         assert not set(parse_pair(word).pair.symbol) & set("/:")
     except UsageError as error:
         assert "write " in str(error)  # noqa: PT017 - either outcome is fine
-
-
-@given(st.text())
-def test_upper_case(word: str) -> None:
-    """Only a to z become upper case: the length stays, and other letters are left alone."""
-    assert upper(word) == "".join(chr(ord(c) - 32) if "a" <= c <= "z" else c for c in word.strip())

@@ -31,6 +31,7 @@ def read(flags: str, **environment: str) -> Settings:
         ("--symbol BTC --detail", {}, {"limits": {"spot": 1000}, "is_full": True}),
         ("--symbol BTC --to obi --levels 2000", {}, {"limits": {"spot": 2000}, "folder": "obi"}),
         ("--symbol BTC usdm:BTC --levels 7", {}, {"limits": {"spot": 7, "usdm": 10}}),
+        ("--symbol BTC --interval-seconds=7 --base_url http://a", {}, {"interval_seconds": 7}),
         ("--symbol BTC --limit 100 --table obi@eu-west-1", {}, {"table": ("obi", "eu-west-1")}),
         ("--symbol BTC", {"OBI_TABLE": "", "OBI_LEVELS": " "}, {"table": None, "levels": 5}),
         ("--symbol BTC", {}, {"base_urls": {"spot": ("https://data-api.binance.vision",)}}),
@@ -50,7 +51,7 @@ def read(flags: str, **environment: str) -> Settings:
 def test_values(flags: str, environment: dict[str, str], expected: dict[str, Any]) -> None:
     """Values come from the flag, else the variable, else the default; an empty variable is absent.
 
-    A URL serves every market of the run, unless the market comes first.
+    `-` and `_` are the same in flags. A URL serves every market of the run, unless the market comes first.
     """
     settings = read(flags, **environment)
     for name, value in expected.items():
