@@ -59,10 +59,7 @@ class Side:
 
 
 class Book(NamedTuple):
-    """Both sides of one order book; either may be empty or have fewer levels than requested.
-
-    `exchange_time_ms`: the matching engine's time of the book, in epoch milliseconds, where the response has it.
-    """
+    """Both sides of one order book; either may be empty. `exchange_time_ms` is the matching engine's time."""
 
     bids: Side
     asks: Side

@@ -11,6 +11,7 @@ from .pairs import parse_pair
 from .record import Pair
 
 FULL_LIMIT = 1000
+HINT = "another quote asset than {} is written with a slash, such as BTC/USDC"
 FLAGS = (
     *("--symbol", "--levels", "--limit", "--interval_seconds", "--count", "--quote", "--detail", "--base-url"),
     *("--to", "--table", "--retention-days"),
@@ -40,10 +41,9 @@ class Settings(NamedTuple):
     @classmethod
     def read(cls, flags: Namespace) -> Self:
         """Check the values of FLAGS, as `options.parse` returns them. Raises UsageError."""
-        named = [parse_pair(word, flags.quote) for word in flags.symbol]
-        if not named:
+        pairs = tuple(dict.fromkeys(parse_pair(word, flags.quote) for word in flags.symbol))
+        if not pairs:
             raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
-        pairs = tuple(dict.fromkeys(each.pair for each in named))
         is_full = flags.detail or flags.to is not None or flags.table is not None
         limits, base_urls = {}, {}
         for market in {pair.market: MARKETS[pair.market] for pair in pairs}.values():
@@ -54,7 +54,7 @@ class Settings(NamedTuple):
             _check_weight(market, count, flags.levels, limits[market.name], flags.interval_seconds)
         return cls(
             pairs=pairs,
-            hints={each.pair.symbol: each.hint for each in named if each.hint},
+            hints={pair.symbol: HINT.format(flags.quote) for pair in pairs},
             levels=flags.levels,
             limits=limits,
             interval_seconds=flags.interval_seconds,

@@ -98,7 +98,7 @@ def test_rejected_pair(start_container: StartContainer, stored: StoredTable) -> 
     container.invoke(this_minute())
     assert by_pair(stored)["BTCUSDCUSDT"].reason == "rejected"
     [warning] = messages(container)
-    assert re.search(r"rejected: .*BTCUSDCUSDT.*USDT was appended to BTCUSDC: write .* such as BTC/USDC", warning)
+    assert re.search(r"rejected: .*BTCUSDCUSDT.*another quote asset than USDT is written .* such as BTC/USDC", warning)
     assert [found["StoredShare"] for found in metrics(container)] == [[1], [1]]
 
 
