@@ -100,12 +100,6 @@ def test_what_cannot_be_served(exchange: FakeExchange, flags: list[str], script:
     assert message in done.stderr
 
 
-def test_refused_beside_others(exchange: FakeExchange) -> None:
-    """A pair that the exchange refuses beside others costs only itself."""
-    done = run("--base-url", exchange.url, "--symbol", "BTC", "NOSUCH", "--count", "1")
-    assert (done.returncode, len(done.stdout.splitlines()), done.stderr.count("\n")) == (0, 2, 1)
-
-
 @pytest.mark.parametrize("flag", ["--help", "-h", "--version"])
 def test_help(flag: str) -> None:
     """Help and version are printed, with exit 0."""

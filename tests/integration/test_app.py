@@ -136,13 +136,6 @@ def test_a_sample_that_fails_fails_the_invocation_and_its_reason_is_stored(
     assert [found["Failures"] for found in metrics(container)] == [[1]]
 
 
-def test_an_episode_is_one_line_of_the_log_for_all_pairs(start_container: StartContainer) -> None:
-    container = start_container("418=1000*", OBI_SYMBOLS="BTC,ETH,BNB", OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL="x")
-    for _ in range(3):
-        container.invoke(timer(time.time() // 5 * 5))
-    assert len([message for message in messages(container) if message.startswith("banned: ")]) == 1
-
-
 def test_the_record_is_printed_though_the_table_fails_and_the_invocation_fails(start_container: StartContainer) -> None:
     container = start_container(OBI_TABLE="missing")
     with pytest.raises(FunctionError, match=r"HandlerError: 1 failure.*table missing"):
