@@ -10,7 +10,7 @@ import traceback
 from contextlib import suppress
 from select import select
 
-from ..messages import escaped, redacted, safe_message, safe_text
+from ..messages import safe_message, safe_text
 from ..slots import format_timestamp
 
 STDOUT, STDERR = 1, 2
@@ -52,8 +52,8 @@ def guard_stderr() -> None:
 def print_traceback(error: BaseException | None) -> None:
     """Print the traceback of an unexpected error, in safe lines."""
     if error is not None:
-        for line in redacted("".join(traceback.format_exception(error))).splitlines():
-            _write_stderr(escaped(line))
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            _write_stderr(safe_text(line))
 
 
 class _StderrHandler(logging.Handler):
