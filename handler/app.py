@@ -31,7 +31,7 @@ from .timers import plan, scheduled_time, slot_of_message, sqs_messages
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 QUIET_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
 MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
-FETCHING_SHARE, STORING_SHARE = 0.65, 0.8  # of the time before the timeout; one put may take 5.5 s beyond its deadline
+MAX_PUT_SECONDS = 5.5  # kept free before the function's timeout: one put may take so long beyond its deadline
 
 
 class SafeFormatter(LambdaPowertoolsFormatter):
@@ -118,15 +118,16 @@ class Function:
 
     def _run_slot(self, slot: int, seconds: float) -> tuple[Counter[str], list[str]]:
         """Sample and store every pair; returns counts and failures. Rejected pairs and empty books are no failures."""
-        start, interval_seconds = time.monotonic(), self.settings.interval_seconds
+        put_deadline = time.monotonic() + max(seconds - MAX_PUT_SECONDS, seconds / 3)
+        interval_seconds = self.settings.interval_seconds
         if 0 < (early := slot - time.time()) < MAX_EARLY_SECONDS:
             SYSTEM.sleep(early)
         lag, counts, failures = time.time() - slot, Counter[str](), list[str]()
         if 0 <= lag < interval_seconds:
-            slot_end = time.monotonic() + interval_seconds - lag
+            deadline = min(put_deadline - seconds / 6, time.monotonic() + interval_seconds - lag)
             samples: list[Sample] = []
-            for ready in self._sampler.sample(min(start + seconds * FETCHING_SHARE, slot_end), slot):
-                failures += self._deliver(ready, start + seconds * STORING_SHARE, counts)
+            for ready in self._sampler.sample(deadline, slot):
+                failures += self._deliver(ready, put_deadline, counts)
                 samples += ready
             self._reasons.note(samples)
             metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
