@@ -14,10 +14,7 @@ _SWAP = re.compile(r"([^/:]+)/([^/:]+):\2(-[0-9]{6})?")  # ccxt's BTC/USDT:USDT,
 
 
 def parse_pair(word: str, quote: str = "USDT") -> Pair:
-    """Read one word; the quote asset is appended unless the word ends in it. Raises UsageError.
-
-    Only the exchange knows whether there is such a pair.
-    """
+    """Read one word; the quote asset is appended unless the word ends in it. Raises UsageError."""
     text = upper(word)
     if swap := _SWAP.fullmatch(text):
         return Pair(f"{swap[1]}{swap[2]}{(swap[3] or '').replace('-', '_')}", "usdm")
