@@ -113,6 +113,11 @@ def test_weight_that_fits() -> None:
     read(pairs(2) + " --levels 5000 --interval_seconds 5")
 
 
+def test_only_lists_are_split() -> None:
+    """A time may have a space in it."""
+    assert parse("", "", ["--since"], ["--since", "2026-11-22 10:00"], {}).since == "2026-11-22 10:00"
+
+
 def test_every_variable_is_documented() -> None:
     """The variables are those of the design, each with one flag."""
     variables = [option.variable for option in OPTIONS.values() if option.variable]
