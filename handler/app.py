@@ -156,13 +156,10 @@ class Function:
         share = (counts["stored"] + counts["duplicates"]) / expected if expected else 0.0
         metrics.add_metric("StoredShare", MetricUnit.Count, share)
         metrics.add_metric("Failures", MetricUnit.Count, failures)
-        weights = [
-            100 * exchange.used_weight / MARKETS[market].weight_per_minute
-            for market, exchange in self._exchanges.items()
-            if exchange.used_weight is not None
-        ]
-        if weights:
-            metrics.add_metric("UsedWeight", MetricUnit.Percent, max(weights))
+        for market, exchange in self._exchanges.items():
+            if exchange.used_weight is not None:
+                used = 100 * exchange.used_weight / MARKETS[market].weight_per_minute
+                metrics.add_metric("UsedWeight", MetricUnit.Percent, used)  # whose maximum counts
         metrics.flush_metrics()
 
 

@@ -77,7 +77,7 @@ def test_minute(start_container: StartContainer, stored: StoredTable) -> None:
 
 
 def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container: StartContainer) -> None:
-    container = start_container(OBI_SYMBOLS="BTC,NONE")
+    container = start_container(OBI_SYMBOLS="BTC,NONE,usdm:BTC")
     container.invoke(this_minute())
     [found] = metrics(container)
     [directive] = found["_aws"]["CloudWatchMetrics"]
@@ -87,7 +87,8 @@ def test_metrics_count_what_became_of_the_slot_and_name_no_pair(start_container:
     assert found["service"] == "local"  # in Lambda the name of the function, so that two stacks are told apart
     assert (found["StoredShare"], found["Failures"]) == ([1], [0])
     assert 0 <= found["LagSeconds"][0] < 60
-    assert 0 < found["UsedWeight"][0] <= 100
+    assert len(found["UsedWeight"]) == 2
+    assert all(0 < share <= 100 for share in found["UsedWeight"])
     assert "BTCUSDT" not in json.dumps(found)
 
 
