@@ -35,9 +35,10 @@ def run() -> NoReturn:
         streams.guard_stderr()
         code = main.main(arguments)
     except KeyboardInterrupt as caught:
-        from .cli import main
+        from .cli.main import COMMANDS
 
-        code = main.interrupted(arguments, *caught.args)
+        number = caught.args[0] if caught.args else signal.SIGINT
+        code = 128 + number if arguments and arguments[0] in COMMANDS else 0  # the sampler has no end
     os._exit(code)  # everything is printed: do not wait for fetches under way, nor for the interpreter's clean-up
 
 

@@ -28,11 +28,6 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         return ExitCode.FAILURE
 
 
-def interrupted(argv: Sequence[str], signal_number: int) -> int:
-    """The exit code after a signal: 128 + its number for a command that has an end, 0 for the sampler."""
-    return 128 + signal_number if argv and argv[0] in COMMANDS else ExitCode.OK
-
-
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     first, *rest = argv or ["-"]
     if first not in COMMANDS and not first.startswith("-"):
