@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import NoneType
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -39,7 +40,8 @@ class SafeFormatter(LambdaPowertoolsFormatter):
 
     def serialize(self, log: Any) -> str:
         """The JSON line of a log record's keys."""
-        safe = {key: safe_text(value) if isinstance(value, str) else value for key, value in log.items()}
+        numbers = (int, float, NoneType)
+        safe = {key: value if isinstance(value, numbers) else safe_text(value) for key, value in log.items()}
         return super().serialize(safe)
 
 
@@ -49,8 +51,7 @@ for name in list(os.environ):  # an account may set these for all functions: Pow
 logger = Logger(
     service="handler",
     log_uncaught_exceptions=True,
-    serialize_stacktrace=False,
-    logger_formatter=SafeFormatter(use_rfc3339=True),
+    logger_formatter=SafeFormatter(use_rfc3339=True, serialize_stacktrace=False),
 )
 log = logging.getLogger(__name__)
 metrics = Metrics(namespace="OrderBookImbalance", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
