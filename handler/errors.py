@@ -40,11 +40,9 @@ class ExchangeError(HandlerError):
     `rate limited`, `banned`, `rejected`, `region`, `empty book` or `weight`.
     """
 
-    reason = ""
-
-    def __init__(self, message: str, reason: str = "") -> None:
+    def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
-        self.reason = reason or self.reason
+        self.reason = reason
 
 
 class BookUnavailable(ExchangeError):
@@ -58,13 +56,15 @@ class RateLimited(ExchangeError):
 class RequestRejected(ExchangeError):
     """The exchange rejects the request for good, for example because the pair is unknown."""
 
-    reason = "rejected"
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "rejected")
 
 
 class RegionUnavailable(ExchangeError):
     """Every host answered 451 before the first success."""
 
-    reason = "region"
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "region")
 
 
 class InvalidData(HandlerError):
