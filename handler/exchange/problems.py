@@ -17,9 +17,10 @@ from .answers import Failure
 
 PROBLEMS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
 CUT = "closed the connection before its answer was complete"
-CA_HINT = "if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
-# by OpenSSL's code: not yet valid and expired, then self-signed and unknown issuers
-CERTIFICATE_HINTS = dict.fromkeys((9, 10), "check this machine's clock") | dict.fromkeys((18, 19, 20, 21), CA_HINT)
+NOT_TRUSTED = (
+    "certificate verify failed: {0.verify_message}; check this machine's clock and, if your network has a CA of its"
+    " own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
+)
 PROXY_HINT = "the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
 WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
     (errors.DecodeError, "bad answer", "sent a body that cannot be decompressed"),
@@ -27,7 +28,7 @@ WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
     (http.client.IncompleteRead, "connection", CUT),
     (http.client.HTTPException, "bad answer", "sent no valid HTTP answer"),
     (TimeoutError, "timeout", "timed out"),
-    (ssl.SSLCertVerificationError, "connection", "certificate verify failed: {0.verify_message}"),
+    (ssl.SSLCertVerificationError, "connection", NOT_TRUSTED),
     (errors.SSLError, "connection", "no TLS connection ({0}): if it speaks plain HTTP, write http:// in its URL"),
     (socket.gaierror, "connection", "{0.strerror}; check the host's name and the Internet connection"),
     (InvalidSchema, "connection", "SOCKS needs PySocks: run pip install 'requests[socks]'"),
@@ -53,8 +54,7 @@ def explain(error: BaseException, proxy: str) -> Failure:
     for kind, reason, text in WORDS:
         for cause in causes:
             if isinstance(cause, kind):
-                hint = CERTIFICATE_HINTS.get(getattr(cause, "verify_code", 0))
-                return Failure(f"{blamed}{text.format(cause)}{f'; {hint}' if hint else ''}", reason)
+                return Failure(blamed + text.format(cause), reason)
     if isinstance(cause := causes[-1], OSError) and not isinstance(cause, requests.RequestException):
         return Failure(f"{blamed}{cause.strerror or cause}", "connection")
     return Failure(f"{blamed}the request failed ({type(cause).__name__})", "connection")
