@@ -1,6 +1,7 @@
-"""Two clocks, a way to wait, and how long to wait before a retry: an argument where tests fake it."""
+"""Two clocks, a way to wait, how long to wait before a retry, and which trouble is new."""
 
 import time
+from threading import Lock
 from typing import Protocol
 
 
@@ -36,9 +37,33 @@ SYSTEM: Clock = _SystemClock()
 
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 5.0
+QUIET_SECONDS = 3600.0
 
 
 def backoff_seconds(retry: int, random: float) -> float:
     """The wait before a retry, counted from 0: exponential, capped, half of it jitter. `random` is from 0 to 1."""
     maximum: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(retry, 30))
     return maximum * (0.5 + random / 2)
+
+
+class Episodes:
+    """Tells which trouble is new. It is over, and may be new again, when nobody met it for an hour. Threads share it.
+
+    Times are by the wall clock, since the other one may stand still in Lambda.
+
+        episodes.begins("crossed", "BTCUSDT")  # True
+        episodes.begins("crossed", "BTCUSDT")  # False
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._over_at: dict[tuple[object, ...], float] = {}
+        self._lock = Lock()
+
+    def begins(self, *trouble: object, seconds: float = 0.0) -> bool:
+        """Note trouble that will last for `seconds`; returns whether it is new."""
+        with self._lock:
+            now = self._clock.time()
+            over_at = self._over_at.get(trouble, now)
+            self._over_at[trouble] = max(over_at, now + seconds + QUIET_SECONDS)
+        return now >= over_at

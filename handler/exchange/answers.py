@@ -6,7 +6,6 @@ Statuses and codes: binance-spot-api-docs, rest-api.md, "HTTP Return Codes" and 
 import re
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -36,23 +35,19 @@ class Answer(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """No book. Another host, or the same one later, may have one, unless `reason` (the record's word) is `rejected`.
-
-    `seconds`: the host's cooldown, without any request to it. If it grows, each one in a row is twice as long.
-    """
+    """No book. Another host, or the same one later, may have one, unless `reason` is `rejected`."""
 
     text: str
-    reason: str
-    seconds: float = 0.0
-    cooldown_grows: bool = False
-    is_market_wide: bool = False  # weight is counted per client address, so another host would not help
-    host: str = ""  # the one that failed
+    reason: str  # the record's word
+    seconds: float = 0.0  # the host's cooldown, without any request to it
 
 
+RATE_LIMITED = "rate limited"  # in the whole market, since weight is counted per client address
+REFUSED = "HTTP 403"  # by the firewall; each cooldown in a row is twice as long
 COOLDOWNS = {  # by status, with the seconds to wait if the answer does not say them
-    403: Failure("requests are refused", "HTTP 403", 120.0, cooldown_grows=True),  # by the firewall, for minutes
+    403: Failure("requests are refused", REFUSED, 120.0),
     418: Failure("this address is banned", "banned", 120.0),  # the shortest ban
-    429: Failure("request weight used up", "rate limited", 60.0, is_market_wide=True),
+    429: Failure("request weight used up", RATE_LIMITED, 60.0),
     451: Failure("blocked in this region", "region", 300.0),  # as long as a VPN that reconnects is elsewhere
 }
 
@@ -116,7 +111,6 @@ def header_number(headers: Mapping[str, str], name: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-@lru_cache(maxsize=64)
 def http_date(text: str) -> float | None:
     """The epoch seconds of `Sat, 28 Nov 2026 12:00:00 GMT`; None for anything else."""
     fields = parsedate_tz(text) if text.endswith("GMT") else None
