@@ -18,32 +18,20 @@ class Clock(Protocol):
         """Wait that long."""
 
 
-MAX_SLEEP_SECONDS = 1.0  # longest single sleep: a signal is handled only after it
-
-
-class _SystemClock:
-    """The machine's own."""
-
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
-
-    def sleep(self, seconds: float, /) -> None:
-        end = time.monotonic() + seconds
-        while (remaining := end - time.monotonic()) > 0:
-            time.sleep(min(remaining, MAX_SLEEP_SECONDS))
-
-
-SYSTEM: Clock = _SystemClock()
+MAX_SLEEP_SECONDS = 1.0  # longest sleep of the main thread: a signal that comes just before is handled only after it
+SYSTEM: Clock = time
 
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 5.0
-QUIET_SECONDS = 3600.0
 
 
 def backoff_seconds(retry: int, random: float) -> float:
     """The wait before a retry, counted from 0: exponential, capped, half of it jitter. `random` is from 0 to 1."""
     maximum: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(retry, 30))
     return maximum * (0.5 + random / 2)
+
+
+QUIET_SECONDS = 3600.0
 
 
 class Episodes:

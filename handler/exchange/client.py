@@ -65,7 +65,8 @@ class BinanceClient:
 
         Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last answer.
         """
-        started, weight = self._clock.monotonic(), self._market.request_weight(limit)
+        pair, weight = Pair(symbol, self._market.name), self._market.request_weight(limit)
+        started = self._clock.monotonic()
         self._hosts.take_weight(weight, self._minute(), is_retry=False)
         failure: Failure | None = None
         failures, pause = 0, 0.0
@@ -78,7 +79,7 @@ class BinanceClient:
                 self._clock.sleep(seconds)
                 pause = 0.0
                 continue
-            result = self._request(host, symbol, limit, started, deadline)
+            result = self._request(host, pair, limit, started, deadline)
             if isinstance(result, Snapshot):
                 return result
             if not result.seconds:
@@ -90,37 +91,37 @@ class BinanceClient:
                 needs_weight = result.reason != "connection"
                 if needs_weight and not self._hosts.take_weight(weight, self._minute(), is_retry=True):
                     break
-        raise self._given_up(symbol, failure)
+        raise self._given_up(pair, failure)
 
     def end_overdue(self) -> None:
         """End the requests of other threads that take longer than their time."""
         self._transport.end_overdue()
 
-    def _request(self, host: Host, symbol: str, limit: int, started: float, deadline: float) -> Snapshot | Failure:
+    def _request(self, host: Host, pair: Pair, limit: int, started: float, deadline: float) -> Snapshot | Failure:
         """One request, which ends by the deadline. Raises RequestRejected."""
         sent, remaining = self._hosts.now(), deadline - self._clock.monotonic()
         seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
-        fetched = self._transport.get(self._market.depth_url(host.base_url, symbol, limit), seconds)
+        fetched = self._transport.get(self._market.depth_url(host.base_url, pair.symbol, limit), seconds)
         received, received_at = self._clock.monotonic(), self._clock.time()
         if isinstance(fetched, Failure):
-            return self._failed(host, symbol, fetched, started, sent)
+            return self._failed(host, pair, fetched, started, sent)
         answer, connection = fetched
-        result = classify(answer, symbol, received_at)
+        result = classify(answer, pair.symbol, received_at)
         self._transport.release(connection, is_right=isinstance(result, Book))
         if (weight := header_number(answer.headers, "x-mbx-used-weight-1m")) is not None:
             self._used_weight = int(received_at // 60), weight
         if isinstance(result, Failure) and result.reason != "rejected":
-            return self._failed(host, symbol, result, started, sent)
+            return self._failed(host, pair, result, started, sent)
         self._has_succeeded = True
         self._hosts.succeeded(host)
         if isinstance(result, Failure):
-            is_new = symbol in self._hints and symbol not in self._update_ids  # else it was delisted
-            hint = f" ({self._hints[symbol]})" if is_new else ""
-            raise RequestRejected(f"{self._pair(symbol)}: {host.name} rejects it: {result.text}{hint}")
-        odd = oddities(result, limit, answer.headers, received_at) | self._odd_update(symbol, result, received_at)
+            is_new = pair.symbol in self._hints and pair.symbol not in self._update_ids  # else it was delisted
+            hint = f" ({self._hints[pair.symbol]})" if is_new else ""
+            raise RequestRejected(f"{pair}: {host.name} rejects it: {result.text}{hint}")
+        odd = oddities(result, limit, answer.headers, received_at) | self._odd_update(pair.symbol, result, received_at)
         for kind, text in odd.items():
-            if self._episodes.begins(kind, host.name if kind in HOST_TROUBLE else symbol):
-                log.warning("%s: the book of %s %s", host.name, self._pair(symbol), text)
+            if self._episodes.begins(kind, host.name if kind in HOST_TROUBLE else pair):
+                log.warning("%s: the book of %s %s", host.name, pair, text)
         age = header_number(answer.headers, "age")
         return Snapshot(result, host.name, received_at, (received - started) * 1000, age)
 
@@ -136,10 +137,10 @@ class BinanceClient:
             return {"stuck": f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"}
         return {}
 
-    def _failed(self, host: Host, symbol: str, failure: Failure, started: float, sent: float) -> Failure:
+    def _failed(self, host: Host, pair: Pair, failure: Failure, started: float, sent: float) -> Failure:
         """Note and log a failure; returns it with the name of the host."""
         failure = failure._replace(text=f"{host.name}: {failure.text}")
-        self._hosts.failed(host, symbol, failure, sent)
+        self._hosts.failed(host, pair.symbol, failure, sent)
         is_long = max(failure.seconds, self._clock.monotonic() - started) >= LOG_FAILURE_AFTER_SECONDS
         is_final = failure.reason == "region" and not self._has_succeeded  # which is an error of its own
         kind, seconds = ("cooldown", self._hosts.wait_seconds(host)) if failure.seconds else ("failing", 0.0)
@@ -147,13 +148,12 @@ class BinanceClient:
             log.warning("%s", self._until(host, failure) if seconds else failure.text)
         return failure
 
-    def _given_up(self, symbol: str, failure: Failure | None) -> ExchangeError:
+    def _given_up(self, pair: Pair, failure: Failure | None) -> ExchangeError:
         """The error of a book that did not come, or cannot come any more, before the deadline."""
-        pair, host = self._pair(symbol), self._hosts.choose()
+        host = self._hosts.choose()
         cause = host.failure
-        if not self._has_succeeded and all(
-            each.failure and each.failure.reason == "region" for each in self._hosts.all
-        ):
+        reasons = {each.failure and each.failure.reason for each in self._hosts.all}
+        if reasons == {"region"} and not self._has_succeeded:
             names, advice = ", ".join(each.name for each in self._hosts.all), self._market.region_advice
             return RegionUnavailable(f"{pair}: {names}: blocked in this region (HTTP 451); {advice}")
         if cause and cause.seconds and self._hosts.wait_seconds(host):
@@ -167,6 +167,3 @@ class BinanceClient:
 
     def _minute(self) -> int:
         return int(self._clock.time() // 60)  # weight is counted per minute of the clock
-
-    def _pair(self, symbol: str) -> str:
-        return str(Pair(symbol, self._market.name))

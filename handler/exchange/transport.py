@@ -18,13 +18,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import ReadTimeoutError
-from urllib3.util import Retry
+from urllib3.exceptions import DecodeError, ReadTimeoutError
 
 from .. import __version__
 from ..clock import Clock
 from .answers import Answer, Failure
-from .problems import PROBLEMS, Problem, explain, proxy_name, trusted_context
+from .problems import PROBLEMS, explain, proxy_name, trusted_context
 
 HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
@@ -33,7 +32,6 @@ MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time 
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
 LONG_IDLE_SECONDS = 2.0  # a NAT may have forgotten a connection that idled for longer
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
-NO_RETRIES = Retry(False)  # by urllib3 itself
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a traceback for an answer with an odd header line
 
@@ -79,7 +77,7 @@ class UrlConnection(HTTPAdapter):
         self.end = end
         timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
         return self._pool.urlopen(
-            "GET", self._path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
+            "GET", self._path, headers=HEADERS, timeout=timeout, retries=False, redirect=False,
             assert_same_host=False,  # a proxy gets the whole URL
             preload_content=False,
         )  # fmt: skip
@@ -171,5 +169,5 @@ def _read(response: BaseHTTPResponse, end: float) -> bytes:
                 raise TimeoutError
             body += piece
             if len(body) > MAX_BODY_BYTES:
-                raise Problem(f"sent a body of more than {MAX_BODY_BYTES} bytes", "bad answer")
+                raise DecodeError(f"more than {MAX_BODY_BYTES} bytes")
     return bytes(body)

@@ -253,13 +253,9 @@ def test_forgotten_connection(
         (b"SSH-2.0-OpenSSH_9.9\r\n", "bad answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "connection"),
         (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", "bad answer"),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n", "bad answer"),
         (http("200 OK", b"no gzip", Content_Encoding="gzip"), "bad answer"),
-        (http("200 OK", gzip.compress(BODY, mtime=0)[:-12], Content_Encoding="gzip"), "bad answer"),
-        (
-            http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY, mtime=0), Content_Encoding="gzip"),
-            "bad answer",
-        ),
+        (http("200 OK", gzip.compress(BODY)[:-12], Content_Encoding="gzip"), "bad answer"),
+        (http("200 OK", gzip.compress(b" " * MAX_BODY_BYTES + BODY), Content_Encoding="gzip"), "bad answer"),
     ],
 )
 def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason: str) -> None:
@@ -357,16 +353,6 @@ def test_broken_proxy(
     error = failure(client(clock, f"{scheme}://exchange.invalid"), clock)
     assert (words.format(dead=dead) in str(error), error.reason) == (True, "connection")
     assert [part for part in ("alice", "Sup3r", "123/") if part in str(error)] == []
-
-
-def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that cannot be looked up says so."""
-
-    def unknown(host: str, *args: Any, **options: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr("socket.getaddrinfo", unknown)
-    assert "Name or service not known; check" in str(failure(client(clock, "http://exchange.test"), clock))
 
 
 def test_update_ids(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
