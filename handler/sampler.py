@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 class DepthSource(Protocol):
     """A source of order books of one market, such as `exchange.client.BinanceClient`."""
 
-    @property
-    def used_weight(self) -> int | None:
-        """Request weight used this minute, where the exchange counts and reports it."""
-
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
 

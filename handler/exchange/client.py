@@ -99,19 +99,19 @@ class BinanceClient:
 
     def _request(self, host: Host, pair: Pair, limit: int, started: float, deadline: float) -> Snapshot | Failure:
         """One request, which ends by the deadline. Raises RequestRejected."""
-        sent, remaining = self._hosts.now(), deadline - self._clock.monotonic()
+        remaining = deadline - self._clock.monotonic()
         seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
         fetched = self._transport.get(self._market.depth_url(host.base_url, pair.symbol, limit), seconds)
         received, received_at = self._clock.monotonic(), self._clock.time()
         if isinstance(fetched, Failure):
-            return self._failed(host, pair, fetched, started, sent)
+            return self._failed(host, pair, fetched, started)
         answer, connection = fetched
         result = classify(answer, pair.symbol, received_at)
         self._transport.release(connection, is_right=isinstance(result, Book))
         if (weight := header_number(answer.headers, "x-mbx-used-weight-1m")) is not None:
             self._used_weight = int(received_at // 60), weight
         if isinstance(result, Failure) and result.reason != "rejected":
-            return self._failed(host, pair, result, started, sent)
+            return self._failed(host, pair, result, started)
         self._has_succeeded = True
         self._hosts.succeeded(host)
         if isinstance(result, Failure):
@@ -137,10 +137,10 @@ class BinanceClient:
             return {"stuck": f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"}
         return {}
 
-    def _failed(self, host: Host, pair: Pair, failure: Failure, started: float, sent: float) -> Failure:
+    def _failed(self, host: Host, pair: Pair, failure: Failure, started: float) -> Failure:
         """Note and log a failure; returns it with the name of the host."""
         failure = failure._replace(text=f"{host.name}: {failure.text}")
-        self._hosts.failed(host, pair.symbol, failure, sent)
+        self._hosts.failed(host, pair.symbol, failure)
         is_long = max(failure.seconds, self._clock.monotonic() - started) >= LOG_FAILURE_AFTER_SECONDS
         is_final = failure.reason == "region" and not self._has_succeeded  # which is an error of its own
         kind, seconds = ("cooldown", self._hosts.wait_seconds(host)) if failure.seconds else ("failing", 0.0)

@@ -30,7 +30,6 @@ class Host:
         self.failure: Failure | None = None
         self.failing: set[str] = set()  # the symbols that failed
         self.failed_at = NEVER
-        self.waited_from = NEVER  # a request that was sent before causes no second pause
         self.pauses = 0  # in a row
         self.growing_cooldown_seconds = 0.0  # the last growing cooldown
 
@@ -75,11 +74,10 @@ class Hosts:
                 if not self.wait_seconds(host):
                     host.succeeded()
 
-    def failed(self, host: Host, symbol: str, failure: Failure, sent: float) -> None:
-        """Note a failed request, sent at `sent`: a cooldown, or a pause if the host fails for many pairs."""
+    def failed(self, host: Host, symbol: str, failure: Failure) -> None:
+        """Note a failed request: a cooldown, or a pause if the host fails for many pairs."""
         with self._lock:
-            is_first = sent >= host.waited_from  # else another pair's failure has caused a wait
-            seconds = failure.seconds
+            seconds, is_first = failure.seconds, not self.wait_seconds(host)  # else another pair's failure came before
             if failure.reason == REFUSED and is_first:
                 seconds = max(seconds, min(2 * host.growing_cooldown_seconds, MAX_GROWING_COOLDOWN_SECONDS))
                 host.growing_cooldown_seconds = seconds
@@ -91,8 +89,7 @@ class Hosts:
                     host.pauses += 1
             for each in self.all if failure.reason == RATE_LIMITED else (host,):  # another host would not help
                 if seconds > self.wait_seconds(each):  # waits are only extended
-                    each.failure, each.probe_until, each.waited_from = failure, NEVER, self.now()
-                    each.wait_until = each.waited_from + seconds
+                    each.failure, each.probe_until, each.wait_until = failure, NEVER, self.now() + seconds
 
     def take_weight(self, weight: int, minute: int, *, is_retry: bool) -> bool:
         """Count a request's weight in this minute. Returns False, uncounted, for a retry that does not fit.

@@ -21,7 +21,7 @@ def new_hosts(clock: FakeClock, names: str = "abc") -> Hosts:
 
 def cool(hosts: Hosts, host: Host, seconds: float, reason: str = "banned") -> float:
     """A cooldown; returns the wait that results."""
-    hosts.failed(host, "A", Failure("a cooldown", reason, seconds), hosts.now() - 1)
+    hosts.failed(host, "A", Failure("a cooldown", reason, seconds))
     return hosts.wait_seconds(host)
 
 
@@ -39,7 +39,7 @@ def test_failover(hosts: Hosts, clock: FakeClock) -> None:
     for _ in range(5):
         clock.advance(1)
         names.append(hosts.choose().name)
-        hosts.failed(hosts.choose(), "A", FAILURE, clock.monotonic())
+        hosts.failed(hosts.choose(), "A", FAILURE)
     assert "".join(names) == "abcab"
     hosts.succeeded(hosts.all[1])
     assert hosts.choose().name == "b"
@@ -66,7 +66,7 @@ def test_cooldown_is_only_extended(hosts: Hosts, clock: FakeClock) -> None:
     """The answers to other requests that were under way do not shorten a ban, nor end it."""
     host = hosts.choose()
     assert [cool(hosts, host, seconds) for seconds in (50, 20, 60)] == [50, 50, 60]
-    hosts.failed(host, "A", FAILURE, clock.monotonic())
+    hosts.failed(host, "A", FAILURE)
     hosts.succeeded(host)
     assert (hosts.wait_seconds(host), host.failure and host.failure.reason) == (60, "banned")
 
@@ -102,13 +102,11 @@ def test_shared_pause(clock: FakeClock) -> None:
     hosts = new_hosts(clock, "a")
     host, pauses = hosts.choose(), []
     for _ in range(50):
-        hosts.failed(host, "A", FAILURE, clock.monotonic())
+        hosts.failed(host, "A", FAILURE)
     assert hosts.admit(host) == 0
     for _ in range(4):
-        sent = clock.monotonic()
-        clock.advance(0.01)
         for number in range(50):
-            hosts.failed(host, f"A{number}", FAILURE, sent)
+            hosts.failed(host, f"A{number}", FAILURE)
         pauses.append(hosts.admit(host))
         clock.advance(pauses[-1])
         assert [hosts.admit(host) > 0 for _ in range(2)] == [False, True]
