@@ -74,16 +74,15 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
     if status == 400 and code < 0 and not ban and code not in TRANSIENT_CODES | {TOO_MANY_REQUESTS}:
         return Failure(f"{message:.200} (code {code})", "rejected")
     sent_at = http_date(headers.get("date", "")) or now  # by the host's clock, which it also means elsewhere
-    seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0)
+    seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0, 0.0)
     if ban or (code == TOO_MANY_REQUESTS and status != 418):
         status = 418 if ban else 429  # whatever carries it
+    if status not in COOLDOWNS:
+        return Failure(f"answered {text}", reason, min(seconds, MAX_UNAVAILABLE_SECONDS))
+    words, reason, usual_seconds = COOLDOWNS[status]
     if status == 429:
-        seconds = seconds or 60 - now % 60  # weight is counted per minute of the clock
-    cooldown = COOLDOWNS.get(status)
-    failure = cooldown._replace(text=f"{cooldown.text} (HTTP {answer.status})") if cooldown else None
-    failure = failure or Failure(f"answered {text}", reason)
-    longest = MAX_BAN_SECONDS if cooldown else MAX_UNAVAILABLE_SECONDS
-    return failure._replace(seconds=min(seconds, longest) if seconds > 0 else failure.seconds)
+        usual_seconds = 60 - now % 60  # weight is counted per minute of the clock
+    return Failure(f"{words} (HTTP {answer.status})", reason, min(seconds or usual_seconds, MAX_BAN_SECONDS))
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:

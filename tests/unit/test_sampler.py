@@ -133,13 +133,6 @@ def test_empty_book(clock: FakeClock) -> None:
     assert str(found[0].error) == "AUSDT: the order book is empty"
 
 
-@pytest.mark.parametrize(("bids", "asks", "obi"), [([("1", "1")], [], 1.0), ([], [("1", "1")], -1.0)])
-def test_one_sided_book(clock: FakeClock, bids: list[tuple[str, str]], asks: list[tuple[str, str]], obi: float) -> None:
-    """A book with one side is measured; without mid its ladder is unknown."""
-    [found, *_] = sample(StubExchange(clock, lambda symbol: book(bids, asks)), clock)
-    assert (found.record.obi, found.record.notional_bid_within, found.error) == (obi, None, None)
-
-
 @pytest.mark.parametrize(("late", "reason"), [(59.999, None), (60.0, "timeout"), (75.0, "timeout")])
 def test_late_book(clock: FakeClock, late: float, reason: str | None) -> None:
     """A book that arrives when its slot is over belongs to another slot."""
