@@ -38,9 +38,6 @@ class Episodes:
     """Tells which trouble is new. It is over, and may be new again, when nobody met it for an hour. Threads share it.
 
     Times are by the wall clock, since the other one may stand still in Lambda.
-
-        episodes.begins("crossed", "BTCUSDT")  # True
-        episodes.begins("crossed", "BTCUSDT")  # False
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -9,6 +9,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from . import __version__
 from .book import Snapshot, measure, measure_depth
 from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock, Episodes
@@ -149,17 +151,14 @@ class Sampler:
 
     def _record(self, pair: Pair, snapshot: Snapshot) -> Record:
         book, received_at = snapshot.book, format_milliseconds(snapshot.received_at)
-        timestamp, measured = f"{received_at[:19]}Z", measure(book, self._levels)
+        measured = measure(book, self._levels)
+        record = Record(f"{received_at[:19]}Z", pair.symbol, *measured, self._levels, pair.market)
         if not self._detail:
-            return Record(timestamp, pair.symbol, *measured, self._levels, pair.market)
+            return record
         exchange_time_ms, limit = book.exchange_time_ms, self._limits[pair.market]
-        return Record(
-            timestamp,
-            pair.symbol,
-            *measured,
-            self._levels,
-            pair.market,
-            self._interval_seconds,
+        return replace(
+            record,
+            interval_seconds=self._interval_seconds,
             version=__version__,
             received_at=received_at,
             exchange_time=None if exchange_time_ms is None else format_milliseconds(exchange_time_ms / 1000),

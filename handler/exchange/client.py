@@ -28,8 +28,6 @@ class BinanceClient:
 
     `hints` (symbol → text) are added to the rejection of a symbol. `may_freeze`: the process is frozen at times, as in
     Lambda, where the monotonic clock may stand still then, and nobody sets the wall clock.
-
-        BinanceClient(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
     """
 
     def __init__(

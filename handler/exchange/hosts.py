@@ -60,12 +60,12 @@ class Hosts:
         if host.failure is None:
             return 0.0
         with self._lock:
-            seconds = self.wait_seconds(host)
-            if not seconds and self.now() < host.probe_until:
+            if seconds := self.wait_seconds(host):
+                return seconds
+            if self.now() < host.probe_until:
                 return POLL_SECONDS * (1 + self._random())
-            if not seconds:
-                host.probe_until = self.now() + MAX_REQUEST_SECONDS
-            return seconds
+            host.probe_until = self.now() + MAX_REQUEST_SECONDS
+            return 0.0
 
     def succeeded(self, host: Host) -> None:
         """Note an answer that shows that the host works, unless it was under way when the host's wait began."""

@@ -122,7 +122,6 @@ class Transport:
     def release(self, connection: UrlConnection, *, is_right: bool) -> None:
         """Keep the connection for the next request of its URL if its answer was right."""
         connection.used_at = self._clock.time()
-        self._under_way.discard(connection)
         if not is_right or self._idle.setdefault(connection.url, connection) is not connection:
             connection.close()
 
@@ -155,8 +154,10 @@ class Transport:
             with connection.get(end, seconds) as response:
                 return Answer(response.status, response.headers, _read(response, end))
         except PROBLEMS:
-            self.release(connection, is_right=False)
+            connection.close()
             raise
+        finally:
+            self._under_way.discard(connection)
 
 
 def _read(response: BaseHTTPResponse, end: float) -> bytes:
