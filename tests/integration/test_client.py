@@ -19,7 +19,6 @@ from handler.clock import SYSTEM
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
 from handler.exchange.answers import Failure
 from handler.exchange.client import BinanceClient
-from handler.exchange.markets import MARKETS
 from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES, Transport
 from infra.fake_exchange import FakeExchange
 
@@ -58,15 +57,6 @@ def test_book(exchange: FakeExchange, clock: FakeClock, caplog: pytest.LogCaptur
     assert ours.used_weight is None
     exchange.script(["age=3600"])
     assert (fetch(ours, clock).cache_age_seconds, "cache" in caplog.text) == (3600, True)
-
-
-def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """The other market is asked by its own path, and its answer has the matching engine's time."""
-    exchange = start_exchange()
-    ours = BinanceClient(MARKETS["usdm"], (exchange.url,), clock=clock)
-    assert ours.depth("BTCUSDT", 5, clock.monotonic() + 60).book.exchange_time_ms
-    with pytest.raises(RequestRejected, match=r"^usdm:NOSUCH: "):
-        ours.depth("NOSUCH", 5, clock.monotonic() + 60)
 
 
 @pytest.mark.parametrize(
