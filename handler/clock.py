@@ -32,23 +32,26 @@ def backoff_seconds(retry: int, random: float) -> float:
 
 
 QUIET_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
 
 
 class Episodes:
-    """Tells which trouble is new. It is over, and may be new again, when nobody met it for an hour. Threads share it.
+    """Tells which trouble to log: what nobody met for an hour before, and once a day while it lasts. Threads share it.
 
     Times are by the wall clock, since the other one may stand still in Lambda.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._over_at: dict[tuple[object, ...], float] = {}
+        self._known: dict[tuple[object, ...], tuple[float, float]] = {}  # when it is over, and when it was logged
         self._lock = Lock()
 
-    def begins(self, *trouble: object, seconds: float = 0.0) -> bool:
-        """Note trouble that will last for `seconds`; returns whether it is new."""
+    def is_new(self, *trouble: object, seconds: float = 0.0) -> bool:
+        """Note trouble that will last for `seconds`; returns whether to log it."""
         with self._lock:
             now = self._clock.time()
-            over_at = self._over_at.get(trouble, now)
-            self._over_at[trouble] = max(over_at, now + seconds + QUIET_SECONDS)
-        return now >= over_at
+            over_at, logged_at = self._known.get(trouble, (now, now))
+            is_new = now >= over_at or now >= logged_at + DAY_SECONDS
+            over_at = max(over_at, now + seconds + QUIET_SECONDS)
+            self._known[trouble] = over_at, now if is_new else logged_at
+        return is_new

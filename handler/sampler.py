@@ -143,7 +143,7 @@ class Sampler:
         except ExchangeError as error:
             sample = self._failed(pair, slot, error)
         except Exception as error:
-            if self._episodes.begins(type(error), pair):
+            if self._episodes.is_new(type(error), pair):
                 log.exception("%s: unexpected error in the request, which is logged once", pair)
             sample = self._failed(pair, slot, BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection"))
         self._running.discard(pair)
@@ -176,7 +176,7 @@ class Sampler:
 
 
 class ReasonLog:
-    """Logs why samples fail: one line for all pairs of a reason, and not again while that lasts."""
+    """Logs why samples fail: one line for all pairs of a reason while it lasts, and again once a day."""
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._episodes = Episodes(clock)
@@ -185,7 +185,7 @@ class ReasonLog:
         """Log the reasons that are new."""
         new = defaultdict[str, list[ExchangeError]](list)
         for record, error in samples:
-            if error and self._episodes.begins(error.reason, record.pair):
+            if error and self._episodes.is_new(error.reason, record.pair):
                 new[error.reason].append(error)
         for reason, (first, *others) in new.items():
             log.warning("%s: %s%s", reason, first, f" (other pairs too: {len(others)})" if others else "")

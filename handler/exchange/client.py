@@ -118,7 +118,7 @@ class BinanceClient:
             raise RequestRejected(f"{pair}: {host.name} rejects it: {result.text}{hint}")
         odd = oddities(result, limit, answer.headers, received_at) | self._odd_update(pair.symbol, result, received_at)
         for kind, text in odd.items():
-            if self._episodes.begins(kind, host.name if kind in HOST_TROUBLE else pair):
+            if self._episodes.is_new(kind, host.name if kind in HOST_TROUBLE else pair):
                 log.warning("%s: the book of %s %s", host.name, pair, text)
         age = header_number(answer.headers, "age")
         return Snapshot(result, host.name, received_at, (received - started) * 1000, age)
@@ -142,7 +142,7 @@ class BinanceClient:
         is_long = max(failure.seconds, self._clock.monotonic() - started) >= LOG_FAILURE_AFTER_SECONDS
         is_final = failure.reason == "region" and not self._has_succeeded  # which is an error of its own
         kind, seconds = ("cooldown", self._hosts.wait_seconds(host)) if failure.seconds else ("failing", 0.0)
-        if is_long and not is_final and self._episodes.begins(kind, host.name, seconds=seconds):
+        if is_long and not is_final and self._episodes.is_new(kind, host.name, seconds=seconds):
             log.warning("%s", self._until(host, failure) if seconds else failure.text)
         return failure
 
