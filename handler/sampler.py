@@ -167,7 +167,7 @@ class Sampler:
             latency_ms=round(snapshot.latency_ms, 3),
             cache_age_seconds=snapshot.cache_age_seconds,
             limit=limit,
-            **measure_depth(book, limit)._asdict(),
+            **measure_depth(book, limit),
         )
 
     def _failed(self, pair: Pair, slot: int, error: ExchangeError) -> Sample:
