@@ -128,7 +128,7 @@ $(TABLES): tests/deploy/package-lock.json
 	  echo "npm cannot install dynalite: the tests that need it are skipped, those with moto run" >&2
 
 test-deploy: $(VENV)/tests $(TABLES) .venv-sam/done .venv-checkov/done .venv-emulator/done ## The package and the deployment: built, installed, run
-	$(BIN)/python -m pytest -p no:randomly -r sx -n 2 --dist loadfile tests/deploy # a stack has a life, in order
+	$(BIN)/python -m pytest -p no:randomly -r sx -n 3 --dist loadfile tests/deploy # a stack has a life, in order
 
 .PHONY: bench
 bench: $(VENV)/tests .venv-bench/done ## Measure CPU, time and size beside other libraries: make bench ARGS="--quick --only cold,warm"

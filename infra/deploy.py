@@ -13,8 +13,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parents[1]
+SAM_URL = "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html"
 CONFIG, EXAMPLE = ROOT / "samconfig.toml", ROOT / "samconfig.example.toml"
-US_REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "us-gov-east-1", "us-gov-west-1")
 AWS_ERRORS = (BotoCoreError, ClientError, OSError)
 
 
@@ -47,13 +47,9 @@ class Target(NamedTuple):
 
 
 def check(config: Path = CONFIG) -> Target:
-    """Check tools, region, parameters and credentials. Raises DeployError, one sentence for what is missing."""
-    for tool, url in (
-        ("sam", "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html"),
-        ("make", "the package manager of your system"),
-    ):
-        if shutil.which(tool) is None:
-            raise DeployError(f"{tool} is missing: install it, from {url}")
+    """Check tools, region and credentials. Raises DeployError, one sentence for what is missing."""
+    if shutil.which("sam") is None:
+        raise DeployError(f"sam is missing: install it, from {SAM_URL}")
     if not config.exists():
         shutil.copy(EXAMPLE, config)
         print(f"made {config.name} from {EXAMPLE.name}: edit it to sample other pairs", file=sys.stderr)
@@ -62,16 +58,11 @@ def check(config: Path = CONFIG) -> Target:
         settings = sections["global"]["parameters"] | sections["deploy"]["parameters"]
     except (ValueError, KeyError, TypeError) as error:
         raise DeployError(f"{config.name} is not as {EXAMPLE.name}: {error}") from error
-    session = _session(settings)
-    overrides = settings.get("parameter_overrides", [])
-    text = overrides if isinstance(overrides, str) else " ".join(overrides)
-    usdm = text.partition("UsdmSymbols=")[2].split(" ")[0].strip("\"'")
-    if usdm and session.region_name in US_REGIONS:
-        raise DeployError(
-            f"Binance's futures do not serve the US, where {session.region_name} is: leave UsdmSymbols empty, or set"
-            f" another region in {config.name}, such as eu-west-1"
-        )
+    profile, region = settings.get("profile"), settings.get("region") or os.environ.get("AWS_REGION")
     try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if not session.region_name:
+            raise DeployError("no region: set AWS_REGION, or region in samconfig.toml, such as eu-west-1")
         session.client("sts").get_caller_identity()
     except AWS_ERRORS as error:
         raise DeployError(
@@ -79,17 +70,6 @@ def check(config: Path = CONFIG) -> Target:
             " aws configure"
         ) from error
     return Target(settings["stack_name"], session)
-
-
-def _session(settings: dict[str, Any]) -> Any:
-    try:
-        session = boto3.Session(profile_name=settings.get("profile"))
-        region = settings.get("region") or os.environ.get("AWS_REGION") or session.region_name
-        if not region:
-            raise DeployError("no region: set AWS_REGION, or region in samconfig.toml, such as eu-west-1")
-        return boto3.Session(profile_name=settings.get("profile"), region_name=region)
-    except AWS_ERRORS as error:
-        raise DeployError(f"AWS is not configured: {error}") from error
 
 
 def run_sam(*words: str | Path) -> None:

@@ -23,17 +23,11 @@ TEMPLATES = {"sampler": "template.yaml", "archive": "infra/archive.yaml"}
 @contextmanager
 def deployed(target: Target, build: Path, parameters: Mapping[str, object]) -> Iterator[dict[str, str]]:
     """Deploy what was built; gives the outputs. Deletes the stack and all that it leaves, also after a failure."""
-    words = [
-        "--template-file",
-        str(build / "template.yaml"),
-        "--config-file",
-        str(EXAMPLE),
-        "--stack-name",
-        target.stack,
-    ]
-    words += ["--region", target.session.region_name, "--parameter-overrides"]
+    words = ["--template-file", str(build / "template.yaml"), "--config-file", str(EXAMPLE)]
+    words += ["--stack-name", target.stack, "--region", target.session.region_name]
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
     try:
-        run_sam("deploy", *words, *(f"{name}={value}" for name, value in parameters.items()))
+        run_sam("deploy", *words, "--parameter-overrides", *overrides)
         yield target.outputs()
     finally:
         delete(target)

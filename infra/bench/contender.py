@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 PATHS = {"": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
 SOCKETS = 16
 Sample = Callable[[str, int], str]
+Run = Callable[..., list[str]]
 
 
 def line(symbol: str, book: Any, levels: int) -> str:
@@ -104,47 +106,42 @@ def put_item(_: str) -> Sample:
     return lambda *_: client.put_item(TableName="obi", Item=item) and ""
 
 
-class Ours:
+def ours(url: str) -> Run:
     """The sampler, put together as the runner does; lines go to /dev/null."""
+    from handler.exchange.client import BinanceClient
+    from handler.exchange.markets import MARKETS
+    from handler.record import Pair
+    from handler.sampler import Sampler, resume_garbage_collection
 
-    def __init__(self, url: str) -> None:
-        from handler.sampler import resume_garbage_collection
+    resume_garbage_collection()
+    sink = os.open(os.devnull, os.O_WRONLY)
 
-        self._url, self._samplers, self._sink = url, dict[Any, Any](), os.open(os.devnull, os.O_WRONLY)
-        resume_garbage_collection()
-
-    def __call__(
-        self, symbols: list[str], levels: int, count: int, *, limit: int = 0, detail: bool = False
-    ) -> list[str]:
-        """Sample all pairs, `count` times."""
-        key, lines = (*symbols, levels, limit, detail), list[str]()
-        if key not in self._samplers:
-            self._samplers[key] = self._sampler(symbols, levels, limit or levels, detail)
-        for _ in range(count):
-            for samples in self._samplers[key].sample(time.monotonic() + 60, int(time.time())):
-                for sample in samples:
-                    lines.append(sample.record.to_line(detail=detail))
-                    os.write(self._sink, f"{lines[-1]}\n".encode())
-        return lines
-
-    def _sampler(self, symbols: list[str], levels: int, limit: int, detail: bool) -> Any:
-        from handler.exchange.client import BinanceClient
-        from handler.exchange.markets import MARKETS
-        from handler.record import Pair
-        from handler.sampler import Sampler
-
+    @cache
+    def sampler(symbols: tuple[str, ...], levels: int, limit: int, detail: bool) -> Sampler:
         pairs = [Pair(symbol.rpartition(":")[2], symbol.rpartition(":")[0] or "spot") for symbol in symbols]
         markets = {pair.market: MARKETS[pair.market] for pair in pairs}
-        exchanges = {name: BinanceClient(market, [self._url]) for name, market in markets.items()}
+        exchanges = {name: BinanceClient(market, [url]) for name, market in markets.items()}
         limits = {name: market.request_limit(limit) for name, market in markets.items()}
         return Sampler(exchanges, pairs, levels=levels, limits=limits, interval_seconds=3600, detail=detail)
+
+    def run(symbols: list[str], levels: int, count: int, *, limit: int = 0, detail: bool = False) -> list[str]:
+        lines = list[str]()
+        for _ in range(count):
+            found = sampler(tuple(symbols), levels, limit or levels, detail)
+            for samples in found.sample(time.monotonic() + 60, int(time.time())):
+                for sample in samples:
+                    lines.append(sample.record.to_line(detail=detail))
+                    os.write(sink, f"{lines[-1]}\n".encode())
+        return lines
+
+    return run
 
 
 OTHERS: dict[str, Callable[[str], Sample]] = {"raw": floor, "requests": session, "python-binance": python_binance}
 OTHERS |= {"ccxt": ccxt, "table": table, "put_item": put_item}
 
 
-def _other(sample: Sample) -> Callable[..., list[str]]:
+def _other(sample: Sample) -> Run:
     pool = ThreadPoolExecutor(SOCKETS)
 
     def run(symbols: list[str], levels: int, count: int) -> list[str]:
@@ -158,7 +155,7 @@ def _other(sample: Sample) -> Callable[..., list[str]]:
 def main() -> None:
     """Measure commands until stdin ends."""
     name, url = sys.argv[1:]
-    run = Ours(url) if name == "ours" else _other(OTHERS[name](url))
+    run = ours(url) if name == "ours" else _other(OTHERS[name](url))
     for text in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
         lines = run(**json.loads(text))

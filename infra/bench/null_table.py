@@ -13,12 +13,10 @@ from handler.slots import format_timestamp
 from handler.stores.item import item_from_record
 from infra.fake_exchange.books import depth_body, pair_books, render_sides
 from infra.fake_exchange.markets import SPOT
-from infra.testkit.server import Answer, HttpServer, Request
+from infra.testkit.server import Request
+from infra.testkit.table_proxy import Response, TableProxy
 
 DAY, DAY_SECONDS = "2026-11-27", 1_795_737_600
-_HEAD = (
-    "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: 0\r\nContent-Length: {}\r\n\r\n"
-)
 _PAIR = re.compile(rb'"S": *"(\w+USDT)"')
 
 
@@ -39,17 +37,19 @@ def _day() -> bytes:
     return json.dumps(page, default=lambda data: b64encode(data).decode()).encode()
 
 
-class NullTable(HttpServer):
-    """Answers at once."""
+class NullTable(TableProxy):
+    """Answers at once: a page of records for a Query, nothing for a put."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
 
     @property
     def variables(self) -> dict[str, str]:
         """The variables that lead to it."""
         return {"AWS_ENDPOINT_URL_DYNAMODB": self.url}
 
-    async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:  # noqa: ARG002
-        """A page of records for a Query, nothing for a put."""
+    def carry_out(self, request: Request) -> Response:
+        """An answer without any database."""
         pair = _PAIR.search(request.body)
         is_query = request.headers["x-amz-target"].endswith(".Query")
-        body = _day().replace(b"BTCUSDT", pair[1]) if is_query and pair else b"{}"
-        return Answer(_HEAD.format(len(body)).encode(), body)
+        return Response(200, _day().replace(b"BTCUSDT", pair[1]) if is_query and pair else b"{}")

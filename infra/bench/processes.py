@@ -29,6 +29,27 @@ print(os.waitstatus_to_exitcode(status), cpu, time.perf_counter() - start, usage
 """Starts a process and measures it: a child of this process would start with this one's peak memory."""
 
 
+class Row(NamedTuple):
+    """One figure, the most (or with `is_minimum` the least) that it should be, and its unit."""
+
+    what: str
+    value: float
+    target: float | None = None
+    unit: str = "×"
+    is_minimum: bool = False
+
+
+class Bench(NamedTuple):
+    """How thorough it is, and a folder for files."""
+
+    quick: bool
+    folder: Path
+
+    def rounds(self, number: int) -> int:
+        """As many rounds, or one."""
+        return 1 if self.quick else number
+
+
 class Cost(NamedTuple):
     """CPU and wall seconds, the peak memory in MB, and for samples the seconds between the first and the last book."""
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from infra.bench.null_table import DAY, NullTable
-from infra.bench.processes import measure
-from infra.bench.report import Bench, Row
+from infra.bench.processes import Bench, Row, measure
 
 HISTORY = ("-m", "handler", "history")
 DUCKDB = "import duckdb, sys; duckdb.sql(sys.argv[1]).fetchall()"
@@ -34,13 +33,9 @@ def reading(bench: Bench) -> Iterator[Row]:
     def seconds(*command: str | Path) -> float:
         return statistics.median(measure(*command).wall for _ in range(bench.rounds(3)))
 
-    for days in (7, 30, 90, 365)[: 1 if bench.quick else None]:
-        lines, parquet = bench.folder / f"{days}.jsonl", bench.folder / f"{days}.parquet"
-        lines.write_text("".join(_lines(["BTCUSDT"], days)))
-        measure(*HISTORY, "--from", lines, "--output", parquet)
-        for path, label in ((lines, "this project, lines"), (parquet, "this project, Parquet")):
-            wall = seconds(*HISTORY, "--from", path, "--every", "1h")
-            bench.point("days of one pair, a record a minute: seconds for hourly means", label, days, wall)
+    lines, parquet = bench.folder / "year.jsonl", bench.folder / "year.parquet"
+    lines.write_text("".join(_lines(["BTCUSDT"], 7 if bench.quick else 365)))
+    measure(*HISTORY, "--from", lines, "--output", parquet)
     for path, name, target, table in (
         (lines, "lines", 5, f"read_json('{lines}')"),
         (parquet, "Parquet", 0.5, f"'{parquet}'"),
@@ -59,11 +54,6 @@ def many(bench: Bench) -> Iterator[Row]:
     for number in range(30):
         with gzip.open(bench.folder / f"{number:02}.jsonl.gz", "wt", compresslevel=1) as file:
             file.writelines(_lines(pairs, days, first_day=number * days))
-    files = sorted(bench.folder.glob("*.gz"))
-    for count in (1, 3, 10, 30)[: 1 if bench.quick else None]:
-        wall = measure(*HISTORY, "--from", *files[:count], "--symbol", "S007USDT").wall
-        millions = count * days * 20 * 1440 / 1e6
-        bench.point("million lines of 20 pairs, compressed: seconds for one pair", "this project", millions, wall)
     cost = measure(*HISTORY, "--from", bench.folder, "--symbol", "S007USDT")
     yield Row(f"{30 * days * 20 * 1440 / 1e6:.1f} M lines in 30 .gz, one pair of 20", cost.wall, 40, "s")
     yield Row("the same, peak memory", cost.peak_mb / 1000, 2, "GB")

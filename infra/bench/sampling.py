@@ -5,17 +5,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from infra.bench.null_table import NullTable
-from infra.bench.processes import OTHERS, Cost, alternate, cpu_share, measure, ratio, workers
-from infra.bench.report import Bench, Row
+from infra.bench.processes import OTHERS, Bench, Row, alternate, cpu_share, measure, ratio, workers
 from infra.cost import FULL_CPU_MB
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import DEFAULT_SYMBOLS
 
 LEVELS = {5: (60, 6.9, 0.65), 100: (60, 3.9, 0.58), 1000: (30, 1.35, 0.56), 5000: (12, 0.9, 0.6)}
 """Levels → samples at a time, targets: CPU × the floor, × the best of the others."""
-LABELS = {"ours": "this project", "raw": "raw sockets"}
-GROWTH = (1, 10, 50, 100, 200, 400)
-"""Numbers of pairs for the picture."""
 MEMORY = (
     (12, 1000, 256, None), (40, 1000, 256, None), (40, 1000, 512, None), (120, 1000, 512, None),
     (120, 1000, 1024, None), (400, 100, 512, None), (400, 100, 1024, 0.5), (400, 100, 1769, None),
@@ -34,21 +30,18 @@ def warm(bench: Bench) -> Iterator[Row]:
     """One more sample, six keys, in a process that has made some."""
     with _exchange() as exchange, workers(exchange.url, "raw", "ours", *OTHERS) as started:
         for levels, (count, floor_target, others_target) in LEVELS.items():
-            run = {
-                name: partial(worker.run, symbols=["BTCUSDT"], levels=levels, count=count)
-                for name, worker in started.items()
-            }
-            costs = alternate(run, bench.rounds(12))
+            command = {"symbols": ["BTCUSDT"], "levels": levels, "count": count}
+            jobs = {name: partial(worker.run, **command) for name, worker in started.items()}
+            costs = alternate(jobs, bench.rounds(12))
             imbalances = [cost.obi for each in costs.values() for cost in each]
             if max(imbalances) - min(imbalances) > 2e-6:
                 raise RuntimeError(f"not the same imbalance: {imbalances}")
-            for name, each in costs.items():
-                cpu = statistics.median(cost.cpu for cost in each) / count * 1e6
-                bench.point("levels: CPU of one sample, µs", LABELS.get(name, name), levels, cpu)
-            ours, floor = costs["ours"], costs["raw"]
             best = [min(each) for each in zip(*(costs[name] for name in OTHERS), strict=True)]
-            yield Row(f"warm, {levels} levels, CPU × a raw socket", ratio(ours, floor), floor_target)
-            yield Row(f"warm, {levels} levels, CPU × the best of the others", ratio(ours, best), others_target)
+            for what, below, target in (
+                ("a raw socket", costs["raw"], floor_target),
+                ("the best of the others", best, others_target),
+            ):
+                yield Row(f"warm, {levels} levels, CPU × {what}", ratio(costs["ours"], below), target)
 
 
 def full(bench: Bench) -> Iterator[Row]:
@@ -88,25 +81,17 @@ def sweep(bench: Bench) -> Iterator[Row]:
     """300 spot pairs and 100 futures at once, with 20 ms of network."""
     symbols = [*SYMBOLS, *(f"usdm:{symbol}" for symbol in SYMBOLS[:100])]
     with _exchange(SYMBOLS, latency_ms=20) as exchange, workers(exchange.url, "ours", "raw") as started:
-        for pairs in GROWTH:
-            run = {
-                name: partial(worker.run, symbols=symbols[:pairs], levels=100, count=1)
-                for name, worker in started.items()
-            }
-            costs = alternate(run, bench.rounds(7))
-            for name, each in costs.items():
-                wall = statistics.median(cost.wall for cost in each)
-                bench.point("pairs, limit 100, 20 ms: seconds for all", LABELS[name], pairs, wall)
+        jobs = {name: partial(worker.run, symbols=symbols, levels=100, count=1) for name, worker in started.items()}
+        costs = alternate(jobs, bench.rounds(7))
         walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
+        ours = started["ours"]
         for pairs, limit, megabytes, target in MEMORY:
-            sample = partial(started["ours"].run, symbols=symbols[:pairs], levels=5, count=1, limit=limit, detail=True)
-            with cpu_share(started["ours"].process.pid, megabytes / FULL_CPU_MB):
-                skewed: list[Cost] = [sample() for _ in range(bench.rounds(7))]
-            skew = statistics.median(cost.skew for cost in skewed)
-            yield Row(
-                f"{pairs} pairs, limit {limit}, {megabytes} MB: from the first book to the last", skew, target, "s"
-            )
+            sample = partial(ours.run, symbols=symbols[:pairs], levels=5, count=1, limit=limit, detail=True)
+            with cpu_share(ours.process.pid, megabytes / FULL_CPU_MB):
+                skew = statistics.median(sample().skew for _ in range(bench.rounds(7)))
+            what = f"{pairs} pairs, limit {limit}, {megabytes} MB: from the first book to the last"
+            yield Row(what, skew, target, "s")
 
 
 def _exchange(symbols: Sequence[str] = DEFAULT_SYMBOLS, latency_ms: float = 0) -> FakeExchange:

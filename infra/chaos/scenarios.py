@@ -15,16 +15,9 @@ from infra.chaos.stage import LEVELS, LIMIT, PAIRS, Program, Stage, drain
 from infra.fake_exchange.faults import TRANSIENT
 
 WIRE_FAULTS = (
-    *(
-        "interim=3",
-        "interim-late=0.05",
-        "surplus",
-        "surplus-bytes",
-        "surplus-late=0.01",
-        "500-late=0.02",
-        "500-late=0.05",
-    ),
-    *("hang-reuse", "close-reuse", "close-idle", "reset", "refused", "cut", "trickle=0.001", "swapped", "other-symbol"),
+    *("interim=3", "interim-late=0.05", "surplus", "surplus-bytes", "surplus-late=0.01", "500-late=0.02"),
+    *("500-late=0.05", "hang-reuse", "close-reuse", "close-idle", "close", "reset", "refused", "cut", "trickle=0.001"),
+    *("swapped", "other-symbol"),
 )
 COOLDOWNS = ("429=2", "429-date=2", "429-epoch=2", "418=3", "418-until=2", "400-until=2", "200-until=2")
 SLOW = ("hang", "html403", "huge")

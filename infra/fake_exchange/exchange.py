@@ -1,37 +1,52 @@
-"""The fake exchange as programs use it: a server in a thread, with a log of its requests."""
+"""The fake exchange as programs use it: listed pairs, their books over time, limits, faults, and a log of requests."""
 
-import asyncio
+import math
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
-from functools import lru_cache
 from typing import NamedTuple
 
-from infra.fake_exchange.api import Api, Outcome
-from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook
-from infra.fake_exchange.faults import FaultPlan
-from infra.fake_exchange.queries import is_valid_symbol
-from infra.fake_exchange.responses import Response, encode
-from infra.testkit.server import Answer, HttpServer, Request, hang, refuse
+from infra.fake_exchange.answers import Query, Response, api_error, encode, parse_query
+from infra.fake_exchange.books import DEFAULT_SYMBOLS, FakeBook, depth_body, pair_books, render_sides
+from infra.fake_exchange.faults import FAULTS, FaultContext
+from infra.fake_exchange.markets import MARKETS, FakeMarket
+from infra.fake_exchange.script import OK, FaultPlan, PlannedFault
+from infra.testkit.server import Answer, Connection, HttpServer, Request
 
 
 class LoggedRequest(NamedTuple):
-    """One request and its response. Header names are in lower case."""
+    """One request and its response."""
 
     wall_seconds: float
     connection: int
     path: str
     symbol: str
-    limit: int
-    host: str
-    headers: Mapping[str, str]
-    status: int  # 0 where no response was sent
-    fault: str  # `ok`, a key of FAULTS, or what happened to a connection when it was used again: `closed` or `hung`
+    status: int
+    fault: str  # `ok` or a key of FAULTS
     body: bytes  # before compression and as if all of it were delivered
-    retry_after: str | None = None
+    retry_after: str | None
+
+
+class WeightLimiter:
+    """Counts the weight of one IP on one market; limit 0: without end. Rejected requests cost weight, too."""
+
+    def __init__(self, market: FakeMarket, limit: int | None) -> None:
+        self.limit = market.weight_limit if limit is None else limit
+        self.used, self._minute = 0, 0.0
+        self._too_much = market.too_much_weight.format(limit=self.limit)
+
+    def charge(self, weight: int, now_seconds: float) -> Response | None:
+        """Charge one request made at `now_seconds` since the epoch; the response where it is rejected."""
+        minute, seconds = divmod(now_seconds, 60)
+        if minute != self._minute:
+            self._minute, self.used = minute, 0
+        self.used += weight
+        if not self.limit or self.used <= self.limit:
+            return None
+        return api_error(429, -1003, self._too_much, str(math.ceil(60 - seconds)))
 
 
 class FakeExchange(HttpServer):
@@ -40,7 +55,7 @@ class FakeExchange(HttpServer):
     `books` lists pairs whose book does not change, on both markets. `tick_ms` is the time between changes of the others
     (0: none), `weight_limit` the weight per minute (0: no limit; None: that of each market), `keep_requests` how many
     of the latest requests are logged. `gzip` compresses for clients that accept it. `clock` gives epoch seconds. For
-    `script`, see `faults`.
+    `script`, see `infra/fake_exchange/script.py`.
     """
 
     def __init__(
@@ -62,17 +77,15 @@ class FakeExchange(HttpServer):
         keep_requests: int = 10_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        symbols = (*symbols, *(books or {}))
-        if invalid := [symbol for symbol in symbols if not is_valid_symbol(symbol)]:
-            raise ValueError(f"A symbol is 1 to 50 letters other than a-z, digits, -, _ or .; {invalid[0]!r} is not.")
         super().__init__(port, ssl_context)
-        self._latency_seconds, self._gzip = latency_ms / 1000, gzip
+        self._books = books or {}
+        self._symbols = {*symbols, *self._books}
+        self._seed, self._tick_ms, self._latency_seconds, self._gzip = seed, tick_ms, latency_ms / 1000, gzip
+        self._clock, self._started_seconds = clock, clock()
+        self._limiters = {market: WeightLimiter(market, weight_limit) for market in MARKETS}
         self._plan = FaultPlan(fault_rate, fault_seed, faults)
         self._plan.script(script)
-        self._api = Api(seed=seed, tick_ms=tick_ms, weight_limit=weight_limit, fault_plan=self._plan, clock=clock)
-        self._api.symbols.update(symbols)
-        self._api.fixed_books.update(books or {})
-        self._clock = clock
+        self._rendered: dict[tuple[FakeMarket, str, int], tuple[int, FakeBook, bytes]] = {}
         self._log: deque[LoggedRequest] = deque(maxlen=keep_requests)
         self._lock = threading.Lock()
 
@@ -87,29 +100,46 @@ class FakeExchange(HttpServer):
         with self._lock:
             self._plan.script(entries, symbol)
 
-    async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:
-        """Answer a request, and log it with its response or why it has none."""
+    def respond(self, connection: Connection, request: Request) -> Answer:
+        """Answer a request, and log it with its response."""
         if self._latency_seconds:
-            await asyncio.sleep(self._latency_seconds)
+            time.sleep(self._latency_seconds)
+        query = parse_query(request.method, request.target)
         with self._lock:
-            outcome = self._api.respond(request.method, request.target, unanswered)
-            now = self._clock()
-            self._log.append(_logged(connection, request, outcome, now))
-        if unanswered:
-            return Answer(b"", b"")
-        response, used_weight = outcome.response, outcome.used_weight
-        return encode(response, request, outcome.query.market, used_weight, _http_date(int(now)), gzip=self._gzip)
+            now_seconds, limiter = self._clock(), self._limiters[query.market]
+            response, fault = self._response(query, now_seconds, connection.next_fault)
+            asked = (now_seconds, connection.number, query.path, query.symbol)
+            answered = (response.status, fault, response.body, response.headers.get("Retry-After"))
+            self._log.append(LoggedRequest(*asked, *answered))
+            used_weight = limiter.used
+        date = formatdate(now_seconds, usegmt=True)
+        return encode(response, request, query.market, used_weight, date, gzip=self._gzip)
 
+    def _response(self, query: Query, now_seconds: float, fault_name: str) -> tuple[Response, str]:
+        """The response to a query, and the name of the fault that was applied."""
+        error = self._limiters[query.market].charge(query.weight, now_seconds) or query.error
+        if not error and query.symbol not in self._symbols:
+            error = api_error(400, -1121, "Invalid symbol.")
+        if error:
+            return error, OK
+        book, sides = self._render(query, now_seconds)
+        response = Response(200, depth_body(book.last_update_id, query.market.times(now_seconds), sides))
+        fault = PlannedFault(fault_name) if fault_name else self._plan.next(query.symbol)
+        if fault.name != OK:
+            context = FaultContext(query.market, response, book, now_seconds, fault.parameter)
+            response = FAULTS[fault.name].apply(context)
+        return response, fault.name
 
-def _logged(connection: int, request: Request, outcome: Outcome, now_seconds: float) -> LoggedRequest:
-    query, response = outcome.query, outcome.response
-    if response.deliver in (hang, refuse):
-        response = Response(0)
-    host, retry_after = request.headers.get("host", ""), dict(response.headers).get("Retry-After")
-    what = (query.path, query.symbol, query.limit, host, request.headers)
-    return LoggedRequest(now_seconds, connection, *what, response.status, outcome.fault, response.body, retry_after)
-
-
-@lru_cache(maxsize=2)
-def _http_date(seconds: int) -> str:
-    return formatdate(seconds, usegmt=True)
+    def _render(self, query: Query, now_seconds: float) -> tuple[FakeBook, bytes]:
+        """The book, and its sides as bytes, cached until the next step."""
+        # Epoch seconds as a float are precise to a microsecond: without 1e-3, a tick later may be the same step.
+        elapsed_ms = (now_seconds - self._started_seconds) * 1000
+        step = max(0, int(elapsed_ms / self._tick_ms + 1e-3)) if self._tick_ms else 0
+        key = query.market, query.symbol, query.limit
+        if key not in self._rendered or self._rendered[key][0] != step:
+            if fixed := self._books.get(query.symbol):
+                book = fixed.top(query.limit)
+            else:
+                book = pair_books(query.market, query.symbol, self._seed).book(step, query.limit)
+            self._rendered[key] = step, book, render_sides(book)
+        return self._rendered[key][1:]

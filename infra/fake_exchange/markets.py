@@ -13,7 +13,7 @@ _ENGINE_LEAD_MS = 3  # how long before it is sent the matching engine had a futu
 
 @dataclass(frozen=True, eq=False)
 class FakeMarket:
-    """One market. Its head and its messages have gaps that the responses fill in."""
+    """One market. Its messages have gaps that the responses fill in."""
 
     name: str
     path: str
@@ -23,7 +23,8 @@ class FakeMarket:
     default_limit: int
     max_limit: int
     is_futures: bool  # a body has the times E and T, and each pair its own number of decimals instead of eight
-    head: str
+    head: dict[str, str]
+    weight_headers: tuple[str, ...]
     too_much_weight: str  # of a 429; the text has changed before, so clients match the code -1003 instead
     banned: str  # of a 418; the only place that has the end of the ban as a time
 
@@ -37,29 +38,32 @@ class FakeMarket:
         return b'"E":%d,"T":%d,' % (output_ms, output_ms + 1 - _ENGINE_LEAD_MS) if self.is_futures else b""
 
 
-# The header fields in their order; {extra} ends its own lines.
-_BEGINNING = "Content-Type: {content_type}|{framing}|Connection: {connection}|Date: {date}|Server: {server}|"
-_CLOUDFRONT = (
-    "X-Cache: {cache}|Via: 1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)|X-Amz-Cf-Pop: FRA60-P9|"
-    "X-Amz-Cf-Id: {cloudfront_id}|"
-)
 _SPOT_HEAD = (
-    _BEGINNING + "x-mbx-uuid: {uuid}|x-mbx-used-weight: {used_weight}|x-mbx-used-weight-1m: {used_weight}|{extra}"
+    "Server: nginx|x-mbx-uuid: 6f1d2c3b-4a59-4687-9a0b-1c2d3e4f5061|"
     "Strict-Transport-Security: max-age=31536000; includeSubdomains|X-Frame-Options: SAMEORIGIN|"
     "X-Xss-Protection: 1; mode=block|X-Content-Type-Options: nosniff|Content-Security-Policy: default-src 'self'|"
     "X-Content-Security-Policy: default-src 'self'|X-WebKit-CSP: default-src 'self'|"
     "Cache-Control: no-cache, no-store, must-revalidate|Pragma: no-cache|Expires: 0|Access-Control-Allow-Origin: *|"
-    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS|" + _CLOUDFRONT
+    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS|"
 )
 _USDM_HEAD = (
-    _BEGINNING + "Vary: Accept-Encoding|X-MBX-USED-WEIGHT-1M: {used_weight}|x-response-time: 1ms|"
+    "Server: nginx|Vary: Accept-Encoding|x-response-time: 1ms|"
     "Access-Control-Allow-Origin: *|Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS|"
     "Access-Control-Allow-Credentials: true|"
     "Access-Control-Allow-Headers: *,clienttype,Content-Type,lang,x-ui-request-trace,bnc-uuid|"
     "Content-Security-Policy: default-src 'self'|cache-control: no-cache, no-store, must-revalidate|expires: 0|"
     "pragma: no-cache|strict-transport-security: max-age=31536000; includeSubdomains|x-content-type-options: nosniff|"
-    "x-frame-options: SAMEORIGIN|x-xss-protection: 1; mode=block|{extra}" + _CLOUDFRONT
+    "x-frame-options: SAMEORIGIN|x-xss-protection: 1; mode=block|"
 )
+_CLOUDFRONT = (
+    "X-Cache: Miss from cloudfront|Via: 1.1 3f9a0c5e7b2d4816a0c5e7b2d48163f9.cloudfront.net (CloudFront)|"
+    "X-Amz-Cf-Pop: FRA60-P9|X-Amz-Cf-Id: 5Jf0mWc1xV2kQd3nYz4bTg6hRp7sLa8uEe9iOoKjMwXvBtNqZyHrDg=="
+)
+
+
+def _fields(head: str) -> dict[str, str]:
+    return dict(field.split(": ", 1) for field in (head + _CLOUDFRONT).split("|"))
+
 
 SPOT = FakeMarket(
     name="spot",
@@ -70,7 +74,8 @@ SPOT = FakeMarket(
     default_limit=100,
     max_limit=5000,
     is_futures=False,
-    head=_SPOT_HEAD.replace("|", "\r\n"),
+    head=_fields(_SPOT_HEAD),
+    weight_headers=("x-mbx-used-weight", "x-mbx-used-weight-1m"),
     too_much_weight="Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
     "Please use WebSocket Streams for live updates to avoid polling the API.",
     banned="Way too much request weight used; IP banned until {until_ms}. "
@@ -85,7 +90,8 @@ USDM = FakeMarket(
     default_limit=500,
     max_limit=1000,
     is_futures=True,
-    head=_USDM_HEAD.replace("|", "\r\n"),
+    head=_fields(_USDM_HEAD),
+    weight_headers=("X-MBX-USED-WEIGHT-1M",),
     too_much_weight="Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
     "Please use the websocket for live updates to avoid polling the API.",
     banned="Way too many requests; IP(127.0.0.1) banned until {until_ms}. "

@@ -4,14 +4,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import boto3
-import yaml
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 AWS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -20,6 +17,12 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 """The environment variables of the account."""
+TABLE: dict[str, Any] = {
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pair", "slot")],
+    "KeySchema": [{"AttributeName": "pair", "KeyType": "HASH"}, {"AttributeName": "slot", "KeyType": "RANGE"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+"""What tests/deploy/test_template.py compares with the template."""
 
 
 @contextmanager
@@ -44,25 +47,10 @@ def _session(**options: str) -> Any:
 def create_table(client: Any, name: str = "") -> str:
     """Create the template's table; returns its name, by default a unique one."""
     name = name or f"records-{uuid.uuid4()}"
-    client.create_table(TableName=name, **_table_definition())
+    client.create_table(TableName=name, **TABLE)
     while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
         time.sleep(0.01)
     return name
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads `!Ref X` and its kin as nothing."""
-
-
-_Loader.add_multi_constructor("!", lambda *_: None)
-
-
-@cache
-def _table_definition() -> dict[str, Any]:
-    template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    resources = template["Resources"].values()
-    [table] = [each["Properties"] for each in resources if each["Type"] == "AWS::DynamoDB::Table"]
-    return {name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
 
 
 def scan(client: Any, table: str) -> list[dict[str, Any]]:

@@ -1,15 +1,14 @@
-"""An HTTP/1.1 server on 127.0.0.1, in a thread, that can also send a response in wrong ways."""
+"""An HTTP/1.1 server on 127.0.0.1, a thread for each connection, that can also send a response in wrong ways."""
 
-import asyncio
 import socket
 import ssl
 import struct
-import threading
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from itertools import count
-from typing import NamedTuple, Self
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Event, Thread
+from typing import Any, NamedTuple, Self
 
 
 class Request(NamedTuple):
@@ -18,38 +17,43 @@ class Request(NamedTuple):
     method: str
     target: str
     headers: dict[str, str]
-    keep_alive: bool
     body: bytes = b""
 
+    @property
+    def keep_alive(self) -> bool:
+        """False if the client wants the connection closed after the response."""
+        return self.headers.get("connection", "").lower() != "close"
 
-Delivery = Callable[["Connection", bytes, bytes, float], Awaitable[None]]
+
+Delivery = Callable[["Connection", bytes, bytes, float], object]
 """Sends head and body over a connection; the amount is seconds or a count."""
 
 
-async def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Send a response whole, at once."""
     connection.write(head + body)
 
 
-async def hang(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
-    """Send nothing, and leave the connection open."""
-    await connection.wait_closed()
+def hang(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+    """Send nothing, and leave the connection open until the client closes it."""
+    while connection.request.recv(65536):
+        pass
 
 
-async def refuse(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
+def refuse(connection: "Connection", _head: bytes, _body: bytes, _: float) -> None:
     """Reset the connection before a byte of the response."""
     connection.reset()
 
 
-async def cut(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
+def cut(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Close the connection (FIN) in the middle of the body."""
     connection.write(head + body[: len(body) // 2])
     connection.close()
 
 
-async def slow(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+def slow(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
     """Send it late."""
-    await asyncio.sleep(seconds)
+    connection.wait(seconds)
     connection.write(head + body)
 
 
@@ -68,11 +72,9 @@ class HttpServer:
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         self.port = port
         self._ssl_context = ssl_context
-        self._connections: set[Connection] = set()
-        self._numbers = count(1)
 
-    async def respond(self, connection: int, request: Request, unanswered: str) -> Answer:
-        """The answer to a request; it is not sent where `unanswered` says what happens to the connection instead."""
+    def respond(self, connection: "Connection", request: Request) -> Answer:
+        """The answer to a request; called by many threads at once."""
         raise NotImplementedError
 
     @property
@@ -89,122 +91,97 @@ class HttpServer:
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is in use."""
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
-        self.port = listener.getsockname()[1]
-        started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener, started)), daemon=True)
-        self._thread.start()
-        started.wait()
+        self._listener = _Listener(self.port, self.respond, self._ssl_context)
+        self.port = int(self._listener.server_address[1])
+        Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
         """Close every connection and stop listening; what was begun in a thread is finished then."""
-        if self._thread.is_alive():
-            self._stop()
-            self._thread.join()
-
-    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, sock=listener, ssl=self._ssl_context, backlog=1024)
-        self._stop = partial(loop.call_soon_threadsafe, stopped.set)
-        started.set()
-        await stopped.wait()
-        # Stop accepting before closing: a connection accepted just now takes some iterations of the loop to appear, and
-        # Python 3.13 fails on one that appears after the server is closed.
-        loop.remove_reader(listener)
-        for _ in range(10):
-            for connection in tuple(self._connections):
-                connection.abort()
-            await asyncio.sleep(0)
-        server.close()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(self, next(self._numbers), reader, writer)
-        self._connections.add(connection)
-        with suppress(asyncio.CancelledError):  # the server stops while this connection waits
-            await connection.serve()
-        self._connections.discard(connection)
+        self._listener.stop()
 
 
-class Connection:
-    """HTTP/1.1 with keep-alive; pipelined requests are answered one after the other."""
+class _Listener(ThreadingTCPServer):
+    allow_reuse_address = True
+    request_queue_size = 1024
 
     def __init__(
-        self, server: HttpServer, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, port: int, respond: Callable[["Connection", Request], Answer], ssl_context: ssl.SSLContext | None
     ) -> None:
-        self.on_reuse = ""  # instead of a further response, the connection is `closed` or `hung`
-        self._is_idle = True
-        self._server, self._number, self._reader, self._writer = server, number, reader, writer
+        self.respond, self.stopped = respond, Event()
+        self._ssl_context, self._open = ssl_context, set[socket.socket]()
+        super().__init__(("127.0.0.1", port), Connection)
 
-    async def serve(self) -> None:
-        """Answer requests until either side closes the connection."""
-        try:
-            while await self._serve_one():
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # the client is gone, or speaks no HTTP
-        finally:
-            self._writer.close()
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connected, address = super().get_request()
+        if self._ssl_context:  # the handshake comes with the first bytes that are read, in the connection's own thread
+            connected = self._ssl_context.wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+        self._open.add(connected)
+        return connected, address
+
+    def close_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError | ValueError):  # the client is gone, or speaks no HTTP
+            super().handle_error(request, client_address)
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.stopped.set()
+        for connected in tuple(self._open):
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+
+class Connection(StreamRequestHandler):
+    """HTTP/1.1 with keep-alive; pipelined requests are answered one after the other."""
+
+    server: _Listener
+    request: socket.socket
+    disable_nagle_algorithm = True
+    next_fault = ""  # of the next request that comes over it
 
     @property
-    def is_closing(self) -> bool:
-        """True once nothing can be sent any more."""
-        return self._writer.is_closing()
+    def number(self) -> int:
+        """The client's port, which tells connections apart."""
+        return int(self.client_address[1])
+
+    def handle(self) -> None:
+        """Answer requests until either side closes the connection."""
+        while request := self._read():
+            answer = self.server.respond(self, request)
+            answer.deliver(self, answer.head, answer.body, answer.amount)
+            if not request.keep_alive or self.rfile.closed:
+                return
+
+    def wait(self, seconds: float) -> None:
+        """Let some time pass, but not beyond the server's end."""
+        self.server.stopped.wait(seconds)
 
     def write(self, data: bytes) -> None:
         """Send some bytes."""
-        if not self.is_closing:
-            self._writer.write(data)
-
-    def write_if_idle(self, data: bytes) -> None:
-        """Send some bytes unless a request is in progress."""
-        if self._is_idle:
-            self.write(data)
-
-    async def wait_closed(self) -> None:
-        """Wait until the client closes the connection; what it sends is ignored."""
-        while await self._reader.read(65536):
-            pass
+        self.request.sendall(data)
 
     def close(self) -> None:
-        """Close the connection once everything is written (FIN)."""
-        self._writer.close()
-
-    def abort(self) -> None:
-        """Close the connection now."""
-        self._writer.transport.abort()
+        """Close the connection once everything is sent (FIN)."""
+        self.rfile.close()
+        self.request.close()
 
     def reset(self) -> None:
         """Close the connection now, with RST."""
         linger = struct.pack("ii", 1, 0)  # a linger time of 0 does that: socket(7), SO_LINGER
-        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.abort()
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close()
 
-    async def _serve_one(self) -> bool:
-        """Answer one request. Returns True if another one may come."""
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        try:
-            request, length = _parse_head(head[:-4])
-        except ValueError:
-            return False
-        self._is_idle = False
-        request = request._replace(body=await self._reader.readexactly(length))
-        if self._reader.at_eof():  # a client that has given up, while this server was kept from answering
-            return False
-        answer = await self._server.respond(self._number, request, self.on_reuse)
-        if self.on_reuse:
-            if self.on_reuse == "hung":
-                await self.wait_closed()
-            return False
-        await answer.deliver(self, answer.head, answer.body, answer.amount)
-        await self._writer.drain()
-        self._is_idle = True
-        return request.keep_alive and not self.is_closing
-
-
-def _parse_head(head: bytes) -> tuple[Request, int]:
-    """A request and the length of its body. Raises ValueError."""
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, version = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    keep_alive = headers.get("connection", "").lower() != "close" and version != "HTTP/1.0"
-    return Request(method, target, headers, keep_alive), int(headers.get("content-length", "0"))
+    def _read(self) -> Request | None:
+        """The next request, or None at the end. Raises ValueError for what is no request."""
+        lines = [line.decode("latin-1") for line in iter(lambda: self.rfile.readline().strip(), b"")]
+        if not lines:
+            return None
+        method, target, _ = lines[0].split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        length = int(headers.get("content-length", "0"))
+        body = self.rfile.read(length)
+        return Request(method, target, headers, body) if len(body) == length else None

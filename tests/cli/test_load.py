@@ -24,8 +24,7 @@ from support.tables import StoredTable
 
 from handler.record import Record
 from handler.slots import format_timestamp
-from infra.testkit.table_faults import FAULTS, Fault, error
-from infra.testkit.table_proxy import TableProxy
+from infra.testkit.table_proxy import FAULTS, Fault, TableProxy, error
 
 Done = subprocess.CompletedProcess[str]
 PAST = 1_704_067_200  # 2024-01-01T00:00:00Z

@@ -1,5 +1,8 @@
 """An account of the emulator, in which IAM policies are enforced, and `sam` as a user runs it there."""
 
+import json
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -12,6 +15,7 @@ from deploy.tools import MINISTACK, SAM, run
 from infra.deploy import EXAMPLE, Target
 
 REGION = "eu-west-1"  # which Binance's futures serve
+FAILURE_SECONDS = 60.0
 
 
 class Account:
@@ -23,7 +27,7 @@ class Account:
         self._opened = ExitStack()
         self.client = cache(lambda service: self._opened.enter_context(aws_client(service, url, region=REGION)))
         names = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION)
-        self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "1"}
+        self.environment = AWS | names | {"AWS_ENDPOINT_URL": url, "HOME": str(home), "SAM_CLI_POLL_DELAY": "0.2"}
 
     def deploy(self, stack: str, template: str = "sampler", **parameters: str) -> dict[str, str]:
         """Deploy with these parameters; the outputs of the stack."""
@@ -56,19 +60,38 @@ class Account:
         """The items of a table."""
         return list(self.client("dynamodb").scan(TableName=table)["Items"])
 
-    @contextmanager
-    def client_as(self, function: str, service: str) -> Iterator[Any]:
-        """A client with the role of a function."""
+    def failure(self, queue_url: str) -> Any:
+        """The next message of a queue for failures: the event, and the error."""
+        queue, give_up = {"QueueUrl": queue_url, "WaitTimeSeconds": 1}, time.monotonic() + FAILURE_SECONDS
+        while not (found := self.client("sqs").receive_message(**queue).get("Messages")):
+            assert time.monotonic() < give_up, "nothing came"
+        return json.loads(found[0]["Body"])
+
+    def role_of(self, function: str) -> dict[str, str]:
+        """The credentials of a function, as variables."""
         role = self.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"]
         lent = self.client("sts").assume_role(RoleArn=role, RoleSessionName="proof")["Credentials"]
-        keys = {"aws_access_key_id": lent["AccessKeyId"], "aws_secret_access_key": lent["SecretAccessKey"]}
-        token = lent["SessionToken"]
-        with aws_client(service, self.url, region=REGION, **keys, aws_session_token=token) as client:
-            yield client
+        return _keys(lent) | {"AWS_SESSION_TOKEN": lent["SessionToken"]}
+
+    def user_with(self, policy: str) -> dict[str, str]:
+        """The credentials of a new user with a policy, as variables."""
+        iam, name = self.client("iam"), f"user-{uuid.uuid4()}"
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
+        return _keys(iam.create_access_key(UserName=name)["AccessKey"])
+
+    def client_as(self, variables: dict[str, str], service: str) -> Any:
+        """A client with these credentials."""
+        keys = {name.lower(): value for name, value in variables.items()}
+        return self._opened.enter_context(aws_client(service, self.url, region=REGION, **keys))
 
     def close(self) -> None:
         """Close the clients."""
         self._opened.close()
+
+
+def _keys(given: dict[str, str]) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
 
 
 @contextmanager

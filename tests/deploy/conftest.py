@@ -2,6 +2,7 @@
 
 import fcntl
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,24 +82,19 @@ def account(
     has an IAM action for SendMessageBatch, which AWS allows with SendMessage.
     """
     directory = tmp_path_factory.mktemp("built")
-    built = build_once("sampler", for_this_machine=True)
-    (directory / "sampler").mkdir()
-    for name in ("SamplerFunction", "Monitoring"):
-        (directory / "sampler" / name).symlink_to(built / name)
-    text = (built / "template.yaml").read_text(encoding="utf-8")
+    for name, flags in (("sampler", ()), ("archive", ("--template-file", str(ROOT / "infra/archive.yaml")))):
+        shutil.copytree(build_once(name, *flags, for_this_machine=True), directory / name)
+    sampler, archive = directory / "sampler/template.yaml", directory / "archive/template.yaml"
+    text = sampler.read_text(encoding="utf-8")
     patched = text.replace("OBI_LEVELS:", f"OBI_BASE_URL: {live_exchange.url}\n          OBI_LEVELS:", 1)
     action = "- sqs:ReceiveMessage\n"
     assert patched.count(action) == 1
     patched = re.sub(rf"( *){action}", rf"\1{action}\1- sqs:SendMessageBatch\n", patched)
     start = patched.index("Input: '")
     patched = f"{patched[:start]}Input: '{{}}'{patched[patched.index(chr(10), start) :]}"
-    (directory / "sampler/template.yaml").write_text(patched, encoding="utf-8")
-    flags = ("--template-file", str(ROOT / "infra/archive.yaml"))
-    archive = build_once("archive", *flags, for_this_machine=True)
-    (directory / "archive").mkdir()
-    (directory / "archive/ArchiveFunction").symlink_to(archive / "ArchiveFunction")
-    text = (archive / "template.yaml").read_text(encoding="utf-8")  # whose bucket refuses the emulator's plain HTTP
-    (directory / "archive/template.yaml").write_text(text.replace("aws:SecureTransport", "aws:Other"), encoding="utf-8")
+    sampler.write_text(patched, encoding="utf-8")
+    text = archive.read_text(encoding="utf-8")  # whose bucket refuses the emulator's plain HTTP
+    archive.write_text(text.replace("aws:SecureTransport", "aws:Other"), encoding="utf-8")
     with emulated_aws(tmp_path_factory.mktemp("aws")) as url:
         account = Account(url, directory, tmp_path_factory.mktemp("home"))
         yield account

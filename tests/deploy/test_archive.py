@@ -7,8 +7,6 @@ import json
 import re
 import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +14,10 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError
 from support.records import full, reason
-from support.servers import aws_client
 
 from deploy.account import REGION, Account
 from deploy.emulator import emulate
-from deploy.tools import ROOT, TEST_TIMEOUT_SECONDS, template
+from deploy.tools import ROOT, template
 from handler.archive.app import FIRST_DAY
 from handler.archive.day import DAY_SECONDS, WATCHED_DAYS, format_day, parse_day
 from handler.slots import format_timestamp
@@ -151,10 +148,7 @@ def test_queries_of_the_page(archive: Archive, written: dict[str, Any], query: s
 
 def test_a_failure_goes_to_the_queue(archive: Archive) -> None:
     archive.invoke({"day": "soon"}, "Event")
-    sqs, ends_at = archive.account.client("sqs"), time.monotonic() + TEST_TIMEOUT_SECONDS
-    while not (found := sqs.receive_message(QueueUrl=archive.queue, WaitTimeSeconds=5).get("Messages")):
-        assert time.monotonic() < ends_at
-    failure = json.loads(found[0]["Body"])
+    failure = archive.account.failure(archive.queue)
     assert failure["requestPayload"] == {"day": "soon"}
     assert "the event's day is 'soon'" in json.dumps(failure["responsePayload"])
 
@@ -163,12 +157,9 @@ def test_the_artifact_runs_by_itself(archive: Archive, written: dict[str, Any], 
     """Under the Runtime Interface Emulator, where an import that it lacks would fail, and with the keys of its role."""
     artifact = archive.account.built / "archive/ArchiveFunction"
     assert sum(file.stat().st_size for file in artifact.rglob("*") if file.is_file()) < MAX_UNZIPPED_BYTES / 2
-    lambdas, sts = archive.account.client("lambda"), archive.account.client("sts")
-    function = lambdas.get_function(FunctionName=archive.outputs["FunctionName"])["Configuration"]
-    lent = sts.assume_role(RoleArn=function["Role"], RoleSessionName="proof")["Credentials"]
-    keys = {"AWS_ACCESS_KEY_ID": lent["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": lent["SecretAccessKey"]}
-    variables = archive.account.environment | keys | {"AWS_SESSION_TOKEN": lent["SessionToken"]}
-    variables |= function["Environment"]["Variables"]
+    account, name = archive.account, archive.outputs["FunctionName"]
+    function = account.client("lambda").get_function(FunctionName=name)["Configuration"]
+    variables = account.environment | account.role_of(name) | function["Environment"]["Variables"]
     assert variables["OBI_SYMBOLS"] == "BTC,ETH,usdm:BTC"
     day = format_day(DAYS[2])
     with emulate(artifact, tmp_path, handler="handler.archive.app.lambda_handler", **variables) as running:
@@ -176,33 +167,21 @@ def test_the_artifact_runs_by_itself(archive: Archive, written: dict[str, Any], 
         assert f"{day}: 432 rows of 3 pairs" in running.log
 
 
-@contextmanager
-def reader(archive: Archive, service: str) -> Iterator[Any]:
-    """A client with the policy of the page."""
-    [text] = re.findall(r"<!-- policy: archive -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+def test_a_reader_may_copy_and_ask_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
+    [policy] = re.findall(r"<!-- policy: archive -->\n```json\n(.*?)```", PAGE, re.DOTALL)
     names = {"BUCKET": archive.bucket, "REGION": REGION, "ACCOUNT": "000000000000"}
     names |= {"WORKGROUP": archive.outputs["WorkGroupName"], "DATABASE": archive.outputs["DatabaseName"]}
-    text = re.sub("|".join(names), lambda found: names[found[0]], text)
-    iam, user = archive.account.client("iam"), f"reader-of-{service}"
-    iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=text)
-    key = iam.create_access_key(UserName=user)["AccessKey"]
-    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    with aws_client(service, archive.account.url, region=REGION, **keys) as client:
-        yield client
-
-
-def test_a_reader_may_copy_and_ask_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
+    user = archive.account.user_with(re.sub("|".join(names), lambda found: names[found[0]], policy))
+    s3, athena = archive.account.client_as(user, "s3"), archive.account.client_as(user, "athena")
     key = {"Bucket": archive.bucket, "Key": f"dt={format_day(DAYS[0])}/records.parquet"}
-    with reader(archive, "s3") as s3, reader(archive, "athena") as athena:
-        s3.list_objects_v2(Bucket=archive.bucket, Prefix="dt=")
-        s3.get_object(**key)
-        assert archive.ask(athena, "SELECT count(*) FROM records WHERE reason IS NOT NULL") == [["1"]]
+    s3.list_objects_v2(Bucket=archive.bucket, Prefix="dt=")
+    s3.get_object(**key)
+    assert archive.ask(athena, "SELECT count(*) FROM records WHERE reason IS NOT NULL") == [["1"]]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        athena.start_query_execution(QueryString="SELECT 1", WorkGroup="primary")
+    for call, parameters in (("put_object", {"Body": b"1"}), ("delete_object", {})):
         with pytest.raises(ClientError, match="AccessDenied"):
-            athena.start_query_execution(QueryString="SELECT 1", WorkGroup="primary")
-        for call, parameters in (("put_object", {"Body": b"1"}), ("delete_object", {})):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                getattr(s3, call)(**key, **parameters)
+            getattr(s3, call)(**key, **parameters)
 
 
 def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
@@ -227,14 +206,13 @@ def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archiv
         ("dynamodb", "scan", {"TableName": archive.table}),
         ("dynamodb", "put_item", {"TableName": archive.table, "Item": ITEM}),
     ]
-    function = archive.outputs["FunctionName"]
-    with archive.account.client_as(function, "s3") as s3, archive.account.client_as(function, "dynamodb") as dynamodb:
-        clients = {"s3": s3, "dynamodb": dynamodb}
-        for service, call, parameters in allowed:
+    role = archive.account.role_of(archive.outputs["FunctionName"])
+    clients = {service: archive.account.client_as(role, service) for service in ("s3", "dynamodb")}
+    for service, call, parameters in allowed:
+        getattr(clients[service], call)(**parameters)
+    for service, call, parameters in denied:
+        with pytest.raises(ClientError, match="AccessDenied"):
             getattr(clients[service], call)(**parameters)
-        for service, call, parameters in denied:
-            with pytest.raises(ClientError, match="AccessDenied"):
-                getattr(clients[service], call)(**parameters)
 
 
 def test_database(archive: Archive, written: dict[str, Any], tmp_path: Path) -> None:
@@ -258,15 +236,3 @@ def test_the_section_of_samconfig_names_every_parameter_once() -> None:
     assert section["build"]["parameters"]["template_file"] == "infra/archive.yaml"
     folder = section["build"]["parameters"]["build_dir"]
     assert section["deploy"]["parameters"]["template_file"] == f"{folder}/template.yaml"
-
-
-def test_what_cannot_be_made_again_stays_when_the_stack_goes() -> None:
-    assert {name: each["DeletionPolicy"] for name, each in RESOURCES.items() if "DeletionPolicy" in each} == {
-        "Bucket": "RetainExceptOnCreate",
-        "ArchiveLog": "RetainExceptOnCreate",
-    }
-    bucket = RESOURCES["Bucket"]["Properties"]
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
-    assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == ["query-results"]
-    assert rules["query-results"]["Prefix"] == "_athena/"

@@ -13,21 +13,14 @@ import pytest
 from support.program import ROOT
 from support.servers import AWS, aws_client, clean_environment, create_table, moto
 
-from deploy.tools import PIP_VARIABLES
+from deploy.tools import PIP_VARIABLES, TEST_TIMEOUT_SECONDS, run
 from handler import __version__
 from infra.fake_exchange import FakeExchange
-
-TEST_TIMEOUT_SECONDS = 180.0
 
 
 def uv(*words: str | Path) -> None:
     """Run uv, which needs a tenth of pip's time."""
-    environment = clean_environment(**PIP_VARIABLES)
-    command = [ROOT / ".venv-uv/bin/uv", *words[:1], "--quiet", "--system-certs", *words[1:]]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run(ROOT / ".venv-uv/bin/uv", *words, "--quiet", "--system-certs", **PIP_VARIABLES)
 
 
 class Environment:

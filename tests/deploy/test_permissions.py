@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,47 +23,11 @@ POLICIES: dict[str, dict[str, Any]] = {
     for name in names.split()
 }
 RECORD = '{"timestamp":"%s","symbol":"P%dUSDT","obi":0.5,"notional_bid":3.0,"notional_ask":1.0,"levels":5}\n'
-Grant = Callable[[dict[str, Any]], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
 def table(account: Account) -> str:
     return create_table(account.client("dynamodb"))
-
-
-@pytest.fixture
-def grant(account: Account, table: str) -> Iterator[Grant]:
-    """Create a user with a policy of docs/deploy.md for the table; gives its environment."""
-    iam, users = account.client("iam"), list[str]()
-
-    def grant(policy: dict[str, Any]) -> dict[str, str]:
-        name = f"user-{len(users)}"
-        text = json.dumps(policy).replace("REGION", REGION).replace("ACCOUNT", "000000000000").replace("NAME", table)
-        iam.create_user(UserName=name)
-        users.append(name)
-        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=text)
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-        return account.environment | keys
-
-    yield grant
-    for name in users:
-        for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
-            iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-        iam.delete_user_policy(UserName=name, PolicyName="own")
-        iam.delete_user(UserName=name)
-
-
-def actions(policy: dict[str, Any]) -> list[str]:
-    [statement] = policy["Statement"]
-    found = statement["Action"]
-    return [found] if isinstance(found, str) else list(found)
-
-
-def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
-    [statement] = policy["Statement"]
-    left = [each for each in actions(policy) if each != action] or ["dynamodb:ListTables"]
-    return policy | {"Statement": [statement | {"Action": left}]}
 
 
 def command(name: str, table: str, exchange_url: str, path: Any, number: int) -> list[str]:
@@ -80,15 +43,16 @@ def command(name: str, table: str, exchange_url: str, path: Any, number: int) ->
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_policy(name: str, table: str, grant: Grant, live_exchange: Any, tmp_path: Any) -> None:
+def test_policy(name: str, table: str, account: Account, live_exchange: Any, tmp_path: Any) -> None:
     """It suffices, and each action in it is needed."""
     [statement] = POLICIES[name]["Statement"]
     assert statement["Resource"] == "arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"  # this table, and no other
-    words = command(name, table, live_exchange.url, tmp_path / "log", 0)
-    done = run(*words, **grant(POLICIES[name]))
-    assert (done.returncode in (0, 3), "AccessDenied" in done.stderr) == (True, False), done.stderr
-    for number, action in enumerate(actions(POLICIES[name]), 1):
+    actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+    for number, missing in enumerate([None, *actions]):
+        allowed = [action for action in actions if action != missing] or ["dynamodb:ListTables"]
+        policy = POLICIES[name] | {"Statement": [statement | {"Action": allowed}]}
+        text = json.dumps(policy).replace("REGION", REGION).replace("ACCOUNT", "000000000000").replace("NAME", table)
         words = command(name, table, live_exchange.url, tmp_path / "log", number)
-        done = run(*words, **grant(without(POLICIES[name], action)))
-        assert done.returncode == 1, action
-        assert "not authorized" in done.stderr or "AccessDenied" in done.stderr
+        done = run(*words, **account.environment | account.user_with(text))
+        is_denied = "not authorized" in done.stderr or "AccessDenied" in done.stderr
+        assert (done.returncode in (0, 3), is_denied) == (missing is None, missing is not None), done.stderr

@@ -15,7 +15,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from deploy.tools import ROOT, template, transformed
 from handler.options import OPTIONS
 from handler.timers import plan
-from infra.deploy import US_REGIONS
+from infra.testkit.aws import TABLE
 
 Resources = dict[str, Any]
 MONITORING = "infra/monitoring.yaml"
@@ -43,6 +43,7 @@ def test_no_parameter_replaces_what_keeps_data(resources: Resources, sam_templat
     parameters = "|".join(sam_template["Parameters"])
     depends = re.compile(rf'"Ref": "({parameters})"|\\$\\{{({parameters})\\}}|"Fn::If"')
     assert not depends.search(json.dumps(resources["Records"]["Properties"]))
+    assert resources["Records"]["Properties"].items() >= TABLE.items()  # of all other tests
     for found in resources.values():
         for name in REPLACING.get(found["Type"], ()):
             assert not depends.search(json.dumps(found["Properties"].get(name)))
@@ -114,11 +115,6 @@ def test_every_parameter_has_a_default_and_stands_in_the_example_and_on_the_page
     assert {name: value.strip() for name, value in rows} == parameters
     groups = sam_template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
-
-
-def test_regions_of_the_us_are_the_same_in_template_and_check(sam_template: Any) -> None:
-    condition = sam_template["Rules"]["FuturesOutsideTheUS"]["RuleCondition"]
-    assert condition == {"Fn::Contains": [list(US_REGIONS), {"Ref": "AWS::Region"}]}
 
 
 def test_the_coverage_of_an_hour_is_57_minutes_of_slots(sam_template: Any) -> None:

@@ -17,7 +17,7 @@ PATH = f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"
 
 def test_the_trial_of_an_account_passes_and_leaves_nothing(account: Account) -> None:
     environment = clean_environment(**account.environment) | {"PATH": PATH}
-    words = ["--stack", "trial", "--seconds", "20", "--built", str(account.built)]
+    words = ["--stack", "trial", "--seconds", "2", "--built", str(account.built)]
     command = [sys.executable, "-m", "infra.test_aws", *words]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
     print(done.stdout)
@@ -34,9 +34,8 @@ def test_the_trial_of_an_account_passes_and_leaves_nothing(account: Account) -> 
     [
         ({"PATH": "/none"}, ("", ""), "sam is missing: install it, from https://"),
         ({"AWS_REGION": ""}, ("", ""), "no region: set AWS_REGION"),
-        ({"AWS_REGION": "us-east-1"}, ("'UsdmSymbols=\"\"'", '"UsdmSymbols=BTC"'), "futures do not serve the US"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, ("", ""), "no valid AWS credentials"),
-        ({"AWS_PROFILE": "none"}, ("", ""), "AWS is not configured"),
+        ({"AWS_PROFILE": "none"}, ("", ""), "no valid AWS credentials .*profile"),
         ({}, ("[default.deploy", "[other.deploy"), "samconfig.toml is not as samconfig.example.toml"),
     ],
 )

@@ -49,15 +49,18 @@ def build(directory: Path, *flags: str, for_this_machine: bool = False) -> None:
 
 
 @cache
-def transformed(path: Path) -> Any:
-    """A template as CloudFormation gets it, short forms written out and SAM's resources translated."""
+def _template(path: Path) -> Any:
     return json.loads(run(SAM.with_name("python"), ROOT / "tests/deploy/transform.py", path))
 
 
-@cache
 def template(path: Path) -> Any:
     """A template as it is written, short forms written out."""
-    return json.loads(run(SAM.with_name("python"), ROOT / "tests/deploy/transform.py", "--parse", path))
+    return _template(path)[0]
+
+
+def transformed(path: Path) -> Any:
+    """A template as CloudFormation gets it, SAM's resources translated."""
+    return _template(path)[1]
 
 
 @cache

@@ -232,7 +232,7 @@ def test_forgotten_connection(
     for _ in range(3):
         assert fetch(ours, clock, slot=1.0).book.last_update_id == 1
         clock.advance(idle_seconds)
-    assert faults(exchange) == ["hang-reuse", "hung", "ok", "ok"]
+    assert faults(exchange) == ["hang-reuse", "hang", "ok", "ok"]
     assert len({asked.connection for asked in exchange.requests}) == 3
 
 

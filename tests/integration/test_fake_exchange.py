@@ -21,9 +21,8 @@ NOON = 1_795_262_400.0
 PATHS = {"spot": "/api/v3/depth", "usdm": "/fapi/v1/depth"}
 BOOK = FakeBook([("99.0", "2.0"), ("98.0", "1.0"), ("97.0", "1.0")], [("101.0", "3.0")], 5000)
 HEADERS = {
-    "spot": "Content-Type Transfer-Encoding Connection Date Server x-mbx-uuid x-mbx-used-weight x-mbx-used-weight-1m "
-    "Content-Encoding Strict-Transport-Security X-Frame-Options",
-    "usdm": "Content-Type Transfer-Encoding Connection Date Server Vary X-MBX-USED-WEIGHT-1M x-response-time",
+    "spot": {"Content-Encoding", "Via", "x-mbx-used-weight", "x-mbx-used-weight-1m", "X-Frame-Options"},
+    "usdm": {"Content-Encoding", "Via", "X-MBX-USED-WEIGHT-1M", "x-response-time", "Vary"},
 }
 
 
@@ -38,9 +37,8 @@ def test_a_response_looks_like_the_real_one(market: str) -> None:
     with FakeExchange(clock=lambda: NOON) as exchange:
         response, again = get(exchange, market, "limit=100"), get(exchange, market, "limit=100")
     body = response.json()
-    names = list(response.headers)
-    assert names[: HEADERS[market].count(" ") + 1] == HEADERS[market].split()
-    assert 24 <= len(names) <= 26
+    assert set(response.headers) >= HEADERS[market]
+    assert 24 <= len(response.headers) <= 26
     assert response.headers["Date"] == "Sat, 21 Nov 2026 12:00:00 GMT"
     assert list(body) == ["lastUpdateId", *(["E", "T"] if market == "usdm" else []), "bids", "asks"]
     prices = {side: [float(price) for price, _ in body[side]] for side in ("bids", "asks")}
@@ -94,11 +92,11 @@ def test_too_much_weight_in_a_clock_minute_is_a_429(market: str) -> None:
 
 BROKEN = "no response"
 ANSWERS: dict[str, Any] = (
-    dict.fromkeys(("refused", "reset", "hang", "slow=5", "trickle", "trickle-body", "cut"), BROKEN)
+    dict.fromkeys(("refused", "reset", "hang", "slow=5", "trickle", "trickle-body", "cut", "close"), BROKEN)
     | dict.fromkeys(("interim", "interim-late"), 103)  # to a client that takes the first status for the last
     | dict.fromkeys(("429=3", "429-date", "429-epoch"), 429)
     | {"418=3": 418, "418-until": 418, "200-until": 200, "451": 451, "redirect": 302, "html403": 403, "504": 504}
-    | dict.fromkeys(("400", "400-until", "400-nested", "delisted", "html400"), 400)
+    | dict.fromkeys(("400-until", "delisted", "html400"), 400)
     | {"huge=1": 200, "500": 500, "500-late": 500, "502": 502, "503": 503, "503-no-code": 503}
 )
 
@@ -121,9 +119,8 @@ def test_each_fault_does_what_it_says_and_is_logged(market: str) -> None:
             assert exchange.requests[-1].fault == name
     same = {name for name, body in bodies.items() if body == right}
     surplus = {"surplus", "surplus-bytes", "surplus-late"}
-    assert same - {"age", "date", "frozen"} == surplus | {"hang-reuse", "close-idle", "close-reuse"}
-    assert json.loads(bodies["short"])["bids"] == [["99.0", "2.0"], ["98.0", "1.0"]]
-    assert json.loads(bodies["backward"])["lastUpdateId"] == 4000
+    assert same == surplus | {"age", "hang-reuse", "close-idle", "close-reuse"}
+    assert json.loads(bodies["crossed"])["bids"][0] == ["101.0", "2.0"]
 
 
 @pytest.mark.parametrize(

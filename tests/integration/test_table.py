@@ -23,8 +23,7 @@ from handler.stores.dynamodb import dynamodb_client
 from handler.stores.item import item_from_record
 from handler.stores.store import PutResult
 from handler.stores.table import Table
-from infra.testkit.table_faults import FAULTS, PUT_FAULTS, Fault, Response, error
-from infra.testkit.table_proxy import TableProxy
+from infra.testkit.table_proxy import FAULTS, PUT_FAULTS, Fault, Response, TableProxy, error
 
 Connect = Callable[[str], Any]
 OpenTable = Callable[..., Table]

@@ -28,9 +28,9 @@ AnyServer = TypeVar("AnyServer", bound=socketserver.BaseServer)
 class FakeClock:
     """Two clocks that stand still but for `sleep` and `advance`; what was slept is on record. Threads may share it."""
 
-    def __init__(self, monotonic: float = 1000.0, time: float = NOON, oversleep: float = 0.0) -> None:
+    def __init__(self, oversleep: float = 0.0) -> None:
         self.slept: list[float] = []
-        self._monotonic, self._time, self._oversleep = monotonic, time, oversleep
+        self._monotonic, self._time, self._oversleep = 1.0, NOON, oversleep  # as on a machine that has just started
         self._lock = Lock()
 
     def monotonic(self) -> float:
@@ -107,10 +107,11 @@ class _RawHandler(socketserver.StreamRequestHandler):
     server: RawServer
 
     def handle(self) -> None:
-        head = b"".join(iter(self.rfile.readline, b"\r\n")).decode("latin-1")
-        self.server.heads.append(head)
-        answers = self.server.answers
-        self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+        lines = list(iter(lambda: self.rfile.readline().strip(), b""))
+        if lines:  # or the client went without a word
+            self.server.heads.append("".join(f"{line.decode('latin-1')}\r\n" for line in lines))
+            answers = self.server.answers
+            self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
 
 
 StartRaw = Callable[..., RawServer]

@@ -22,7 +22,7 @@ class Row(NamedTuple):
         return self.record.has_data
 
 
-def rows(records: Iterable[Record], flag: int | None = None) -> list[Row]:
+def rows(records: Iterable[Record]) -> list[Row]:
     """One row for each pair and slot of full records, and each different plain record, oldest first."""
     best: dict[Any, Record] = {}
     plain: dict[Any, Record] = {}
@@ -38,7 +38,7 @@ def rows(records: Iterable[Record], flag: int | None = None) -> list[Row]:
     inferred = {pair: _commonest_distance(kept, pair) for pair in {record.pair for record in kept}}
     found = []
     for record in kept:
-        interval = flag or record.interval_seconds or inferred[record.pair]
+        interval = record.interval_seconds or inferred[record.pair]
         found.append(Row(epoch_seconds(record.timestamp) // interval * interval, interval, record))
     return sorted(found, key=lambda row: (row.slot, row.record.pair, row.record.timestamp))
 
@@ -57,7 +57,7 @@ def _commonest_distance(records: Iterable[Record], pair: str) -> int:
     return min(distances, key=lambda distance: (-distances[distance], distance), default=60)
 
 
-def expected_slots(found: Sequence[Row], since: int = 0, until: int | None = None) -> dict[int, tuple[int, Row | None]]:
+def expected_slots(found: Sequence[Row]) -> dict[int, tuple[int, Row | None]]:
     """Slot → its interval and its row, None where it is missing, of the rows of one pair, part by part."""
     slots: dict[int, list[Row]] = defaultdict(list)
     for row in found:
@@ -68,23 +68,19 @@ def expected_slots(found: Sequence[Row], since: int = 0, until: int | None = Non
         slot: min([row.interval for row in slots[slot] if row.has_data] or [row.interval for row in slots[slot]])
         for slot in ordered
     }
-    end = ordered[-1] + intervals[ordered[-1]] if until is None else until
-    for slot, following in zip(ordered, [*ordered[1:], None], strict=True):
+    for slot, following in zip(ordered, [*ordered[1:], ordered[-1]], strict=True):
         interval = intervals[slot]
-        best = sorted(slots[slot], key=lambda row: not row.has_data)[0]
-        expected[slot] = (interval, best)
-        stop = end if following is None else following
-        is_change = following is not None and intervals[following] != interval
+        expected[slot] = (interval, min(slots[slot], key=lambda row: not row.has_data))
         missing = slot + interval
-        while (missing + interval if is_change else missing + 1) <= stop:
+        while (missing + 1 if intervals[following] == interval else missing + interval) <= following:
             expected[missing] = (interval, None)
             missing += interval
-    return {slot: value for slot, value in sorted(expected.items()) if since <= slot < end}
+    return expected
 
 
-def gaps(found: Sequence[Row], pair: str, since: int = 0, until: int | None = None) -> list[dict[str, Any]]:
+def gaps(found: Sequence[Row], pair: str) -> list[dict[str, Any]]:
     """The gaps of one pair, then its total."""
-    expected = expected_slots(found, since, until)
+    expected = expected_slots(found)
     answer: list[dict[str, Any]] = []
     is_open = False
     for slot, (interval, row) in expected.items():
@@ -104,7 +100,7 @@ def gaps(found: Sequence[Row], pair: str, since: int = 0, until: int | None = No
         gap["until"] = min([gap["until"], *later])
     slots, missing = list(expected), sum(gap["missing"] for gap in answer)
     reasons: Counter[str] = sum((gap["reasons"] for gap in answer), Counter())
-    end = until if until is not None else slots[-1] + expected[slots[-1]][0]
+    end = slots[-1] + expected[slots[-1]][0]
     total = {"pair": pair, "since": slots[0], "until": end, "missing": missing, "reasons": reasons}
     answer.append(total | {"slots": len(slots), "share": round(1 - missing / len(slots), 6)})
     for gap in answer:
@@ -112,20 +108,16 @@ def gaps(found: Sequence[Row], pair: str, since: int = 0, until: int | None = No
     return answer
 
 
-def steps(found: Sequence[Row], step: int, offset: int = 0) -> list[dict[str, Any]]:
+def steps(found: Sequence[Row], step: int) -> list[dict[str, Any]]:
     """The steps of all pairs and numbers of levels."""
-
-    def start(slot: int) -> int:
-        return (slot - offset) // step * step + offset
-
     groups: dict[Any, list[Row]] = defaultdict(list)
     expected: Counter[Any] = Counter()
     for pair in {row.record.pair for row in found}:
         own = [row for row in found if row.record.pair == pair]
-        expected.update((start(slot), pair) for slot in expected_slots(own))
+        expected.update((slot // step * step, pair) for slot in expected_slots(own))
         for row in own:
             if row.has_data:
-                groups[start(row.slot), pair, row.record.levels].append(row)
+                groups[row.slot // step * step, pair, row.record.levels].append(row)
     answer = []
     for (moment, pair, levels), group in sorted(groups.items(), key=lambda item: item[0]):
         obis = [row.record.obi for row in sorted(group, key=lambda row: row.record.timestamp)]

@@ -6,9 +6,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from handler.book import RUNGS_BPS, Book, Side, measure, measure_depth
+from handler.book import RUNGS_BPS
 from handler.record import Record
 from handler.slots import MAX_INTERVAL_SECONDS, format_milliseconds, format_timestamp
+from support.books import full_record, whole_books
+
+FIRST_SLOT = 1_795_341_600
 
 amounts = st.floats(0, 1e22, allow_nan=False).map(lambda amount: round(amount, 6) + 0.0)
 rungs = st.floats(0, 1e22, allow_nan=False).map(lambda amount: float(f"{amount:.8g}"))
@@ -104,7 +107,7 @@ def reason(**changes: Any) -> Record:
 def nth(number: int) -> dict[str, Any]:
     """What records of a minute have in common: of three pairs in turn, every fifth one of futures."""
     return {
-        "timestamp": format_timestamp(1_795_341_600 + 60 * number),
+        "timestamp": format_timestamp(FIRST_SLOT + 60 * number),
         "symbol": ("BTCUSDT", "ETHUSDT", "币安人生USDT")[number % 3],
         "obi": round(random.Random(number).uniform(-1, 1), 6),
         "notional_bid": number + 0.123456,
@@ -123,42 +126,8 @@ def nth_full(number: int, **changes: Any) -> Record:
     return full(**(nth(number) | {"bids": levels, "asks": levels} | changes))
 
 
-MARKETS = [  # market, symbol, price, price places, quantity places, typical quantity, typical ticks between levels
-    ("spot", "BTCUSDT", 64000.0, 2, 5, 0.05, 3),
-    ("spot", "ETHUSDT", 3100.0, 2, 4, 0.8, 2),
-    ("spot", "ETHBTC", 0.04871, 5, 4, 2.0, 1),
-    ("spot", "SHIBUSDT", 0.00002431, 8, 0, 8e7, 1),
-    ("spot", "1000SATSUSDT", 0.0003212, 7, 0, 1e6, 1),
-    ("usdm", "BTCUSDT", 64012.3, 1, 3, 0.4, 4),
-    ("usdm", "BTCUSDT_261225", 65210.7, 1, 3, 0.05, 30),
-    ("usdm", "1000000BABYDOGEUSDT", 0.0021437, 7, 0, 40_000.0, 1),
-]
-
-
-def side_json(rng: random.Random, price: float, outward: int, places: int, row: tuple[Any, ...], count: int) -> bytes:
-    tick, (*_, price_places, quantity_places, size, ticks) = 10.0**-places, row
-    sent = []
-    for number in range(count):
-        price += outward * tick * (rng.randint(1, 2 * ticks - 1) if number else 0)
-        quantity = max(rng.lognormvariate(0, 1.6) * size, 10.0**-quantity_places)
-        sent.append(f'["{max(price, tick):.{price_places}f}","{quantity:.{quantity_places}f}"]')
-    return f"[{','.join(sent)}]".encode()
-
-
 def recorded_like(seed: int) -> Record:
-    """A full record as the sampler makes it, of a book such as Binance sends."""
-    rng = random.Random(seed)
-    row = MARKETS[seed % len(MARKETS)]
-    market, symbol, price, places, *_ = row
-    limit = rng.choice([20, 100, 1000])
-    count = limit if rng.random() < 0.9 else rng.randint(1, limit)
-    mid = round(price * rng.uniform(0.8, 1.2), places)
-    bids = Side(side_json(rng, mid, -1, places, row, count))
-    asks = Side(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
-    book = Book(bids, asks, rng.randint(10**10, 10**13))
-    six, depth = measure(book), measure_depth(book, limit)
-    return Record(
-        "2026-11-22T10:00:07Z", symbol, six.obi, six.notional_bid, six.notional_ask, 5, market, 60, "10.10.10",
-        "2026-11-22T10:00:07.123Z", "2026-11-22T10:00:07.101Z" if market == "usdm" else None, book.last_update_id,
-        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth,
-    )  # fmt: skip
+    """A full record as the sampler makes it, of one of the books that look as recorded ones, with the longest names."""
+    symbol, book, limit = whole_books()[seed * 7 % len(whole_books())]
+    long = {"version": "10.10.10", "latency_ms": 123.4, "market": ("spot", "usdm")[seed // 2 % 2]}
+    return full_record(symbol if seed % 3 else "1000000BABYDOGEUSDT", book, limit, FIRST_SLOT, **long)

@@ -11,7 +11,7 @@ from handler.record import Pair, Record
 from handler.runner import Runner
 from handler.sampler import Sampler
 
-START = 1000.0
+START = FakeClock().monotonic()
 
 
 class Run:
