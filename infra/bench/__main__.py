@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.bench import reading, sampling
+from infra.bench import picture, reading, sampling
 from infra.bench.processes import OTHERS_PYTHON, ROOT, Bench, Row
 
 PARTS = {
@@ -35,12 +35,14 @@ def main() -> int:
     if "warm" in names and not OTHERS_PYTHON.exists():
         parser.error(f"{OTHERS_PYTHON} is missing: make bench installs the other clients there")
     rows: list[Row] = []
+    curves: picture.Curves = {}
     for name in names:
         with TemporaryDirectory(prefix="bench-") as folder:
-            for row in PARTS[name](Bench(options.quick, Path(folder))):
+            for row in PARTS[name](Bench(options.quick, Path(folder), curves)):
                 print(cell(row), flush=True)
                 rows.append(row)
     if names == list(PARTS) and not options.quick:
+        picture.draw(curves, ROOT / "docs/benchmarks.png")
         write_page(ROOT / "docs/benchmarks.md", rows)
     return 0
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
+from infra.bench.picture import Curves
 from infra.testkit.aws import AWS
 from infra.testkit.processes import clean_environment
 
@@ -40,14 +41,19 @@ class Row(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """How thorough it is, and a folder for files."""
+    """How thorough it is, a folder for files, and the curves of the picture so far."""
 
     quick: bool
     folder: Path
+    curves: Curves
 
     def rounds(self, number: int) -> int:
         """As many rounds, or one."""
         return 1 if self.quick else number
+
+    def point(self, panel: str, label: str, x: float, y: float) -> None:
+        """Add a point to the picture."""
+        self.curves.setdefault(panel, {}).setdefault(label, {})[x] = y
 
 
 class Cost(NamedTuple):

@@ -33,9 +33,13 @@ def reading(bench: Bench) -> Iterator[Row]:
     def seconds(*command: str | Path) -> float:
         return statistics.median(measure(*command).wall for _ in range(bench.rounds(3)))
 
-    lines, parquet = bench.folder / "year.jsonl", bench.folder / "year.parquet"
-    lines.write_text("".join(_lines(["BTCUSDT"], 7 if bench.quick else 365)))
-    measure(*HISTORY, "--from", lines, "--output", parquet)
+    for days in (7, 30, 90, 365)[: 1 if bench.quick else None]:
+        lines, parquet = bench.folder / f"{days}.jsonl", bench.folder / f"{days}.parquet"
+        lines.write_text("".join(_lines(["BTCUSDT"], days)))
+        measure(*HISTORY, "--from", lines, "--output", parquet)
+        for path, name in ((lines, "lines"), (parquet, "Parquet")):
+            wall = seconds(*HISTORY, "--from", path, "--every", "1h")
+            bench.point("days of one pair, a record a minute: seconds for hourly means", name, days, wall)
     for path, name, target, table in (
         (lines, "lines", 5, f"read_json('{lines}')"),
         (parquet, "Parquet", 0.5, f"'{parquet}'"),
@@ -54,7 +58,11 @@ def many(bench: Bench) -> Iterator[Row]:
     for number in range(30):
         with gzip.open(bench.folder / f"{number:02}.jsonl.gz", "wt", compresslevel=1) as file:
             file.writelines(_lines(pairs, days, first_day=number * days))
-    cost = measure(*HISTORY, "--from", bench.folder, "--symbol", "S007USDT")
+    files = sorted(bench.folder.glob("*.gz"))
+    for count in (1, 3, 10, 30):
+        cost = measure(*HISTORY, "--from", *files[:count], "--symbol", "S007USDT")
+        millions = count * days * 20 * 1440 / 1e6
+        bench.point("million lines of 20 pairs, compressed: seconds for one pair", "one pair", millions, cost.wall)
     yield Row(f"{30 * days * 20 * 1440 / 1e6:.1f} M lines in 30 .gz, one pair of 20", cost.wall, 40, "s")
     yield Row("the same, peak memory", cost.peak_mb / 1000, 2, "GB")
 

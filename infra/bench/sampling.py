@@ -36,6 +36,9 @@ def warm(bench: Bench) -> Iterator[Row]:
             imbalances = [cost.obi for each in costs.values() for cost in each]
             if max(imbalances) - min(imbalances) > 2e-6:
                 raise RuntimeError(f"not the same imbalance: {imbalances}")
+            for name, each in costs.items():
+                cpu = statistics.median(cost.cpu for cost in each) / count * 1e6
+                bench.point("levels: CPU of one sample, µs", name, levels, cpu)
             best = [min(each) for each in zip(*(costs[name] for name in OTHERS), strict=True)]
             for what, below, target in (
                 ("a raw socket", costs["raw"], floor_target),
@@ -81,8 +84,12 @@ def sweep(bench: Bench) -> Iterator[Row]:
     """300 spot pairs and 100 futures at once, with 20 ms of network."""
     symbols = [*SYMBOLS, *(f"usdm:{symbol}" for symbol in SYMBOLS[:100])]
     with _exchange(SYMBOLS, latency_ms=20) as exchange, workers(exchange.url, "ours", "raw") as started:
-        jobs = {name: partial(worker.run, symbols=symbols, levels=100, count=1) for name, worker in started.items()}
-        costs = alternate(jobs, bench.rounds(7))
+        for pairs in (1, 10, 50, 100, 200, 400):
+            command = {"symbols": symbols[:pairs], "levels": 100, "count": 1}
+            costs = alternate({name: partial(started[name].run, **command) for name in started}, bench.rounds(7))
+            for name, each in costs.items():
+                wall = statistics.median(cost.wall for cost in each)
+                bench.point("pairs, limit 100, 20 ms: seconds for all", name, pairs, wall)
         walls = ratio(costs["ours"], costs["raw"], "wall")
         yield Row("400 pairs, limit 100, 20 ms: wall × 16 raw sockets", walls, 0.45)
         ours = started["ours"]
