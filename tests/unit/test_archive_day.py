@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.records import full, reason
 
 from handler.archive.app import days_to_write, requested_day
-from handler.archive.day import format_day, merge_pair, parse_day
+from handler.archive.day import format_day, merge, parse_day
 from handler.errors import UsageError
 from handler.record import Record
 from handler.slots import format_timestamp
@@ -39,11 +39,10 @@ def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: b
     [
         ({"day": "2026-11-28"}, "2026-11-28 is not over: send it after 2026-11-29T00:05:00Z"),
         ({"day": "2023-12-31"}, "2023-12-31 is before 2024-01-01"),
-        ({"day": "yesterday"}, "the event's day is 'yesterday': send {}"),
-        ({"day": "2026-11-24T00:00:00Z"}, "the event's day is '2026-11-24T00:00:00Z'"),
-        ({"day": 20261124}, "the event's day is 20261124"),
-        ({"day": "2026-11-24", "replace": "yes"}, "the event's replace is 'yes'"),
-        ({"Day": "2026-11-24"}, "the event is {'Day': '2026-11-24'}"),
+        ({"day": "yesterday"}, "the event is {'day': 'yesterday'}, and 'yesterdayT00:00:00Z' is not a time: send {}"),
+        ({"day": "2026-11-24T00:00:00Z"}, "the event is {'day': '2026-11-24T00:00:00Z'}"),
+        ({"day": 20261124}, "the event is {'day': 20261124}, and Expected `str`, got `int`"),
+        ({"day": "2026-11-24", "replace": "yes"}, "the event is "),
         ({"day": "2026-11-24", "force": True}, "the event is "),
         ({"replace": True}, "the event is {'replace': True}"),
         ("2026-11-24", "the event is '2026-11-24'"),
@@ -64,14 +63,13 @@ def test_yesterday_comes_first_then_the_oldest_that_is_missing() -> None:
 
 def merged(folder: Path, table: Sequence[Record], former: Path | None = None) -> tuple[Path, list[tuple[Any, ...]]]:
     """The file of a pair's records and former file, and its rows: slot, timestamp, obi, reason."""
-    lines = folder / f"{len(list(folder.iterdir()))}.jsonl"
-    lines.write_text("".join(f"{record.to_line()}\n" for record in table))
-    file = lines.with_suffix(".parquet")
-    merge_pair("BTCUSDT", [lines, former] if former else [lines], str(file), at_least=len(table))
+    parts = {"": ""} if former else {}
+    merge(["BTCUSDT"], iter(table), former, parts, folder)
+    part = parts["BTCUSDT"]
     columns = "strftime(slot, '%H:%M'), strftime(timestamp, '%H:%M:%S'), obi, reason"
     with duckdb.connect() as duck:
         duck.execute("SET TimeZone = 'UTC'")
-        return file, duck.execute(f"SELECT {columns} FROM read_parquet('{file}')").fetchall()
+        return Path(part), duck.execute(f"SELECT {columns} FROM read_parquet('{part}')").fetchall()
 
 
 def at(seconds: int, obi: float | None) -> Record:
