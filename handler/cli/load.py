@@ -6,17 +6,18 @@ import time
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from contextlib import suppress
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from select import select
-from threading import Thread
 
 from ..errors import HandlerError, UsageError
 from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
 from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
+from ..reading.engine import show_progress
 from ..record import Record
 from ..sampler import resume_garbage_collection
 from ..stores.folder import Folder
@@ -38,10 +39,11 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     Loading the same again changes nothing. The last line on stderr counts what became of the records.
     """
     options = parse("load", run.__doc__ or "", FLAGS, argv, environment)
-    flags = parse("load", "", FLAGS, argv, {})
-    if (flags.table and flags.to) or not (options.table or options.to):
+    if options.to:  # the variables of a table do not count then
+        options = parse("load", "", FLAGS, argv, {})
+    if (options.table is None) == (options.to is None):
         raise UsageError("load: give --table NAME or --to FOLDER")
-    if options.to and "--retention-days" in flags.given:
+    if options.to and "--retention-days" in options.given:
         raise UsageError("load: --retention-days is for a table: nothing in a folder expires")
     if not options.file and sys.stdin and sys.stdin.isatty():
         raise UsageError("load: give a FILE, or - for standard input")
@@ -53,8 +55,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
         except OSError as error:
             raise UsageError(f"{name}: {error.strerror}") from error
     resume_garbage_collection()
-    bulk = into_folder(Folder(options.to)) if options.to else _table(options, files)
-    return _Load(bulk, options).run(files)
+    return _Load(into_folder(Folder(options.to)) if options.to else _table(options, files), options).run(files)
 
 
 @cache
@@ -69,25 +70,25 @@ def _stdin() -> int:
 class _Input:
     """A file or a stream of bytes: `read` gives the next ones. Raises OSError."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_wait: Callable[[], object] = lambda: None) -> None:
         self.is_stream = name == STDIN or not Path(name).is_file()
         self.file = FileIO(_stdin(), closefd=False) if name == STDIN else FileIO(name)
         self.head = b""  # how it begins
-        self._name = escaped(name)
-        self._size = 0 if self.is_stream else os.fstat(self.file.fileno()).st_size
+        self._name = name
+        self._on_wait = on_wait
         self._shown = time.monotonic()
 
-    def read(self, on_wait: Callable[[], object] = lambda: None) -> bytes:
+    def read(self) -> bytes:
         data = None
         while data is None:  # a stream that does not block may have nothing yet
             while self.is_stream and not select([self.file], [], [], MAX_FLUSH_DELAY_SECONDS)[0]:
-                on_wait()
+                self._on_wait()
             data = self.file.read(MAX_PIECE_BYTES)
         self.head = self.head or data.strip()[:40]
-        if self._size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
+        if not self.is_stream and time.monotonic() - self._shown > 1:
             self._shown = time.monotonic()
-            percent = self.file.tell() * 100 // self._size
-            print(f"\r{self._name}: {percent} %\x1b[K", end="\r", file=sys.stderr, flush=True)
+            percent = self.file.tell() * 100 // max(os.fstat(self.file.fileno()).st_size, 1)
+            show_progress(f"{escaped(self._name)}: {percent} %\r")
         return data
 
 
@@ -106,12 +107,11 @@ class _Load:
                 self._load(name)
             self._flush()
         except KeyboardInterrupt:
-            thread = Thread(target=self._stop, daemon=True)
-            thread.start()
-            thread.join(STOP_SECONDS)
+            with suppress(HandlerError, OSError):  # what is not stored then is counted below
+                self._bulk.flush(STOP_SECONDS)
             raise
         except OSError as error:
-            self._fail(f"{error.filename or name}: {error.strerror or error}")
+            self._fail(f"{error.filename or name}: {error.strerror}")
         except HandlerError as error:
             self._fail(error)
         finally:
@@ -119,18 +119,20 @@ class _Load:
         return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
     def _load(self, name: str) -> None:
-        source, is_found, named = _Input(name), False, 0
+        source, invalid = _Input(name, self._flush), 0
+        is_found = False
         with source.file:
-            for found in find_records(lambda: source.read(self._flush)):
+            for found in find_records(source.read):
                 is_found = True
                 if isinstance(found.what, Record):
                     self._add(found.what, found.text.decode(), is_stream=source.is_stream)
                     continue
-                self._invalid, named = self._invalid + 1, named + 1
-                if named <= MAX_NAMED:
+                invalid += 1
+                self._invalid += 1
+                if invalid <= MAX_NAMED:
                     print_message(f"{name}:{found.line}: invalid: {found.what}")
-        if named > MAX_NAMED:
-            print_message(f"{name}: {named - MAX_NAMED} more are invalid")
+        if invalid > MAX_NAMED:
+            print_message(f"{name}: {invalid - MAX_NAMED} more are invalid")
         if source.head and not is_found:
             self._fail(f"{name}: no record was found, it begins with {source.head!r}; history reads Parquet, no CSV")
 
@@ -147,12 +149,6 @@ class _Load:
         while self._bulk.batch:
             self._bulk.flush()
         self._flushed = time.monotonic()
-
-    def _stop(self) -> None:
-        try:
-            self._flush()
-        except (HandlerError, OSError) as error:
-            self._fail(error)
 
     def _fail(self, message: object) -> None:
         self._has_failed = True
@@ -182,10 +178,8 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
     if "--interval_seconds" not in options.given:
         intervals |= _infer_intervals(names)
     days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days)
-    return into_table(
-        lambda seconds: create(default_interval_seconds=seconds), intervals, print_message, retention_days=days
-    )
+    table = Table(name, region=region, retention_days=days, default_interval_seconds=intervals)
+    return into_table(table, intervals, print_message, retention_days=days)
 
 
 def _infer_intervals(names: Sequence[str]) -> dict[str, int]:

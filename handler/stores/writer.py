@@ -1,14 +1,13 @@
 """Stores records in a thread beside the sampler, so that a store that hangs delays no sample."""
 
 import logging
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import count
+from math import inf
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 from ..errors import StoreError
@@ -18,6 +17,7 @@ from .store import FailedPut, Store
 MAX_OVERRUN_SECONDS = 10.0  # beyond a deadline: an answer may trickle, and credentials may be refreshed
 STOP_SECONDS = 1.0  # how long an interrupted or failed program waits for records that are being stored
 
+Batch = tuple[Sequence[Record], float]  # with their deadline
 log = logging.getLogger(__name__)
 
 
@@ -32,47 +32,42 @@ class BackgroundWriter:
     def __init__(self, store: Store) -> None:
         self.failed = 0  # records that were logged as not stored
         self._store = store
-        self._pending: deque[tuple[Sequence[Record], float]] = deque()  # with deadlines, also during a put
-        self._overdue = 0  # of these, from the left: were logged although the store has not answered yet
-        self._lock = Lock()
-        self._wake_ups: SimpleQueue[bool] = SimpleQueue()  # True for each batch, then False to end
+        self._pending: dict[int, Batch] = {}  # number → what is neither stored nor logged
+        self._numbers = count(1)
+        self._queue: SimpleQueue[int] = SimpleQueue()  # of numbers, then 0 to end
         self._thread = Thread(target=self._work, name="store", daemon=True)
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
         """Have each record stored, retried until `deadline` (monotonic clock)."""
-        self._log_overdue()
-        self._pending.append((records, deadline))
+        self._give_up("the store does not answer", monotonic() - MAX_OVERRUN_SECONDS)
+        number = next(self._numbers)
+        self._pending[number] = records, deadline
         if self._thread.is_alive():
-            self._wake_ups.put(True)
+            self._queue.put(number)
         else:
-            self._store_next()
+            self._put(number)
 
     def _work(self) -> None:
-        while self._wake_ups.get():
-            self._store_next()
+        while number := self._queue.get():
+            self._put(number)
 
-    def _store_next(self) -> None:
-        records, deadline = self._pending[0]
+    def _put(self, number: int) -> None:
+        if not (batch := self._pending.get(number)):
+            return  # it was given up
         try:
-            failed = self._store.put(records, deadline).failed
+            failed = self._store.put(*batch).failed
         except Exception as error:  # memory ran out, for example: the next records may do better
             reason = StoreError(f"the store failed ({type(error).__name__}: {error})")
-            failed = [FailedPut(record, reason) for record in records]
-        with self._lock:
-            if self._overdue:
-                self._overdue -= 1
-            else:
-                self._log(failed)
-            self._pending.popleft()
+            failed = [FailedPut(record, reason) for record in batch[0]]
+        if self._pending.pop(number, None):
+            self._log(failed)
 
-    def _log_overdue(self) -> None:
-        reason = StoreError("the store does not answer; `load` stores the line")
-        with self._lock:
-            for records, deadline in islice(self._pending, self._overdue, None):
-                if monotonic() < deadline + MAX_OVERRUN_SECONDS:
-                    return
-                self._log([FailedPut(record, reason) for record in records])
-                self._overdue += 1
+    def _give_up(self, why: str, before: float = inf) -> None:
+        """Log the records of batches whose deadlines were before this moment."""
+        error = StoreError(f"{why}; `load` stores the line")
+        for number, (records, deadline) in list(self._pending.items()):
+            if deadline <= before and self._pending.pop(number, None) is not None:
+                self._log([FailedPut(record, error) for record in records])
 
     def _log(self, failures: Sequence[FailedPut]) -> None:
         self.failed += len(failures)
@@ -84,15 +79,14 @@ class BackgroundWriter:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._wake_ups.put(False)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._queue.put(0)
         try:
             if self._thread.is_alive():
                 self._thread.join(STOP_SECONDS)
             if kind is None and self._thread.is_alive():
-                log.warning("waiting for the store to take %d record(s)", sum(len(each) for each, _ in self._pending))
+                waiting = sum(len(records) for records, _ in list(self._pending.values()))
+                log.warning("waiting for the store to take %d record(s)", waiting)
                 self._thread.join()
         finally:  # an interrupt ends the waiting
-            reason = StoreError("the program ended before the store responded; `load` stores the line")
-            waiting = islice(self._pending.copy(), self._overdue, None)
-            self._log([FailedPut(record, reason) for records, _ in waiting for record in records])
+            self._give_up("the program ended before the store responded")

@@ -25,7 +25,6 @@ from support.records import nth_plain as plain
 
 from handler.errors import InvalidData, InvalidRecord
 from handler.load import find as finding
-from handler.load import open as opening
 from handler.load.find import Found, find_records
 from handler.record import Pair, Record, no_data
 
@@ -265,20 +264,6 @@ def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(sys.modules, library, None)
     (invalid,) = records(data)
     assert "pip install backports.zstd" in str(invalid)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [gzip.compress(gzip.compress(bytes(2**22))), bz2.compress(bytes(2**22)), zstd(bytes(2**22))],
-    ids=["gzip", "bzip2", "zstd"],  # since gzip notes the time, which each process would collect as another test
-)
-def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(opening, "MAX_FREE_BYTES", 2**18)
-    first, *invalid, last = records(plain(1).to_line().encode() + data + json.dumps(
-        {"data": base64.b64encode(data).decode()}
-    ).encode() + plain(2).to_line().encode())  # fmt: skip
-    assert (first, last) == (plain(1), plain(2))
-    assert "decompression bomb" in str(invalid[0])
 
 
 LONG = ["[", "{", "}", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a", '""notional_bid"":']
