@@ -27,7 +27,7 @@ from .streams import print_message
 
 FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
-MAX_NAMED = 20  # invalid records of a file, pairs of a message
+MAX_NAMED_PAIRS = 20
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
 ADVICE = "set --interval_seconds N to override it"
@@ -49,11 +49,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
         raise UsageError("load: give a FILE, or - for standard input")
     files = options.file or [STDIN]
     for name in files:
-        try:
-            if not Path(name).is_fifo():  # opening that would lose what is written into it
-                _Input(name).file.close()
-        except OSError as error:
-            raise UsageError(f"{name}: {error.strerror}") from error
+        if name != STDIN and (Path(name).is_dir() or not Path(name).exists()):
+            raise UsageError(f"{name}: no such file")
     resume_garbage_collection()
     return _Load(into_folder(Folder(options.to)) if options.to else _table(options, files), options).run(files)
 
@@ -119,20 +116,15 @@ class _Load:
         return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
     def _load(self, name: str) -> None:
-        source, invalid = _Input(name, self._flush), 0
-        is_found = False
+        source, is_found = _Input(name, self._flush), False
         with source.file:
             for found in find_records(source.read):
                 is_found = True
                 if isinstance(found.what, Record):
                     self._add(found.what, found.text.decode(), is_stream=source.is_stream)
-                    continue
-                invalid += 1
-                self._invalid += 1
-                if invalid <= MAX_NAMED:
+                else:
+                    self._invalid += 1
                     print_message(f"{name}:{found.line}: invalid: {found.what}")
-        if invalid > MAX_NAMED:
-            print_message(f"{name}: {invalid - MAX_NAMED} more are invalid")
         if source.head and not is_found:
             self._fail(f"{name}: no record was found, it begins with {source.head!r}; history reads Parquet, no CSV")
 
@@ -188,8 +180,8 @@ def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
     found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))
     if intervals:
-        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED])
-        more = ", …" if len(intervals) > MAX_NAMED else ""
+        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED_PAIRS])
+        more = ", …" if len(intervals) > MAX_NAMED_PAIRS else ""
         print_message(
             f"plain lines have no interval: the commonest distance between samples is taken ({named}{more}); {ADVICE}"
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import CredentialsError, StoreError, TransientStoreError, UsageError
+from ..messages import SECRET_VARIABLES
 
 try:
     import boto3
@@ -17,7 +18,6 @@ import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
 
-KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
 # codes to retry, besides any 5xx; ItemCollectionSizeLimitExceeded is not among them
@@ -34,26 +34,25 @@ CREDENTIALS = {  # part of a code, or of its message → advice instead of the m
         "check that the credentials are of this account, complete and not expired, and that the region is enabled"
     ),
 }
-KINDS = {  # of boto3's errors, and of those that it does not wrap: of files, credential_process and failed refreshes
-    TransientStoreError: (boto.ConnectionError, boto.ConnectionClosedError, boto.ReadTimeoutError),
-    CredentialsError: (
-        boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError,
-        boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError,
-        JSONDecodeError, OSError, RuntimeError,
+_ERRORS: tuple[tuple[tuple[type[Exception], ...], type[StoreError], str], ...] = (  # kinds, ours, advice
+    (
+        (boto.ConnectionError,),
+        TransientStoreError,
+        "check the network connection, AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and AWS_CA_BUNDLE",
     ),
-}  # fmt: skip
-ADVICE = {
-    "AccessDeniedException": "give this user or role the permission",
-    "EndpointConnectionError": "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB",
-    "JSONDecodeError": "credential_process printed text that is not JSON: run it by hand",
-    "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
-    "NoRegionError": "set AWS_REGION",
-    "ResourceNotFoundException": "check the table's name and AWS_REGION",
-    "SSOTokenLoadError": "run aws sso login",
-    "TokenRetrievalError": "run aws sso login",
-    "ValueError": "check AWS_ENDPOINT_URL_DYNAMODB, also that it begins with http:// or https://",
-    "SSLError": "check the file that AWS_CA_BUNDLE names; a network with its own certificate authority needs one",
-}
+    ((JSONDecodeError,), CredentialsError, "credential_process printed text that is not JSON: run it by hand"),
+    (
+        (
+            *(boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError),
+            *(boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError),
+            *(OSError, RuntimeError),  # of files and failed refreshes
+        ),
+        CredentialsError,
+        "configure them as for the AWS CLI, for example with AWS_PROFILE, aws configure or aws sso login",
+    ),
+    ((boto.BotoCoreError,), StoreError, "check AWS_REGION, AWS_PROFILE and what else configures AWS"),
+    ((Exception,), TransientStoreError, "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB is wrong"),
+)
 
 for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
@@ -72,7 +71,7 @@ def dynamodb_client(region: str | None = None) -> Any:
     for name, value in list(os.environ.items()):
         if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
             del os.environ[name]  # boto3 takes some that are empty for a profile, a region or a file's name
-        if name in KEY_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
+        if name in SECRET_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
             raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
     try:
         session = botocore.session.get_session()  # a new one: a session keeps what it first read from files
@@ -91,7 +90,7 @@ def dynamodb_client(region: str | None = None) -> Any:
 def _asks_for_code(session: botocore.session.Session) -> bool:
     """True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
     profiles, name = dict(session.full_config.get("profiles", {})), session.profile or "default"
-    while not os.environ.get(KEY_VARIABLES[0]) and (profile := profiles.pop(name, None)):
+    while not os.environ.get("AWS_ACCESS_KEY_ID") and (profile := profiles.pop(name, None)):
         if profile.get("role_arn") and profile.get("mfa_serial"):
             return True
         name = profile.get("source_profile", "")
@@ -108,21 +107,13 @@ def store_error(error: Exception, what: str) -> StoreError:
         return error
     if isinstance(error, boto.ClientError):
         return _answer_error(error, what)
-    name = type(error).__name__
-    text = f"{_clean(error)}; {ADVICE[name]}" if name in ADVICE else _clean(error)
-    for kind, types in KINDS.items():
-        if isinstance(error, types):
-            return kind(f"{what}: {text}")
     if isinstance(error, boto.HTTPClientError):  # its text may repeat a header with its token, or a proxy's password
         cause = error.kwargs.get("error", error)
         if "header" in str(cause):
             return CredentialsError(f"{what}: the credentials have a line end, a space or another invalid character")
-        return TransientStoreError(f"{what}: the request could not be sent ({type(cause).__name__})")
-    if isinstance(error, boto.BotoCoreError):
-        return StoreError(f"{what}: {text}")
-    return TransientStoreError(
-        f"{what}: perhaps a proxy answered instead, or AWS is configured wrongly ({name}: {text})"
-    )
+        return TransientStoreError(f"{what}: the request or its answer did not arrive ({type(cause).__name__})")
+    kind, advice = next((kind, advice) for types, kind, advice in _ERRORS if isinstance(error, types))
+    return kind(f"{what}: {type(error).__name__}: {_clean(error)}; {advice}")
 
 
 def _answer_error(error: boto.ClientError, what: str) -> StoreError:
@@ -136,7 +127,8 @@ def _answer_error(error: boto.ClientError, what: str) -> StoreError:
     if code.isdecimal():  # boto3 takes the status where DynamoDB would have written a code
         text = _clean(message)
         return TransientStoreError(f"{what}: HTTP {code} without DynamoDB's code, perhaps from a proxy: {text}")
-    text = f"{what}: {code}: {_clean(message)}" + (f"; {ADVICE[code]}" if code in ADVICE else "")
+    advice = "; check the table's name and AWS_REGION" if code == "ResourceNotFoundException" else ""
+    text = f"{what}: {code}: {_clean(message)}{advice}"
     is_transient = TRANSIENT.search(code) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
     return TransientStoreError(text) if is_transient else StoreError(text)
 

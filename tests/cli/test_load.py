@@ -123,8 +123,8 @@ def test_an_input_without_a_record_fails(tmp_path: Path, file: Path, data: bytes
 
 
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
-    "a missing file": (("missing", "--to", "obi"), "missing: No such file"),
-    "a folder": ((".", "--to", "obi"), ": Is a directory"),
+    "a missing file": (("missing", "--to", "obi"), "missing: no such file"),
+    "a folder": ((".", "--to", "obi"), ": no such file"),
     "no target": (("-",), "--table NAME or --to FOLDER"),
     "days in a folder": (("-", "--to", "obi", "--retention-days", "3"), "--retention-days is for a table"),
     "two targets": (("-", "--to", "obi", "--table", "x"), "--table NAME or --to FOLDER"),
