@@ -34,25 +34,23 @@ CREDENTIALS = {  # part of a code, or of its message → advice instead of the m
         "check that the credentials are of this account, complete and not expired, and that the region is enabled"
     ),
 }
-_ERRORS: tuple[tuple[tuple[type[Exception], ...], type[StoreError], str], ...] = (  # kinds, ours, advice
-    (
-        (boto.ConnectionError,),
+_WITHOUT_CREDENTIALS = (  # also those of files and of failed refreshes
+    *(boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError),
+    *(boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError, OSError, RuntimeError),
+)
+ERRORS: dict[type[Exception], tuple[type[StoreError], str]] = {  # advice; the first kind that fits counts
+    boto.ConnectionError: (
         TransientStoreError,
         "check the network connection, AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and AWS_CA_BUNDLE",
     ),
-    ((JSONDecodeError,), CredentialsError, "credential_process printed text that is not JSON: run it by hand"),
-    (
-        (
-            *(boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError),
-            *(boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError),
-            *(OSError, RuntimeError),  # of files and failed refreshes
-        ),
-        CredentialsError,
-        "configure them as for the AWS CLI, for example with AWS_PROFILE, aws configure or aws sso login",
+    JSONDecodeError: (CredentialsError, "credential_process printed text that is not JSON: run it by hand"),
+    **dict.fromkeys(
+        _WITHOUT_CREDENTIALS,
+        (CredentialsError, "configure them as for the AWS CLI, with AWS_PROFILE, aws configure or aws sso login"),
     ),
-    ((boto.BotoCoreError,), StoreError, "check AWS_REGION, AWS_PROFILE and what else configures AWS"),
-    ((Exception,), TransientStoreError, "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB is wrong"),
-)
+    boto.BotoCoreError: (StoreError, "check AWS_REGION, AWS_PROFILE and what else configures AWS"),
+    Exception: (TransientStoreError, "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB is wrong"),
+}
 
 for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # they log tracebacks of errors that they raise or handle
@@ -112,7 +110,7 @@ def store_error(error: Exception, what: str) -> StoreError:
         if "header" in str(cause):
             return CredentialsError(f"{what}: the credentials have a line end, a space or another invalid character")
         return TransientStoreError(f"{what}: the request or its answer did not arrive ({type(cause).__name__})")
-    kind, advice = next((kind, advice) for types, kind, advice in _ERRORS if isinstance(error, types))
+    kind, advice = next(found for expected, found in ERRORS.items() if isinstance(error, expected))
     return kind(f"{what}: {type(error).__name__}: {_clean(error)}; {advice}")
 
 

@@ -121,8 +121,8 @@ def test_without_credentials_a_command_that_ends_does_not_wait(caplog: pytest.Lo
     table = Table("obi", clock=(clock := FakeClock()))
     [failed] = table.put([RECORD], clock.monotonic() + 1000).failed
     assert str(failed.error) == (
-        "table obi: NoCredentialsError: Unable to locate credentials; configure them as for the AWS CLI, for example "
-        "with AWS_PROFILE, aws configure or aws sso login"
+        "table obi: NoCredentialsError: Unable to locate credentials; configure them as for the AWS CLI, with "
+        "AWS_PROFILE, aws configure or aws sso login"
     )
     with pytest.raises(CredentialsError, match="Unable to locate credentials"):
         list(table.query("BTCUSDT", since=0, until=60))
@@ -141,7 +141,7 @@ CASES: list[tuple[dict[str, str], str, str]] = [
     ({}, "credential_process = /missing", "No such file or directory: '/missing'"),
     ({}, "role_arn = arn:aws:iam::1:role/x\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/x\n"
          "aws_access_key_id = A\naws_secret_access_key = B", "the profile asks for an MFA code"),
-    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "have a line end, a space or"),
+    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is malformed: it has a line end, a space or"),
     ({}, f"aws_access_key_id = A\naws_secret_access_key = x\naws_session_token = x\n  {SECRET}", "have a line end, a"),
 ]  # fmt: skip
 
