@@ -150,10 +150,8 @@ class Table:
         while self._clock.monotonic() < deadline:
             try:
                 return send(number > 0)
-            except TransientStoreError as error:
-                failure = error
-            except CredentialsError as error:
-                if number and not self._waits:  # the second call had a new client
+            except (TransientStoreError, CredentialsError) as error:
+                if isinstance(error, CredentialsError) and number and not self._waits:  # of a new client, too
                     raise
                 failure = error
             pause = backoff_seconds(number, random())
