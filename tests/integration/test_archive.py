@@ -1,9 +1,6 @@
 """The function of the archive against S3 and DynamoDB by moto: whatever happens to a day, no row of it is lost."""
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pytest
-from support.program import ROOT, environment, run
+from support.program import run
 from support.records import full, reason
 from support.servers import AWS, aws_client
 from support.tables import StoredTable
@@ -27,17 +24,6 @@ from handler.stores.item import item_from_record
 DAY = "2026-11-24"
 START = parse_day(DAY)
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
-KILLED = """
-import os, signal
-from types import SimpleNamespace
-from handler.archive import app, day
-
-def kill(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-{place} = kill
-app.lambda_handler({{"day": "{day}"}}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
-"""
 DUCK = duckdb.connect()
 
 
@@ -167,25 +153,6 @@ def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.Mon
     cloud.write(monkeypatch, "BTC", day=DAY)
     assert cloud.file() == first
     assert cloud.write(monkeypatch, "BTC", day=format_day(last))[format_day(last)]["pairs"] == 2
-
-
-@pytest.mark.parametrize("place", ["app.Table.query", "day.Records.load", "app.Bucket.upload"])
-def test_a_run_that_is_killed_leaves_the_former_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    command = [sys.executable, "-c", KILLED.format(place=place, day=DAY)]
-    variables = cloud.environment | {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.copy.parent)}
-
-    def killed() -> int:
-        return subprocess.run(command, cwd=ROOT, env=environment(**variables), check=False).returncode
-
-    cloud.put(BTC)
-    assert killed() == -signal.SIGKILL
-    assert cloud.days() == []
-    cloud.write(monkeypatch, day=DAY)
-    first = cloud.file()
-    cloud.put(ETH)
-    assert killed() == -signal.SIGKILL
-    assert cloud.file() == first
-    assert cloud.write(monkeypatch, day=DAY)[DAY]["rows"] == 8
 
 
 def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,17 +57,13 @@ def counts(loader: Bulk) -> tuple[int, int, int, int, int]:
 TABLE: dict[str, tuple[list[list[Record]], tuple[int, ...], list[Record]]] = {
     "twice": ([[FIRST, FIRST], [FIRST]], (1, 2, 0, 0, 0), [FIRST]),
     "the earliest of a batch": ([[LATER, FIRST]], (1, 0, 1, 0, 0), [FIRST]),
-    "what is there stays": ([[LATER], [FIRST]], (1, 0, 1, 0, 0), [LATER]),
     "full after plain": ([[FIRST, FULL]], (1, 1, 0, 0, 0), [FULL]),
     "full before plain": ([[FULL, FIRST]], (1, 1, 0, 0, 0), [FULL]),
     "full after plain, in another batch": ([[FIRST], [FULL], [FULL]], (2, 1, 0, 0, 0), [FULL]),
-    "full before plain, in another batch": ([[FULL], [FIRST]], (1, 1, 0, 0, 0), [FULL]),
     "full of another sample": ([[LATER], [FULL]], (1, 0, 1, 0, 0), [LATER]),
     "a reason": ([[REASON], [REASON]], (0, 0, 0, 2, 0), [REASON]),
     "a reason before a measurement": ([[REASON, FIRST]], (1, 0, 0, 1, 0), [FIRST]),
     "a reason after a measurement": ([[FIRST, REASON]], (1, 0, 0, 1, 0), [FIRST]),
-    "a measurement for a reason": ([[REASON], [FULL]], (1, 0, 0, 1, 0), [FULL]),
-    "a reason for a measurement": ([[FULL], [REASON]], (1, 0, 0, 1, 0), [FULL]),
     "a plain line of nothing": ([[NOTHING]], (0, 0, 0, 1, 0), []),
     "two pairs": ([[FIRST, plain(1, market="usdm")]], (2, 0, 0, 0, 0), [FIRST, plain(1, market="usdm")]),
 }
@@ -170,11 +166,3 @@ def test_a_folder_gets_each_line_once_however_its_days_are_kept(tmp_path: Path, 
         assert counts(loader) == (1, 3, 0, 1, 0)
         assert loader.changed_days == {"2026-11-22"}
     assert day.read_text().splitlines() == [plain(3).to_line(), plain(4).to_line()]
-
-
-def test_a_torn_last_line_of_a_day_spoils_no_other(tmp_path: Path, fill: Load) -> None:
-    fill(FIRST)
-    day = tmp_path / "obi/2026-11-22.jsonl"
-    day.write_text(day.read_text() + LATER.to_line()[:50])
-    assert counts(fill(LATER)) == (1, 0, 0, 0, 0)
-    assert day.read_text().splitlines()[0::2] == [FIRST.to_line(), LATER.to_line()]

@@ -1,10 +1,7 @@
 """A store that hangs holds up no sample, and what it did not take is logged, whenever the program ends."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread, Timer
 from time import monotonic
 
@@ -16,7 +13,6 @@ from handler.stores import writer as writer_module
 from handler.stores.store import FailedPut, PutResult
 from handler.stores.writer import MAX_OVERRUN_SECONDS, BackgroundWriter
 
-ROOT = Path(__file__).parents[2]
 RECORDS = [Record("2026-11-22T10:00:07Z", name, 0.25, 5.0, 3.0, 5, interval_seconds=60, host="x") for name in "ABCD"]
 LATER = monotonic() + 3600.0
 Act = Callable[[Sequence[Record]], PutResult]
@@ -151,24 +147,3 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.put(RECORDS, 60.0)
         assert store.puts == [(RECORDS, 60.0)]
     assert writer.failed == 0
-
-
-HANGING = """
-from contextlib import suppress
-from threading import Event
-from handler.stores import writer
-
-class HangingStore:
-    def put(self, records, deadline):
-        Event().wait()
-
-writer.STOP_SECONDS = 0.0
-with suppress(KeyboardInterrupt), writer.BackgroundWriter(HangingStore()) as storing:
-    storing.put([], 60.0)
-    raise KeyboardInterrupt
-"""
-
-
-def test_a_store_that_hangs_does_not_keep_the_process_from_ending() -> None:
-    """Its thread is a daemon."""
-    subprocess.run([sys.executable, "-c", HANGING], cwd=ROOT, check=True, timeout=20)
