@@ -35,10 +35,26 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     day, replace = requested_day(event, now)
     bucket = Bucket(_variable("OBI_ARCHIVE_BUCKET"))
     pairs = {str(parse_pair(word).pair) for word in _variable("OBI_SYMBOLS").split(",")}
-    writer = DayWriter(Table(_variable("OBI_TABLE")), bucket, pairs)
-    if day:
-        return {day: _write(writer, day, deadline, replace=replace, may_be_empty=False)}
-    return _write_night(writer, bucket, now, deadline)
+    writer = DayWriter(Table(_variable("OBI_TABLE")), bucket, pairs, deadline)
+    days = [day] if day else days_to_write(now, bucket.days(since=format_day(now - WATCHED_DAYS * DAY_SECONDS)))
+    done: dict[str, Any] = {}
+    failures: list[str] = []
+    longest = 0.0
+    for each in days:
+        started = time.monotonic()
+        if longest and started + longest > deadline:
+            logger.info("%s is left for the next night: there is not enough time", each)
+            break
+        try:
+            done[each] = writer.write(each, replace=replace, may_be_empty=each != days[0])
+            logger.info("%s: %s", each, done[each])
+        except HandlerError as error:
+            logger.error("%s", error)
+            failures.append(str(error))
+        longest = max(longest, time.monotonic() - started)
+    if failures:
+        raise StoreError("; ".join(failures))
+    return done
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,37 +83,6 @@ def days_to_write(now: float, written: Iterable[str]) -> list[str]:
     """Yesterday, and the days before it that have no file, the oldest first since its records expire first."""
     yesterday, *before = (format_day(now - number * DAY_SECONDS) for number in range(1, WATCHED_DAYS + 1))
     return [yesterday, *sorted(set(before) - set(written))]
-
-
-def _write_night(writer: DayWriter, bucket: Bucket, now: float, deadline: float) -> dict[str, Any]:
-    yesterday, *missing = days_to_write(now, bucket.days(since=format_day(now - WATCHED_DAYS * DAY_SECONDS)))
-    done: dict[str, Any] = {}
-    failures: list[HandlerError] = []
-    longest = 0.0
-    for day in (yesterday, *missing):
-        started = time.monotonic()
-        if started + longest > deadline:
-            logger.info("%s is left for the next night: there is not enough time", day)
-            break
-        try:
-            done[day] = _write(writer, day, deadline, replace=False, may_be_empty=day != yesterday)
-        except HandlerError as error:
-            logger.error("%s", error)
-            failures.append(error)
-        longest = max(longest, time.monotonic() - started)
-    if failures:
-        raise StoreError("; ".join(str(error) for error in failures))
-    return done
-
-
-def _write(writer: DayWriter, day: str, deadline: float, *, replace: bool, may_be_empty: bool) -> dict[str, int]:
-    written = writer.write(day, deadline, replace=replace)
-    logger.info("%s: %s", day, written)
-    if not (written["rows"] or may_be_empty):
-        raise StoreError(
-            f"{day} is not written: the table holds no record of it; compare TableName and Symbols with the sampler's"
-        )
-    return written
 
 
 def _variable(name: str) -> str:

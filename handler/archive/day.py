@@ -36,49 +36,60 @@ def format_day(epoch_seconds: float) -> str:
 
 
 class DayWriter:
-    """Writes days of a table into a bucket. `pairs` are those of the settings.
+    """Writes days of a table into a bucket. `pairs` are those of the settings, `deadline` is of the monotonic clock.
 
     Pairs of a day's former file and of the file before it are read too, so that a pair that was removed from the
     settings keeps its last day. Methods raise HandlerError; the day's file is then the one that it was.
     """
 
-    def __init__(self, table: Table, bucket: Bucket, pairs: Collection[str]) -> None:
+    def __init__(self, table: Table, bucket: Bucket, pairs: Collection[str], deadline: float) -> None:
         self._table = table
         self._bucket = bucket
         self._pairs = frozenset(pairs)
+        self._deadline = deadline
 
-    def write(self, day: str, deadline: float, *, replace: bool = False) -> dict[str, int]:
+    def write(self, day: str, *, replace: bool = False, may_be_empty: bool = False) -> dict[str, int]:
         """Merge what the table holds of a day with the day's former file, and upload it in one request.
 
         No row of the former file is lost: a slot that the table does not hold, or no longer, keeps its row. With
         `replace` the table alone decides about the pairs of the settings. The same rows give the same bytes. A day
         without a row is not written. Items that cannot be read are left out, and named by the error that is raised
-        then. `deadline` is of the monotonic clock. Returns the number of rows, pairs and bytes.
+        then. Returns the number of rows, pairs and bytes.
         """
         etags = self._bucket.days(since=format_day(parse_day(day) - WATCHED_DAYS * DAY_SECONDS))
         earlier = [each for each in sorted(etags) if each < day][-1:]
-        read, damaged = Counter[str](), list[str]()
+        read, damaged, parts = Counter[str](), list[str](), dict[str, str]()
         with Engine() as engine:
             engine.run("SET threads = 1")
             needed = {*earlier, day} & etags.keys()
             files = {each: self._bucket.download(each, engine.folder / each) for each in needed}
             rows_of = {each: self._rows_of(engine, file) for each, file in files.items()}
-            former = rows_of.get(day, Counter())
-            own, others = sorted(self._pairs), sorted(set[str]().union(*rows_of.values()) - self._pairs)
-            if replace:
-                former = Counter({pair: former[pair] for pair in others})
-            parts: dict[str, str] = {}
-            for pairs, file in ((own, None if replace else files.get(day)), (others, files.get(day))):
+            others = set[str]().union(*rows_of.values()) - self._pairs
+            for pairs, file in ((self._pairs, None if replace else files.get(day)), (others, files.get(day))):
                 for start in range(0, len(pairs), GROUP_SIZE):
-                    group = pairs[start : start + GROUP_SIZE]
-                    records = self._records(group, day, deadline, read, damaged)
-                    merge(group, records, file, parts, engine.folder)
-            written = self._upload(engine, day, parts, former | read, etags.get(day))
+                    group = sorted(pairs)[start : start + GROUP_SIZE]
+                    merge(group, self._records(group, day, read, damaged), file, parts, engine.folder)
+            kept = Counter({pair: n for pair, n in rows_of.get(day, {}).items() if not replace or pair in others})
+            written = self._upload(engine, day, parts, read | kept, etags.get(day))
         if damaged:
             raise StoreError(
                 f"{day} is written without the damaged items ({len(damaged)}): {min(damaged)}, then write the day again"
             )
+        if not (parts or may_be_empty):
+            advice = "compare TableName and Symbols with the sampler's"
+            raise StoreError(f"{day} is not written: the table holds no record of it; {advice}")
         return written
+
+    def _records(self, pairs: Sequence[str], day: str, read: Counter[str], damaged: list[str]) -> Iterator[Record]:
+        """Read the table's records of a day, and count them."""
+        start = parse_day(day)
+        for pair in pairs:
+            if time.monotonic() > self._deadline:
+                advice = "move some pairs into a second stack with the same table and an archive of its own"
+                raise StoreError(f"{day} is not written: there was no time to read all pairs; {advice}")
+            for record in self._table.query(pair, since=start, until=start + DAY_SECONDS, on_damaged=damaged.append):
+                read[pair] += 1
+                yield record
 
     def _upload(
         self, engine: Engine, day: str, parts: Mapping[str, str], at_least: Counter[str], etag: str | None
@@ -92,20 +103,6 @@ class DayWriter:
             raise StoreError(f"{day} is not written: rows of {', '.join(sorted(lost))} would be lost")
         self._bucket.upload(day, whole, replaces=etag)
         return {"rows": rows.total(), "pairs": len(rows), "bytes": whole.stat().st_size}
-
-    def _records(
-        self, pairs: Sequence[str], day: str, deadline: float, read: Counter[str], damaged: list[str]
-    ) -> Iterator[Record]:
-        """Read the table's records of a day, and count them."""
-        start = parse_day(day)
-        for pair in pairs:
-            if time.monotonic() > deadline:
-                advice = "move some pairs into a second stack with the same table and an archive of its own"
-                raise StoreError(f"{day} is not written: there was no time to read all pairs; {advice}")
-            found = self._table.query(pair, since=start, until=start + DAY_SECONDS, on_damaged=damaged.append)
-            for record in found:
-                read[pair] += 1
-                yield record
 
     def _rows_of(self, engine: Engine, file: Path) -> Counter[str]:
         try:
