@@ -27,7 +27,6 @@ from .streams import print_message
 
 FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
-MAX_NAMED_PAIRS = 20
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
 ADVICE = "set --interval_seconds N to override it"
@@ -176,13 +175,12 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
 
 def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
     """Infers the interval of each pair that has plain lines, and prints it."""
-    sources = (source for source in map(_Input, names) if not source.is_stream)
+    sources = map(_Input, filter(os.path.isfile, names))
     found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))
     if intervals:
-        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED_PAIRS])
-        more = ", …" if len(intervals) > MAX_NAMED_PAIRS else ""
+        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items()))
         print_message(
-            f"plain lines have no interval: the commonest distance between samples is taken ({named}{more}); {ADVICE}"
+            f"plain lines have no interval: the commonest distance between samples is taken ({named}); {ADVICE}"
         )
     return intervals

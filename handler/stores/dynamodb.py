@@ -135,5 +135,4 @@ def _clean(text: object) -> str:
     """The text of a message, shortened, without users and passwords of URLs; nothing of one that repeats a request."""
     if "Credential=" in str(text) or "security-token" in str(text).lower():
         return "its text repeats the signed request and is left out"
-    line = re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")
-    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"
+    return re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")[:MAX_TEXT]
