@@ -50,6 +50,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     for name in files:
         if name != STDIN and (Path(name).is_dir() or not Path(name).exists()):
             raise UsageError(f"{name}: no such file")
+    if STDIN in files:
+        _stdin()  # before a credential_process can be started
     resume_garbage_collection()
     return _Load(into_folder(Folder(options.to)) if options.to else _table(options, files), options).run(files)
 
