@@ -83,7 +83,9 @@ def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = 
 BTC = [at(minute) for minute in range(5)]
 ETH = [at(minute, "ETHUSDT") for minute in range(3)]
 USDM = [at(minute, market="usdm") for minute in range(2)]
-ALL, LATE = [*BTC, *ETH, *USDM], [at(minute) for minute in (4, 7, 8)]
+ALL = [*BTC, *ETH, *USDM]
+FORMER = [*ALL, reason(timestamp=format_timestamp(START + 300))]
+LATE = [at(4), at(5), at(7), reason(timestamp=format_timestamp(START + 180))]
 KEYS = sorted((record.pair, record.timestamp[11:16]) for record in ALL)
 
 
@@ -128,19 +130,25 @@ def test_its_file_is_the_one_that_history_writes(cloud: Cloud, monkeypatch: pyte
     assert of_file.stdout == of_table.stdout
 
 
-@pytest.mark.parametrize(("late", "replace", "kept"), [([], False, ALL), (LATE, False, ALL), (LATE, True, USDM)])
+@pytest.mark.parametrize(
+    ("late", "replace", "kept", "reasons"), [([], False, FORMER, 1), (LATE, False, FORMER, 0), (LATE, True, USDM, 1)]
+)
 def test_what_has_expired_stays_unless_it_is_replaced(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, late: list[Record], replace: bool, kept: list[Record]
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, late: list[Record], replace: bool, kept: list[Record], reasons: int
 ) -> None:
-    """Beside what is loaded late: 200 rows are never replaced by 10. A pair that the settings lack stays always."""
-    cloud.put(ALL)
+    """Beside what is loaded late: 200 rows are never replaced by 10. A pair that the settings lack stays always.
+
+    A measurement wins over a reason, whichever was there first.
+    """
+    cloud.put(FORMER)
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
-    cloud.expire(ALL)
+    cloud.expire(FORMER)
     cloud.put(late)
     cloud.write(monkeypatch, "BTC,ETH", day=DAY, replace=replace)
     assert (cloud.file() == first) == (not late)
     assert cloud.rows() == sorted({(one.pair, one.timestamp[11:16]) for one in [*kept, *late]})
+    assert cloud.rows("count(reason)") == [(reasons,)]
 
 
 @pytest.mark.parametrize("days", [1, 3])
