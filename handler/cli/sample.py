@@ -11,8 +11,7 @@ from ..record import Record
 from ..runner import Runner
 from ..sampler import Sampler, resume_garbage_collection
 from ..settings import Settings
-from ..stores.store import Store
-from ..stores.writer import BackgroundWriter
+from ..stores.store import BackgroundWriter, Store
 from . import ExitCode, Write
 from .arguments import PROGRAM, parse_flags
 from .streams import check_stdout

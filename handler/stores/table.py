@@ -99,15 +99,14 @@ class Table:
         Moments are epoch seconds. Reasons are among them. An item that is no record is left out, and `on_damaged` is
         called with a sentence that names it. Raises StoreError.
         """
-        for item in self.items(pair, since, until):
+        for item in self._items(pair, since, until):
             try:
                 yield record_from_item(item)
             except InvalidRecord as error:
                 where = f"{self.description}: {pair} at {item['slot']['S']!a:.100}"
                 on_damaged(f"{where}: {error}; if this item is damaged, correct or delete it")
 
-    def items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
-        """Read the items behind `query`, page by page. What has expired is left out. Raises StoreError."""
+    def _items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
         values = {":pair": pair, ":first": format_timestamp(first), ":last": format_timestamp(last)}
         request: dict[str, Any] = {

@@ -9,9 +9,8 @@ import pytest
 
 from handler.errors import StoreError
 from handler.record import Record
-from handler.stores import writer as writer_module
-from handler.stores.store import FailedPut, PutResult
-from handler.stores.writer import MAX_OVERRUN_SECONDS, BackgroundWriter
+from handler.stores import store as store_module
+from handler.stores.store import MAX_OVERRUN_SECONDS, BackgroundWriter, FailedPut, PutResult
 
 RECORDS = [Record("2026-11-22T10:00:07Z", name, 0.25, 5.0, 3.0, 5, interval_seconds=60, host="x") for name in "ABCD"]
 LATER = monotonic() + 3600.0
@@ -109,7 +108,7 @@ def test_the_end_waits_for_a_slow_store(
     messages: list[str],
 ) -> None:
     """All is stored, however long that takes, and the log says so; after an interrupt there is a moment for it."""
-    monkeypatch.setattr(writer_module, "STOP_SECONDS", seconds)
+    monkeypatch.setattr(store_module, "STOP_SECONDS", seconds)
     store = FakeStore()
     timer = Timer(0.2, store.ready.set)
     with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
@@ -125,7 +124,7 @@ def test_the_end_waits_for_a_slow_store(
 @pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
 def test_early_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: type[BaseException]) -> None:
     """What the store has not answered for by then is logged."""
-    monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(store_module, "STOP_SECONDS", 0.0)
     store = FakeStore()
     with suppress(end), BackgroundWriter(store) as writer:
         writer.put(RECORDS[:2], 60.0)
