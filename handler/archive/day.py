@@ -81,7 +81,6 @@ class DayWriter:
         return written
 
     def _records(self, pairs: Sequence[str], day: str, read: Counter[str], damaged: list[str]) -> Iterator[Record]:
-        """Read the table's records of a day, and count them."""
         start = parse_day(day)
         for pair in pairs:
             if time.monotonic() > self._deadline:
@@ -113,7 +112,6 @@ class DayWriter:
 
 
 def _count(engine: Engine, file: Path) -> Counter[str]:
-    """The number of rows of each pair in a file."""
     return Counter(dict(engine.rows(f"FROM read_parquet({sql_literal(file)}) SELECT pair, count(*) GROUP BY pair")))
 
 

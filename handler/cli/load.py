@@ -148,7 +148,6 @@ class _Load:
         print_message(message)
 
     def _report(self) -> None:
-        """Say what became of the records."""
         bulk = self._bulk
         if bulk.failed:
             print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
@@ -176,7 +175,6 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
 
 
 def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
-    """Infers the interval of each pair that has plain lines, and prints it."""
     sources = map(_Input, filter(os.path.isfile, names))
     found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))

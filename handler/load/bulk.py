@@ -13,7 +13,7 @@ from ..record import Record, unknown_keys
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
 from ..stores.store import FailedPut, PutResult, Store
-from .open import MAX_PIECE_BYTES, open_text
+from .open import MAX_PIECE_BYTES, decompressed
 
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
 PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
@@ -108,7 +108,7 @@ def _put_new(folder: Folder, lines: Sequence[Line], deadline: float) -> PutResul
 def _lines(path: Path) -> Iterator[bytes]:
     text = b""
     with path.open("rb") as file:
-        for piece in chain(open_text(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
+        for piece in chain(decompressed(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
             if not isinstance(piece, InvalidData):
                 *lines, text = (text[-MAX_PIECE_BYTES:] + piece).split(b"\n")
                 yield from lines

@@ -17,7 +17,7 @@ import msgspec
 
 from ..errors import InvalidData, InvalidRecord
 from ..record import Record
-from .open import MAX_PIECE_BYTES, Piece, open_text
+from .open import MAX_PIECE_BYTES, Piece, decompressed
 
 MAX_CHUNK_BYTES = 2**23  # CloudWatch and Firehose make up to 1.4 million of base64
 
@@ -47,7 +47,7 @@ class _Torn(InvalidRecord):
 
 def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
     """Find the records of a stream: `read` gives the next bytes, and b"" at the end."""
-    found = _find(open_text(read))
+    found = _find(decompressed(read))
     for _, same in groupby(found, key=_notional_bid):  # some log agents put the fields of a line beside the line
         torn, is_whole = None, False
         for one in same:
@@ -66,16 +66,17 @@ def _find(pieces: Iterable[Piece], *, is_base64: bool = False) -> Iterator[Found
         if isinstance(chunk, InvalidData):
             yield Found(line, chunk)
             continue
-        if mark := _MARK.search(chunk):
-            if not (chunk.startswith(b"{") and chunk.endswith(b"}")):
-                begin = chunk.strip(b"{}")[:80].decode(errors="replace")
+        text = _as_utf8(chunk)
+        if mark := _MARK.search(text):
+            if not (text.startswith(b"{") and text.endswith(b"}")):
+                begin = text.strip(b"{}")[:80].decode(errors="replace")
                 torn = _Torn(f"a record that is cut off, or not flat: {begin!r}")
-                yield Found(line + chunk.count(b"\n", 0, mark.start()), torn, chunk)
-            elif b"notional_bid" in chunk:
-                yield Found(line, *_read_record(chunk))
+                yield Found(line + text.count(b"\n", 0, mark.start()), torn, text)
+            elif b"notional_bid" in text:
+                yield Found(line, *_read_record(text))
         elif not is_base64:
-            for encoded in _BASE64.finditer(chunk):
-                at = line + chunk.count(b"\n", 0, encoded.start(1))
+            for encoded in _BASE64.finditer(text):
+                at = line + text.count(b"\n", 0, encoded.start(1))
                 yield from (found._replace(line=at) for found in _find(_decoded(encoded[1]), is_base64=True))
         line += chunk.count(b"\n")
 
@@ -100,11 +101,21 @@ def _chunks(pieces: Iterable[Piece]) -> Iterator[Piece]:
     yield b"".join(parts)
 
 
+def _as_utf8(chunk: bytes) -> bytes:
+    """Decode UTF-16, little-endian, and drop all other zero bytes: without them, ASCII in any encoding is left."""
+    if b"\0" not in chunk:
+        return chunk
+    text = chunk.strip(b"\0")
+    if text[1::2].count(b"\0") > len(text) // 4:
+        text = (text + b"\0" * (len(text) % 2)).decode("utf-16-le", "replace").encode()
+    return text.replace(b"\0", b"")
+
+
 def _decoded(encoded: bytes) -> Iterator[Piece]:
     data = encoded.replace(b"\\u002B", b"+").replace(b"\\", b"")
     data = data[: len(data) - (len(data) % 4 == 1)]
     file = BytesIO(base64.b64decode(data + b"=" * (-len(data) % 4)))
-    return open_text(lambda: file.read(MAX_PIECE_BYTES))
+    return decompressed(lambda: file.read(MAX_PIECE_BYTES))
 
 
 def _notional_bid(found: Found) -> object:

@@ -77,7 +77,6 @@ def _append(path: Path, data: bytes, deadline: float) -> None:
 
 
 def _lock(file: IO[bytes], deadline: float) -> None:
-    """Wait for the lock of a file until the deadline (monotonic clock). Raises OSError."""
     while fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
