@@ -63,32 +63,30 @@ class BackgroundWriter:
         self._store = store
         self._pending: dict[int, Batch] = {}  # number → what is neither stored nor logged
         self._numbers = count(1)
-        self._queue: SimpleQueue[int] = SimpleQueue()  # of numbers, then 0 to end
+        self._queue: SimpleQueue[tuple[int, Batch] | None] = SimpleQueue()  # None: the end
         self._thread = Thread(target=self._work, name="store", daemon=True)
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
         """Have each record stored, retried until `deadline` (monotonic clock)."""
         self._give_up("the store does not answer", monotonic() - MAX_OVERRUN_SECONDS)
-        number = next(self._numbers)
-        self._pending[number] = records, deadline
+        number, batch = next(self._numbers), (records, deadline)
+        self._pending[number] = batch
         if self._thread.is_alive():
-            self._queue.put(number)
+            self._queue.put((number, batch))
         else:
-            self._put(number)
+            self._put(number, batch)
 
     def _work(self) -> None:
-        while number := self._queue.get():
-            self._put(number)
+        while work := self._queue.get():
+            self._put(*work)
 
-    def _put(self, number: int) -> None:
-        if not (batch := self._pending.get(number)):
-            return  # it was given up
+    def _put(self, number: int, batch: Batch) -> None:
         try:
             failed = self._store.put(*batch).failed
         except Exception as error:  # memory ran out, for example: the next records may do better
             reason = StoreError(f"the store failed ({type(error).__name__}: {error})")
             failed = [FailedPut(record, reason) for record in batch[0]]
-        if self._pending.pop(number, None):
+        if self._pending.pop(number, None) is not None:  # else it was logged already
             self._log(failed)
 
     def _give_up(self, why: str, before: float = inf) -> None:
@@ -109,7 +107,7 @@ class BackgroundWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._queue.put(0)
+        self._queue.put(None)
         try:
             if self._thread.is_alive():
                 self._thread.join(STOP_SECONDS)
