@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
 from math import inf
 from queue import SimpleQueue
 from threading import Thread
@@ -61,39 +60,38 @@ class BackgroundWriter:
     def __init__(self, store: Store) -> None:
         self.failed = 0  # records that were logged as not stored
         self._store = store
-        self._pending: dict[int, Batch] = {}  # number → what is neither stored nor logged
-        self._numbers = count(1)
-        self._queue: SimpleQueue[tuple[int, Batch] | None] = SimpleQueue()  # None: the end
+        self._pending: dict[int, Batch] = {}  # by their ids: what is neither stored nor logged
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()  # None: the end
         self._thread = Thread(target=self._work, name="store", daemon=True)
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
         """Have each record stored, retried until `deadline` (monotonic clock)."""
         self._give_up("the store does not answer", monotonic() - MAX_OVERRUN_SECONDS)
-        number, batch = next(self._numbers), (records, deadline)
-        self._pending[number] = batch
+        batch = records, deadline
+        self._pending[id(batch)] = batch
         if self._thread.is_alive():
-            self._queue.put((number, batch))
+            self._queue.put(batch)
         else:
-            self._put(number, batch)
+            self._put(batch)
 
     def _work(self) -> None:
-        while work := self._queue.get():
-            self._put(*work)
+        while batch := self._queue.get():
+            self._put(batch)
 
-    def _put(self, number: int, batch: Batch) -> None:
+    def _put(self, batch: Batch) -> None:
         try:
             failed = self._store.put(*batch).failed
         except Exception as error:  # memory ran out, for example: the next records may do better
             reason = StoreError(f"the store failed ({type(error).__name__}: {error})")
             failed = [FailedPut(record, reason) for record in batch[0]]
-        if self._pending.pop(number, None) is not None:  # else it was logged already
+        if self._pending.pop(id(batch), None) is not None:  # else it was logged already
             self._log(failed)
 
     def _give_up(self, why: str, before: float = inf) -> None:
         """Log the records of batches whose deadlines were before this moment."""
         error = StoreError(f"{why}; `load` stores the line")
-        for number, (records, deadline) in list(self._pending.items()):
-            if deadline <= before and self._pending.pop(number, None) is not None:
+        for key, (records, deadline) in list(self._pending.items()):
+            if deadline <= before and self._pending.pop(key, None) is not None:
                 self._log([FailedPut(record, error) for record in records])
 
     def _log(self, failures: Sequence[FailedPut]) -> None:
