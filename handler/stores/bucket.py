@@ -1,15 +1,12 @@
 """The bucket of the archive, on S3: one Parquet file a day, `dt=2026-11-24/records.parquet`."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import StoreError
@@ -23,8 +20,7 @@ class Bucket:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        retries: Any = {"mode": "standard", "total_max_attempts": 6}
-        self._client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"), config=Config(retries=retries))
+        self._client = boto3.client("s3")
 
     def days(self, *, since: str) -> dict[str, str]:
         """The days from `since` on that have a file → its ETag."""

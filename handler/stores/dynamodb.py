@@ -62,7 +62,6 @@ def dynamodb_client(region: str | None = None) -> Any:
         connect_timeout=2.0,
         read_timeout=3.0,  # a request takes milliseconds; one attempt exceeds its deadline by at most these
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=32,
         parameter_validation=False,  # DynamoDB validates, too
         user_agent=f"order-book-imbalance/{__version__}",  # boto3's own is composed anew for each request
     )

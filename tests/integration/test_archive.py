@@ -15,7 +15,7 @@ from support.tables import StoredTable
 
 from handler.archive import app
 from handler.archive.day import DAY_SECONDS, format_day, parse_day
-from handler.errors import HandlerError, StoreError
+from handler.errors import HandlerError, StoreError, UsageError
 from handler.record import Record
 from handler.slots import format_timestamp
 from handler.stores.bucket import Bucket
@@ -238,3 +238,37 @@ def test_missing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, 
         cloud.write(monkeypatch, day=DAY)
     assert str(failed.value).startswith(message)
     assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "day", "replace"),
+    [
+        ({}, None, False),
+        (None, None, False),
+        ({"day": "2026-11-24"}, "2026-11-24", False),
+        ({"day": "2026-11-24", "replace": True}, "2026-11-24", True),
+        ({"day": "2026-11-27", "replace": False}, "2026-11-27", False),
+    ],
+)
+def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: bool) -> None:
+    assert app.requested_day(event, parse_day("2026-11-28")) == (day, replace)
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"day": "2026-11-28"}, "2026-11-28 is not over: send it after 2026-11-29T00:05:00Z"),
+        ({"day": "2023-12-31"}, "2023-12-31 is before 2024-01-01"),
+        ({"day": "yesterday"}, "the event is {'day': 'yesterday'}, and 'yesterdayT00:00:00Z' is not a time: send {}"),
+        ({"day": "2026-11-24T00:00:00Z"}, "the event is {'day': '2026-11-24T00:00:00Z'}"),
+        ({"day": 20261124}, "the event is {'day': 20261124}, and Expected `str`, got `int`"),
+        ({"day": "2026-11-24", "replace": "yes"}, "the event is "),
+        ({"day": "2026-11-24", "force": True}, "the event is "),
+        ({"replace": True}, "the event is {'replace': True}"),
+        ("2026-11-24", "the event is '2026-11-24'"),
+    ],
+)
+def test_a_wrong_event_is_refused_with_the_right_one(event: Any, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        app.requested_day(event, parse_day("2026-11-28"))
+    assert str(refused.value).startswith(message)
