@@ -23,6 +23,7 @@ from handler.stores.item import item_from_record
 
 DAY = "2026-11-24"
 START = parse_day(DAY)
+NOON = parse_day("2026-11-28") + 12 * 3600
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
 DUCK = duckdb.connect()
 
@@ -251,7 +252,7 @@ def test_missing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, 
     ],
 )
 def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: bool) -> None:
-    assert app.requested_day(event, parse_day("2026-11-28")) == (day, replace)
+    assert app.requested_day(event, NOON) == (day, replace)
 
 
 @pytest.mark.parametrize(
@@ -270,5 +271,5 @@ def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: b
 )
 def test_a_wrong_event_is_refused_with_the_right_one(event: Any, message: str) -> None:
     with pytest.raises(UsageError) as refused:
-        app.requested_day(event, parse_day("2026-11-28"))
+        app.requested_day(event, NOON)
     assert str(refused.value).startswith(message)
