@@ -49,7 +49,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     files = options.file or [STDIN]
     for name in files:
         if name != STDIN and (Path(name).is_dir() or not Path(name).exists()):
-            raise UsageError(f"{name}: no such file")
+            raise UsageError(f"{name}: there is no file of this name")
     if STDIN in files:
         _stdin()  # before a credential_process can be started
     resume_garbage_collection()

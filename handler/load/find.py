@@ -105,7 +105,7 @@ def _as_utf8(chunk: bytes) -> bytes:
     """Decode UTF-16, little-endian, and drop all other zero bytes: without them, ASCII in any encoding is left."""
     if b"\0" not in chunk:
         return chunk
-    text = chunk.strip(b"\0")
+    text = chunk.lstrip(b"\0").rstrip(b"\0\r\n")
     if text[1::2].count(b"\0") > len(text) // 4:
         text = (text + b"\0" * (len(text) % 2)).decode("utf-16-le", "replace").encode()
     return text.replace(b"\0", b"")

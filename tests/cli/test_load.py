@@ -121,8 +121,8 @@ def test_an_input_without_a_record_fails(tmp_path: Path, file: Path, data: bytes
 
 
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
-    "a missing file": (("missing", "--to", "obi"), "missing: no such file"),
-    "a folder": ((".", "--to", "obi"), ": no such file"),
+    "a missing file": (("missing", "--to", "obi"), "missing: there is no file"),
+    "a folder": ((".", "--to", "obi"), ": there is no file"),
     "no target": (("-",), "--table NAME or --to FOLDER"),
     "days in a folder": (("-", "--to", "obi", "--retention-days", "3"), "--retention-days is for a table"),
     "two targets": (("-", "--to", "obi", "--table", "x"), "--table NAME or --to FOLDER"),

@@ -222,6 +222,7 @@ INVALID = {
     "no time": lambda line: line.replace("-22T", "-99T"),
     "bytes that are not text": lambda line: line.replace("USDT", "\ud800"),
     "cut off": lambda line: line[:-1],
+    "padded with zeros by a crash": lambda line: line[:60] + "\0" * 400,
     "nested": lambda line: line[:-1] + ',"a":' + "[" * 100_000 + "}",
 }
 
