@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..options import parse
 from ..reading.columns import DERIVED, FILE_COLUMNS
 from ..reading.output import Render, Target, complete_file, render_row, write_rows
 from ..reading.records import DETAIL_COLUMNS, PLAIN_COLUMNS, VIEW_COLUMNS, render_detail, render_plain, render_view
@@ -17,7 +18,6 @@ from ..reading.views import Views, create_gaps, records_sql, steps_sql, unmeasur
 from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
 from ..slots import SECONDS_OF_UNIT
 from . import ExitCode, Write
-from .arguments import parse
 from .query import SAMPLER_VARIABLES, Query
 from .streams import print_message
 

@@ -17,15 +17,15 @@ from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
 from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
+from ..options import parse
 from ..reading.engine import show_progress
 from ..record import Record
 from ..sampler import resume_garbage_collection
 from ..stores.folder import Folder
 from . import ExitCode, Write
-from .arguments import parse
 from .streams import print_message
 
-FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
+FLAGS = ("file", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Self
 
 from ..errors import InvalidTimestamp, UsageError
-from ..pairs import parse_pair, parse_quote, stored_pairs
+from ..pairs import stored_pairs
 from ..reading.engine import Engine
 from ..reading.source import Range, Records
 from ..reading.tables import open_tables
@@ -24,7 +24,6 @@ class Query(NamedTuple):
     files: Sequence[str]
     tables: Sequence[tuple[str, str | None]]
     words: Mapping[str, tuple[str, ...]]
-    hints: Mapping[str, str]
     asked: Range
     interval_seconds: int | None
     now: float
@@ -34,8 +33,7 @@ class Query(NamedTuple):
         """Raises UsageError."""
         if flags.from_ and any(word.partition("=")[0] == "--table" for word in argv):
             raise UsageError("--from and --table are mutually exclusive: give one of them")
-        quote = parse_quote(flags.quote)
-        words = {word: stored_pairs(word, quote) for word in flags.symbol}
+        words = {word: stored_pairs(word, flags.quote) for word in flags.symbol}
         tables = [] if flags.from_ else flags.table
         if not (flags.from_ or tables):
             raise UsageError("nothing to read: give --from FOLDER or FILE, or --table NAME")
@@ -50,7 +48,6 @@ class Query(NamedTuple):
             files=flags.from_,
             tables=tables,
             words=words,
-            hints={word: parse_pair(word, quote).hint for word in words},
             asked=Range(since, until),
             interval_seconds=flags.interval_seconds if "--interval_seconds" in flags.given else None,
             now=now,
@@ -102,24 +99,21 @@ class Query(NamedTuple):
         found = {pair: (first, last, count) for pair, first, last, count in rows}
         wanted = self.words or {pair: (pair,) for pair in found}
         unknown, elsewhere = [], []
-        for word, names in wanted.items():
+        for names in wanted.values():
             stored = [found[name] for name in names if name in found]
             if not stored:
-                hint = f" ({self.hints[word]})" if self.hints[word] else ""
-                unknown.append((names[-1], hint))
+                unknown.append(names[-1])
             elif not any(count for _, _, count in stored):
                 first, last = format_timestamp(stored[0][0]), format_timestamp(stored[0][1])
                 elsewhere.append(f"{names[-1]} only from {first} to {last}")
         sentences = []
         if unknown:
-            sentences.append(
-                f"no record of {', '.join(name + hint for name, hint in unknown)} in {records.description}"
-            )
+            sentences.append(f"no record of {', '.join(unknown)} in {records.description}")
         if elsewhere:
             sentences.append(f"no record in this range: {', '.join(elsewhere)}")
         if sentences or not found:
             print_message("; ".join(sentences) or f"no record in {records.description}")
-        return [name for name, _ in unknown]
+        return unknown
 
 
 def _moment(flag: str, text: str | None, now: float) -> float | None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UsageError
+from ..options import parse
 from ..reading.output import complete_file
 from ..reading.report import COLUMNS, Sheet, data_sheet
 from ..reading.source import Records
 from ..reading.views import Expected, Views
 from . import ExitCode, Write
-from .arguments import parse
 from .query import SAMPLER_VARIABLES, Query
 from .streams import print_message
 

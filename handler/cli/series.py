@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from ..options import parse
 from ..reading.output import Target, complete_file, render_row, write_rows
 from ..reading.views import series_sql
 from . import ExitCode, Write
-from .arguments import parse
 from .query import SAMPLER_VARIABLES, Query
 
 FLAGS = ("--from", "--table", "--symbol", "--since", "--until", "--format", "--output", "--interval_seconds", "--quote")

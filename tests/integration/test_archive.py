@@ -260,7 +260,7 @@ def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: b
     [
         ({"day": "2026-11-28"}, "2026-11-28 is not over: send it after 2026-11-29T00:05:00Z"),
         ({"day": "2023-12-31"}, "2023-12-31 is before 2024-01-01"),
-        ({"day": "yesterday"}, "the event is {'day': 'yesterday'}, and 'yesterdayT00:00:00Z' is not a time: send {}"),
+        ({"day": "yesterday"}, "the event is {'day': 'yesterday'}, and 'yesterdayT00:00:00Z' is not a time"),
         ({"day": "2026-11-24T00:00:00Z"}, "the event is {'day': '2026-11-24T00:00:00Z'}"),
         ({"day": 20261124}, "the event is {'day': 20261124}, and Expected `str`, got `int`"),
         ({"day": "2026-11-24", "replace": "yes"}, "the event is "),
