@@ -6,11 +6,11 @@ import time
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from contextlib import suppress
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from select import select
-from threading import Thread
 
 from ..errors import HandlerError, UsageError
 from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
@@ -18,6 +18,7 @@ from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
 from ..options import parse
+from ..reading.engine import show_progress
 from ..record import Record
 from ..sampler import resume_garbage_collection
 from ..stores.folder import Folder
@@ -26,7 +27,6 @@ from .streams import print_message
 
 FLAGS = ("file", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
-MAX_NAMED = 20  # invalid records of a file, pairs of a message
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
 ADVICE = "set --interval_seconds N to override it"
@@ -38,23 +38,22 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
     Loading the same again changes nothing. The last line on stderr counts what became of the records.
     """
     options = parse("load", run.__doc__ or "", FLAGS, argv, environment)
-    flags = parse("load", "", FLAGS, argv, {})
-    if (flags.table and flags.to) or not (options.table or options.to):
+    if options.to:  # the variables of a table do not count then
+        options = parse("load", "", FLAGS, argv, {})
+    if (options.table is None) == (options.to is None):
         raise UsageError("load: give --table NAME or --to FOLDER")
-    if options.to and "--retention-days" in flags.given:
+    if options.to and "--retention-days" in options.given:
         raise UsageError("load: --retention-days is for a table: nothing in a folder expires")
     if not options.file and sys.stdin and sys.stdin.isatty():
         raise UsageError("load: give a FILE, or - for standard input")
     files = options.file or [STDIN]
     for name in files:
-        try:
-            if not Path(name).is_fifo():  # opening that would lose what is written into it
-                _Input(name).file.close()
-        except OSError as error:
-            raise UsageError(f"{name}: {error.strerror}") from error
+        if name != STDIN and (Path(name).is_dir() or not Path(name).exists()):
+            raise UsageError(f"{name}: there is no file of this name")
+    if STDIN in files:
+        _stdin()  # before a credential_process can be started
     resume_garbage_collection()
-    bulk = into_folder(Folder(options.to)) if options.to else _table(options, files)
-    return _Load(bulk, options).run(files)
+    return _Load(into_folder(Folder(options.to)) if options.to else _table(options, files), options).run(files)
 
 
 @cache
@@ -69,25 +68,25 @@ def _stdin() -> int:
 class _Input:
     """A file or a stream of bytes: `read` gives the next ones. Raises OSError."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_wait: Callable[[], object] = lambda: None) -> None:
         self.is_stream = name == STDIN or not Path(name).is_file()
         self.file = FileIO(_stdin(), closefd=False) if name == STDIN else FileIO(name)
         self.head = b""  # how it begins
-        self._name = escaped(name)
-        self._size = 0 if self.is_stream else os.fstat(self.file.fileno()).st_size
+        self._name = name
+        self._on_wait = on_wait
         self._shown = time.monotonic()
 
-    def read(self, on_wait: Callable[[], object] = lambda: None) -> bytes:
+    def read(self) -> bytes:
         data = None
         while data is None:  # a stream that does not block may have nothing yet
             while self.is_stream and not select([self.file], [], [], MAX_FLUSH_DELAY_SECONDS)[0]:
-                on_wait()
+                self._on_wait()
             data = self.file.read(MAX_PIECE_BYTES)
         self.head = self.head or data.strip()[:40]
-        if self._size and time.monotonic() - self._shown > 1 and sys.stderr and sys.stderr.isatty():
+        if not self.is_stream and time.monotonic() - self._shown > 1:
             self._shown = time.monotonic()
-            percent = self.file.tell() * 100 // self._size
-            print(f"\r{self._name}: {percent} %\x1b[K", end="\r", file=sys.stderr, flush=True)
+            percent = self.file.tell() * 100 // max(os.fstat(self.file.fileno()).st_size, 1)
+            show_progress(f"{escaped(self._name)}: {percent} %\r")
         return data
 
 
@@ -106,12 +105,11 @@ class _Load:
                 self._load(name)
             self._flush()
         except KeyboardInterrupt:
-            thread = Thread(target=self._stop, daemon=True)
-            thread.start()
-            thread.join(STOP_SECONDS)
+            with suppress(HandlerError, OSError):  # what is not stored then is counted below
+                self._bulk.flush(STOP_SECONDS)
             raise
         except OSError as error:
-            self._fail(f"{error.filename or name}: {error.strerror or error}")
+            self._fail(f"{error.filename or name}: {error.strerror}")
         except HandlerError as error:
             self._fail(error)
         finally:
@@ -119,18 +117,15 @@ class _Load:
         return ExitCode.FAILURE if self._invalid or self._has_failed or self._bulk.failed else ExitCode.OK
 
     def _load(self, name: str) -> None:
-        source, is_found, named = _Input(name), False, 0
+        source, is_found = _Input(name, self._flush), False
         with source.file:
-            for found in find_records(lambda: source.read(self._flush)):
+            for found in find_records(source.read):
                 is_found = True
                 if isinstance(found.what, Record):
                     self._add(found.what, found.text.decode(), is_stream=source.is_stream)
-                    continue
-                self._invalid, named = self._invalid + 1, named + 1
-                if named <= MAX_NAMED:
+                else:
+                    self._invalid += 1
                     print_message(f"{name}:{found.line}: invalid: {found.what}")
-        if named > MAX_NAMED:
-            print_message(f"{name}: {named - MAX_NAMED} more are invalid")
         if source.head and not is_found:
             self._fail(f"{name}: no record was found, it begins with {source.head!r}; history reads Parquet, no CSV")
 
@@ -148,18 +143,11 @@ class _Load:
             self._bulk.flush()
         self._flushed = time.monotonic()
 
-    def _stop(self) -> None:
-        try:
-            self._flush()
-        except (HandlerError, OSError) as error:
-            self._fail(error)
-
     def _fail(self, message: object) -> None:
         self._has_failed = True
         print_message(message)
 
     def _report(self) -> None:
-        """Say what became of the records."""
         bulk = self._bulk
         if bulk.failed:
             print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
@@ -182,21 +170,17 @@ def _table(options: Namespace, names: Sequence[str]) -> Bulk:
     if "--interval_seconds" not in options.given:
         intervals |= _infer_intervals(names)
     days = options.retention_days
-    create = partial(Table, name, region=region, retention_days=days)
-    return into_table(
-        lambda seconds: create(default_interval_seconds=seconds), intervals, print_message, retention_days=days
-    )
+    table = Table(name, region=region, retention_days=days, default_interval_seconds=intervals)
+    return into_table(table, intervals, print_message, retention_days=days)
 
 
 def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
-    """Infers the interval of each pair that has plain lines, and prints it."""
-    sources = (source for source in map(_Input, names) if not source.is_stream)
+    sources = map(_Input, filter(os.path.isfile, names))
     found = (found.what for source in sources for found in find_records(source.read))
     intervals = infer_intervals(record for record in found if isinstance(record, Record))
     if intervals:
-        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items())[:MAX_NAMED])
-        more = ", …" if len(intervals) > MAX_NAMED else ""
+        named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items()))
         print_message(
-            f"plain lines have no interval: the commonest distance between samples is taken ({named}{more}); {ADVICE}"
+            f"plain lines have no interval: the commonest distance between samples is taken ({named}); {ADVICE}"
         )
     return intervals

@@ -12,8 +12,7 @@ from ..record import Record
 from ..runner import Runner
 from ..sampler import Sampler, resume_garbage_collection
 from ..settings import FLAGS, Settings
-from ..stores.store import Store
-from ..stores.writer import BackgroundWriter
+from ..stores.store import BackgroundWriter, Store
 from . import ExitCode, Write
 from .streams import check_stdout
 

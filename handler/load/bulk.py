@@ -1,9 +1,10 @@
 """Many records into a table or a folder, in batches. Loading the same again changes nothing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, groupby
+from pathlib import Path
 from typing import Any
 
 from ..clock import SYSTEM, Clock
@@ -12,33 +13,30 @@ from ..record import Record, unknown_keys
 from ..slots import MAX_INTERVAL_SECONDS, epoch_seconds, format_timestamp
 from ..stores.folder import Folder
 from ..stores.store import FailedPut, PutResult, Store
-from .open import MAX_PIECE_BYTES, open_text
+from .open import MAX_PIECE_BYTES, decompressed
 
 BATCH_RECORDS = 5000  # of several records of a slot, the earliest of a batch is stored
 PUT_SECONDS = 60.0  # after which some of a batch has to be stored, or it ends
 DEFAULT_INTERVAL_SECONDS = 60
 
-
-Line = tuple[Record, str]
-Part = tuple[str, int]
+Line = tuple[Record, str]  # a record and the line that it is from
 
 
 class Bulk:
     """Collects records in batches and stores them; the attributes count what became of them.
 
-    No two of a batch have the same `key`; those of the same `part`, a day and an interval, are `put` together.
+    No two of a batch have the same `key`; those of a day are `put` together.
     """
 
     def __init__(
         self,
         key: Callable[[Record, str], Hashable],
-        part: Callable[[Record], Part],
-        put: Callable[[Sequence[Line], Part, float], PutResult],
+        put: Callable[[Sequence[Line], float], PutResult],
         *,
         retention_days: int = 0,
         clock: Clock = SYSTEM,
     ) -> None:
-        self._key, self._part, self._put = key, part, put
+        self._key, self._put = key, put
         self._clock = clock
         self._expired_before = format_timestamp(clock.time() - retention_days * 86_400) if retention_days else ""
         self.batch: dict[Hashable, Line] = {}  # those that are not stored yet
@@ -62,17 +60,15 @@ class Bulk:
             if len(self.batch) >= BATCH_RECORDS:
                 self.flush()
 
-    def flush(self) -> None:
-        """Store the batch but for what may succeed later. Raises StoreError if nothing of a part can be stored."""
-        parts: dict[Part, list[Line]] = defaultdict(list)
-        for record, line in self.batch.values():
-            parts[self._part(record)].append((record, line))
-        for part, lines in parts.items():
-            result = self._put(lines, part, self._clock.monotonic() + PUT_SECONDS)
+    def flush(self, seconds: float = PUT_SECONDS) -> None:
+        """Store the batch but for what may succeed later. Raises StoreError if nothing of a day can be stored."""
+        for day, group in groupby(sorted(self.batch.values(), key=_day), key=_day):
+            lines = list(group)
+            result = self._put(lines, self._clock.monotonic() + seconds)
             self.loaded += result.stored
             self.already_there += result.duplicates - result.different
             self.different += result.different
-            self.changed_days |= {part[0]} if result.stored else set()
+            self.changed_days |= {day} if result.stored else set()
             if len(result.failed) == len(lines):
                 raise result.failed[0].error
             later = {id(failed.record) for failed in result.failed if isinstance(failed.error, TransientStoreError)}
@@ -82,45 +78,40 @@ class Bulk:
                     del self.batch[self._key(record, line)]
 
 
-def into_table(
-    open_table: Callable[[int], Store], intervals: Mapping[str, int], warn: Callable[[str], object], **options: Any
-) -> Bulk:
+def into_table(table: Store, intervals: Mapping[str, int], warn: Callable[[str], object], **options: Any) -> Bulk:
     """A bulk for a table, in which the first measurement of a slot wins, whoever put it.
 
-    `open_table` gives the store that takes an interval for plain records, `intervals` has that of each pair, and `warn`
-    is called once if there are keys that a table does not keep.
+    `intervals` are those of plain records, by pair. `warn` is called once if there are keys that a table does not keep.
     """
-    table, warn_once = cache(open_table), cache(warn)
+    warn_once = cache(warn)
 
-    def key(record: Record, line: str) -> Hashable:
-        if unknown_keys(line):
+    def put(lines: Sequence[Line], deadline: float) -> PutResult:
+        if any(unknown_keys(line) for _, line in lines):
             warn_once("keys that this version does not know are left out of the table")
-        return record.pair, record.slot(intervals[record.pair])
+        return table.put([record for record, _ in lines], deadline)
 
-    def part(record: Record) -> Part:
-        interval = intervals[record.pair]
-        return format_timestamp(record.slot(interval))[:10], interval
-
-    def put(lines: Sequence[Line], part: Part, deadline: float) -> PutResult:
-        return table(part[1]).put([record for record, _ in lines], deadline)
-
-    return Bulk(key, part, put, **options)
+    return Bulk(lambda record, _: (record.pair, record.slot(intervals[record.pair])), put, **options)
 
 
-def into_folder(folder: Folder, **options: Any) -> Bulk:
+def into_folder(folder: Folder) -> Bulk:
     """A bulk for a folder: a line is appended unless the files of its day have it; reading decides about slots."""
+    return Bulk(lambda _, line: line, partial(_put_new, folder))
 
-    def put(lines: Sequence[Line], part: Part, deadline: float) -> PutResult:
-        new, duplicates, text = {line.encode(): (record, line) for record, line in lines}, 0, b""
-        for path in folder.path.glob(f"{part[0]}.jsonl*"):  # they may be compressed
-            with path.open("rb") as file:
-                for piece in chain(open_text(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
-                    if not isinstance(piece, InvalidData):
-                        *known, text = (text[-MAX_PIECE_BYTES:] + piece).split(b"\n")
-                        duplicates += sum(new.pop(line)[0].has_data for line in known if line in new)
-        return folder.put_lines(list(new.values()), deadline)._replace(duplicates=duplicates)
 
-    return Bulk(lambda _, line: line, lambda record: (record.timestamp[:10], 0), put, **options)
+def _put_new(folder: Folder, lines: Sequence[Line], deadline: float) -> PutResult:
+    new, duplicates = {line.encode(): (record, line) for record, line in lines}, 0
+    for path in folder.path.glob(f"{_day(lines[0])}.jsonl*"):  # they may be compressed
+        duplicates += sum(new.pop(line)[0].has_data for line in _lines(path) if line in new)
+    return folder.put_lines(list(new.values()), deadline)._replace(duplicates=duplicates)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    text = b""
+    with path.open("rb") as file:
+        for piece in chain(decompressed(partial(file.read, MAX_PIECE_BYTES)), [b"\n"]):
+            if not isinstance(piece, InvalidData):
+                *lines, text = (text[-MAX_PIECE_BYTES:] + piece).split(b"\n")
+                yield from lines
 
 
 def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
@@ -137,6 +128,11 @@ def infer_intervals(records: Iterable[Record]) -> dict[str, int]:
         if record.interval_seconds is None:
             plain.add(pair)
     return {pair: min(distances[pair], key=lambda each: (-distances[pair][each], each)) for pair in plain}
+
+
+def _day(line: Line) -> str:
+    record, _ = line
+    return record.timestamp[:10]
 
 
 def _rank(line: Line) -> tuple[bool, str, bool]:

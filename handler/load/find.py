@@ -8,29 +8,29 @@ contains a record or gzip is decoded. Memory is bounded and time is linear, what
 import base64
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
 from ..errors import InvalidData, InvalidRecord
 from ..record import Record
-from .open import MAX_PIECE_BYTES, Piece, open_text
+from .open import MAX_PIECE_BYTES, Piece, decompressed
 
-MAX_RECORD_BYTES = 2**17  # a full record has 2,000, and each layer of JSON doubles its backslashes
-MAX_BASE64_BYTES = 2**23  # CloudWatch and Firehose make up to 1.4 million
+MAX_CHUNK_BYTES = 2**23  # CloudWatch and Firehose make up to 1.4 million of base64
 
+_PART = re.compile(rb"\{?[^{}]*\}?")
 _MARK = re.compile(
     rb'notional_bid(?<=["2]notional_bid)(?:[\\"]|u0022|x22)++\s*+:'
     rb'|timestamp[\\"]++:[\\"]++[-0-9]{10}T[:0-9]{8}Z[\\"]++,[\\"]++symbol'  # it may be cut off before notional_bid
-    rb'|(?:["\s]|u0022)(?P<base64>H4sI[A-Za-z0-9+/\\]{40,}+'  # gzip; else notional_bid at each of its three offsets
+)
+_BASE64 = re.compile(
+    rb'(?:["\s]|u0022)(H4sI[A-Za-z0-9+/\\]{40,}+'  # gzip; else notional_bid at each of its three offsets
     rb"|[A-Za-z0-9+/\\]*?(?:bm90aW9uYWxfYmlk|5vdGlvbmFsX2Jp|ub3Rpb25hbF9iaW)[A-Za-z0-9+/\\]*+)"
 )
 _NUMBER = re.compile(rb'notional_bid(?:[\\"]|u0022|x22)++\s*+:\s*+([0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)')
-_BRACE = re.compile(rb"[{}]")
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\\"
 
 
 class Found(NamedTuple):
@@ -47,7 +47,7 @@ class _Torn(InvalidRecord):
 
 def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
     """Find the records of a stream: `read` gives the next bytes, and b"" at the end."""
-    found = _Window().find(open_text(read))
+    found = _find(decompressed(read))
     for _, same in groupby(found, key=_notional_bid):  # some log agents put the fields of a line beside the line
         torn, is_whole = None, False
         for one in same:
@@ -60,73 +60,62 @@ def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
             yield torn
 
 
-class _Window:
-    """The text that is still looked at, and the line in which it begins."""
-
-    def __init__(self, *, is_base64: bool = False) -> None:
-        self._is_base64 = is_base64
-        self._text = b""
-        self._line = 1
-
-    def find(self, pieces: Iterable[Piece]) -> Iterator[Found]:
-        enough = 0
-        for piece in chain(pieces, [None]):
-            if isinstance(piece, InvalidData):
-                yield Found(self._line, piece)
-                continue
-            self._text += piece or b""
-            if piece is None or len(self._text) >= enough:
-                done = yield from self._scan(is_end=piece is None)
-                self._text = self._text[done:]
-                enough = 2 * len(self._text) if len(self._text) > MAX_RECORD_BYTES else 0  # so that time is linear
-
-    def _scan(self, *, is_end: bool) -> Generator[Found, None, int]:
-        """Look at the text; returns the position from which to look at it again."""
-        text, done, counted = self._text, 0, 0
-        while mark := _MARK.search(text, done):
-            if mark["base64"]:
-                limit, look_at, (start, end) = MAX_BASE64_BYTES, self._in_base64, mark.span("base64")
-            else:
-                limit, look_at, (start, end) = MAX_RECORD_BYTES, self._in_braces, _braces_around(text, mark, done)
-            if end == len(text) and text[-1] != ord("}") and not is_end and end - start < limit:
-                break  # its end has not come yet
-            self._line += text.count(b"\n", counted, start)
-            done, counted = end, start
-            yield from look_at(text[start:end])
-        kept = len(text) if is_end else max(done, _start_of_rest(text))
-        self._line += text.count(b"\n", counted, kept)
-        return kept
-
-    def _in_braces(self, text: bytes) -> Iterator[Found]:
-        if not (text.startswith(b"{") and text.endswith(b"}")):
-            begin = text.strip(b"{}")[:80].decode(errors="replace")
-            reason = f"a record that is cut off, or not flat: {begin!r}"
-            yield Found(self._line, _Torn(reason), text)
-        elif b"notional_bid" in text:
-            yield Found(self._line, *_read_record(text))
-
-    def _in_base64(self, text: bytes) -> Iterator[Found]:
-        if not self._is_base64:
-            data = text.replace(b"\\u002B", b"+").replace(b"\\", b"")
-            data = data[: len(data) - (len(data) % 4 == 1)]
-            file = BytesIO(base64.b64decode(data + b"=" * (-len(data) % 4)))
-            for found in _Window(is_base64=True).find(open_text(lambda: file.read(MAX_PIECE_BYTES))):
-                yield found._replace(line=self._line)
+def _find(pieces: Iterable[Piece], *, is_base64: bool = False) -> Iterator[Found]:
+    line = 1
+    for chunk in _chunks(pieces):
+        if isinstance(chunk, InvalidData):
+            yield Found(line, chunk)
+            continue
+        text = _as_utf8(chunk)
+        if mark := _MARK.search(text):
+            if not (text.startswith(b"{") and text.endswith(b"}")):
+                begin = text.strip(b"{}")[:80].decode(errors="replace")
+                torn = _Torn(f"a record that is cut off, or not flat: {begin!r}")
+                yield Found(line + text.count(b"\n", 0, mark.start()), torn, text)
+            elif b"notional_bid" in text:
+                yield Found(line, *_read_record(text))
+        elif not is_base64:
+            for encoded in _BASE64.finditer(text):
+                at = line + text.count(b"\n", 0, encoded.start(1))
+                yield from (found._replace(line=at) for found in _find(_decoded(encoded[1]), is_base64=True))
+        line += chunk.count(b"\n")
 
 
-def _braces_around(text: bytes, mark: re.Match[bytes], done: int) -> tuple[int, int]:
-    """From a brace to the next one, of which a `{` is left out."""
-    start = max(done, text.rfind(b"{", done, mark.start()), text.rfind(b"}", done, mark.start()))
-    brace = _BRACE.search(text, mark.end())
-    return start, brace.start() + (brace[0] == b"}") if brace else len(text)
+def _chunks(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Cut the text before each { and behind each }: a record is one chunk."""
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if isinstance(piece, InvalidData):
+            yield piece
+            continue
+        for part in _PART.findall(piece):
+            if part.startswith(b"{") or size > MAX_CHUNK_BYTES:
+                yield b"".join(parts)
+                parts, size = [], 0
+            parts.append(part)
+            size += len(part)
+            if part.endswith(b"}"):
+                yield b"".join(parts)
+                parts, size = [], 0
+    yield b"".join(parts)
 
 
-def _start_of_rest(text: bytes) -> int:
-    """From where the text may be the start of something."""
-    tail = text[-MAX_BASE64_BYTES:]
-    start_of_base64 = len(text) - len(tail) + len(tail.rstrip(_BASE64)) - 1
-    last_brace = max(text.rfind(b"{"), text.rfind(b"}"), len(text) - MAX_RECORD_BYTES)
-    return max(min(last_brace, start_of_base64), 0)
+def _as_utf8(chunk: bytes) -> bytes:
+    """Decode UTF-16, little-endian, and drop all other zero bytes: without them, ASCII in any encoding is left."""
+    if b"\0" not in chunk:
+        return chunk
+    text = chunk.lstrip(b"\0").rstrip(b"\0\r\n")
+    if text[1::2].count(b"\0") > len(text) // 4:
+        text = (text + b"\0" * (len(text) % 2)).decode("utf-16-le", "replace").encode()
+    return text.replace(b"\0", b"")
+
+
+def _decoded(encoded: bytes) -> Iterator[Piece]:
+    data = encoded.replace(b"\\u002B", b"+").replace(b"\\", b"")
+    data = data[: len(data) - (len(data) % 4 == 1)]
+    file = BytesIO(base64.b64decode(data + b"=" * (-len(data) % 4)))
+    return decompressed(lambda: file.read(MAX_PIECE_BYTES))
 
 
 def _notional_bid(found: Found) -> object:

@@ -1,4 +1,4 @@
-"""Bytes of any file or pipe → UTF-8 text, in pieces. Compressed files and UTF-16 may begin anywhere among them.
+"""Bytes of any file or pipe, decompressed, in pieces. Compressed files may begin anywhere among them.
 
 Whatever cannot be read is an InvalidData among the pieces, and what follows it is read.
 """
@@ -8,10 +8,9 @@ import lzma
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
-from itertools import chain
 from typing import Any
 
 from ..errors import InvalidData
@@ -19,23 +18,19 @@ from ..errors import InvalidData
 MAX_PIECE_BYTES = 2**16
 MAX_FAILED = 100  # compressed files that cannot be read; what looks like more of them is no log
 MAX_LAYERS = 3  # compressed files inside each other
-MAX_RATIO, MAX_FREE_BYTES = 200, 2**28  # logs shrink 10 to 60 times
-MIN_TEXT_BYTES = 64  # looked at together
-MAX_XZ_MEMORY_BYTES = 2**27  # twice what the highest level takes; the head of a file may ask for 4 GiB
 
 _SLICE_BYTES = 2**10  # decompressed at once: no format makes more than 32 MiB of them
 _MAGIC = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\(\xb5/\xfd|PK\x03\x04")
 _MAGIC_BYTES = 10
 _ZIP_HEADER = struct.Struct("<6xHH16xHH")  # flags, method, and the lengths of the name and of the extra field
 _STORED, _DEFLATED, _BZIP2 = 0, 8, 12
-_UTF_16 = re.compile(rb"(?:[^\0]\0)+(?:(?:[^\0]{2}){1,16}?(?:[^\0]\0)+)*")  # ASCII, and others between it
 
 Piece = bytes | InvalidData
 
 
-def open_text(read: Callable[[], bytes]) -> Iterator[Piece]:
-    """The text of a stream as UTF-8: `read` gives its next bytes, and b"" at the end. Other bytes stay as they are."""
-    return _as_utf8(_expand(_Source(read), MAX_LAYERS))
+def decompressed(read: Callable[[], bytes]) -> Iterator[Piece]:
+    """The bytes of a stream, with those of compressed files decompressed: `read` gives the next, and b"" at the end."""
+    return _expand(_Source(read), MAX_LAYERS)
 
 
 class _Source:
@@ -58,7 +53,6 @@ class _Source:
 
 
 def _expand(source: _Source, layers: int) -> Iterator[Piece]:
-    """The bytes with those of compressed files decompressed."""
     failed = 0
     while True:
         found = _MAGIC.search(source.data) if failed < MAX_FAILED else None
@@ -78,7 +72,7 @@ def _expand(source: _Source, layers: int) -> Iterator[Piece]:
 
 def _decompress(source: _Source, magic: bytes, layers: int) -> Iterator[bytes]:
     """Decompress one file and leave the source at its end. Raises InvalidData."""
-    given, taken, made = b"", 0, 0
+    given = b""
     try:
         if not layers:
             raise ValueError(f"more than {MAX_LAYERS} compressed files inside each other")
@@ -89,9 +83,6 @@ def _decompress(source: _Source, magic: bytes, layers: int) -> Iterator[bytes]:
             given = (given + data)[-MAX_PIECE_BYTES:]
             if piece := decompressor.decompress(data):
                 yield piece
-            taken, made = taken + len(data), made + len(piece)
-            if made > max(MAX_FREE_BYTES, MAX_RATIO * taken):
-                raise ValueError("it expands as a decompression bomb does: if it is a log, decompress it first")
     except Exception as error:  # each library has its own
         source.data = given[1:] + source.data if given else source.data[1:]  # what follows may be text
         raise InvalidData(f"compressed data ({magic[:3]!r}) that cannot be read: {error}") from error
@@ -118,28 +109,6 @@ def _zstd() -> Any:
 _DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
     b"BZ": bz2.BZ2Decompressor,
-    b"\xfd7": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_XZ_MEMORY_BYTES),
+    b"\xfd7": lzma.LZMADecompressor,
     b"(\xb5": _zstd,
 }
-
-
-def _as_utf8(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Decode little-endian UTF-16 and drop all other zero bytes: without them, ASCII in any encoding is left."""
-    data = b""
-    for piece in chain(pieces, [b"\n"]):
-        if isinstance(piece, InvalidData):
-            yield piece
-            continue
-        data += piece
-        if len(data) >= MIN_TEXT_BYTES or data.endswith(b"\n"):
-            zero = data.rfind(b"\0")  # the character that it ends is looked at again, with what follows it
-            end = zero - 1 if zero > 0 and len(data) - zero <= MIN_TEXT_BYTES else len(data)
-            yield _without_zeros(data[:end])
-            data = data[end:]
-    yield _without_zeros(data)
-
-
-def _without_zeros(text: bytes) -> bytes:
-    if b"\0" not in text:
-        return text
-    return _UTF_16.sub(lambda run: run[0].decode("utf-16-le", "replace").encode(), text).replace(b"\0", b"")

@@ -1,20 +1,17 @@
 """The bucket of the archive, on S3: one Parquet file a day, `dt=2026-11-24/records.parquet`."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import StoreError
 
-CHANGED = re.compile("PreconditionFailed|ConditionalRequestConflict")
+_CHANGED = re.compile("PreconditionFailed|ConditionalRequestConflict")
 KEY = re.compile(r"dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/records\.parquet")
 
 
@@ -23,8 +20,7 @@ class Bucket:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        retries: Any = {"mode": "standard", "total_max_attempts": 6}
-        self._client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"), config=Config(retries=retries))
+        self._client = boto3.client("s3")
 
     def days(self, *, since: str) -> dict[str, str]:
         """The days from `since` on that have a file → its ETag."""
@@ -45,20 +41,13 @@ class Bucket:
     def upload(self, day: str, path: Path, *, replaces: str | None) -> None:
         """Put a day's file in one request: a reader finds the former file or this one, never a part of it.
 
-        `replaces` is the former file's ETag, None where there was none. If another run has written another file since,
-        nothing is written (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+        `replaces` is the former file's ETag, None where there was none. If a file was written since, by another run or
+        by a first try whose answer was lost, nothing is written and it fails: the next run merges the day with it
+        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
         """
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
         with self._translated(_key(day)), path.open("rb") as file:
-            try:
-                self._client.put_object(Bucket=self.name, Key=_key(day), Body=file, **condition)
-            except ClientError as error:  # of a retry too, if the response to the first request was lost
-                if not CHANGED.search(str(error)) or not self._is_there(day, path):
-                    raise
-
-    def _is_there(self, day: str, path: Path) -> bool:
-        there: bytes = self._client.get_object(Bucket=self.name, Key=_key(day))["Body"].read()
-        return there == path.read_bytes()
+            self._client.put_object(Bucket=self.name, Key=_key(day), Body=file, **condition)
 
     def describe(self, day: str) -> str:
         """A day's file in a message."""
@@ -69,7 +58,7 @@ class Bucket:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            is_changed = CHANGED.search(str(error))
+            is_changed = _CHANGED.search(str(error))
             text = "another run has written it meanwhile: write the day again" if is_changed else error
             raise StoreError(f"bucket {self.name}: {what}: {text}") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import CredentialsError, StoreError, TransientStoreError, UsageError
+from ..messages import SECRET_VARIABLES
 
 try:
     import boto3
@@ -17,7 +18,6 @@ import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
 
-KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 MAX_TEXT = 300  # characters of a message that came from elsewhere
 
 # codes to retry, besides any 5xx; ItemCollectionSizeLimitExceeded is not among them
@@ -34,25 +34,22 @@ CREDENTIALS = {  # part of a code, or of its message → advice instead of the m
         "check that the credentials are of this account, complete and not expired, and that the region is enabled"
     ),
 }
-KINDS = {  # of boto3's errors, and of those that it does not wrap: of files, credential_process and failed refreshes
-    TransientStoreError: (boto.ConnectionError, boto.ConnectionClosedError, boto.ReadTimeoutError),
-    CredentialsError: (
-        boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError,
-        boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError,
-        JSONDecodeError, OSError, RuntimeError,
+_WITHOUT_CREDENTIALS = (  # also those of files and of failed refreshes
+    *(boto.CredentialRetrievalError, boto.LoginError, boto.MetadataRetrievalError, boto.NoCredentialsError),
+    *(boto.RefreshWithMFAUnsupportedError, boto.SSOError, boto.TokenRetrievalError, OSError, RuntimeError),
+)
+ERRORS: dict[type[Exception], tuple[type[StoreError], str]] = {  # advice; the first kind that fits counts
+    boto.ConnectionError: (
+        TransientStoreError,
+        "check the network connection, AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and AWS_CA_BUNDLE",
     ),
-}  # fmt: skip
-ADVICE = {
-    "AccessDeniedException": "give this user or role the permission",
-    "EndpointConnectionError": "check the network connection, AWS_REGION and AWS_ENDPOINT_URL_DYNAMODB",
-    "JSONDecodeError": "credential_process printed text that is not JSON: run it by hand",
-    "NoCredentialsError": "configure them as for the AWS CLI, for example with AWS_PROFILE or aws configure",
-    "NoRegionError": "set AWS_REGION",
-    "ResourceNotFoundException": "check the table's name and AWS_REGION",
-    "SSOTokenLoadError": "run aws sso login",
-    "TokenRetrievalError": "run aws sso login",
-    "ValueError": "check AWS_ENDPOINT_URL_DYNAMODB, also that it begins with http:// or https://",
-    "SSLError": "check the file that AWS_CA_BUNDLE names; a network with its own certificate authority needs one",
+    JSONDecodeError: (CredentialsError, "credential_process printed text that is not JSON: run it by hand"),
+    **dict.fromkeys(
+        _WITHOUT_CREDENTIALS,
+        (CredentialsError, "configure them as for the AWS CLI, with AWS_PROFILE, aws configure or aws sso login"),
+    ),
+    boto.BotoCoreError: (StoreError, "check AWS_REGION, AWS_PROFILE and what else configures AWS"),
+    Exception: (TransientStoreError, "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB is wrong"),
 }
 
 for _name in ("botocore.credentials", "botocore.tokens"):
@@ -65,14 +62,13 @@ def dynamodb_client(region: str | None = None) -> Any:
         connect_timeout=2.0,
         read_timeout=3.0,  # a request takes milliseconds; one attempt exceeds its deadline by at most these
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=32,
         parameter_validation=False,  # DynamoDB validates, too
         user_agent=f"order-book-imbalance/{__version__}",  # boto3's own is composed anew for each request
     )
     for name, value in list(os.environ.items()):
         if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
             del os.environ[name]  # boto3 takes some that are empty for a profile, a region or a file's name
-        if name in KEY_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
+        if name in SECRET_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
             raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
     try:
         session = botocore.session.get_session()  # a new one: a session keeps what it first read from files
@@ -91,7 +87,7 @@ def dynamodb_client(region: str | None = None) -> Any:
 def _asks_for_code(session: botocore.session.Session) -> bool:
     """True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
     profiles, name = dict(session.full_config.get("profiles", {})), session.profile or "default"
-    while not os.environ.get(KEY_VARIABLES[0]) and (profile := profiles.pop(name, None)):
+    while not os.environ.get("AWS_ACCESS_KEY_ID") and (profile := profiles.pop(name, None)):
         if profile.get("role_arn") and profile.get("mfa_serial"):
             return True
         name = profile.get("source_profile", "")
@@ -108,21 +104,13 @@ def store_error(error: Exception, what: str) -> StoreError:
         return error
     if isinstance(error, boto.ClientError):
         return _answer_error(error, what)
-    name = type(error).__name__
-    text = f"{_clean(error)}; {ADVICE[name]}" if name in ADVICE else _clean(error)
-    for kind, types in KINDS.items():
-        if isinstance(error, types):
-            return kind(f"{what}: {text}")
     if isinstance(error, boto.HTTPClientError):  # its text may repeat a header with its token, or a proxy's password
         cause = error.kwargs.get("error", error)
         if "header" in str(cause):
             return CredentialsError(f"{what}: the credentials have a line end, a space or another invalid character")
-        return TransientStoreError(f"{what}: the request could not be sent ({type(cause).__name__})")
-    if isinstance(error, boto.BotoCoreError):
-        return StoreError(f"{what}: {text}")
-    return TransientStoreError(
-        f"{what}: perhaps a proxy answered instead, or AWS is configured wrongly ({name}: {text})"
-    )
+        return TransientStoreError(f"{what}: the request or its answer did not arrive ({type(cause).__name__})")
+    kind, advice = next(found for expected, found in ERRORS.items() if isinstance(error, expected))
+    return kind(f"{what}: {type(error).__name__}: {_clean(error)}; {advice}")
 
 
 def _answer_error(error: boto.ClientError, what: str) -> StoreError:
@@ -136,7 +124,8 @@ def _answer_error(error: boto.ClientError, what: str) -> StoreError:
     if code.isdecimal():  # boto3 takes the status where DynamoDB would have written a code
         text = _clean(message)
         return TransientStoreError(f"{what}: HTTP {code} without DynamoDB's code, perhaps from a proxy: {text}")
-    text = f"{what}: {code}: {_clean(message)}" + (f"; {ADVICE[code]}" if code in ADVICE else "")
+    advice = "; check the table's name and AWS_REGION" if code == "ResourceNotFoundException" else ""
+    text = f"{what}: {code}: {_clean(message)}{advice}"
     is_transient = TRANSIENT.search(code) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
     return TransientStoreError(text) if is_transient else StoreError(text)
 
@@ -145,5 +134,4 @@ def _clean(text: object) -> str:
     """The text of a message, shortened, without users and passwords of URLs; nothing of one that repeats a request."""
     if "Credential=" in str(text) or "security-token" in str(text).lower():
         return "its text repeats the signed request and is left out"
-    line = re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")
-    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"
+    return re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")[:MAX_TEXT]

@@ -18,12 +18,6 @@ except ModuleNotFoundError:  # Windows: one process at a time
     fcntl = None  # type: ignore[assignment]
 
 LOCK_PAUSE_SECONDS = 0.02
-_ADVICE = {
-    errno.EACCES: "; check who owns the folder and its files, and that the disk can be written",
-    errno.EEXIST: "; name a folder, or a link to one",
-    errno.ENOTDIR: "; name a folder",
-    errno.EROFS: "; name a folder on a file system that can be written",
-}
 
 
 class Folder:
@@ -38,13 +32,12 @@ class Folder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.description = f"folder {self.path}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
-            raise self._error(error) from error
+            raise StoreError(f"folder {path}: {error.strerror}; name a folder that can be written") from error
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Append the line of each record; only another process's lock is waited for until `deadline`. Never raises."""
@@ -63,11 +56,9 @@ class Folder:
                 _append(self.path / f"{day}.jsonl", "".join(f"{line}\n" for _, line in lines).encode(), deadline)
                 stored += sum(record.reason is None for record, _ in lines)
             except OSError as error:
-                failed += [FailedPut(record, self._error(error, f"{day}.jsonl: ")) for record, _ in lines]
+                failure = StoreError(f"folder {self.path}: {day}.jsonl: {error.strerror}")
+                failed += [FailedPut(record, failure) for record, _ in lines]
         return PutResult(stored, failed=failed)
-
-    def _error(self, error: OSError, where: str = "") -> StoreError:
-        return StoreError(f"{self.description}: {where}{error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
 
 
 def _append(path: Path, data: bytes, deadline: float) -> None:
@@ -86,7 +77,6 @@ def _append(path: Path, data: bytes, deadline: float) -> None:
 
 
 def _lock(file: IO[bytes], deadline: float) -> None:
-    """Wait for the lock of a file until the deadline (monotonic clock). Raises OSError."""
     while fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

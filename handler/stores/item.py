@@ -118,7 +118,6 @@ def unpack_book(packed: bytes) -> tuple[Levels | None, Levels | None]:
 
 
 def _places(numbers: Iterable[Decimal]) -> int:
-    """The fewest decimal places that all numbers fit."""
     return max((len(plain_decimal(number).partition(".")[2]) for number in numbers), default=0)
 
 

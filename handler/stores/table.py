@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from random import random
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 class Table:
     """The table that keeps records. A record's slot is its timestamp, rounded down to its interval.
 
-    `default_interval_seconds` is for plain records. Without `region`, AWS's own configuration names it. With
-    `wait_for_credentials`, a put waits for valid ones until its deadline, and the log says so.
+    `default_interval_seconds` is that of plain records, of all or by pair. Without `region`, AWS's own configuration
+    names it. With `wait_for_credentials`, a put waits for valid ones until its deadline, and the log says so.
 
         pandas.DataFrame(Table("obi").query("BTCUSDT", since=time.time() - 86400, until=time.time()))
     """
@@ -43,7 +43,7 @@ class Table:
         *,
         region: str | None = None,
         retention_days: int = 0,
-        default_interval_seconds: int = 60,
+        default_interval_seconds: int | Mapping[str, int] = 60,
         wait_for_credentials: bool = False,
         client: Any = None,
         clock: Clock = SYSTEM,
@@ -99,15 +99,14 @@ class Table:
         Moments are epoch seconds. Reasons are among them. An item that is no record is left out, and `on_damaged` is
         called with a sentence that names it. Raises StoreError.
         """
-        for item in self.items(pair, since, until):
+        for item in self._items(pair, since, until):
             try:
                 yield record_from_item(item)
             except InvalidRecord as error:
                 where = f"{self.description}: {pair} at {item['slot']['S']!a:.100}"
                 on_damaged(f"{where}: {error}; if this item is damaged, correct or delete it")
 
-    def items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
-        """Read the items behind `query`, page by page. What has expired is left out. Raises StoreError."""
+    def _items(self, pair: str, since: float, until: float) -> Iterator[AnyItem]:
         first, last = ceil(since), ceil(until) - 1  # slots are whole seconds, and BETWEEN includes both ends
         values = {":pair": pair, ":first": format_timestamp(first), ":last": format_timestamp(last)}
         request: dict[str, Any] = {
@@ -125,7 +124,9 @@ class Table:
 
     def _put(self, record: Record, deadline: float) -> str | FailedPut:
         try:
-            item = item_from_record(record, self._default_interval_seconds, self._retention_days)
+            interval = self._default_interval_seconds
+            default = interval if isinstance(interval, int) else interval[record.pair]
+            item = item_from_record(record, default, self._retention_days)
             return self._retry(lambda is_retry: self._try_put(record, item, is_retry=is_retry), deadline)
         except Exception as error:  # also of a number that cannot be packed, or of memory that ran out
             text = f"{self.description}: {type(error).__name__}: {error}"
@@ -148,10 +149,8 @@ class Table:
         while self._clock.monotonic() < deadline:
             try:
                 return send(number > 0)
-            except TransientStoreError as error:
-                failure = error
-            except CredentialsError as error:
-                if number and not self._waits:  # the second call had a new client
+            except (TransientStoreError, CredentialsError) as error:
+                if isinstance(error, CredentialsError) and number and not self._waits:  # of a new client, too
                     raise
                 failure = error
             pause = backoff_seconds(number, random())

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import pty
-import random
 import re
 import signal
 import subprocess
@@ -12,7 +11,6 @@ import sys
 import threading
 import time
 from collections import deque
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +120,8 @@ def test_an_input_without_a_record_fails(tmp_path: Path, file: Path, data: bytes
 
 
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
-    "a missing file": (("missing", "--to", "obi"), "missing: No such file"),
-    "a folder": ((".", "--to", "obi"), ": Is a directory"),
+    "a missing file": (("missing", "--to", "obi"), "missing: there is no file"),
+    "a folder": ((".", "--to", "obi"), ": there is no file"),
     "no target": (("-",), "--table NAME or --to FOLDER"),
     "days in a folder": (("-", "--to", "obi", "--retention-days", "3"), "--retention-days is for a table"),
     "two targets": (("-", "--to", "obi", "--table", "x"), "--table NAME or --to FOLDER"),
@@ -203,26 +201,6 @@ def is_empty(process: "subprocess.Popen[bytes]") -> bool:
     return size[0] == 0 and Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S"
 
 
-def test_killed_and_run_again(stored: StoredTable, proxy: TableProxy, file: Path) -> None:
-    """Killed at any moment and run again, it ends with exactly all items."""
-
-    def kill_at(last: int, process: "subprocess.Popen[str]", number: int) -> None:
-        if number >= last:
-            process.kill()
-
-    for _ in range(2):
-        last = len(proxy.operations) + random.Random(4).randint(20, 90)
-        with start("load", str(file), **stored.through(proxy.url)) as process:
-            proxy.on_request = partial(kill_at, last, process)
-            process.wait(TEST_TIMEOUT_SECONDS)
-        assert process.returncode == -signal.SIGKILL
-    assert 0 < len(stored.records()) < 100
-    done = load(file, **stored.environment)
-    told = counts(done)
-    assert (done.returncode, told["loaded"] + told["already there"]) == (0, 100)
-    assert stored.records() == in_order(RECORDS)
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(stored: StoredTable, proxy: TableProxy, file: Path, stop: signal.Signals) -> None:
     """Although the table hangs: it ends soon, and says what may not be stored."""
@@ -242,13 +220,6 @@ def test_interrupted(stored: StoredTable, proxy: TableProxy, file: Path, stop: s
     left = re.search("([0-9]+) records may not be stored: load the file again", done.stderr)
     assert (done.returncode, left is not None) == (128 + stop, True)
     assert told.get("loaded", 0) + told.get("already there", 0) <= 30
-
-
-def test_a_table_that_is_not_there_ends_it_in_one_sentence(stored: StoredTable, file: Path) -> None:
-    done = load(file, "--table", "other", **stored.environment)
-    assert (done.returncode, counts(done)) == (1, {})
-    assert "table other: " in done.stderr
-    assert "100 records may not be stored: load the file again" in done.stderr
 
 
 def test_a_put_that_failed_is_named_and_fails(stored: StoredTable, proxy: TableProxy, file: Path) -> None:

@@ -1,9 +1,6 @@
 """The function of the archive against S3 and DynamoDB by moto: whatever happens to a day, no row of it is lost."""
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +8,14 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pytest
-from support.program import ROOT, environment, run
+from support.program import run
 from support.records import full, reason
 from support.servers import AWS, aws_client
 from support.tables import StoredTable
 
 from handler.archive import app
 from handler.archive.day import DAY_SECONDS, format_day, parse_day
-from handler.errors import HandlerError, StoreError
+from handler.errors import HandlerError, StoreError, UsageError
 from handler.record import Record
 from handler.slots import format_timestamp
 from handler.stores.bucket import Bucket
@@ -26,18 +23,8 @@ from handler.stores.item import item_from_record
 
 DAY = "2026-11-24"
 START = parse_day(DAY)
+NOON = parse_day("2026-11-28") + 12 * 3600
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
-KILLED = """
-import os, signal
-from types import SimpleNamespace
-from handler.archive import app, day
-
-def kill(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-{place} = kill
-app.lambda_handler({{"day": "{day}"}}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
-"""
 DUCK = duckdb.connect()
 
 
@@ -97,7 +84,9 @@ def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = 
 BTC = [at(minute) for minute in range(5)]
 ETH = [at(minute, "ETHUSDT") for minute in range(3)]
 USDM = [at(minute, market="usdm") for minute in range(2)]
-ALL, LATE = [*BTC, *ETH, *USDM], [at(minute) for minute in (4, 7, 8)]
+ALL = [*BTC, *ETH, *USDM]
+FORMER = [*ALL, reason(timestamp=format_timestamp(START + 300))]
+LATE = [at(4), at(5), at(7), reason(timestamp=format_timestamp(START + 180))]
 KEYS = sorted((record.pair, record.timestamp[11:16]) for record in ALL)
 
 
@@ -142,19 +131,25 @@ def test_its_file_is_the_one_that_history_writes(cloud: Cloud, monkeypatch: pyte
     assert of_file.stdout == of_table.stdout
 
 
-@pytest.mark.parametrize(("late", "replace", "kept"), [([], False, ALL), (LATE, False, ALL), (LATE, True, USDM)])
+@pytest.mark.parametrize(
+    ("late", "replace", "kept", "reasons"), [([], False, FORMER, 1), (LATE, False, FORMER, 0), (LATE, True, USDM, 1)]
+)
 def test_what_has_expired_stays_unless_it_is_replaced(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, late: list[Record], replace: bool, kept: list[Record]
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, late: list[Record], replace: bool, kept: list[Record], reasons: int
 ) -> None:
-    """Beside what is loaded late: 200 rows are never replaced by 10. A pair that the settings lack stays always."""
-    cloud.put(ALL)
+    """Beside what is loaded late: 200 rows are never replaced by 10. A pair that the settings lack stays always.
+
+    A measurement wins over a reason, whichever was there first.
+    """
+    cloud.put(FORMER)
     cloud.write(monkeypatch, day=DAY)
     first = cloud.file()
-    cloud.expire(ALL)
+    cloud.expire(FORMER)
     cloud.put(late)
     cloud.write(monkeypatch, "BTC,ETH", day=DAY, replace=replace)
     assert (cloud.file() == first) == (not late)
     assert cloud.rows() == sorted({(one.pair, one.timestamp[11:16]) for one in [*kept, *late]})
+    assert cloud.rows("count(reason)") == [(reasons,)]
 
 
 @pytest.mark.parametrize("days", [1, 3])
@@ -167,25 +162,6 @@ def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.Mon
     cloud.write(monkeypatch, "BTC", day=DAY)
     assert cloud.file() == first
     assert cloud.write(monkeypatch, "BTC", day=format_day(last))[format_day(last)]["pairs"] == 2
-
-
-@pytest.mark.parametrize("place", ["app.Table.query", "day.Records.load", "app.Bucket.upload"])
-def test_a_run_that_is_killed_leaves_the_former_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    command = [sys.executable, "-c", KILLED.format(place=place, day=DAY)]
-    variables = cloud.environment | {"OBI_SYMBOLS": "BTC,ETH", "TMPDIR": str(cloud.copy.parent)}
-
-    def killed() -> int:
-        return subprocess.run(command, cwd=ROOT, env=environment(**variables), check=False).returncode
-
-    cloud.put(BTC)
-    assert killed() == -signal.SIGKILL
-    assert cloud.days() == []
-    cloud.write(monkeypatch, day=DAY)
-    first = cloud.file()
-    cloud.put(ETH)
-    assert killed() == -signal.SIGKILL
-    assert cloud.file() == first
-    assert cloud.write(monkeypatch, day=DAY)[DAY]["rows"] == 8
 
 
 def test_a_run_does_not_replace_what_another_run_wrote_meanwhile(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,3 +239,37 @@ def test_missing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: Change, 
         cloud.write(monkeypatch, day=DAY)
     assert str(failed.value).startswith(message)
     assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "day", "replace"),
+    [
+        ({}, None, False),
+        (None, None, False),
+        ({"day": "2026-11-24"}, "2026-11-24", False),
+        ({"day": "2026-11-24", "replace": True}, "2026-11-24", True),
+        ({"day": "2026-11-27", "replace": False}, "2026-11-27", False),
+    ],
+)
+def test_an_event_names_a_day_or_nothing(event: Any, day: str | None, replace: bool) -> None:
+    assert app.requested_day(event, NOON) == (day, replace)
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"day": "2026-11-28"}, "2026-11-28 is not over: send it after 2026-11-29T00:05:00Z"),
+        ({"day": "2023-12-31"}, "2023-12-31 is before 2024-01-01"),
+        ({"day": "yesterday"}, "the event is {'day': 'yesterday'}, and 'yesterdayT00:00:00Z' is not a time"),
+        ({"day": "2026-11-24T00:00:00Z"}, "the event is {'day': '2026-11-24T00:00:00Z'}"),
+        ({"day": 20261124}, "the event is {'day': 20261124}, and Expected `str`, got `int`"),
+        ({"day": "2026-11-24", "replace": "yes"}, "the event is "),
+        ({"day": "2026-11-24", "force": True}, "the event is "),
+        ({"replace": True}, "the event is {'replace': True}"),
+        ("2026-11-24", "the event is '2026-11-24'"),
+    ],
+)
+def test_a_wrong_event_is_refused_with_the_right_one(event: Any, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        app.requested_day(event, NOON)
+    assert str(refused.value).startswith(message)

