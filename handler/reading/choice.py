@@ -3,21 +3,10 @@
 import logging
 
 from ..slots import MAX_INTERVAL_SECONDS
-from .columns import NARROW
 from .engine import Engine
-
-MAX_NAMED_PAIRS = 5
 
 log = logging.getLogger(__name__)
 
-ALWAYS_COLUMNS = ("pair", "slot", "timestamp", *NARROW[2:])  # columns of every row, whatever the question is
-RECORDS_EXPRESSIONS = {
-    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
-    "slot": "make_timestamptz(slot * 1000000) AS slot",
-    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
-    "levels": "CAST(levels AS BIGINT) AS levels",
-    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
-}
 # the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
 # into one slot, the one between slots
 INFERRED = f"""
@@ -33,17 +22,14 @@ INFERRED = f"""
         FROM distances GROUP BY pair)
     SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred
     FROM distances JOIN shared USING (pair) WHERE is_slot = is_shared AND distance IS NOT NULL GROUP BY pair"""
-PLAIN_PAIRS = "SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL"
 # of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
 DUPLICATES = """
     SELECT part, id FROM (
         SELECT part, id, row_number() OVER (
-            PARTITION BY pair, slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
-        FROM (SELECT *, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
-              WHERE interval_seconds IS NOT NULL)
-        SEMI JOIN (
-            SELECT pair, coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS slot FROM narrow
-            WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1) USING (pair, slot))
+            PARTITION BY pair, own_slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
+        FROM narrow SEMI JOIN (
+            SELECT pair, own_slot FROM narrow WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1)
+        USING (pair, own_slot) WHERE interval_seconds IS NOT NULL)
     WHERE place > 1"""
 # a plain row is left out only where another row, plain or full, is the same sample
 PLAIN_DUPLICATES = """
@@ -61,25 +47,16 @@ SHARED_SLOTS = """
     GROUP BY pair ORDER BY pair"""
 
 
-def narrow(number: int, part: str) -> str:
-    """SQL: the narrow columns of a part."""
-    table = part.replace("parquet_", "rows_")
-    return (
-        f"SELECT {number} AS part, id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi,"
-        f" notional_bid, notional_ask, levels, reason FROM {table}"
-    )
-
-
 def say_intervals(engine: Engine) -> None:
     """Say which intervals plain lines are taken to have."""
-    rows = engine.rows(f"SELECT pair, inferred FROM intervals WHERE pair IN ({PLAIN_PAIRS}) ORDER BY pair")
-    named = [f"{pair} {seconds} s" for pair, seconds in rows[:MAX_NAMED_PAIRS]]
-    named += [f"{len(rows) - MAX_NAMED_PAIRS} more"] if len(rows) > MAX_NAMED_PAIRS else []
-    if named:
+    rows = engine.rows("""
+        SELECT inferred, if(count(*) = 1, any_value(pair), count(*) || ' pairs') FROM intervals
+        WHERE pair IN (SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL) GROUP BY ALL""")
+    if rows:
         log.warning(
             "plain lines have no interval: the commonest distance between samples is taken (%s);"
             " set --interval_seconds N to override it",
-            ", ".join(named),
+            ", ".join(f"{seconds} s for {pairs}" for seconds, pairs in sorted(rows)),
         )
 
 

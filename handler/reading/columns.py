@@ -31,24 +31,12 @@ STORED: Final = {
     "quantity_ask_within": LIST,
 }
 TIMES = ("received_at", "exchange_time")
-# decoded apart, so that a question that needs few keys does not pay for the lists
-GROUPS = {
-    "scalars": [name for name, kind in STORED.items() if kind not in (LIST, LEVELS)],
-    "sides": [name for name, kind in STORED.items() if kind == LEVELS],
-    "ladder": [name for name, kind in STORED.items() if kind == LIST],
-}
+# the kinds that are decoded together, so that a question that needs few keys does not pay for the lists
+GROUPS = {"scalars": (BIG, DOUBLE, TEXT), "sides": (LEVELS,), "ladder": (LIST,)}
 HEAD = {
     "timestamp": TEXT, "symbol": TEXT, "obi": DOUBLE, "notional_bid": DOUBLE, "notional_ask": DOUBLE, "levels": DOUBLE,
     "market": TEXT, "interval_seconds": DOUBLE, "reason": TEXT,
 }  # fmt: skip
-
-_BEST = {
-    "best_bid": "bids[1][1]",
-    "best_bid_quantity": "bids[1][2]",
-    "best_ask": "asks[1][1]",
-    "best_ask_quantity": "asks[1][2]",
-}
-_MID = "((bids[1][1] + asks[1][1]) / 2)"
 
 
 def quoted(name: str) -> str:
@@ -90,22 +78,23 @@ def _ladder() -> dict[str, str]:
     return found
 
 
-FILE_DERIVED: Final = {
-    **_BEST,
-    "mid": _MID,
-    "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
-    **{name: sql for name, sql in _ladder().items() if name.startswith("obi_")},
-}  # the derived columns of Parquet files
+_MID = "((bids[1][1] + asks[1][1]) / 2)"
 DERIVED: Final = {
-    **_BEST,
+    "best_bid": "bids[1][1]",
+    "best_bid_quantity": "bids[1][2]",
+    "best_ask": "asks[1][1]",
+    "best_ask_quantity": "asks[1][2]",
     "mid": _MID,
     "weighted_mid": "(bids[1][1] * asks[1][2] + asks[1][1] * bids[1][2]) / nullif(bids[1][2] + asks[1][2], 0)",
-    "spread_bps": FILE_DERIVED["spread_bps"],
+    "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
     "obi_quantity": _quantity_imbalance(),
     **_ladder(),
 }
 KEYS: Final = ("pair", "slot", *FULL_KEYS)
-FILE_COLUMNS: Final = (*KEYS, "reason", *FILE_DERIVED)  # of Parquet files, our own and the archive's
+FILE_COLUMNS: Final = (
+    *(*KEYS, "reason", "best_bid", "best_bid_quantity", "best_ask", "best_ask_quantity", "mid", "spread_bps"),
+    *(f"obi_{bps}bps" for bps in RUNGS_BPS),
+)  # of Parquet files, our own and the archive's
 ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
@@ -126,12 +115,13 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 def from_lines(relation: str) -> str:
     """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
-    groups = {group: {name: STORED[name] for name in names} for group, names in GROUPS.items()}
-    structs = ", ".join(f"{decoded(names)} AS {group}" for group, names in groups.items())
-    keys = [f'{group}."{name}" AS "{name}"' for group, names in groups.items() for name in names if name not in TIMES]
-    keys += [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
-    rows = f"(SELECT *, {structs} FROM {relation})"
-    return derived(f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM {rows})")
+    structs, keys = [], [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
+    for group, kinds in GROUPS.items():
+        names = {name: kind for name, kind in STORED.items() if kind in kinds}
+        structs.append(f"{decoded(names)} AS {group}")
+        keys += [f'{group}."{name}" AS "{name}"' for name in names if name not in TIMES]
+    rows = f"(SELECT *, {', '.join(structs)} FROM {relation})"
+    return derived(f"(SELECT * EXCLUDE ({', '.join(GROUPS)}), {', '.join(keys)} FROM {rows})")
 
 
 def derived(relation: str, known: Collection[str] = ()) -> str:

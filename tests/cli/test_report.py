@@ -74,7 +74,7 @@ def test_outage(run: Run) -> None:
     reasons = [no_data(one.timestamp, Pair("BTCUSDT"), 5, INTERVAL, "timeout") for one in records[103:106]]
     code, text = run(records[:100] + reasons + records[112:], "--min-share", "0.9973")
     covered = row(text, "Coverage")
-    assert (covered["longest"], covered["gaps"], covered["why"]) == ("2:00:00", "1", "timeout 3, unknown 9")
+    assert (covered["longest"], covered["gaps"], covered["why"]) == ("02:00:00", "1", "timeout 3, unknown 9")
     assert (code, covered["share"]) == (ExitCode.GAPS, "99.7 %")
     assert run(records[:100] + records[112:], "--min-share", "0.9972")[0] == ExitCode.OK
 
@@ -181,12 +181,12 @@ def panel_width(path: Path) -> float:
 @pytest.mark.parametrize(
     ("records", "flags", "panels", "words"),
     [
-        (month(), [], 2, ["BTCUSDT, 5 levels", "100 % of slots; data-api.binance.vision", "means of 1 h"]),
-        (month(days=2)[10:], [], 2, ["2026-11-01 01:40 to 2026-11-03 00:00 UTC", "every 10 min"]),
+        (month(), [], 2, ["BTCUSDT, 5 levels", "100 % of slots; data-api.binance.vision", "means of 1h"]),
+        (month(days=2)[10:], [], 2, ["2026-11-01 01:40 to 2026-11-03 00:00 UTC", "every 10m"]),
         (month(days=2)[::3], ["--full-scale"], 2, ["33.56 % of slots", "−1.0"]),
         (month(host="127.0.0.1:8080"), ["--levels", "5", "10", "--bps", "50"], 4,
          ["synthetic (127.0.0.1:8080)", "10 levels", "within 50 bps"]),
-        (month(days=1) + month(days=1, market="usdm"), ["--every", "2h"], 3, ["usdm:BTCUSDT", "means of 2 h"]),
+        (month(days=1) + month(days=1, market="usdm"), ["--every", "2h"], 3, ["usdm:BTCUSDT", "means of 2h"]),
         ([plain(timestamp=format_timestamp(START + n * 60), symbol="A$B$") for n in range(9)], [], 1,
          ["A$B$", "host unknown"]),
     ],
