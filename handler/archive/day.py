@@ -126,7 +126,7 @@ def merge_pair(pair: str, sources: Sequence[Path], part: str, *, at_least: int) 
     SourceError, also for a row that would be lost.
     """
     with Engine() as engine:
-        records = Records(engine, pairs=[pair], with_reasons=True)
+        records = Records(engine=engine, pairs=[pair], with_reasons=True)
         records.load([str(source) for source in sources])
         [[rows]] = engine.rows(f"COPY ({PAIR_ROWS}) TO {sql_literal(part)} (FORMAT parquet)")
     if records.failures or rows < at_least:

@@ -59,7 +59,7 @@ def open_records(
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, flag)) if path else None
         records = Records(
-            stack.enter_context(Engine()),
+            engine=stack.enter_context(Engine()),
             pairs=list(dict.fromkeys(name for names in words.values() for name in names)),
             asked=asked,
             now=now,

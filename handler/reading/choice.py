@@ -1,9 +1,30 @@
-"""Chooses one row for each pair and slot, in SQL on narrow columns only."""
+"""Chooses one row for each pair and slot, in SQL on narrow columns only, and creates the views of what is left."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from ..errors import SourceError
 from ..slots import MAX_INTERVAL_SECONDS
-from .engine import Engine
+from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
+from .files import ROWS_PER_FILE, File
+from .lines import MAX_SHOWN
+
+if TYPE_CHECKING:
+    from .source import Records
+
+DEFAULT_INTERVAL_SECONDS = 60
+CHECKED = (
+    "id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi, notional_bid, notional_ask, levels,"
+    " reason, invalid"
+)
+ALWAYS_COLUMNS = ("pair", "slot", "slot_seconds", "timestamp", *NARROW[2:])  # whatever the question is
+EXPRESSIONS = {
+    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
+    "slot": "make_timestamptz(slot * 1000000) AS slot",
+    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
+    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
+}  # of the columns of `records`
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +68,78 @@ SHARED_SLOTS = """
     GROUP BY pair ORDER BY pair"""
 
 
-def say_intervals(engine: Engine) -> None:
-    """Say which intervals plain lines are taken to have."""
-    rows = engine.rows("""
+def check(records: "Records", parts: Mapping[str, Sequence[File]]) -> list[str]:
+    """Create the view `checked`, the narrow columns of all parts; returns the parts that can be read.
+
+    Adds invalid rows to the failures. Raises SourceError if there is nothing that can be read.
+    """
+    engine, tables = records.engine, []
+    read: list[str] = []
+    for part, files in parts.items():
+        table = part
+        if part != "lines":  # which are in a table already
+            table = f"checked_{part}"
+            try:
+                engine.run(f"CREATE TABLE {table} AS SELECT {CHECKED} FROM {part}")
+            except SourceError as error:
+                records.failures.append(f"{', '.join(file.name for file in files[:3])}: {error}")
+                continue
+        tables.append(f"SELECT {len(read)} AS part, {CHECKED} FROM {table}")
+        read.append(part)
+    if not read:
+        raise SourceError("; ".join(records.failures) or "nothing to read: give a folder")
+    engine.run(f"CREATE VIEW checked AS {' UNION ALL '.join(tables)}")
+    shown = engine.rows(
+        "SELECT part, id, invalid, count(*) OVER () FROM checked WHERE invalid IS NOT NULL"
+        f" ORDER BY part, id LIMIT {MAX_SHOWN}"
+    )
+    for part, row, values, _ in shown:
+        file = parts[read[part]][row // ROWS_PER_FILE]
+        records.failures.append(f"{file.name}: row {row % ROWS_PER_FILE + 1}: invalid: {values}")
+    if shown and shown[0][3] > MAX_SHOWN:
+        records.failures.append(f"{shown[0][3] - MAX_SHOWN} more invalid row(s)")
+    return read
+
+
+def create_views(records: "Records", parts: Sequence[str]) -> None:
+    """Create `records`, and `samples` with the narrow columns of all of them, of any time, and of reasons."""
+    engine, flag = records.engine, records.interval_seconds
+    own_slot = "coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS own_slot"
+    engine.run(f"CREATE VIEW narrow AS SELECT *, {own_slot} FROM checked WHERE invalid IS NULL")
+    has_plain = bool(engine.rows("SELECT 1 FROM narrow WHERE interval_seconds IS NULL LIMIT 1"))
+    is_inferred = has_plain and not flag
+    engine.run(f"CREATE TABLE intervals AS {INFERRED if is_inferred else INFERRED + ' LIMIT 0'}")
+    invalid = "SELECT part, id FROM checked WHERE invalid IS NOT NULL"
+    duplicates = f"{DUPLICATES} UNION ALL {PLAIN_DUPLICATES}" if has_plain else DUPLICATES
+    engine.run(f"CREATE TABLE dropped AS {duplicates} UNION ALL {invalid}")
+    has_dropped = bool(engine.rows("SELECT 1 FROM dropped LIMIT 1"))
+    joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
+    # the flag decides about the slot, then the file, the record's own interval, the inferred one
+    interval = str(flag) if flag else f"coalesce(interval_seconds, inferred, {DEFAULT_INTERVAL_SECONDS})"
+    slot = f"seconds // {interval} * {interval}" if flag else f"coalesce(file_slot, seconds // {interval} * {interval})"
+    engine.run(
+        f"CREATE VIEW samples AS SELECT * REPLACE ({interval} AS interval_seconds), {slot} AS slot FROM narrow {joined}"
+    )
+    columns = ALL_COLUMNS if records.columns is None else (*ALWAYS_COLUMNS, *records.columns)
+    expressions = EXPRESSIONS | {"slot_seconds": f"{interval} AS slot_seconds"}
+    selected = ", ".join(expressions.get(name, quoted(name)) for name in dict.fromkeys(columns))
+    wanted = records.asked.sql() + ("" if records.with_reasons else " AND has_data")
+    selects = []
+    for number, part in enumerate(parts):
+        rows = f"(SELECT *, {slot} AS slot FROM (SELECT *, {number} AS part FROM {part}) {joined})"
+        rows = f"(SELECT * FROM {rows} WHERE {wanted})"
+        if records.columns is None and part == "lines":
+            rows = from_lines(rows)
+        selects.append(f"SELECT {selected} FROM {rows}")
+    engine.run(f"CREATE VIEW records AS {' UNION ALL '.join(selects)}")
+    if is_inferred:
+        _say_intervals(records)
+    if has_plain or flag:
+        _warn_of_shared_slots(records)
+
+
+def _say_intervals(records: "Records") -> None:
+    rows = records.engine.rows("""
         SELECT inferred, if(count(*) = 1, any_value(pair), count(*) || ' pairs') FROM intervals
         WHERE pair IN (SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL) GROUP BY ALL""")
     if rows:
@@ -60,9 +150,8 @@ def say_intervals(engine: Engine) -> None:
         )
 
 
-def warn_of_shared_slots(engine: Engine) -> None:
-    """Say where several samples are in one slot, and what to do."""
-    for row in engine.rows(SHARED_SLOTS):
+def _warn_of_shared_slots(records: "Records") -> None:
+    for row in records.engine.rows(SHARED_SLOTS):
         log.warning(
             "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
             " --interval_seconds with the interval at which they were sampled",

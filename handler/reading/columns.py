@@ -7,13 +7,13 @@ from ..book import RUNGS_BPS
 from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
 from .engine import sql_literal
 
-BIG, DOUBLE, TEXT, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "DOUBLE[]", "DOUBLE[][]"
+BIG, DOUBLE, TEXT, TIME, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMPTZ", "DOUBLE[]", "DOUBLE[][]"
 
-# the keys of a record after the first ones → their types; times in milliseconds are converted from text
+# the keys of a record after the first ones → their types
 STORED: Final = {
     "version": TEXT,
-    "received_at": TEXT,
-    "exchange_time": TEXT,
+    "received_at": TIME,
+    "exchange_time": TIME,
     "last_update_id": BIG,
     "host": TEXT,
     "latency_ms": DOUBLE,
@@ -32,7 +32,7 @@ STORED: Final = {
 }
 TIMES = ("received_at", "exchange_time")
 # the kinds that are decoded together, so that a question that needs few keys does not pay for the lists
-GROUPS = {"scalars": (BIG, DOUBLE, TEXT), "sides": (LEVELS,), "ladder": (LIST,)}
+GROUPS = {"scalars": (BIG, DOUBLE, TEXT, TIME), "sides": (LEVELS,), "ladder": (LIST,)}
 HEAD = {
     "timestamp": TEXT, "symbol": TEXT, "obi": DOUBLE, "notional_bid": DOUBLE, "notional_ask": DOUBLE, "levels": DOUBLE,
     "market": TEXT, "interval_seconds": DOUBLE, "reason": TEXT,
@@ -115,11 +115,11 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 def from_lines(relation: str) -> str:
     """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
-    structs, keys = [], [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
+    structs, keys = [], []
     for group, kinds in GROUPS.items():
         names = {name: kind for name, kind in STORED.items() if kind in kinds}
-        structs.append(f"{decoded(names)} AS {group}")
-        keys += [f'{group}."{name}" AS "{name}"' for name in names if name not in TIMES]
+        structs.append(f"{decoded({name: TEXT if kind == TIME else kind for name, kind in names.items()})} AS {group}")
+        keys += [f'TRY_CAST({group}."{name}" AS {kind}) AS "{name}"' for name, kind in names.items()]
     rows = f"(SELECT *, {', '.join(structs)} FROM {relation})"
     return derived(f"(SELECT * EXCLUDE ({', '.join(GROUPS)}), {', '.join(keys)} FROM {rows})")
 
@@ -128,8 +128,3 @@ def derived(relation: str, known: Collection[str] = ()) -> str:
     """SQL that adds the derived columns to those of `relation`, which has all of STORED, unless they are known."""
     columns = ", ".join(f"{sql} AS {name}" for name, sql in DERIVED.items() if name not in known)
     return f"(SELECT *, {columns} FROM {relation})"
-
-
-def milliseconds(expression: str) -> str:
-    """A time of milliseconds as text → TIMESTAMPTZ."""
-    return f"make_timestamptz(epoch_us(try_strptime({expression}, '%Y-%m-%dT%H:%M:%S.%gZ')))"

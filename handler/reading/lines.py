@@ -57,9 +57,8 @@ def read_lines(
         for number in odd:
             files[number] = _clean_copy(files[number], engine.folder, failures)
         cleaned |= odd
-    engine.run(
-        f"CREATE VIEW lines AS SELECT *, {file_row('file', 'rowid')} AS id, NULL::BIGINT AS file_slot FROM all_lines"
-    )
+    row = f"{file_row('coalesce(file, 0)', 'rowid')} AS id, NULL::BIGINT AS file_slot"
+    engine.run(f"CREATE VIEW lines AS SELECT *, {row} FROM all_lines")
     return files, failures
 
 
@@ -91,7 +90,7 @@ def _scan(files: Sequence[File]) -> str:
         paths = ", ".join(sql_literal(escape(files[number].path)) for number in numbers)
         parts.append(
             f"SELECT raw, {numbers}[CAST(file_index AS INTEGER) + 1] AS file FROM read_csv([{paths}],"
-            f" compression = '{kind}', {_AS_TEXT}) WHERE trim(raw) <> ''"
+            f" compression = '{kind}', {_AS_TEXT}) WHERE raw IS NOT NULL"
         )
     return f"({' UNION ALL '.join(parts)})"
 
@@ -107,7 +106,7 @@ def _sql(files: Sequence[File], pairs: Collection[str], columns: Sequence[str], 
     narrow = (
         "pair, symbol, market, seconds, obi, notional_bid, notional_ask, TRY_CAST(levels AS BIGINT) AS levels, reason,"
         " TRY_CAST(interval_seconds AS INTEGER) AS interval_seconds, has_data,"
-        " contains(line, 'bids\":[') AS has_levels, invalid, file"
+        " contains(line, 'bids\":[') AS has_levels, invalid, if(invalid IS NULL, NULL, file) AS file"
     )
     sql = {"printed": PRINTED}
     kept = [

@@ -5,7 +5,7 @@ from glob import escape
 
 from ..errors import SourceError
 from ..record import PLAIN_KEYS, SPOT
-from .columns import DERIVED, LEVELS, LIST, STORED, TIMES, derived, milliseconds, pair_sql
+from .columns import DERIVED, STORED, derived, pair_sql
 from .engine import Engine, sql_literal
 from .files import File, file_row
 from .lines import HAS_DATA, VALID
@@ -77,24 +77,11 @@ def _number(name: str, schema: dict[str, str], reason: str) -> str:
 
 
 def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
-    found = schema.get(name)
-    if found is None or (kind in (LIST, LEVELS) and not found.endswith("[]")):
-        return f"NULL::{'TIMESTAMPTZ' if name in TIMES else kind}"
-    if name in TIMES:
-        is_time = "TIMESTAMP" in found
-        return f"make_timestamptz({_micros(name, found)})" if is_time else milliseconds(f"CAST({name} AS VARCHAR)")
-    return f'TRY_CAST("{name}" AS {kind})'
+    if schema.get(name, "").endswith("[]") is not kind.endswith("[]"):
+        return f"NULL::{kind}"
+    return f'TRY_CAST("{name}" AS {kind})' if name in schema else f"NULL::{kind}"
 
 
 def _seconds(name: str, schema: dict[str, str]) -> str:
-    kind = schema.get(name)
-    if kind is None:
-        return "NULL::BIGINT"
-    if "TIMESTAMP" in kind:
-        return f"{_micros(name, kind)} // 1000000"
-    return f"epoch_us(try_strptime(CAST({name} AS VARCHAR), '%Y-%m-%dT%H:%M:%SZ')) // 1000000"
-
-
-def _micros(name: str, kind: str) -> str:
-    """Epoch microseconds of a time, which is UTC where it has no zone."""
-    return f"epoch_us(CAST({name} AS {'TIMESTAMPTZ' if 'TZ' in kind or 'ZONE' in kind else 'TIMESTAMP'}))"
+    """Epoch seconds of a time or its text, which is UTC where it has no zone."""
+    return f"epoch_us(TRY_CAST({name} AS TIMESTAMPTZ)) // 1000000" if name in schema else "NULL::BIGINT"

@@ -1,47 +1,29 @@
 """Anything that stores records → one DuckDB relation, `records`: one row for each pair and slot."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, islice
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ..errors import SourceError, UsageError
+import msgspec
+
+from ..errors import UsageError
 from ..messages import escaped
 from ..record import Record
 from ..slots import MAX_EPOCH_SECONDS, MAX_INTERVAL_SECONDS, parse_iso_time
-from .choice import DUPLICATES, INFERRED, PLAIN_DUPLICATES, say_intervals, warn_of_shared_slots
-from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
+from .choice import check, create_views
 from .engine import Engine, show_progress, sql_literal
-from .files import ROWS_PER_FILE, File, find_files, new_path
-from .lines import MAX_SHOWN, read_lines
+from .files import File, find_files, new_path
+from .lines import read_lines
 from .parquet import open_parquet
 
 if TYPE_CHECKING:
     from ..stores.table import Table
 
 Address: TypeAlias = "str | tuple[str, str | None] | Table"  # NAME, NAME@REGION, both parts of it, or an open table
-
-DEFAULT_INTERVAL_SECONDS = 60
-CHECKED = """pair VARCHAR, seconds BIGINT, file_slot BIGINT, interval_seconds BIGINT, has_data BOOLEAN,
-    has_levels BOOLEAN, obi DOUBLE, notional_bid DOUBLE, notional_ask DOUBLE, levels BIGINT, reason VARCHAR,
-    id BIGINT, invalid VARCHAR"""  # the narrow columns that rows are chosen by
-CHECKED_NAMES = ", ".join(column.split()[0] for column in CHECKED.split(","))
-ALWAYS_COLUMNS = (
-    "pair",
-    "slot",
-    "slot_seconds",
-    "timestamp",
-    *NARROW[2:],
-)  # columns of every row, whatever the question is
-EXPRESSIONS = {
-    "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
-    "slot": "make_timestamptz(slot * 1000000) AS slot",
-    **{name: f"if(reason IS NULL, {name}, NULL) AS {name}" for name in ("obi", "notional_bid", "notional_ask")},
-    "interval_seconds": "CAST(interval_seconds AS BIGINT) AS interval_seconds",
-}  # of the columns of `records`
 
 log = logging.getLogger(__name__)
 _open: list[Engine] = []  # of the relations that `read` returned, which live as long as the process
@@ -78,7 +60,7 @@ def read(
     engine = Engine()
     _open.append(engine)
     asked = Range(_moment(since), _moment(until))
-    records = Records(engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
+    records = Records(engine=engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
     if table is not None and not symbols:
         raise UsageError('a table is read by pair: give symbols, such as ["BTCUSDT"]')
     addresses = [] if table is None else table if isinstance(table, list) else [table]
@@ -86,55 +68,37 @@ def read(
     return engine.connection.sql("SELECT * FROM records").set_alias("records")
 
 
-ALL_TIME = Range()
+class Records(msgspec.Struct, kw_only=True):
+    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too."""
 
-
-class Records:
-    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too.
-
-    `columns` are those that the question needs; without them, all are computed when they are asked for. `failures` are
-    the sources, lines, rows and items that could not be read.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        pairs: Sequence[str] = (),
-        asked: Range = ALL_TIME,
-        now: float = 0.0,
-        interval_seconds: int | None = None,
-        columns: Sequence[str] | None = None,
-        with_reasons: bool = False,
-    ) -> None:
-        self.engine = engine
-        self.pairs = pairs
-        self.asked = asked
-        self.now = now
-        self.is_table = False
-        self.description = ""
-        self.absent: list[str] = []  # pairs that were asked for, and have no record at any time
-        self.failures: list[str] = []
-        self._interval_seconds = interval_seconds
-        self._columns = columns
-        self._with_reasons = with_reasons
-        self._files: list[File] = []
+    engine: Engine
+    pairs: Sequence[str] = ()
+    asked: Range = Range()
+    now: float = 0.0
+    interval_seconds: int | None = None
+    columns: Sequence[str] | None = None  # that the question needs; None: all are computed when they are asked for
+    with_reasons: bool = False
+    is_table: bool = False
+    description: str = ""
+    absent: list[str] = []  # pairs that were asked for, and have no record at any time
+    failures: list[str] = []  # the sources, lines, rows and items that could not be read
+    files: list[File] = []
 
     def load(self, names: Sequence[str], tables: "Sequence[Table]" = ()) -> None:
         """Read everything. Raises SourceError if nothing of it can be read."""
         files = self.engine.in_thread(lambda: find_files(names, self.engine.folder, self.failures))
-        self._files = files + [self._lines_of(table) for table in tables]
+        self.files = files + [self._lines_of(table) for table in tables]
         self.is_table = bool(tables)
         described = [*names, *(table.description for table in tables)]
         self.description = escaped(described[0]) if len(described) == 1 else f"{len(described)} sources"
         parts: dict[str, list[File]] = {}
-        if texts := [file for file in self._files if file.kind != "parquet"]:
-            columns = ["line"] if self._columns is None else self._columns
+        if texts := [file for file in self.files if file.kind != "parquet"]:
+            columns = ["line"] if self.columns is None else self.columns
             parts["lines"], unread = read_lines(self.engine, texts, self.pairs, columns, self._within())
             self.failures += unread
-        parquet = [file for file in self._files if file.kind == "parquet"]
+        parquet = [file for file in self.files if file.kind == "parquet"]
         parts |= open_parquet(self.engine, parquet, self.pairs, self.failures)
-        self._create_views(self._check(parts))
+        create_views(self, check(self, parts))
         for failure in self.failures:
             log.error("%s", failure)
 
@@ -146,7 +110,7 @@ class Records:
     def reads(self, path: str) -> bool:
         """True if this file is one of those that were read."""
         target = Path(path)
-        return target.exists() and any(Path(file.path).samefile(target) for file in self._files)
+        return target.exists() and any(Path(file.path).samefile(target) for file in self.files)
 
     def warn_of_unknown_keys(self) -> None:
         """Say which keys of lines, written by a newer version, are no columns."""
@@ -178,73 +142,7 @@ class Records:
         """SQL that is true for the lines whose other columns may be asked for."""
         latest = None if self.asked.until is None else self.asked.until + MAX_INTERVAL_SECONDS
         within = Range(self.asked.since, latest).sql("seconds")
-        return within if self._with_reasons else f"has_data AND {within}"
-
-    def _check(self, parts: Mapping[str, Sequence[File]]) -> list[str]:
-        """Create the table `checked`, the narrow columns of all parts; returns those that can be read."""
-        self.engine.run(f"CREATE TABLE checked ({CHECKED}, part INTEGER)")
-        read: list[str] = []
-        for part, files in parts.items():
-            try:
-                self.engine.run(f"INSERT INTO checked SELECT {CHECKED_NAMES}, {len(read)} FROM {part}")
-                read.append(part)
-            except SourceError as error:
-                self.failures.append(f"{', '.join(file.name for file in files[:3])}: {error}")
-        if not read:
-            raise SourceError("; ".join(self.failures) or "nothing to read: give a folder")
-        shown = self.engine.rows(
-            "SELECT part, id, invalid, count(*) OVER () FROM checked WHERE invalid IS NOT NULL"
-            f" ORDER BY part, id LIMIT {MAX_SHOWN}"
-        )
-        for part, row, values, _ in shown:
-            file = parts[read[part]][row // ROWS_PER_FILE]
-            self.failures.append(f"{file.name}: row {row % ROWS_PER_FILE + 1}: invalid: {values}")
-        if shown and shown[0][3] > MAX_SHOWN:
-            self.failures.append(f"{shown[0][3] - MAX_SHOWN} more invalid row(s)")
-        return read
-
-    def _create_views(self, parts: Sequence[str]) -> None:
-        run = self.engine.run
-        own_slot = "coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS own_slot"
-        run(f"CREATE VIEW narrow AS SELECT *, {own_slot} FROM checked WHERE invalid IS NULL")
-        has_plain = bool(self.engine.rows("SELECT 1 FROM narrow WHERE interval_seconds IS NULL LIMIT 1"))
-        is_inferred = has_plain and self._interval_seconds is None
-        run(f"CREATE TABLE intervals AS {INFERRED if is_inferred else INFERRED + ' LIMIT 0'}")
-        invalid = "SELECT part, id FROM checked WHERE invalid IS NOT NULL"
-        duplicates = f"{DUPLICATES} UNION ALL {PLAIN_DUPLICATES}" if has_plain else DUPLICATES
-        run(f"CREATE TABLE dropped AS {duplicates} UNION ALL {invalid}")
-        has_dropped = bool(self.engine.rows("SELECT 1 FROM dropped LIMIT 1"))
-        joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
-        slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
-        run(f"CREATE VIEW samples AS {slots} narrow {joined}")
-        rows = [self._rows(part, f"(SELECT *, {number} AS part FROM {part}) {joined}")
-                for number, part in enumerate(parts)]  # fmt: skip
-        run(f"CREATE VIEW records AS {' UNION ALL '.join(rows)}")
-        if is_inferred:
-            say_intervals(self.engine)
-        if has_plain or self._interval_seconds is not None:
-            warn_of_shared_slots(self.engine)
-
-    def _interval(self) -> str:
-        flag = self._interval_seconds
-        return str(flag) if flag else f"coalesce(interval_seconds, inferred, {DEFAULT_INTERVAL_SECONDS})"
-
-    def _slot(self) -> str:
-        """SQL: the flag decides, then the file's slot, the record's own interval, the inferred one."""
-        interval = self._interval()
-        floored = f"seconds // {interval} * {interval}"
-        return floored if self._interval_seconds else f"coalesce(file_slot, {floored})"
-
-    def _rows(self, part: str, relation: str) -> str:
-        """SQL: the rows of one part as they are in `records`."""
-        rows = f"(SELECT *, {self._slot()} AS slot FROM {relation})"
-        rows = f"(SELECT * FROM {rows} WHERE {self.asked.sql()}{'' if self._with_reasons else ' AND has_data'})"
-        if self._columns is None and part == "lines":
-            rows = from_lines(rows)
-        columns = ALL_COLUMNS if self._columns is None else (*ALWAYS_COLUMNS, *self._columns)
-        expressions = EXPRESSIONS | {"slot_seconds": f"{self._interval()} AS slot_seconds"}
-        selected = [expressions.get(name, quoted(name)) for name in dict.fromkeys(columns)]
-        return f"SELECT {', '.join(selected)} FROM {rows}"
+        return within if self.with_reasons else f"has_data AND {within}"
 
 
 def open_table(address: Address) -> "Table":
