@@ -4,9 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import SourceError
 from ..slots import MAX_INTERVAL_SECONDS
-from .columns import ALL_COLUMNS, NARROW, from_lines, quoted
+from .columns import ALL_COLUMNS, CHECKED, NARROW, from_lines, quoted
 from .files import ROWS_PER_FILE, File
 from .lines import MAX_SHOWN
 
@@ -14,10 +13,6 @@ if TYPE_CHECKING:
     from .source import Records
 
 DEFAULT_INTERVAL_SECONDS = 60
-CHECKED = (
-    "id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi, notional_bid, notional_ask, levels,"
-    " reason, invalid"
-)
 ALWAYS_COLUMNS = ("pair", "slot", "slot_seconds", "timestamp", *NARROW[2:])  # whatever the question is
 EXPRESSIONS = {
     "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
@@ -68,41 +63,27 @@ SHARED_SLOTS = """
     GROUP BY pair ORDER BY pair"""
 
 
-def check(records: "Records", parts: Mapping[str, Sequence[File]]) -> list[str]:
-    """Create the view `checked`, the narrow columns of all parts; returns the parts that can be read.
-
-    Adds invalid rows to the failures. Raises SourceError if there is nothing that can be read.
-    """
-    engine, tables = records.engine, []
-    read: list[str] = []
-    for part, files in parts.items():
-        table = part
-        if part != "lines":  # which are in a table already
-            table = f"checked_{part}"
-            try:
-                engine.run(f"CREATE TABLE {table} AS SELECT {CHECKED} FROM {part}")
-            except SourceError as error:
-                records.failures.append(f"{', '.join(file.name for file in files[:3])}: {error}")
-                continue
-        tables.append(f"SELECT {len(read)} AS part, {CHECKED} FROM {table}")
-        read.append(part)
-    if not read:
-        raise SourceError("; ".join(records.failures) or "nothing to read: give a folder")
-    engine.run(f"CREATE VIEW checked AS {' UNION ALL '.join(tables)}")
-    shown = engine.rows(
+def _check(records: "Records", parts: Mapping[str, Sequence[File]]) -> None:
+    """Create the view `checked`, the narrow columns of all parts, and name its invalid rows."""
+    tables = [f"SELECT {number} AS part, {CHECKED} FROM checked_{part}" for number, part in enumerate(parts)]
+    records.engine.run(f"CREATE VIEW checked AS {' UNION ALL '.join(tables)}")
+    shown = records.engine.rows(
         "SELECT part, id, invalid, count(*) OVER () FROM checked WHERE invalid IS NOT NULL"
         f" ORDER BY part, id LIMIT {MAX_SHOWN}"
     )
     for part, row, values, _ in shown:
-        file = parts[read[part]][row // ROWS_PER_FILE]
+        file = list(parts.values())[part][row // ROWS_PER_FILE]
         records.failures.append(f"{file.name}: row {row % ROWS_PER_FILE + 1}: invalid: {values}")
     if shown and shown[0][3] > MAX_SHOWN:
         records.failures.append(f"{shown[0][3] - MAX_SHOWN} more invalid row(s)")
-    return read
 
 
-def create_views(records: "Records", parts: Sequence[str]) -> None:
-    """Create `records`, and `samples` with the narrow columns of all of them, of any time, and of reasons."""
+def create_views(records: "Records", parts: Mapping[str, Sequence[File]]) -> None:
+    """Create `records` out of parts, and `samples`: the narrow columns of all of them, of any time, and of reasons.
+
+    Adds invalid rows to the failures.
+    """
+    _check(records, parts)
     engine, flag = records.engine, records.interval_seconds
     own_slot = "coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS own_slot"
     engine.run(f"CREATE VIEW narrow AS SELECT *, {own_slot} FROM checked WHERE invalid IS NULL")

@@ -96,6 +96,10 @@ FILE_COLUMNS: Final = (
     *(f"obi_{bps}bps" for bps in RUNGS_BPS),
 )  # of Parquet files, our own and the archive's
 ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
+CHECKED: Final = (
+    "id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi, notional_bid, notional_ask, levels,"
+    " reason, invalid"
+)  # the columns that rows are chosen by
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
 

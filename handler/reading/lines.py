@@ -18,6 +18,7 @@ from .engine import Engine, sql_literal
 from .files import File, file_row, new_path
 
 MAX_SHOWN = 5
+TORN = "torn"
 MAX_LINE_BYTES = 100_000  # a record has less than 10,000; DuckDB takes 2,000,000
 BLANKS = b" \t\r\xef\xbb\xbf\xff\xfe"  # and the marks of encodings
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
@@ -58,7 +59,7 @@ def read_lines(
             files[number] = _clean_copy(files[number], engine.folder, failures)
         cleaned |= odd
     row = f"{file_row('coalesce(file, 0)', 'rowid')} AS id, NULL::BIGINT AS file_slot"
-    engine.run(f"CREATE VIEW lines AS SELECT *, {row} FROM all_lines")
+    engine.run(f"CREATE VIEW lines AS SELECT *, {row} FROM all_lines; CREATE VIEW checked_lines AS FROM lines")
     return files, failures
 
 
@@ -146,28 +147,31 @@ def _clean_copy(file: File, folder: Path, failures: list[str]) -> File:
     damages: list[InvalidData] = []
     with Path(file.path).open("rb") as source, copy.open("wb") as target:
         for number, line in enumerate(_lines(partial(source.read, MAX_PIECE_BYTES), damages), 1):
-            if not line:
-                continue
-            try:
-                Record.from_line(line)
-                target.write(line + b"\n")
-            except InvalidRecord as error:
-                found = list(find_records(BytesIO(line).read))
-                records = [one.text for one in found if isinstance(one.what, Record)]
-                target.writelines(record + b"\n" for record in records)
-                is_torn = line.startswith(b"{") != line.endswith(b"}")
-                if is_torn or 0 < len(records) < len(found):
-                    torn += 1
-                elif not records and not damages:  # damaged bytes look like invalid lines
-                    invalid.append(
-                        f"{file.name}: line {number}: invalid: {error}: {line[:100].decode(errors='replace')!r}"
-                    )
+            records, lost = _records_in(line) if line else ([], "")
+            target.writelines(record + b"\n" for record in records)
+            torn += lost == TORN
+            if lost not in ("", TORN) and not damages:  # damaged bytes look like invalid lines
+                invalid.append(f"{file.name}: line {number}: invalid: {lost}")
     if torn:
         log.warning("%s: left out %d torn line(s), cut off while they were written", file.name, torn)
     failures += [f"{file.name}: {damage}" for damage in damages] + invalid[:MAX_SHOWN]
     if len(invalid) > MAX_SHOWN:
         failures.append(f"{file.name}: {len(invalid) - MAX_SHOWN} more invalid line(s)")
     return File(file.name, str(copy))
+
+
+def _records_in(line: bytes) -> tuple[list[bytes], str]:
+    """The records in a line, and what is wrong with the rest: TORN, or why it is invalid."""
+    try:
+        Record.from_line(line)
+        return [line], ""
+    except InvalidRecord as error:
+        found = list(find_records(BytesIO(line).read))
+        records = [one.text for one in found if isinstance(one.what, Record)]
+        if len(records) == len(found) > 0:
+            return records, ""
+        is_torn = bool(records) or line.startswith(b"{") != line.endswith(b"}")
+        return records, TORN if is_torn else f"{error}: {line[:100].decode(errors='replace')!r}"
 
 
 def _lines(read: Callable[[], bytes], damages: list[InvalidData]) -> Iterator[bytes]:

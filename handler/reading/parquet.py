@@ -5,7 +5,7 @@ from glob import escape
 
 from ..errors import SourceError
 from ..record import PLAIN_KEYS, SPOT
-from .columns import DERIVED, STORED, derived, pair_sql
+from .columns import CHECKED, DERIVED, STORED, derived, pair_sql
 from .engine import Engine, sql_literal
 from .files import File, file_row
 from .lines import HAS_DATA, VALID
@@ -17,7 +17,10 @@ _NUMBERS = ("obi", "notional_bid", "notional_ask", "levels", "interval_seconds")
 def open_parquet(
     engine: Engine, files: Sequence[File], pairs: Collection[str], failures: list[str]
 ) -> dict[str, list[File]]:
-    """Create views of all columns, one for each schema; returns their names, and the files of each."""
+    """Create a view of all columns and a table `checked_…` of narrow ones for each schema.
+
+    Returns the names of the views, and the files of each.
+    """
     groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
     for file in files:
         try:
@@ -25,9 +28,16 @@ def open_parquet(
             groups.setdefault(_checked(schema), []).append(file)
         except SourceError as error:
             failures.append(f"{file.name}: {error}")
-    for number, (columns, group) in enumerate(groups.items()):
-        engine.run(f"CREATE VIEW parquet_{number} AS {_rows(dict(columns), group, pairs)}")
-    return {f"parquet_{number}": group for number, group in enumerate(groups.values())}
+    parts: dict[str, list[File]] = {}
+    for columns, group in groups.items():
+        name = f"parquet_{len(parts)}"
+        try:
+            engine.run(f"CREATE OR REPLACE VIEW {name} AS {_rows(dict(columns), group, pairs)}")
+            engine.run(f"CREATE TABLE checked_{name} AS SELECT {CHECKED} FROM {name}")
+            parts[name] = group
+        except SourceError as error:
+            failures.append(f"{', '.join(file.name for file in group[:3])}: {error}")
+    return parts
 
 
 def _scan(files: Sequence[File]) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from ..errors import UsageError
+from ..errors import SourceError, UsageError
 from ..messages import escaped
 from ..record import Record
 from ..slots import MAX_EPOCH_SECONDS, MAX_INTERVAL_SECONDS, parse_iso_time
-from .choice import check, create_views
+from .choice import create_views
 from .engine import Engine, show_progress, sql_literal
 from .files import File, find_files, new_path
 from .lines import read_lines
@@ -98,7 +98,9 @@ class Records(msgspec.Struct, kw_only=True):
             self.failures += unread
         parquet = [file for file in self.files if file.kind == "parquet"]
         parts |= open_parquet(self.engine, parquet, self.pairs, self.failures)
-        create_views(self, check(self, parts))
+        if not parts:
+            raise SourceError("; ".join(self.failures) or "nothing to read: give a folder")
+        create_views(self, parts)
         for failure in self.failures:
             log.error("%s", failure)
 

@@ -139,7 +139,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \r\n", gzip.compress(b"")])
+@pytest.mark.parametrize("data", [b"", b"\n \r\n", gzip.compress(b"")], ids=["empty", "blank", "gzip"])
 def test_nothing_to_read(data: bytes, folder: Path, capfd: Capture) -> None:
     """What is empty beside good files is no failure; alone it is one."""
     (folder / "empty.jsonl").write_bytes(data)
@@ -159,7 +159,11 @@ def test_other_files_of_a_folder_are_named(folder: Path, caplog: pytest.LogCaptu
 @pytest.mark.parametrize("turn", ["torn", "glued", "beginning"])
 def test_torn_lines_are_a_warning(turn: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A crash tore a line; what was appended behind it is read. Gaps are found as ever."""
-    text = {"torn": TEXT + TEXT[:300], "glued": TEXT[:900] + TEXT, "beginning": TEXT[50:] + TEXT}[turn]
+    text = {
+        "torn": TEXT + TEXT[:300],
+        "glued": minute(-1, notional_bid=7.0).to_line().encode()[:300] + TEXT,
+        "beginning": TEXT[50:] + TEXT,
+    }[turn]
     (folder / "2026-11-01.jsonl").write_bytes(text)
     write_lines(folder / "later.jsonl", minute(12))
     assert ask("--from", folder).lines[:10] == LINES
