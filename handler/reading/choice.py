@@ -38,24 +38,23 @@ INFERRED = f"""
         FROM distances GROUP BY pair)
     SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred
     FROM distances JOIN shared USING (pair) WHERE is_slot = is_shared AND distance IS NOT NULL GROUP BY pair"""
-# of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
-DUPLICATES = """
+# the rows of `narrow` but for the first one of each key; only keys with several rows are sorted
+_REPEATED = """
     SELECT part, id FROM (
-        SELECT part, id, row_number() OVER (
-            PARTITION BY pair, own_slot ORDER BY has_data DESC, seconds, has_levels DESC, part, id) AS place
-        FROM narrow SEMI JOIN (
-            SELECT pair, own_slot FROM narrow WHERE interval_seconds IS NOT NULL GROUP BY ALL HAVING count(*) > 1)
-        USING (pair, own_slot) WHERE interval_seconds IS NOT NULL)
+        SELECT part, id, interval_seconds, row_number() OVER (PARTITION BY {key} ORDER BY {order}, part, id) AS place
+        FROM narrow SEMI JOIN (SELECT {near} FROM narrow WHERE {rows} GROUP BY ALL HAVING count(*) > 1) USING ({near})
+        WHERE {rows})
     WHERE place > 1"""
+# of the full rows of one pair and slot: a measurement before a reason, then the earliest, then the line with levels
+DUPLICATES = _REPEATED.format(
+    key="pair, own_slot", near="pair, own_slot", rows="interval_seconds IS NOT NULL",
+    order="has_data DESC, seconds, has_levels DESC",
+)  # fmt: skip
 # a plain row is left out only where another row, plain or full, is the same sample
-PLAIN_DUPLICATES = """
-    SELECT part, id FROM (
-        SELECT part, id, interval_seconds, row_number() OVER (
-            PARTITION BY pair, seconds, obi, notional_bid, notional_ask, levels
-            ORDER BY interval_seconds IS NULL, part, id) AS place
-        FROM narrow
-        SEMI JOIN (SELECT pair, seconds FROM narrow GROUP BY ALL HAVING count(*) > 1) USING (pair, seconds))
-    WHERE place > 1 AND interval_seconds IS NULL"""
+PLAIN_DUPLICATES = _REPEATED.format(
+    key="pair, seconds, obi, notional_bid, notional_ask, levels", near="pair, seconds", rows="true",
+    order="interval_seconds IS NULL",
+) + " AND interval_seconds IS NULL"  # fmt: skip
 SHARED_SLOTS = """
     SELECT pair, sum(n - 1)::BIGINT, max(seconds) FROM (
         SELECT pair, slot, count(*) AS n, max(interval_seconds) AS seconds FROM samples WHERE has_data

@@ -30,18 +30,14 @@ class Views(NamedTuple):
 
     def check(self, records: Records) -> None:
         """Raise UsageError for what cannot be computed from any of the records."""
-        for bps in self.bps:
-            if bps not in RUNGS_BPS:
-                raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
-        if max(self.levels, default=0) <= STORED_LEVELS:
-            return
-        rows = records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY levels")
-        sampled = [row[0] for row in rows]
-        for levels in self.levels:
-            if levels > STORED_LEVELS and levels not in sampled:
-                found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
+        if wrong := set(self.bps) - set(RUNGS_BPS):
+            raise UsageError(f"--bps {min(wrong)} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
+        if deep := {levels for levels in self.levels if levels > STORED_LEVELS}:
+            rows = records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY levels")
+            if wrong := deep - {levels for (levels,) in rows}:
+                sampled = ", ".join(str(levels) for (levels,) in rows) or "none"
                 raise UsageError(
-                    f"--levels {levels} is not stored: give 1 to {STORED_LEVELS}, or the number sampled ({found})"
+                    f"--levels {min(wrong)} is not stored: give 1 to {STORED_LEVELS}, or the number sampled ({sampled})"
                 )
 
     def sql(self) -> str:
