@@ -87,7 +87,6 @@ def _plot(flags: Namespace, views: Views, step_seconds: int | None, columns: Seq
 
 
 def _say_unmeasured(records: Records, views: Views) -> None:
-    """Name what steps and pictures leave out."""
     for sentence in unmeasured(records, views) if views.columns else ():
         print_message(sentence)
 

@@ -67,7 +67,6 @@ def _quantity_imbalance() -> str:
 
 
 def _ladder() -> dict[str, str]:
-    """The names of each rung's columns, such as obi_10bps → their SQL."""
     found = {}
     for number, bps in enumerate(RUNGS_BPS, 1):
         bid, ask = f"notional_bid_within[{number}]", f"notional_ask_within[{number}]"

@@ -104,24 +104,20 @@ class Engine:
         return results[0]
 
     def _wait(self, thread: threading.Thread) -> None:
-        started_at = time.monotonic()
-        is_shown = False
+        show_after = time.monotonic() + SHOW_PROGRESS_AFTER_SECONDS
         while thread.is_alive():
             thread.join(timeout=0.2)
-            if time.monotonic() - started_at > SHOW_PROGRESS_AFTER_SECONDS and thread.is_alive():
-                percent = max(self.connection.query_progress(), 0)
-                is_shown = show_progress(f"reading … {percent:.0f} %") or is_shown
-        if is_shown:
+            if time.monotonic() > show_after:
+                show_progress(f"reading … {max(self.connection.query_progress(), 0):.0f} %")
+        if time.monotonic() > show_after:
             show_progress("")
 
 
-def show_progress(text: str) -> bool:
-    """Replace the last line of a terminal's stderr; returns False if stderr is none."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return False
-    with suppress(OSError):
-        os.write(sys.stderr.fileno(), f"\r\x1b[K{text}".encode())
-    return True
+def show_progress(text: str) -> None:
+    """Replace the last line of stderr, if that is a terminal."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"\r\x1b[K{text}".encode())
 
 
 def sql_literal(value: object) -> str:

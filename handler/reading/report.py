@@ -41,7 +41,6 @@ def _percent(share: str) -> str:
 
 
 def _quantiles(column: str, *shares: float) -> str:
-    """SQL: quantiles of a column as text."""
     each = [f"coalesce(printf('%.0f', quantile_cont({column}, {share})), '{DASH}')" for share in shares]
     return " || ' / ' || ".join(each)
 

@@ -1,4 +1,4 @@
-"""`history` reads whatever stores records, writes complete files or none, and says what it cannot read."""
+"""`history` and `series` read whatever stores records, write complete files or none, and say what they cannot read."""
 
 import bz2
 import codecs
@@ -350,3 +350,33 @@ def test_a_process_prints_lines_and_ends(folder: Path) -> None:
     """The whole program once, into a pipe whose reader leaves."""
     assert run("history", "--from", str(folder)).stdout.splitlines() == LINES
     assert shell(f"handler history --from {folder} | head -n 1").stdout.splitlines() == LINES[:1]
+
+
+PAIRS = [
+    records.full(timestamp="2026-11-22T10:00:07Z"),
+    records.full(timestamp="2026-11-22T10:05:07Z", levels=10),
+    records.reason(timestamp="2026-11-22T10:06:00Z"),
+    records.full(timestamp="2026-11-22T10:01:03Z", market="usdm", symbol="ETHUSDT", interval_seconds=10),
+]
+BTC = {"pair": "BTCUSDT", "first": "2026-11-22T10:00:00Z", "last": "2026-11-22T10:06:00Z", "records": 2, "no_data": 1,
+       "interval_seconds": 60, "levels": 5}  # fmt: skip
+ETH = {"pair": "usdm:ETHUSDT", "first": "2026-11-22T10:01:00Z", "last": "2026-11-22T10:01:00Z", "records": 1,
+       "no_data": 0, "interval_seconds": 10, "levels": 5}  # fmt: skip
+
+
+def test_series_of_files_can_be_given_back(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", *PAIRS)
+    assert ask("--from", tmp_path, command="series").rows == [BTC, ETH]
+    pairs = [row["pair"] for row in ask("--from", tmp_path, command="series").rows]
+    assert len(ask("--from", tmp_path, "--symbol", *pairs).lines) == 3
+    assert ask("--from", tmp_path, "--symbol usdm:ETH", command="series").rows == [ETH]
+    assert ask("--from", tmp_path, "--since 2026-11-22T10:01:30Z", command="series").rows[0]["records"] == 1
+
+
+def test_every_format_has_the_same_columns(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", *PAIRS)
+    header, *rows = ask("--from", tmp_path, "--format csv", command="series").lines
+    assert header.split(",") == list(BTC)
+    assert [row.split(",") for row in rows] == [[str(value) for value in row.values()] for row in (BTC, ETH)]
+    assert ask("--from", tmp_path, "--output", tmp_path / "x.parquet", command="series").code == 0
+    assert (tmp_path / "x.parquet").read_bytes().startswith(b"PAR1")
