@@ -9,24 +9,19 @@ from typing import NoReturn
 STOPPING = [signal.SIGINT, signal.SIGTERM]
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal that ends the program came; its number is the first argument."""
-
-
 def interrupt(number: int, _frame: object) -> None:
     """End, at the first signal only: another must not cut short what is still to be logged."""
     for each in STOPPING:
         signal.signal(each, lambda *_: None)  # SIG_IGN would be inherited by a credential_process
-    raise Interrupted(number)
+    raise KeyboardInterrupt(number)
 
 
 def run() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         STOPPING.append(signal.SIGHUP)  # the terminal was closed; `nohup` ignores it, so that the run goes on
     gc.disable()  # until a command is ready: see sampler.resume_garbage_collection
     arguments = sys.argv[1:]
-    code = 0
     try:
         for number in STOPPING:  # SIGINT even if it is ignored: a script's background jobs start so
             signal.signal(number, interrupt)
@@ -38,15 +33,12 @@ def run() -> NoReturn:
         from .cli import main, streams
 
         streams.guard_stderr()
-        try:
-            code = main.main(arguments)
-        except Exception as error:
-            streams.print_traceback(error)
-            code = 1
-    except Interrupted as caught:
-        from .cli import main
+        code = main.main(arguments)
+    except KeyboardInterrupt as caught:
+        from .cli.main import COMMANDS
 
-        code = main.interrupted(arguments, caught.args[0])
+        number = caught.args[0] if caught.args else signal.SIGINT
+        code = 128 + number if arguments and arguments[0] in COMMANDS else 0  # the sampler has no end
     os._exit(code)  # everything is printed: do not wait for fetches under way, nor for the interpreter's clean-up
 
 

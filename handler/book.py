@@ -3,11 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 from itertools import accumulate, pairwise
 from math import fsum
 from operator import neg
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -24,68 +23,43 @@ EDGE_TOLERANCE = 1e-12  # relative: far above a rounding error, far below a tick
 
 Levels = list[tuple[Decimal, Decimal]]
 Price = Annotated[float, msgspec.Meta(ge=MIN_PRICE, lt=MAX_AMOUNT)]
-Quantity = Annotated[float, msgspec.Meta(gt=0, lt=MAX_AMOUNT)]
-QuantityOrZero = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
+Quantity = Annotated[float, msgspec.Meta(ge=0, lt=MAX_AMOUNT)]
 
 _levels_decoder = msgspec.json.Decoder(list[tuple[Price, Quantity]], strict=False)  # numbers may be quoted
-_levels_with_zeros_decoder = msgspec.json.Decoder(list[tuple[Price, QuantityOrZero]], strict=False)
 _exact_levels_decoder = msgspec.json.Decoder(Levels)
 
 
 class Side:
-    """One side of a book, best price first. Levels without quantity are left out of `levels` and what follows from it.
+    """One side of a book, best price first, without the levels that have no quantity. Notionals: price × quantity.
 
-    `received_levels` is how many levels the exchange sent, `last_price` the last of them, None where it sent none.
+    `received_levels` is how many levels the exchange sent, `last_price` that of the last one.
     """
 
-    def __init__(self, levels: list[tuple[float, float]], json: bytes = b"") -> None:
-        self.received_levels = len(levels)
-        self.last_price = levels[-1][0] if levels else None
-        self.levels = levels
-        self._json = json
-
-    @classmethod
-    def from_json(cls, json: bytes) -> "Side":
+    def __init__(self, json: bytes) -> None:
         """Read `[["price","quantity"],…]`. Raises ValueError or RecursionError."""
         if b"e" in json or b"E" in json:
             _exact_levels_decoder.decode(json)  # raises for an exponent that a Decimal cannot have
-        try:
-            return cls(_levels_decoder.decode(json), json)
-        except msgspec.ValidationError:
-            side = cls(_levels_with_zeros_decoder.decode(json), json)
-            side.levels = [level for level in side.levels if level[1]]
-            return side
-
-    @cached_property
-    def prices(self) -> list[float]:
-        """The price of each level."""
-        return [price for price, _ in self.levels]
-
-    @cached_property
-    def quantities(self) -> list[float]:
-        """The quantity of each level, in the base asset."""
-        return [quantity for _, quantity in self.levels]
-
-    @cached_property
-    def notionals(self) -> list[float]:
-        """Price × quantity of each level, in the quote asset."""
-        return [price * quantity for price, quantity in self.levels]
+        levels = _levels_decoder.decode(json)
+        self.received_levels = len(levels)
+        self.last_price = levels[-1][0] if levels else 0.0
+        self.quantities = [quantity for _, quantity in levels if quantity]
+        if len(self.quantities) < len(levels):
+            levels = [level for level in levels if level[1]]
+        self.prices = [price for price, _ in levels]
+        self.notionals = [price * quantity for price, quantity in levels]
+        self._json = json
 
     def top(self, count: int) -> Levels:
         """The first levels as the exchange wrote them."""
-        if len(self.levels) < self.received_levels:
-            return [level for level in _exact_levels_decoder.decode(self._json) if level[1]][:count]
-        if count >= self.received_levels:
-            return _exact_levels_decoder.decode(self._json)
-        first = self._json.split(b"]", count)[:count]  # each level ends with a bracket, and so does the list
-        return _exact_levels_decoder.decode(b"]".join(first) + b"]]")
+        if not self.prices:
+            return []
+        end = min(count + self.received_levels - len(self.prices), self.received_levels)
+        first = self._json.split(b"]", end)[:end]  # each level ends with a bracket, and so does the list
+        return [level for level in _exact_levels_decoder.decode(b"]".join(first) + b"]]") if level[1]][:count]
 
 
 class Book(NamedTuple):
-    """Both sides of one order book; either may be empty or have fewer levels than requested.
-
-    `exchange_time_ms`: the matching engine's time of the book, in epoch milliseconds, where the response has it.
-    """
+    """Both sides of one order book; either may be empty. `exchange_time_ms` is the matching engine's time."""
 
     bids: Side
     asks: Side
@@ -95,7 +69,7 @@ class Book(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if neither side has a level with a quantity."""
-        return not (self.bids.levels or self.asks.levels)
+        return not (self.bids.prices or self.asks.prices)
 
     @property
     def mid(self) -> float | None:
@@ -130,25 +104,6 @@ class Measurement(NamedTuple):
     notional_ask: float
 
 
-class Depth(NamedTuple):
-    """The top levels and the ladder of a book, and how much of it came; named as in the record.
-
-    Without mid, the last six are None. The ladder's arrays have an amount for each of RUNGS_BPS, and end before the
-    first rung that was not measured.
-    """
-
-    bid_levels: int
-    ask_levels: int
-    bids: Levels
-    asks: Levels
-    bid_reach_bps: float | None = None
-    ask_reach_bps: float | None = None
-    notional_bid_within: list[float] | None = None
-    notional_ask_within: list[float] | None = None
-    quantity_bid_within: list[float] | None = None
-    quantity_ask_within: list[float] | None = None
-
-
 class _Body(msgspec.Struct):
     bids: msgspec.Raw
     asks: msgspec.Raw
@@ -170,7 +125,7 @@ def parse_depth(body: bytes, symbol: str | None = None) -> Book:
     """
     try:
         fields = _body_decoder.decode(body)
-        bids, asks = Side.from_json(bytes(fields.bids)), Side.from_json(bytes(fields.asks))
+        bids, asks = Side(bytes(fields.bids)), Side(bytes(fields.asks))
     except (ValueError, RecursionError) as error:
         raise InvalidBook(f"no order book: {error}: {body[:60]!r}") from error
     for prices, is_bid in ((bids.prices, True), (asks.prices, False)):
@@ -192,23 +147,24 @@ def measure(book: Book, levels: int = 5) -> Measurement:
     return Measurement(round(obi, PLACES) + 0.0, round(bid, PLACES), round(ask, PLACES))  # + 0.0: never -0.0
 
 
-def measure_depth(book: Book, limit: int) -> Depth:
-    """Take the top levels and the ladder of a book of which `limit` levels a side were requested."""
-    bids, asks, mid = book.bids, book.asks, book.mid
-    unmeasured = Depth(bids.received_levels, asks.received_levels, bids.top(STORED_LEVELS), asks.top(STORED_LEVELS))
-    if mid is None or bids.last_price is None or asks.last_price is None:
-        return unmeasured
-    is_capped = book.is_capped(limit)
-    bid_counts = _counts(bids, mid, -1, is_whole=bids.received_levels < limit and not is_capped)
-    ask_counts = _counts(asks, mid, 1, is_whole=asks.received_levels < limit and not is_capped)
-    return unmeasured._replace(
-        bid_reach_bps=_significant(abs(bids.last_price / mid - 1) * 10_000, 4),
-        ask_reach_bps=_significant(abs(asks.last_price / mid - 1) * 10_000, 4),
-        notional_bid_within=_cumulative(bids.notionals, bid_counts),
-        notional_ask_within=_cumulative(asks.notionals, ask_counts),
-        quantity_bid_within=_cumulative(bids.quantities, bid_counts),
-        quantity_ask_within=_cumulative(asks.quantities, ask_counts),
-    )
+def measure_depth(book: Book, limit: int) -> dict[str, Any]:
+    """Take the top levels and the ladder of a book of which `limit` levels a side were requested, as a record's values.
+
+    Without mid there is no ladder. Its arrays have an amount for each of RUNGS_BPS, and end before the first rung that
+    was not measured.
+    """
+    values: dict[str, Any] = {}
+    for name, side, sign in (("bid", book.bids, -1), ("ask", book.asks, 1)):
+        values |= {f"{name}_levels": side.received_levels, f"{name}s": side.top(STORED_LEVELS)}
+        if book.mid is not None:
+            is_whole = side.received_levels < limit and not book.is_capped(limit)
+            counts = _counts(side, book.mid, sign, is_whole=is_whole)
+            values |= {
+                f"{name}_reach_bps": _significant(abs(side.last_price / book.mid - 1) * 10_000, 4),
+                f"notional_{name}_within": _cumulative(side.notionals, counts),
+                f"quantity_{name}_within": _cumulative(side.quantities, counts),
+            }
+    return values
 
 
 def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
@@ -217,7 +173,7 @@ def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
     for bps in RUNGS_BPS:
         edge = mid * (sign + bps / 10_000)  # both it and prices are negative for bids, so that they grow away from mid
         tolerance = abs(edge) * EDGE_TOLERANCE
-        if not is_whole and side.last_price is not None and sign * side.last_price < edge - tolerance:
+        if not is_whole and sign * side.last_price < edge - tolerance:
             break
         counts.append(bisect_right(side.prices, edge + tolerance, key=None if sign > 0 else neg))
     return counts

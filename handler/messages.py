@@ -19,8 +19,13 @@ _URL_USER = re.compile(r"//[^\s]*@")
 
 
 def safe_text(text: object, environment: Mapping[str, str] = os.environ) -> str:
-    """One printable line, with `<NAME>` for the value of a variable that holds a credential."""
-    found = redacted(str(text), environment)
+    """One printable line without users and passwords of URLs, and with `<NAME>` for the values of SECRET_VARIABLES."""
+    found = str(text)
+    for name in SECRET_VARIABLES:
+        value = environment.get(name, "").strip()
+        if len(value) >= MIN_SECRET_CHARACTERS:
+            found = found.replace(value, f"<{name}>")
+    found = _URL_USER.sub("//", found)
     if len(found) > MAX_CHARACTERS:
         found = f"{found[:MAX_CHARACTERS]}… ({len(found) - MAX_CHARACTERS} more characters)"
     return escaped(found)
@@ -32,15 +37,6 @@ def safe_message(record: LogRecord) -> str:
     if record.exc_info and (error := record.exc_info[1]):
         text += f": {type(error).__name__}: {error}"
     return safe_text(text)
-
-
-def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The text without the values of SECRET_VARIABLES, and without user and password of any URL."""
-    for name in SECRET_VARIABLES:
-        value = environment.get(name, "").strip()
-        if len(value) >= MIN_SECRET_CHARACTERS:
-            text = text.replace(value, f"<{name}>")
-    return _URL_USER.sub("//", text)
 
 
 def escaped(text: str) -> str:

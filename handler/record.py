@@ -12,10 +12,8 @@ from .errors import InvalidRecord, InvalidTimestamp
 from .slots import MAX_INTERVAL_SECONDS, epoch_seconds, parse_timestamp, slot_start
 
 SPOT = "spot"  # the market of a line that does not name one
-MILLISECONDS = re.compile(r".{19}\.[0-9]{3}Z")
-MAX_PLACES = 40  # of a price or quantity: Binance has at most 8
 MAX_NUMBER = 1e38  # more than any amount; DynamoDB rejects numbers of more than 38 digits
-_MIN_DECIMAL, _MAX_DECIMAL = Decimal(10) ** -MAX_PLACES, Decimal(MAX_NUMBER)  # comparing with floats is slow
+_MIN_DECIMAL, _MAX_DECIMAL = Decimal("1e-40"), Decimal(MAX_NUMBER)  # of a price or quantity; floats compare slowly
 _NO_NUMBER = re.compile(r'"(\w+)": ?(-?(?:NaN|Infinity))\b')
 
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -23,6 +21,8 @@ Ratio = Annotated[float, Meta(ge=-1, le=1)]
 Amount = Annotated[float, Meta(ge=0, lt=MAX_NUMBER)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Seconds = Annotated[str, Meta(pattern=r"^.{19}Z\Z")]
+Milliseconds = Annotated[str, Meta(pattern=r"^.{19}\.[0-9]{3}Z\Z")]
 Interval = Annotated[int, Meta(ge=1, le=MAX_INTERVAL_SECONDS)]
 Ladder = list[Amount]
 
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True):
         record.obi, record.bids[0]
     """
 
-    timestamp: str  # UTC, whole seconds, when the book arrived; of a reason the start of its slot
+    timestamp: Seconds  # UTC, whole seconds, when the book arrived; of a reason the start of its slot
     symbol: Text
     obi: Ratio
     notional_bid: Amount
@@ -58,8 +58,8 @@ class Record(msgspec.Struct, frozen=True):
     market: Text = SPOT
     interval_seconds: Interval | None = None
     version: Text | None = None
-    received_at: str | None = None  # the timestamp in milliseconds
-    exchange_time: str | None = None  # in milliseconds, by the matching engine's clock
+    received_at: Milliseconds | None = None  # the timestamp in milliseconds
+    exchange_time: Milliseconds | None = None  # in milliseconds, by the matching engine's clock
     last_update_id: int | None = None
     host: Text | None = None
     latency_ms: Amount | None = None
@@ -100,28 +100,22 @@ class Record(msgspec.Struct, frozen=True):
 
     def to_line(self, *, detail: bool = True) -> str:
         """The record as one line of JSON, without the line end; without `detail` as a plain record."""
-        return msgspec.json.encode(self._values(detail=detail)).decode()
-
-    def _values(self, *, detail: bool) -> dict[str, Any]:
         keys = PLAIN_KEYS if self.market == SPOT else (*PLAIN_KEYS, "market")
         if detail and self.interval_seconds is not None:
             keys = FULL_KEYS if self.reason is None else REASON_KEYS
         values = {key: getattr(self, key) for key in keys}
-        if self.bids is not None and "bids" in values:
-            values["bids"] = levels_json(self.bids)
-        if self.asks is not None and "asks" in values:
-            values["asks"] = levels_json(self.asks)
-        return values
+        for side in ("bids", "asks"):
+            if values.get(side) is not None:
+                values[side] = levels_json(values[side])
+        return msgspec.json.encode(values).decode()
 
     @classmethod
     def from_line(cls, line: str | bytes) -> Self:
         """Read what `to_line` wrote, of this version or another; unknown keys are left out. Raises InvalidRecord."""
         try:
             record = msgspec.json.decode(line, type=cls)
-        except msgspec.ValidationError:
+        except (ValueError, RecursionError):
             return cls.from_values(_decode(line))
-        except (ValueError, RecursionError) as error:
-            raise InvalidRecord(_not_json(line, error)) from error
         _check(record)
         return record
 
@@ -131,7 +125,7 @@ class Record(msgspec.Struct, frozen=True):
         if not isinstance(values, dict):
             raise InvalidRecord("not a JSON object")
         whole = {
-            key: int(value) if key in INTEGER_KEYS and isinstance(value, float) and value.is_integer() else value
+            key: int(value) if isinstance(value, float) and value.is_integer() else value
             for key, value in values.items()
         }
         try:
@@ -147,9 +141,6 @@ class Record(msgspec.Struct, frozen=True):
 PLAIN_KEYS = Record.__struct_fields__[:6]
 FULL_KEYS = Record.__struct_fields__[:-1]
 REASON_KEYS = (*Record.__struct_fields__[:8], "reason")
-INTEGER_KEYS = frozenset(
-    ("levels", "interval_seconds", "last_update_id", "cache_age_seconds", "limit", "bid_levels", "ask_levels")
-)
 
 
 def unknown_keys(line: str | bytes) -> set[str]:
@@ -180,42 +171,32 @@ def _decode(line: str | bytes) -> Any:
     try:
         return msgspec.json.decode(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRecord(_not_json(line, error)) from error
-
-
-def _not_json(line: str | bytes, error: Exception) -> str:
-    """Describe an invalid line, by key and value where another program wrote NaN or Infinity."""
-    text = line if isinstance(line, str) else line.decode(errors="replace")
-    if found := _NO_NUMBER.search(text):
-        return f"{found[1]} is {found[2]}, which is no number of JSON"
-    return f"not JSON: {error}"
+        text = line if isinstance(line, str) else line.decode(errors="replace")
+        found = _NO_NUMBER.search(text)  # other programs write NaN or Infinity
+        why = f"{found[1]} is {found[2]}, which is no number of JSON" if found else f"not JSON: {error}"
+        raise InvalidRecord(why) from error
 
 
 def _check(record: Record) -> None:
     """Raise InvalidRecord for what no record can have, although it is of the right type."""
-    _check_times(record)
+    for key in ("timestamp", "received_at", "exchange_time"):
+        _check_time(key, getattr(record, key))
     for key in ("symbol", "market", "host", "reason", "version"):
         if not (getattr(record, key) or "x").isprintable():
             raise InvalidRecord(f"{key} is {getattr(record, key)!r:.100}: not printable text")
     for key in ("bids", "asks"):
         for price, quantity in getattr(record, key) or ():
-            is_none = quantity.is_zero() and quantity.adjusted() > -MAX_PLACES
-            if not (_is_amount(price) and (is_none or _is_amount(quantity))):
+            if not (_is_amount(price) and _is_amount(quantity)):
                 raise InvalidRecord(f"{key} is {[f'{price}', f'{quantity}']}: not a price and a quantity")
+
+
+def _check_time(key: str, text: str | None) -> None:
+    try:
+        if text is not None:
+            parse_timestamp(f"{text[:19]}Z")
+    except InvalidTimestamp as error:
+        raise InvalidRecord(f"{key} is {text!r}: {error}") from error
 
 
 def _is_amount(number: Decimal) -> bool:
     return number.is_finite() and _MIN_DECIMAL < number < _MAX_DECIMAL
-
-
-def _check_times(record: Record) -> None:
-    key = "timestamp"
-    try:
-        parse_timestamp(record.timestamp)
-        for key in ("received_at", "exchange_time"):
-            if (text := getattr(record, key)) is not None:
-                if not MILLISECONDS.fullmatch(text):
-                    raise InvalidRecord(f"{key} {text!r:.100} is not written as YYYY-MM-DDThh:mm:ss.mmmZ")
-                parse_timestamp(f"{text[:19]}Z")
-    except InvalidTimestamp as error:
-        raise InvalidRecord(f"{key} {error}") from error

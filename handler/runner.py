@@ -68,7 +68,5 @@ def _check_first(samples: list[Sample], *, is_first_tick: bool) -> None:
     errors = [error for _, error in samples]
     if is_first_tick and all(isinstance(error, RequestRejected) for error in errors):
         raise UsageError("; ".join(str(error) for error in errors))
-    for error in errors:
-        if not all(isinstance(each, RegionUnavailable) for each in errors):
-            break
-        raise RegionUnavailable(str(error))
+    if all(isinstance(error, RegionUnavailable) for error in errors):
+        raise RegionUnavailable(str(errors[0]))

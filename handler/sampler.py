@@ -2,22 +2,24 @@
 
 import gc
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from functools import partial
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from . import __version__
 from .book import Snapshot, measure, measure_depth
-from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock
+from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock, Episodes
 from .errors import BookUnavailable, ExchangeError
 from .record import Pair, Record, no_data
 from .slots import format_milliseconds, format_timestamp
-from .workers import Workers
 
 BOOK_OBJECTS = 20_000  # more than a book of 5000 levels has, so that no collection starts while one is read
-LOG_AGAIN_SECONDS = 86_400
-MAX_REORDER_WAIT_SECONDS = 1.0  # samples come in the order of the pairs, unless the next one takes longer than this
+MAX_THREADS = 64  # of one market, beside those that hang; only one at a time runs Python
 GRACE_SECONDS = 0.2  # for a request that ends at the deadline to say why it failed
 
 log = logging.getLogger(__name__)
@@ -25,10 +27,6 @@ log = logging.getLogger(__name__)
 
 class DepthSource(Protocol):
     """A source of order books of one market, such as `exchange.client.BinanceClient`."""
-
-    @property
-    def used_weight(self) -> int | None:
-        """Request weight used this minute, where the exchange counts and reports it."""
 
     def depth(self, symbol: str, limit: int, deadline: float, /) -> Snapshot:
         """Fetch the top levels, or raise an ExchangeError, by `deadline` (monotonic clock)."""
@@ -42,6 +40,32 @@ class Sample(NamedTuple):
 
     record: Record
     error: ExchangeError | None = None
+
+
+class Workers:
+    """Daemon threads for the requests of one market; one that hangs occupies only its own thread."""
+
+    def __init__(self, market: str) -> None:
+        self._market = market
+        self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads = 0
+
+    def run(self, tasks: Sequence[Callable[[], None]], hanging: int) -> None:
+        """Start these tasks while so many others hang. Without any thread, run them here."""
+        for task in tasks:
+            self._tasks.put(task)
+        while self._threads < min(len(tasks), MAX_THREADS) + hanging:
+            try:
+                Thread(target=self._work, name=f"fetch {self._market}", daemon=True).start()
+            except RuntimeError:  # the user or the machine has too many threads, for now
+                break
+            self._threads += 1
+        while self._threads == 0 and not self._tasks.empty():
+            self._tasks.get()()
+
+    def _work(self) -> None:
+        while True:
+            self._tasks.get()()
 
 
 class Sampler:
@@ -61,90 +85,80 @@ class Sampler:
         detail: bool = True,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.pairs = tuple(pairs)
         self._exchanges = exchanges
+        self._pairs = tuple(pairs)
         self._levels = levels
         self._limits = limits
         self._interval_seconds = interval_seconds
         self._detail = detail
         self._clock = clock
         self._workers = {market: Workers(market) for market in exchanges}
-        self._unexpected: set[tuple[Pair, type[Exception]]] = set()  # errors that were logged
+        self._running: set[Pair] = set()  # pairs with a request under way
+        self._episodes = Episodes(clock)
 
     def sample(self, deadline: float, slot: int) -> Iterator[list[Sample]]:
         """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
 
         Yields the samples as they come, every pair once, in the order of the pairs unless one takes long. A book that
         arrives after the slot's end belongs to another slot and is a failure. A request that hangs is ended, or
-        abandoned where it cannot be ended.
+        abandoned where it cannot be ended; its pair is not fetched again before it ends.
         """
         done: SimpleQueue[tuple[Pair, Sample]] = SimpleQueue()
         for market, workers in self._workers.items():
-            workers.run({pair: self._task(pair, deadline, slot, done) for pair in self.pairs if pair.market == market})
-        remaining, ready = list(self.pairs), dict[Pair, Sample]()
+            pairs = [pair for pair in self._pairs if pair.market == market]
+            idle = [pair for pair in pairs if pair not in self._running]
+            self._running.update(idle)
+            workers.run([partial(self._fetch, pair, deadline, slot, done) for pair in idle], len(pairs) - len(idle))
+        remaining = set(self._pairs)
         while remaining:
-            self._wait(remaining[0], ready, done, deadline)
+            ready = self._gather(done, len(remaining), deadline + GRACE_SECONDS)
             if self._clock.monotonic() >= deadline + GRACE_SECONDS:
-                for pair in remaining:
-                    ready.setdefault(pair, self._failed(pair, slot, BookUnavailable(f"{pair}: no answer", "timeout")))
-            in_order = list(takewhile(ready.__contains__, remaining))
-            taken = {pair: ready.pop(pair) for pair in in_order or remaining if pair in ready}
-            remaining = [pair for pair in remaining if pair not in taken]
-            if taken:
-                yield list(taken.values())
+                for pair in remaining - ready.keys():
+                    ready[pair] = self._failed(pair, slot, BookUnavailable(f"{pair}: no answer", "timeout"))
+            remaining -= ready.keys()
+            if ready:
+                yield [ready[pair] for pair in self._pairs if pair in ready]
 
-    def _wait(
-        self, first: Pair, ready: dict[Pair, Sample], done: "SimpleQueue[tuple[Pair, Sample]]", deadline: float
-    ) -> None:
-        """Wait for the sample that is next in order, but no longer than patience and deadline allow."""
-        end = min(self._clock.monotonic() + MAX_REORDER_WAIT_SECONDS, deadline + GRACE_SECONDS)
-        while first not in ready and (seconds := end - self._clock.monotonic()) > 0:
-            try:
-                pair, sample = done.get(timeout=min(seconds, MAX_SLEEP_SECONDS))
-            except Empty:
-                for exchange in self._exchanges.values():
-                    exchange.end_overdue()
-                continue
-            ready[pair] = sample
-        while not done.empty():
-            pair, sample = done.get()
-            ready[pair] = sample
+    def _gather(self, done: "SimpleQueue[tuple[Pair, Sample]]", count: int, end: float) -> dict[Pair, Sample]:
+        """Wait for this many samples, but no longer than patience and `end` allow."""
+        ready = dict[Pair, Sample]()
+        end = min(self._clock.monotonic() + MAX_SLEEP_SECONDS, end)
+        try:
+            while len(ready) < count:
+                pair, sample = done.get(timeout=max(end - self._clock.monotonic(), 0.0))
+                ready[pair] = sample
+        except Empty:
+            for exchange in self._exchanges.values():
+                exchange.end_overdue()
+        return ready
 
-    def _task(
-        self, pair: Pair, deadline: float, slot: int, done: "SimpleQueue[tuple[Pair, Sample]]"
-    ) -> Callable[[], None]:
-        return lambda: done.put((pair, self._sample(pair, deadline, slot)))
-
-    def _sample(self, pair: Pair, deadline: float, slot: int) -> Sample:
+    def _fetch(self, pair: Pair, deadline: float, slot: int, done: "SimpleQueue[tuple[Pair, Sample]]") -> None:
         try:
             snapshot = self._exchanges[pair.market].depth(pair.symbol, self._limits[pair.market], deadline)
             if snapshot.received_at >= slot + self._interval_seconds:
                 raise BookUnavailable(f"{pair}: the book arrived after its slot was over", "timeout")
             if snapshot.book.is_empty:
                 raise BookUnavailable(f"{pair}: the order book is empty", "empty book")
-            return Sample(self._record(pair, snapshot))
+            sample = Sample(self._record(pair, snapshot))
         except ExchangeError as error:
-            return self._failed(pair, slot, error)
+            sample = self._failed(pair, slot, error)
         except Exception as error:
-            if (pair, type(error)) not in self._unexpected:
-                self._unexpected.add((pair, type(error)))
+            if self._episodes.is_new(type(error), pair):
                 log.exception("%s: unexpected error in the request, which is logged once", pair)
-            failure = BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection")
-            return self._failed(pair, slot, failure)
+            sample = self._failed(pair, slot, BookUnavailable(f"{pair}: {type(error).__name__}: {error}", "connection"))
+        self._running.discard(pair)
+        done.put((pair, sample))
 
     def _record(self, pair: Pair, snapshot: Snapshot) -> Record:
         book, received_at = snapshot.book, format_milliseconds(snapshot.received_at)
-        timestamp, measured = f"{received_at[:19]}Z", measure(book, self._levels)
+        measured = measure(book, self._levels)
+        record = Record(f"{received_at[:19]}Z", pair.symbol, *measured, self._levels, pair.market)
         if not self._detail:
-            return Record(timestamp, pair.symbol, *measured, self._levels, pair.market)
+            return record
         exchange_time_ms, limit = book.exchange_time_ms, self._limits[pair.market]
-        return Record(
-            timestamp,
-            pair.symbol,
-            *measured,
-            self._levels,
-            pair.market,
-            self._interval_seconds,
+        return replace(
+            record,
+            interval_seconds=self._interval_seconds,
             version=__version__,
             received_at=received_at,
             exchange_time=None if exchange_time_ms is None else format_milliseconds(exchange_time_ms / 1000),
@@ -153,7 +167,7 @@ class Sampler:
             latency_ms=round(snapshot.latency_ms, 3),
             cache_age_seconds=snapshot.cache_age_seconds,
             limit=limit,
-            **measure_depth(book, limit)._asdict(),
+            **measure_depth(book, limit),
         )
 
     def _failed(self, pair: Pair, slot: int, error: ExchangeError) -> Sample:
@@ -165,20 +179,14 @@ class ReasonLog:
     """Logs why samples fail: one line for all pairs of a reason while it lasts, and again once a day."""
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
-        self._clock = clock
-        self._logged: dict[Pair, tuple[str, float]] = {}  # reason, and when it was logged
+        self._episodes = Episodes(clock)
 
     def note(self, samples: Iterable[Sample]) -> None:
         """Log the reasons that are new."""
-        now, new = self._clock.monotonic(), dict[str, list[ExchangeError]]()
+        new = defaultdict[str, list[ExchangeError]](list)
         for record, error in samples:
-            pair = Pair(record.symbol, record.market)
-            reason, logged_at = self._logged.get(pair, ("", now))
-            if error is None:
-                self._logged.pop(pair, None)
-            elif reason != error.reason or now - logged_at >= LOG_AGAIN_SECONDS:
-                self._logged[pair] = error.reason, now
-                new.setdefault(error.reason, []).append(error)
+            if error and self._episodes.is_new(error.reason, record.pair):
+                new[error.reason].append(error)
         for reason, (first, *others) in new.items():
             log.warning("%s: %s%s", reason, first, f" (other pairs too: {len(others)})" if others else "")
 

@@ -1,7 +1,7 @@
 """Timestamps as text, the slots that they belong to, and the ticks of a schedule."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from .errors import InvalidTimestamp
 
@@ -13,7 +13,6 @@ SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 # the accepted forms of ISO 8601: `fromisoformat` alone accepts any character between date and time, even a digit
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)([Tt ].+)?")
-_EXAMPLES = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
 
 
 def format_timestamp(epoch_seconds: float) -> str:
@@ -40,16 +39,14 @@ def epoch_seconds(timestamp: str) -> int:
 
 
 def parse_iso_time(text: str) -> float:
-    """Read an ISO 8601 time with its zone, into epoch seconds. Raises InvalidTimestamp."""
+    """Read an ISO 8601 time with its zone, from 1970 to 9999, into epoch seconds. Raises InvalidTimestamp."""
     try:
         moment = _from_iso(text)
-    except (ValueError, OverflowError) as error:
-        raise InvalidTimestamp(f"{text!r:.100} is not a time") from error
-    if moment.tzinfo is None:
-        raise InvalidTimestamp(f"{text!r:.100} has no zone: put Z behind it for UTC")
-    if not 0 <= moment.timestamp() <= MAX_EPOCH_SECONDS:
-        raise InvalidTimestamp(f"{text!r:.100} is not from 1970 to 9999")
-    return moment.timestamp()
+    except (ValueError, OverflowError):
+        moment = -1
+    if not 0 <= moment <= MAX_EPOCH_SECONDS:
+        raise InvalidTimestamp(f"{text!r:.100} is not a time from 1970 to 9999 with its zone, such as Z for UTC")
+    return moment
 
 
 def parse_moment(text: str, now: float) -> float:
@@ -58,25 +55,21 @@ def parse_moment(text: str, now: float) -> float:
     A bare number is invalid, since it may be meant as an epoch time or lack its unit; 20261122 is a date. Times outside
     1970 to 9999 are clamped: no record lies outside.
     """
-    return min(max(_parse_moment(text, now), 0), MAX_EPOCH_SECONDS)
-
-
-def _parse_moment(text: str, now: float) -> float:
     if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * SECONDS_OF_UNIT[ago[2]]
-    if text.isdecimal() and not (len(text) == 8 and text >= "1970"):
-        raise InvalidTimestamp(f"{text!r:.100} is a bare number: {_EXAMPLES}")
+        return max(now - int(ago[1]) * SECONDS_OF_UNIT[ago[2]], 0)
     try:
-        moment = _from_iso(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        moment = _from_iso(text, UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidTimestamp(f"{text!r:.100} is not a time: {_EXAMPLES}") from error
+        advice = "give an age such as 90m, 24h or 7d, or an ISO time such as 2026-11-22T10:00:00Z"
+        raise InvalidTimestamp(f"{text!r:.100} is not a time: {advice}") from error
+    return min(max(moment, 0), MAX_EPOCH_SECONDS)
 
 
-def _from_iso(text: str) -> datetime:
-    if not _ISO.fullmatch(text):
-        raise ValueError("not in a form of ISO 8601 that has a separator between date and time")
-    return datetime.fromisoformat(text)
+def _from_iso(text: str, zone: tzinfo | None = None) -> float:
+    moment = datetime.fromisoformat(text)
+    if not _ISO.fullmatch(text) or not (moment.tzinfo or zone):
+        raise ValueError("another form, or no zone")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
 def slot_start(epoch_seconds: float, interval_seconds: int) -> int:

@@ -7,7 +7,7 @@ of the next one, and the queue delivers each message when its slot begins.
 import json
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import InvalidTimestamp, UsageError
 from .slots import format_timestamp, parse_iso_time, parse_timestamp, slot_start
@@ -15,42 +15,30 @@ from .slots import format_timestamp, parse_iso_time, parse_timestamp, slot_start
 MINUTE_SECONDS = 60
 
 
-class Timer(NamedTuple):
-    """A message that starts the function when a slot begins."""
-
-    slot: int
-    delay_seconds: int
-
-    @property
-    def body(self) -> str:
-        """The message: `{"slot":"2026-11-22T10:00:10Z"}`."""
-        return json.dumps({"slot": format_timestamp(self.slot)}, separators=(",", ":"))
-
-
-def plan(scheduled: float, interval_seconds: int, now: float) -> list[Timer]:
-    """Plan the slots of the minute after the scheduled one, without those that are over.
+def plan(scheduled: float, interval_seconds: int, now: float) -> list[tuple[str, int]]:
+    """Plan the slots of the minute after the scheduled one that are not over: `{"slot":"…"}` and its delay in seconds.
 
     Delays are whole seconds, rounded up, so that no message is early by more than the clocks differ.
     """
     first = slot_start(scheduled, MINUTE_SECONDS) + MINUTE_SECONDS
     slots = range(first, first + MINUTE_SECONDS, interval_seconds)
-    return [Timer(slot, max(0, ceil(slot - now))) for slot in slots if now < slot + interval_seconds]
+    return [
+        (f'{{"slot":"{format_timestamp(slot)}"}}', max(0, ceil(slot - now)))
+        for slot in slots
+        if now < slot + interval_seconds
+    ]
 
 
 def scheduled_time(event: Any) -> float | None:
-    """The time of the schedule's event, `scheduled_time`, or of an EventBridge rule's, `time`; None without one.
-
-    Raises UsageError.
-    """
+    """The time of the schedule's event, `scheduled_time`, or of an EventBridge rule's, `time`. Raises UsageError."""
     time = event.get("scheduled_time", event.get("time")) if isinstance(event, dict) else event
     if time is None:
         return None
     try:
         return parse_iso_time(time)
     except (InvalidTimestamp, TypeError) as error:
-        raise UsageError(
-            f"the event's time is {time!r:.100}: send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {{}}"
-        ) from error
+        advice = "send scheduled_time as YYYY-MM-DDThh:mm:ssZ, or {}"
+        raise UsageError(f"the event's time is {time!r:.100}: {advice}") from error
 
 
 def sqs_messages(event: Any) -> Sequence[Mapping[str, Any]] | None:
@@ -67,7 +55,5 @@ def slot_of_message(message: Mapping[str, Any], interval_seconds: int) -> int:
     except (InvalidTimestamp, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f'the message {body!r:.100} names no slot: send {{"slot":"2026-11-22T10:00:10Z"}}') from error
     if slot % interval_seconds:
-        raise UsageError(
-            f"no slot of {interval_seconds} s starts at {format_timestamp(slot)}: another interval's timer"
-        )
+        raise UsageError(f"no slot of {interval_seconds} s starts at {body}: another interval's timer")
     return slot

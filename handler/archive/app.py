@@ -32,7 +32,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS
     day, replace = requested_day(event, now)
     bucket = Bucket(_variable("OBI_ARCHIVE_BUCKET"))
-    pairs = {str(parse_pair(word).pair) for word in _variable("OBI_SYMBOLS").split(",")}
+    pairs = {str(parse_pair(word)) for word in _variable("OBI_SYMBOLS").split(",")}
     writer = DayWriter(Table(_variable("OBI_TABLE")), bucket, pairs)
     if day:
         return {day: _write(writer, day, deadline, replace=replace, may_be_empty=False)}

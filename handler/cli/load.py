@@ -17,14 +17,14 @@ from ..load.bulk import Bulk, infer_intervals, into_folder, into_table
 from ..load.find import find_records
 from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
+from ..options import parse
 from ..record import Record
 from ..sampler import resume_garbage_collection
 from ..stores.folder import Folder
 from . import ExitCode, Write
-from .arguments import parse
 from .streams import print_message
 
-FLAGS = ("FILE", "--table", "--to", "--interval_seconds", "--retention-days")
+FLAGS = ("file", "--table", "--to", "--interval_seconds", "--retention-days")
 STDIN = "-"
 MAX_NAMED = 20  # invalid records of a file, pairs of a message
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored

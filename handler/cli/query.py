@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..errors import InvalidTimestamp, SourceError, UsageError
-from ..pairs import parse_pair, parse_quote, stored_pairs
+from ..options import parse
+from ..pairs import stored_pairs
 from ..reading.engine import Engine
 from ..reading.output import complete_file
 from ..reading.source import Range, Records, open_table
 from ..slots import format_timestamp, parse_moment
-from .arguments import parse
 from .streams import print_message
 
 TABLE_SECONDS = 86_400  # how much of a table is read by default
@@ -24,9 +24,10 @@ def parse_query(
     run: Callable[..., int], names: Sequence[str], argv: Sequence[str], environment: Mapping[str, str], note: str = ""
 ) -> Namespace:
     """The flags of a command, whose docstring describes it. Raises UsageError, or HelpRequested."""
+    command, lists = run.__module__.rpartition(".")[2], [name for name in ("--table", "--levels") if name in names]
     flags = parse(
-        run.__module__.rpartition(".")[2], run.__doc__ or "", names, argv, environment,
-        lists=("--table", "--levels"), ignored=SAMPLER_VARIABLES, epilog=note + EPILOG,
+        command, run.__doc__ or "", names, argv, environment,
+        lists=lists, ignored=SAMPLER_VARIABLES, epilog=note + EPILOG,
     )  # fmt: skip
     if flags.from_ and any(word.partition("=")[0] == "--table" for word in argv):
         raise UsageError("--from and --table are mutually exclusive: give one of them")
@@ -53,14 +54,13 @@ def open_records(
     Yields them, and the file to write that becomes `path` in the end. Raises HandlerError.
     """
     now = time.time()
-    quote = parse_quote(flags.quote)
-    words = {word: stored_pairs(word, quote) for word in flags.symbol}
+    wanted = [stored_pairs(word, flags.quote) for word in flags.symbol]
     asked = _range(flags, now)
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, flag)) if path else None
         records = Records(
             engine=stack.enter_context(Engine()),
-            pairs=list(dict.fromkeys(name for names in words.values() for name in names)),
+            pairs=list(dict.fromkeys(name for names in wanted for name in names)),
             asked=asked,
             now=now,
             interval_seconds=flags.interval_seconds if "--interval_seconds" in flags.given else None,
@@ -70,7 +70,7 @@ def open_records(
         records.load(flags.from_, [open_table(address) for address in flags.table])
         if path and records.reads(path):
             raise UsageError(f"{path} is being read: give the name of another file")
-        _say_missing(records, words, quote)
+        _say_missing(records, wanted)
         yield records, unfinished
 
 
@@ -91,24 +91,23 @@ def _moment(flag: str, text: str | None, now: float) -> float | None:
         raise UsageError(f"{flag} {error}") from error
 
 
-def _say_missing(records: Records, words: Mapping[str, Sequence[str]], quote: str) -> None:
+def _say_missing(records: Records, wanted: Sequence[Sequence[str]]) -> None:
     """Print in one line which pairs have no record in the range; `absent` are those that have none at any time."""
     rows = records.engine.rows(
         f"SELECT pair, min(slot), max(slot), count(*) FILTER ({records.asked.sql()}) FROM samples GROUP BY pair"
     )
-    if not rows and not words:
+    if not rows and not wanted:
         raise SourceError(f"no record in {records.description}")
     found = {pair: (first, last, count) for pair, first, last, count in rows}
     unknown, elsewhere = [], []
-    for word, names in (words or {pair: (pair,) for pair in found}).items():
+    for names in wanted or [(pair,) for pair in found]:
         stored = [found[name] for name in names if name in found]
         if not stored:
-            hint = parse_pair(word, quote).hint
-            unknown.append(f"{names[-1]} ({hint})" if hint else names[-1])
-            records.absent.append(names[-1])
+            unknown.append(names[-1])
         elif not any(count for _, _, count in stored):
             first, last, _ = stored[0]
             elsewhere.append(f"{names[-1]} only from {format_timestamp(first)} to {format_timestamp(last)}")
+    records.absent = unknown
     sentences = [f"no record of {', '.join(unknown)} in {records.description}"] if unknown else []
     sentences += [f"no record in this range: {', '.join(elsewhere)}"] if elsewhere else []
     if sentences:

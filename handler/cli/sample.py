@@ -7,23 +7,17 @@ from contextlib import ExitStack
 from ..errors import HandlerError
 from ..exchange.client import BinanceClient
 from ..exchange.markets import MARKETS
+from ..options import PROGRAM, parse
 from ..record import Record
 from ..runner import Runner
 from ..sampler import Sampler, resume_garbage_collection
-from ..settings import Settings
+from ..settings import FLAGS, Settings
 from ..stores.store import Store
 from ..stores.writer import BackgroundWriter
 from . import ExitCode, Write
-from .arguments import PROGRAM, parse_flags
 from .streams import check_stdout
 
 STORE_SECONDS = 30.0  # how long storing is retried, beside the sampling, before a record is logged as not stored
-
-FLAGS = (
-    *("--symbol", "--levels", "--limit", "--interval_seconds", "--count", "--quote", "--detail", "--base-url"),
-    *("--to", "--table", "--retention-days"),
-)
-
 OTHER_COMMANDS = f"""\
 other commands:
   {PROGRAM} history --help    read stored records: lines, CSV, Parquet, steps, gaps, pictures
@@ -35,10 +29,9 @@ other commands:
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Measure the order book imbalance of each pair once per interval and print it as one line of JSON."""
-    flags = parse_flags("", run.__doc__ or "", FLAGS, argv, epilog=OTHER_COMMANDS)
-    settings = Settings.read(flags, environment)
+    settings = Settings.read(parse("", run.__doc__ or "", FLAGS, argv, environment, epilog=OTHER_COMMANDS))
     sampler = Sampler(
-        {market: _exchange(settings, market) for market in settings.markets},
+        {name: BinanceClient(MARKETS[name], urls, hints=settings.hints) for name, urls in settings.base_urls.items()},
         settings.pairs,
         levels=settings.levels,
         limits=settings.limits,
@@ -50,7 +43,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
 
         def deliver(records: list[Record]) -> None:
             for writer in writers:  # before they are printed, so that no interrupt comes between
-                writer.put([record for record in records if record.is_storable], _store_deadline())
+                writer.put([record for record in records if record.is_storable], time.monotonic() + STORE_SECONDS)
             for record in records:
                 write(record.to_line(detail=settings.prints_detail))
             check_stdout()
@@ -65,14 +58,6 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
             raise
     is_stored = not any(writer.failed for writer in writers)
     return ExitCode.OK if measured and is_stored else ExitCode.FAILURE
-
-
-def _store_deadline() -> float:
-    return time.monotonic() + STORE_SECONDS
-
-
-def _exchange(settings: Settings, market: str) -> BinanceClient:
-    return BinanceClient(MARKETS[market], settings.base_urls[market], hints=settings.hints)
 
 
 def _stores(settings: Settings) -> list[Store]:

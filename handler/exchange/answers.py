@@ -6,7 +6,6 @@ Statuses and codes: binance-spot-api-docs, rest-api.md, "HTTP Return Codes" and 
 import re
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -36,23 +35,19 @@ class Answer(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """No book. Another host, or the same one later, may have one, unless `reason` (the record's word) is `rejected`.
-
-    `seconds`: the host's cooldown, without any request to it. If it grows, each one in a row is twice as long.
-    """
+    """No book. Another host, or the same one later, may have one, unless `reason` is `rejected`."""
 
     text: str
-    reason: str
-    seconds: float = 0.0
-    cooldown_grows: bool = False
-    is_market_wide: bool = False  # weight is counted per client address, so another host would not help
-    host: str = ""  # the one that failed
+    reason: str  # the record's word
+    seconds: float = 0.0  # the host's cooldown, without any request to it
 
 
+RATE_LIMITED = "rate limited"  # in the whole market, since weight is counted per client address
+REFUSED = "HTTP 403"  # by the firewall; each cooldown in a row is twice as long
 COOLDOWNS = {  # by status, with the seconds to wait if the answer does not say them
-    403: Failure("requests are refused", "HTTP 403", 120.0, cooldown_grows=True),  # by the firewall, for minutes
+    403: Failure("requests are refused", REFUSED, 120.0),
     418: Failure("this address is banned", "banned", 120.0),  # the shortest ban
-    429: Failure("request weight used up", "rate limited", 60.0, is_market_wide=True),
+    429: Failure("request weight used up", RATE_LIMITED, 60.0),
     451: Failure("blocked in this region", "region", 300.0),  # as long as a VPN that reconnects is elsewhere
 }
 
@@ -79,16 +74,15 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
     if status == 400 and code < 0 and not ban and code not in TRANSIENT_CODES | {TOO_MANY_REQUESTS}:
         return Failure(f"{message:.200} (code {code})", "rejected")
     sent_at = http_date(headers.get("date", "")) or now  # by the host's clock, which it also means elsewhere
-    seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0)
+    seconds = max(_retry_after(headers, sent_at), int(ban[1]) / 1000 - sent_at if ban else 0.0, 0.0)
     if ban or (code == TOO_MANY_REQUESTS and status != 418):
         status = 418 if ban else 429  # whatever carries it
+    if status not in COOLDOWNS:
+        return Failure(f"answered {text}", reason, min(seconds, MAX_UNAVAILABLE_SECONDS))
+    words, reason, usual_seconds = COOLDOWNS[status]
     if status == 429:
-        seconds = seconds or 60 - now % 60  # weight is counted per minute of the clock
-    cooldown = COOLDOWNS.get(status)
-    failure = cooldown._replace(text=f"{cooldown.text} (HTTP {answer.status})") if cooldown else None
-    failure = failure or Failure(f"answered {text}", reason)
-    longest = MAX_BAN_SECONDS if cooldown else MAX_UNAVAILABLE_SECONDS
-    return failure._replace(seconds=min(seconds, longest) if seconds > 0 else failure.seconds)
+        usual_seconds = 60 - now % 60  # weight is counted per minute of the clock
+    return Failure(f"{words} (HTTP {answer.status})", reason, min(seconds or usual_seconds, MAX_BAN_SECONDS))
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:
@@ -116,7 +110,6 @@ def header_number(headers: Mapping[str, str], name: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-@lru_cache(maxsize=64)
 def http_date(text: str) -> float | None:
     """The epoch seconds of `Sat, 28 Nov 2026 12:00:00 GMT`; None for anything else."""
     fields = parsedate_tz(text) if text.endswith("GMT") else None

@@ -3,15 +3,13 @@
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 from ..book import Book, Snapshot
-from ..clock import SYSTEM, Clock, backoff_seconds
+from ..clock import SYSTEM, Clock, Episodes, backoff_seconds
 from ..errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
 from ..record import Pair
 from ..slots import format_timestamp
 from .answers import Failure, classify, header_number, oddities
-from .episodes import Episodes
 from .hosts import MAX_REQUEST_SECONDS, Host, Hosts
 from .markets import Market
 from .transport import Transport
@@ -20,9 +18,7 @@ LOG_FAILURE_AFTER_SECONDS = 1.0  # how long a request fails before that is logge
 MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
 MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
 NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
-HOST_TROUBLE = ("failing", "cooldown", "clock", "cached")  # kinds of trouble, which the next book of the host ends
-BOOK_TROUBLE = ("capped", "crossed")
-UPDATE_ID_TROUBLE = ("back", "stuck")  # which a higher update id ends
+HOST_TROUBLE = ("clock", "cached")  # is the same for all pairs
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +27,7 @@ class BinanceClient:
     """The order books of one market. Threads share it.
 
     `hints` (symbol → text) are added to the rejection of a symbol. `may_freeze`: the process is frozen at times, as in
-    Lambda, and its monotonic clock may stand still then.
-
-        BinanceClient(MARKETS["spot"]).depth("BTCUSDT", limit=1000, deadline=time.monotonic() + 60)
+    Lambda, where the monotonic clock may stand still then, and nobody sets the wall clock.
     """
 
     def __init__(
@@ -47,10 +41,8 @@ class BinanceClient:
         random: Callable[[], float] = random.random,
     ) -> None:
         self._market = market
-        self._url = lru_cache(maxsize=4096)(market.depth_url)
-        self._weight = lru_cache(market.request_weight)
-        urls = base_urls or (market.base_url,)
-        self._hosts = Hosts(urls, market.weight_per_minute, may_freeze=may_freeze, clock=clock, random=random)
+        now = clock.time if may_freeze else clock.monotonic
+        self._hosts = Hosts(base_urls or (market.base_url,), market.weight_per_minute, now, random)
         self._transport = Transport(clock)
         self._episodes = Episodes(clock)
         self._update_ids: dict[str, tuple[int, float]] = {}  # symbol → the last one, and since when
@@ -64,27 +56,28 @@ class BinanceClient:
     def used_weight(self) -> int | None:
         """Request weight of this address in this minute; None if no answer of this minute reported it."""
         minute, weight = self._used_weight
-        return weight if minute == int(self._clock.time() // 60) else None
+        return weight if minute == self._minute() else None
 
     def depth(self, symbol: str, limit: int, deadline: float) -> Snapshot:
         """Fetch the top levels of a pair's book before `deadline` (monotonic clock).
 
         Raises RequestRejected, RegionUnavailable, RateLimited, or BookUnavailable with the reason of the last answer.
         """
-        started, weight = self._clock.monotonic(), self._weight(limit)
-        self._hosts.take_weight(weight, is_retry=False)
+        pair, weight = Pair(symbol, self._market.name), self._market.request_weight(limit)
+        started = self._clock.monotonic()
+        self._hosts.take_weight(weight, self._minute(), is_retry=False)
         failure: Failure | None = None
         failures, pause = 0, 0.0
-        while True:
+        while (now := self._clock.monotonic()) < deadline:
             host = self._hosts.choose()
-            seconds = pause or self._hosts.admit(host, deadline)
-            if self._clock.monotonic() + seconds >= deadline:
-                raise self._given_up(symbol, host, failure)
+            seconds = pause or self._hosts.admit(host)
+            if now + seconds >= deadline:
+                break
             if seconds > 0:
                 self._clock.sleep(seconds)
                 pause = 0.0
                 continue
-            result = self._request(host, symbol, limit, started, deadline)
+            result = self._request(host, pair, limit, started, deadline)
             if isinstance(result, Snapshot):
                 return result
             if not result.seconds:
@@ -93,84 +86,82 @@ class BinanceClient:
                 failures += 1
                 rounds, others = divmod(failures, len(self._hosts.all))
                 pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is asked at once
-                if result.reason != "connection" and not self._hosts.take_weight(weight, is_retry=True):
-                    raise self._given_up(symbol, host, failure)
+                needs_weight = result.reason != "connection"
+                if needs_weight and not self._hosts.take_weight(weight, self._minute(), is_retry=True):
+                    break
+        raise self._given_up(pair, failure)
 
     def end_overdue(self) -> None:
         """End the requests of other threads that take longer than their time."""
         self._transport.end_overdue()
 
-    def _request(self, host: Host, symbol: str, limit: int, started: float, deadline: float) -> Snapshot | Failure:
+    def _request(self, host: Host, pair: Pair, limit: int, started: float, deadline: float) -> Snapshot | Failure:
         """One request, which ends by the deadline. Raises RequestRejected."""
-        sent = self._clock.monotonic()
-        remaining = deadline - sent
+        remaining = deadline - self._clock.monotonic()
         seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
-        fetched = self._transport.get(self._url(host.base_url, symbol, limit), seconds)
+        fetched = self._transport.get(self._market.depth_url(host.base_url, pair.symbol, limit), seconds)
         received, received_at = self._clock.monotonic(), self._clock.time()
         if isinstance(fetched, Failure):
-            return self._failed(host, symbol, fetched, started, sent)
+            return self._failed(host, pair, fetched, started)
         answer, connection = fetched
-        result = classify(answer, symbol, received_at)
+        result = classify(answer, pair.symbol, received_at)
         self._transport.release(connection, is_right=isinstance(result, Book))
         if (weight := header_number(answer.headers, "x-mbx-used-weight-1m")) is not None:
             self._used_weight = int(received_at // 60), weight
         if isinstance(result, Failure) and result.reason != "rejected":
-            return self._failed(host, symbol, result, started, sent)
+            return self._failed(host, pair, result, started)
         self._has_succeeded = True
         self._hosts.succeeded(host)
         if isinstance(result, Failure):
-            is_new = symbol in self._hints and symbol not in self._update_ids  # else it was delisted
-            hint = f" ({self._hints[symbol]})" if is_new else ""
-            raise RequestRejected(f"{self._pair(symbol)}: {host.name} rejects it: {result.text}{hint}")
-        if received >= deadline:
-            return Failure("answered after the slot was over", "timeout")
-        self._watch(host, symbol, result, oddities(result, limit, answer.headers, received_at), received_at)
+            is_new = pair.symbol in self._hints and pair.symbol not in self._update_ids  # else it was delisted
+            hint = f" ({self._hints[pair.symbol]})" if is_new else ""
+            raise RequestRejected(f"{pair}: {host.name} rejects it: {result.text}{hint}")
+        odd = oddities(result, limit, answer.headers, received_at) | self._odd_update(pair.symbol, result, received_at)
+        for kind, text in odd.items():
+            if self._episodes.is_new(kind, host.name if kind in HOST_TROUBLE else pair):
+                log.warning("%s: the book of %s %s", host.name, pair, text)
         age = header_number(answer.headers, "age")
         return Snapshot(result, host.name, received_at, (received - started) * 1000, age)
 
-    def _watch(self, host: Host, symbol: str, book: Book, odd: dict[str, str], now: float) -> None:
-        """Log what is odd about a book that is recorded all the same, or its host, and note what is over."""
+    def _odd_update(self, symbol: str, book: Book, now: float) -> dict[str, str]:
+        """Note the book's update id; returns what is odd about it."""
         update_id = book.last_update_id or 0
         last, since = self._update_ids.get(symbol, (0, now))
         if update_id and update_id != last:
             self._update_ids[symbol] = update_id, now
         if 0 < update_id < last:
-            odd["back"] = f"went back from update {last} to {update_id}: an old one was sent"
-        elif 0 < update_id == last and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
-            odd["stuck"] = f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"
-        if odd or self._episodes.current:
-            pair, over = self._pair(symbol), UPDATE_ID_TROUBLE if update_id > last else ()
-            for kind in {*HOST_TROUBLE, *BOOK_TROUBLE, *over, *odd}:
-                text = f"{host.name}: the book of {pair} {odd[kind]}" if kind in odd else ""
-                self._episodes.note(kind, host.name if kind in HOST_TROUBLE else pair, text)
+            return {"back": f"went back from update {last} to {update_id}: an old one was sent"}
+        if 0 < update_id == last and (minutes := (now - since) / 60) >= MAX_UNCHANGED_MINUTES:
+            return {"stuck": f"did not rise above update {last} for {minutes:.0f} minutes: trading may be halted"}
+        return {}
 
-    def _failed(self, host: Host, symbol: str, failure: Failure, started: float, sent: float) -> Failure:
-        log.debug("%s: %s: %s", symbol, host.name, failure.text)
-        self._hosts.failed(host, symbol, failure, sent)
-        if failure.seconds >= LOG_FAILURE_AFTER_SECONDS:
-            if self._has_succeeded or failure.reason != "region":  # which ends the run with an error of its own
-                self._episodes.note("cooldown", host.name, f"{host.name}: {self._until(host, failure)}")
-        elif self._clock.monotonic() - started >= LOG_FAILURE_AFTER_SECONDS:
-            self._episodes.note("failing", host.name, f"{host.name}: {failure.text}")
-        return failure._replace(host=host.name)
+    def _failed(self, host: Host, pair: Pair, failure: Failure, started: float) -> Failure:
+        """Note and log a failure; returns it with the name of the host."""
+        failure = failure._replace(text=f"{host.name}: {failure.text}")
+        self._hosts.failed(host, pair.symbol, failure)
+        is_long = max(failure.seconds, self._clock.monotonic() - started) >= LOG_FAILURE_AFTER_SECONDS
+        is_final = failure.reason == "region" and not self._has_succeeded  # which is an error of its own
+        kind, seconds = ("cooldown", self._hosts.wait_seconds(host)) if failure.seconds else ("failing", 0.0)
+        if is_long and not is_final and self._episodes.is_new(kind, host.name, seconds=seconds):
+            log.warning("%s", self._until(host, failure) if seconds else failure.text)
+        return failure
 
-    def _given_up(self, symbol: str, host: Host, failure: Failure | None) -> ExchangeError:
+    def _given_up(self, pair: Pair, failure: Failure | None) -> ExchangeError:
         """The error of a book that did not come, or cannot come any more, before the deadline."""
-        pair, cause = self._pair(symbol), host.failure
-        if not self._has_succeeded and all(
-            each.failure and each.failure.reason == "region" for each in self._hosts.all
-        ):
+        host = self._hosts.choose()
+        cause = host.failure
+        reasons = {each.failure and each.failure.reason for each in self._hosts.all}
+        if reasons == {"region"} and not self._has_succeeded:
             names, advice = ", ".join(each.name for each in self._hosts.all), self._market.region_advice
             return RegionUnavailable(f"{pair}: {names}: blocked in this region (HTTP 451); {advice}")
         if cause and cause.seconds and self._hosts.wait_seconds(host):
-            return RateLimited(f"{pair}: {host.name}: {self._until(host, cause)}", cause.reason)
-        failure = failure or cause or Failure("no time was left", "timeout")
-        text = f"{failure.host or host.name}: {failure.text}"
-        return BookUnavailable(f"{pair}: no book before its slot was over ({text})", failure.reason)
+            return RateLimited(f"{pair}: {self._until(host, cause)}", cause.reason)
+        failure = failure or cause or Failure(f"{host.name}: no time was left", "timeout")
+        return BookUnavailable(f"{pair}: no book before its slot was over ({failure.text})", failure.reason)
 
     def _until(self, host: Host, failure: Failure) -> str:
         end = format_timestamp(self._clock.time() + self._hosts.wait_seconds(host))
         return f"{failure.text}, no request before {end}"
 
-    def _pair(self, symbol: str) -> str:
-        return str(Pair(symbol, self._market.name))
+    def _minute(self) -> int:
+        return int(self._clock.time() // 60)  # weight is counted per minute of the clock

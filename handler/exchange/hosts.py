@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from urllib.parse import urlsplit
 
-from ..clock import Clock, backoff_seconds
-from .answers import Failure
+from ..clock import backoff_seconds
+from .answers import RATE_LIMITED, REFUSED, Failure
 
 MAX_REQUEST_SECONDS = 10.0
 MAX_GROWING_COOLDOWN_SECONDS = 3600.0
@@ -21,7 +21,7 @@ class Host:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.name = urlsplit(base_url).netloc.rpartition("@")[2]
-        self.wait_until = self.wait_until_wall = NEVER  # no request before: a cooldown or a pause
+        self.wait_until = NEVER  # no request before: a cooldown or a pause
         self.probe_until = NEVER  # after a wait, one request at a time, which is under way at most until then
         self.succeeded()
 
@@ -30,25 +30,20 @@ class Host:
         self.failure: Failure | None = None
         self.failing: set[str] = set()  # the symbols that failed
         self.failed_at = NEVER
-        self.waited_from = NEVER  # a request that was sent before causes no second pause
         self.pauses = 0  # in a row
         self.growing_cooldown_seconds = 0.0  # the last growing cooldown
 
 
 class Hosts:
-    """The hosts of a market in the user's order. Threads share them.
-
-    `may_freeze`: the monotonic clock may stand still, but nobody sets the wall clock.
-    """
+    """The hosts of a market in the user's order. Threads share them. `now` is the clock of all waits."""
 
     def __init__(
-        self, base_urls: Sequence[str], weight: int, *, may_freeze: bool, clock: Clock, random: Callable[[], float]
+        self, base_urls: Sequence[str], max_weight: float, now: Callable[[], float], random: Callable[[], float]
     ) -> None:
         self.all = tuple(map(Host, base_urls))
-        self._max_weight = MAX_WEIGHT_SHARE * weight
-        self._minute = self._first_weight = self._retry_weight = self._max_first_weight = 0
-        self._may_freeze = may_freeze
-        self._clock = clock
+        self.now = now
+        self._max_weight = MAX_WEIGHT_SHARE * max_weight
+        self._minute = self._first_weight = self._retry_weight = self._busiest_weight = 0
         self._random = random
         self._lock = Lock()
 
@@ -58,24 +53,19 @@ class Hosts:
 
     def wait_seconds(self, host: Host) -> float:
         """The rest of the host's cooldown or pause, 0 if it is over."""
-        if host.failure is None:
-            return 0.0
-        seconds = host.wait_until - self._clock.monotonic()
-        if self._may_freeze:
-            seconds = min(seconds, host.wait_until_wall - self._clock.time())
-        return max(seconds, 0.0)
+        return max(host.wait_until - self.now(), 0.0) if host.failure else 0.0
 
-    def admit(self, host: Host, deadline: float) -> float:
+    def admit(self, host: Host) -> float:
         """Seconds to wait before a request to the host; 0 allows one, which is then the probe for all other pairs."""
         if host.failure is None:
             return 0.0
         with self._lock:
-            now, seconds = self._clock.monotonic(), self.wait_seconds(host)
-            if not seconds and now < host.probe_until:
+            if seconds := self.wait_seconds(host):
+                return seconds
+            if self.now() < host.probe_until:
                 return POLL_SECONDS * (1 + self._random())
-            if not seconds and now < deadline:
-                host.probe_until = now + MAX_REQUEST_SECONDS
-            return seconds
+            host.probe_until = self.now() + MAX_REQUEST_SECONDS
+            return 0.0
 
     def succeeded(self, host: Host) -> None:
         """Note an answer that shows that the host works, unless it was under way when the host's wait began."""
@@ -84,41 +74,34 @@ class Hosts:
                 if not self.wait_seconds(host):
                     host.succeeded()
 
-    def failed(self, host: Host, symbol: str, failure: Failure, sent: float) -> None:
-        """Note a failed request, sent at `sent`: a cooldown, or a pause if the host fails for many pairs."""
+    def failed(self, host: Host, symbol: str, failure: Failure) -> None:
+        """Note a failed request: a cooldown, or a pause if the host fails for many pairs."""
         with self._lock:
-            if failure.cooldown_grows and not self.wait_seconds(host):  # else another pair's request was refused before
-                host.growing_cooldown_seconds = max(
-                    failure.seconds, min(2 * host.growing_cooldown_seconds, MAX_GROWING_COOLDOWN_SECONDS)
-                )
-                self._wait(host, failure, host.growing_cooldown_seconds)
-            elif failure.seconds:
-                for each in self.all if failure.is_market_wide else (host,):
-                    self._wait(each, failure, failure.seconds)
-            else:
+            seconds, is_first = failure.seconds, not self.wait_seconds(host)  # else another pair's failure came before
+            if failure.reason == REFUSED and is_first:
+                seconds = max(seconds, min(2 * host.growing_cooldown_seconds, MAX_GROWING_COOLDOWN_SECONDS))
+                host.growing_cooldown_seconds = seconds
+            if not seconds:
                 host.failing.add(symbol)
-                host.failed_at = self._clock.monotonic()
-                if (host.failure or len(host.failing) >= MIN_FAILING_PAIRS) and sent >= host.waited_from:
-                    self._wait(host, failure, backoff_seconds(host.pauses, self._random()))
+                host.failed_at = self.now()
+                if is_first and (host.failure or len(host.failing) >= MIN_FAILING_PAIRS):
+                    seconds = backoff_seconds(host.pauses, self._random())
                     host.pauses += 1
+            for each in self.all if failure.reason == RATE_LIMITED else (host,):  # another host would not help
+                if seconds > self.wait_seconds(each):  # waits are only extended
+                    each.failure, each.probe_until, each.wait_until = failure, NEVER, self.now() + seconds
 
-    def _wait(self, host: Host, failure: Failure, seconds: float) -> None:
-        if seconds > self.wait_seconds(host):  # waits are only extended
-            host.failure, host.probe_until, host.waited_from = failure, NEVER, self._clock.monotonic()
-            host.wait_until, host.wait_until_wall = host.waited_from + seconds, self._clock.time() + seconds
-
-    def take_weight(self, weight: int, *, is_retry: bool) -> bool:
+    def take_weight(self, weight: int, minute: int, *, is_retry: bool) -> bool:
         """Count a request's weight in this minute. Returns False, uncounted, for a retry that does not fit.
 
         A retry leaves room for the first requests of the busiest minute so far.
         """
         with self._lock:
-            minute = int(self._clock.time() // 60)  # weight is counted per minute of the clock
             if minute != self._minute:
                 self._minute, self._first_weight, self._retry_weight = minute, 0, 0
-            if is_retry and self._max_first_weight + self._retry_weight + weight > self._max_weight:
+            if is_retry and self._busiest_weight + self._retry_weight + weight > self._max_weight:
                 return False
             self._retry_weight += weight * is_retry
             self._first_weight += weight * (not is_retry)
-            self._max_first_weight = max(self._first_weight, self._max_first_weight)
+            self._busiest_weight = max(self._first_weight, self._busiest_weight)
             return True

@@ -2,7 +2,6 @@
 
 import http.client
 import logging
-import socket
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -16,20 +15,26 @@ from urllib3.util import create_urllib3_context
 from .answers import Failure
 
 PROBLEMS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
-CUT = "closed the connection before its answer was complete"
-CA_HINT = "if your network has a CA of its own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
-# by OpenSSL's code: not yet valid and expired, then self-signed and unknown issuers
-CERTIFICATE_HINTS = dict.fromkeys((9, 10), "check this machine's clock") | dict.fromkeys((18, 19, 20, 21), CA_HINT)
+CUT = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+NOT_TRUSTED = (
+    "certificate verify failed: {0.verify_message}; check this machine's clock and, if your network has a CA of its"
+    " own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
+)
 PROXY_HINT = "the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
-WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
-    (errors.DecodeError, "bad answer", "sent a body that cannot be decompressed"),
-    (http.client.RemoteDisconnected, "connection", CUT),
-    (http.client.IncompleteRead, "connection", CUT),
+
+
+class InvalidBundle(ValueError):
+    """The CA bundle cannot be read."""
+
+
+WORDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
+    (InvalidBundle, "connection", "the CA bundle {0} cannot be read: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"),
+    (errors.DecodeError, "bad answer", "sent a body that is too large or cannot be decompressed"),
+    (CUT, "connection", "closed the connection before its answer was complete"),
     (http.client.HTTPException, "bad answer", "sent no valid HTTP answer"),
     (TimeoutError, "timeout", "timed out"),
-    (ssl.SSLCertVerificationError, "connection", "certificate verify failed: {0.verify_message}"),
+    (ssl.SSLCertVerificationError, "connection", NOT_TRUSTED),
     (errors.SSLError, "connection", "no TLS connection ({0}): if it speaks plain HTTP, write http:// in its URL"),
-    (socket.gaierror, "connection", "{0.strerror}; check the host's name and the Internet connection"),
     (InvalidSchema, "connection", "SOCKS needs PySocks: run pip install 'requests[socks]'"),
     (ValueError, "connection", PROXY_HINT),
 )
@@ -37,14 +42,8 @@ WORDS: tuple[tuple[type[BaseException], str, str], ...] = (
 log = logging.getLogger(__name__)
 
 
-class Problem(ValueError):
-    """A failure in our own words: text and reason."""
-
-
 def explain(error: BaseException, proxy: str) -> Failure:
     """The failure of a request that went through this proxy, if any."""
-    if isinstance(error, Problem):
-        return Failure(*error.args)
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
@@ -53,11 +52,10 @@ def explain(error: BaseException, proxy: str) -> Failure:
     for kind, reason, text in WORDS:
         for cause in causes:
             if isinstance(cause, kind):
-                hint = CERTIFICATE_HINTS.get(getattr(cause, "verify_code", 0))
-                return Failure(f"{blamed}{text.format(cause)}{f'; {hint}' if hint else ''}", reason)
-    if isinstance(cause := causes[-1], OSError) and not isinstance(cause, requests.RequestException):
-        return Failure(f"{blamed}{cause.strerror or cause}", "connection")
-    return Failure(f"{blamed}the request failed ({type(cause).__name__})", "connection")
+                return Failure(blamed + text.format(cause), reason)
+    is_system = isinstance(cause := causes[-1], OSError) and not isinstance(cause, requests.RequestException)
+    words = getattr(cause, "strerror", "") or cause if is_system else f"the request failed ({type(cause).__name__})"
+    return Failure(f"{blamed}{words}", "connection")
 
 
 @lru_cache(maxsize=1)
@@ -71,9 +69,7 @@ def trusted_context(bundle: Path, _changed_at: int) -> ssl.SSLContext:
     try:
         context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
     except OSError as error:  # of a missing file and of an invalid one
-        raise Problem(
-            f"the CA bundle {bundle} cannot be read: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE", "connection"
-        ) from error
+        raise InvalidBundle(bundle) from error
     return context
 
 

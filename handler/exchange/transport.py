@@ -6,7 +6,7 @@ for the answer to the next request.
 
 import logging
 from contextlib import suppress
-from math import inf
+from functools import partial
 from pathlib import Path
 from socket import SHUT_RDWR
 from ssl import SSLContext
@@ -18,24 +18,20 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError, ReadTimeoutError
-from urllib3.util import Retry
+from urllib3.exceptions import DecodeError, ReadTimeoutError
 
 from .. import __version__
 from ..clock import Clock
 from .answers import Answer, Failure
-from .problems import PROBLEMS, Problem, explain, proxy_name, trusted_context
+from .problems import PROBLEMS, explain, proxy_name, trusted_context
 
 HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
 PIECE_BYTES = 2**16
 MAX_CONNECT_SECONDS = 3.0  # for each address of a host: a dead one leaves time for the next
 MAX_AGE_SECONDS = 300.0  # of a connection: a new one follows a name that moved
-LONG_IDLE_SECONDS = 20.0  # a NAT may have forgotten a connection that idled for longer
-MIN_IDLE_SECONDS = 2.0  # after less, a timeout is the host's and not a NAT's
+LONG_IDLE_SECONDS = 2.0  # a NAT may have forgotten a connection that idled for longer
 FIRST_WAIT_SECONDS = 3.0  # for an answer on such a connection
-NO_RETRIES = Retry(False)  # by urllib3 itself
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a traceback for an answer with an odd header line
 
@@ -49,12 +45,11 @@ class UrlConnection(HTTPAdapter):
         request = requests.Request("GET", url, HEADERS).prepare()  # a session would add what is in ~/.netrc
         self._pool = self.get_connection_with_tls_context(request, True, proxies)
         self._path = self.request_url(request, proxies)
-        self._connection_class: Any = self._pool.ConnectionCls
-        self._pool.ConnectionCls = self._new_connection  # type: ignore[assignment] # which urllib3 only calls
-        self._current: HTTPConnection | None = None
+        self._last: list[Any] = []  # the last connection that urllib3 created
+        self._pool.ConnectionCls = partial(_create, self._pool.ConnectionCls, self._last)  # type: ignore[assignment]
         self.url = url
         self.opened_at = self.used_at = now
-        self.end = inf  # of the request that is under way, on the monotonic clock
+        self.end = 0.0  # of the request that is under way, on the monotonic clock
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Called by requests."""
@@ -66,35 +61,31 @@ class UrlConnection(HTTPAdapter):
             options["proxy_ssl_context"] = self._tls["ssl_context"]
         return super().proxy_manager_for(proxy, **options, **self._tls)
 
-    def _new_connection(self, **options: Any) -> HTTPConnection:
-        connection: HTTPConnection = self._connection_class(**options)
-        self._current = connection
-        return connection
-
     def abort(self) -> None:
         """End the request that another thread waits for, at whatever byte of a handshake or an answer it is."""
-        sock = self._current and self._current.sock  # which the other thread may set to None at any time
-        if sock:
-            with suppress(OSError):  # it is closed already
-                sock.shutdown(SHUT_RDWR)
+        for connection in self._last:
+            if sock := connection.sock:  # which the other thread may set to None at any time
+                with suppress(OSError):  # it is closed already
+                    sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the connection, which its pool does only if it is idle, and end the cycle of references to it."""
-        super().close()
-        self._pool.ConnectionCls = self._connection_class
-        if self._current:
-            self._current.close()
+        """Close the connection, which an adapter leaves to a garbage collection."""
+        self._pool.close()
 
-    def get(self, seconds: float) -> BaseHTTPResponse:
+    def get(self, end: float, seconds: float) -> BaseHTTPResponse:
         """Send the request and read the head of its answer; each wait for a byte takes at most `seconds`."""
-        seconds = max(seconds, 0.001)
-        self.end = monotonic() + seconds
+        self.end = end
         timeout = Timeout(connect=min(MAX_CONNECT_SECONDS, seconds / 2), read=seconds)
         return self._pool.urlopen(
-            "GET", self._path, headers=HEADERS, timeout=timeout, retries=NO_RETRIES, redirect=False,
+            "GET", self._path, headers=HEADERS, timeout=timeout, retries=False, redirect=False,
             assert_same_host=False,  # a proxy gets the whole URL
             preload_content=False,
         )  # fmt: skip
+
+
+def _create(connection_class: Any, last: list[Any], **options: Any) -> Any:
+    last[:] = [connection_class(**options)]
+    return last[0]
 
 
 class Transport:
@@ -113,8 +104,8 @@ class Transport:
         end, proxy = monotonic() + seconds, ""
         connection = self._idle.pop(url, None)
         try:
-            response = self._get_again(connection, end) if connection else None
-            if connection is None or response is None:
+            answer = self._get_again(connection, end) if connection else None
+            if connection is None or answer is None:
                 settings = self._session.merge_environment_settings(url, {}, True, None, None)
                 proxies, verify = settings["proxies"], settings["verify"]
                 proxy = proxy_name(select_proxy(url, proxies) or "")
@@ -123,18 +114,14 @@ class Transport:
                 with self._lock:  # one thread reads the bundle
                     context = trusted_context(bundle, changed_at) if url.lower().startswith("https:") else None
                 connection = UrlConnection(url, proxies, context, self._clock.time())
-                response = self._send(connection, end - monotonic())
-            with response:
-                return Answer(response.status, response.headers, _read(response, end)), connection
+                answer = self._fetch(connection, end, end - monotonic())
+            return answer, connection
         except PROBLEMS as error:
-            if connection:
-                self._close(connection)
             return explain(error if monotonic() < end else TimeoutError(), proxy)
 
     def release(self, connection: UrlConnection, *, is_right: bool) -> None:
         """Keep the connection for the next request of its URL if its answer was right."""
         connection.used_at = self._clock.time()
-        self._under_way.discard(connection)
         if not is_right or self._idle.setdefault(connection.url, connection) is not connection:
             connection.close()
 
@@ -144,45 +131,44 @@ class Transport:
             if monotonic() > connection.end:
                 connection.abort()
 
-    def _get_again(self, connection: UrlConnection, end: float) -> BaseHTTPResponse | None:
+    def _get_again(self, connection: UrlConnection, end: float) -> Answer | None:
         """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
         now, seconds = self._clock.time(), end - monotonic()
         idle_seconds = now - connection.used_at
-        if 0 <= now - connection.opened_at < MAX_AGE_SECONDS and idle_seconds <= self._max_idle_seconds:
-            try:
-                wait_seconds = min(seconds, FIRST_WAIT_SECONDS) if idle_seconds > LONG_IDLE_SECONDS else seconds
-                return self._send(connection, wait_seconds)
-            except HTTPError as error:
-                if isinstance(error, ReadTimeoutError) and idle_seconds > MIN_IDLE_SECONDS:
-                    self._max_idle_seconds = min(self._max_idle_seconds, idle_seconds / 2)
-                if monotonic() >= end:
-                    raise
-        self._close(connection)
+        if not 0 <= now - connection.opened_at < MAX_AGE_SECONDS or idle_seconds > self._max_idle_seconds:
+            connection.close()
+            return None
+        is_long = idle_seconds > LONG_IDLE_SECONDS
+        try:
+            return self._fetch(connection, end, min(seconds, FIRST_WAIT_SECONDS) if is_long else seconds)
+        except PROBLEMS as error:
+            if is_long and isinstance(error, ReadTimeoutError):
+                self._max_idle_seconds = min(self._max_idle_seconds, idle_seconds / 2)
+            if monotonic() >= end:
+                raise
         return None
 
-    def _send(self, connection: UrlConnection, seconds: float) -> BaseHTTPResponse:
+    def _fetch(self, connection: UrlConnection, end: float, seconds: float) -> Answer:
         self._under_way.add(connection)
-        return connection.get(seconds)
-
-    def _close(self, connection: UrlConnection) -> None:
-        self._under_way.discard(connection)
-        connection.close()
+        try:
+            with connection.get(end, seconds) as response:
+                return Answer(response.status, response.headers, _read(response, end))
+        except PROBLEMS:
+            connection.close()
+            raise
+        finally:
+            self._under_way.discard(connection)
 
 
 def _read(response: BaseHTTPResponse, end: float) -> bytes:
     """The body, decompressed, read before `end` however slowly it comes; of an error's as much as comes."""
-    pieces, size = [], 0
-    try:
-        piece = b"first"
+    body, piece = bytearray(), b"first"
+    with suppress(*(() if response.status == 200 else PROBLEMS)):
         while piece:
             piece = response.read1(PIECE_BYTES, decode_content=True)
             if monotonic() >= end:  # also if there is no more: a connection that was ended looks complete
                 raise TimeoutError
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_BODY_BYTES:
-                raise Problem(f"sent a body of more than {MAX_BODY_BYTES} bytes", "bad answer")
-    except PROBLEMS:
-        if response.status == 200:
-            raise
-    return b"".join(pieces)
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise DecodeError(f"more than {MAX_BODY_BYTES} bytes")
+    return bytes(body)

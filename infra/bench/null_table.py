@@ -25,7 +25,7 @@ _PAIR = re.compile(rb'"S": *"(\w+USDT)"')
 def example_record() -> Record:
     """A record of BTCUSDT as the sampler makes it."""
     book = parse_depth(depth_body(1, b"", render_sides(pair_books(SPOT, "BTCUSDT", 0).book(0, 1000))))
-    depth = measure_depth(book, 1000)._asdict()
+    depth = measure_depth(book, 1000)
     time = format_timestamp(DAY_SECONDS)
     return Record(time, "BTCUSDT", *measure(book, 5), 5, "spot", 60, last_update_id=1, limit=1000, **depth)
 

@@ -1,6 +1,8 @@
 """A canary in the place of every credential: it is on no stream, whatever fails."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.fakes import http, serving
-from support.program import run
+from support.program import ROOT, environment, run
 from support.records import full
 
 from infra.fake_exchange import FakeExchange
@@ -97,6 +99,27 @@ def test_table(exchange: FakeExchange, tmp_path: Path, echo: str, where: str, co
         path.write_text("[canary]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in KEYS.items()))
         variables = {"AWS_SHARED_CREDENTIALS_FILE": str(path), "AWS_PROFILE": "canary"}
     assert failure(*flags, AWS_ENDPOINT_URL_DYNAMODB=f"http://{echo}", **REGION, **variables)
+
+
+FUNCTION = """
+import handler.app, logging, os
+error = OSError(f"http://{os.environ['USER']}:{os.environ['PASSWORD']}@host\\x1b {os.environ['AWS_SECRET_ACCESS_KEY']}")
+try:
+    raise error
+except OSError:
+    logging.getLogger("handler").exception("%s", error)
+raise error
+"""
+
+
+def test_function() -> None:
+    """What the function logs, also of an error that nobody foresaw."""
+    variables = environment(USER=USER, PASSWORD=FIRST, **REGION, **KEYS)
+    command = [sys.executable, "-c", FUNCTION]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stdout.count("http://host"), done.stderr) == (1, 4, "")
+    assert [canary for canary in CANARIES if canary in done.stdout.lower()] == []
+    assert all(line.isprintable() for line in done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -197,7 +197,7 @@ def test_mistakes_are_one_sentence(flags: str, message: str, folder: Path, capfd
     ("flags", "message"),
     [
         ("--symbol ETH", "no record of ETHUSDT"),
-        ("--symbol BTC ETH SOL", "no record of ETHUSDT (USDT was appended"),
+        ("--symbol BTC ETH SOL", "no record of ETHUSDT, SOLUSDT in"),
         ("--since 2026-11-02 --until 2026-11-03", "no record in this range: BTCUSDT only from 2026-11-01T00:00:00Z to"),
     ],
 )

@@ -19,7 +19,6 @@ from handler.clock import SYSTEM
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
 from handler.exchange.answers import Failure
 from handler.exchange.client import BinanceClient
-from handler.exchange.markets import MARKETS
 from handler.exchange.transport import LONG_IDLE_SECONDS, MAX_AGE_SECONDS, MAX_BODY_BYTES, Transport
 from infra.fake_exchange import FakeExchange
 
@@ -58,15 +57,6 @@ def test_book(exchange: FakeExchange, clock: FakeClock, caplog: pytest.LogCaptur
     assert ours.used_weight is None
     exchange.script(["age=3600"])
     assert (fetch(ours, clock).cache_age_seconds, "cache" in caplog.text) == (3600, True)
-
-
-def test_futures(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """The other market is asked by its own path, and its answer has the matching engine's time."""
-    exchange = start_exchange()
-    ours = BinanceClient(MARKETS["usdm"], (exchange.url,), clock=clock)
-    assert ours.depth("BTCUSDT", 5, clock.monotonic() + 60).book.exchange_time_ms
-    with pytest.raises(RequestRejected, match=r"^usdm:NOSUCH: "):
-        ours.depth("NOSUCH", 5, clock.monotonic() + 60)
 
 
 @pytest.mark.parametrize(
@@ -133,16 +123,6 @@ def test_reason_of_a_slot(start_exchange: StartExchange, clock: FakeClock, dead_
     requests = len(exchange.requests)
     assert "Connection refused" in str(error := failure(client(clock, dead_url), clock))
     assert (error.reason, len(exchange.requests)) == ("connection", requests)
-
-
-def test_book_after_the_slot(start_exchange: StartExchange, clock: FakeClock) -> None:
-    """A book that arrives when the slot is over is given up."""
-
-    def time_passes() -> float:
-        clock.advance(60.0)
-        return clock.time()
-
-    assert failure(client(clock, start_exchange(clock=time_passes).url), clock, slot=59.0).reason == "timeout"
 
 
 def test_rejection(start_exchange: StartExchange, clock: FakeClock) -> None:
@@ -263,13 +243,9 @@ def test_forgotten_connection(
         (b"SSH-2.0-OpenSSH_9.9\r\n", "bad answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "connection"),
         (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", "bad answer"),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n", "bad answer"),
         (http("200 OK", b"no gzip", Content_Encoding="gzip"), "bad answer"),
-        (http("200 OK", gzip.compress(BODY, mtime=0)[:-12], Content_Encoding="gzip"), "bad answer"),
-        (
-            http("200 OK", gzip.compress(b" " * (MAX_BODY_BYTES + 1) + BODY, mtime=0), Content_Encoding="gzip"),
-            "bad answer",
-        ),
+        (http("200 OK", gzip.compress(BODY)[:-12], Content_Encoding="gzip"), "bad answer"),
+        (http("200 OK", gzip.compress(b" " * MAX_BODY_BYTES + BODY), Content_Encoding="gzip"), "bad answer"),
     ],
 )
 def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason: str) -> None:
@@ -369,38 +345,27 @@ def test_broken_proxy(
     assert [part for part in ("alice", "Sup3r", "123/") if part in str(error)] == []
 
 
-def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that cannot be looked up says so."""
-
-    def unknown(host: str, *args: Any, **options: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr("socket.getaddrinfo", unknown)
-    assert "Name or service not known; check" in str(failure(client(clock, "http://exchange.test"), clock))
-
-
 def test_update_ids(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    """A book that went back, or did not rise for ten minutes, is recorded, and reported once until it rises.
+    """A book that went back, or did not rise for ten minutes, is recorded, and reported once while that comes again.
 
     Ids that begin again from a lower one rise.
     """
-    ids = [900, *range(1, 20), 7, 6, *[7] * 20, 8, 8]
+    ids = [900, *range(1, 20), 7, *[6] * 20, 8, 8]
     ours = client(clock, start_raw(*(http("200 OK", BODY.replace(b":1,", b":%d," % number)) for number in ids)).url)
     for number in ids:
         assert fetch(ours, clock).book.last_update_id == number
         clock.advance(60.0)
-    assert [re.findall("went back|did not rise", text) for text in caplog.messages] == [
-        ["went back"], ["went back"], ["did not rise"]
+    assert [re.findall("BTCUSDT went back|did not rise", text) for text in caplog.messages] == [
+        ["BTCUSDT went back"], ["did not rise"]
     ]  # fmt: skip
-    assert "BTCUSDT" in caplog.text
 
 
 def test_host_that_fails(start_exchange: StartExchange, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged if it costs more than a second; a book ends the episode."""
-    exchange = start_exchange("503*3", "ok", "502*6", "ok", "503*6", "ok")
+    """It is logged if it costs more than a second, and again when it did not for an hour."""
+    exchange = start_exchange("503*3", "ok", "502*6", "ok", "503*6", "ok", "504*6", "ok")
     ours = client(clock, exchange.url)
-    for _ in range(3):
+    for pause in (0, 600, 3700, 0):
         fetch(ours, clock)
-        clock.advance(600.0)
+        clock.advance(pause)
     found = [text.partition(": ")[2] for text in caplog.messages if "answered" in text]
-    assert found == ["answered HTTP 502", "answered HTTP 503"]
+    assert found == ["answered HTTP 502", "answered HTTP 504"]

@@ -37,7 +37,7 @@ def balance(bid: float, ask: float) -> float | None:
     return (bid - ask) / (bid + ask) if bid + ask else None
 
 
-def within(side: Levels, mid: float, bps: int) -> Levels:
+def within(side: Levels, mid: float, bps: int) -> list[tuple[float, float]]:
     return [level for level in side if abs(level[0] / mid - 1) * 10_000 <= bps * (1 + 1e-9)]
 
 
@@ -69,12 +69,11 @@ def vamp(bids: Levels, asks: Levels, _: float) -> float | None:
     return fsum(b[0] * a[1] + a[0] * b[1] for b, a in both) / fsum(b[1] + a[1] for b, a in both)
 
 
-def effective_vamp(bids: Levels, asks: Levels, mid: float) -> float | None:
-    bid, ask = within(bids, mid, 50), within(asks, mid, 50)
-    if not (bid and ask):
+def effective_vamp(bids: Levels, asks: Levels, _: float) -> float | None:
+    if not (bids and asks):
         return None
-    crossed = notional(bid) / total(bid) * total(ask) + notional(ask) / total(ask) * total(bid)
-    return crossed / (total(bid) + total(ask))
+    crossed = notional(bids) / total(bids) * total(asks) + notional(asks) / total(asks) * total(bids)
+    return crossed / (total(bids) + total(asks))
 
 
 def depth_price(bids: Levels, asks: Levels, _: float) -> float | None:
@@ -87,7 +86,7 @@ def slippage(_: Levels, asks: Levels, mid: float) -> float | None:
     return bought and (10_000 / bought / mid - 1) * 10_000
 
 
-WHOLE: dict[str, tuple[Definition, int]] = {  # and how far in bps the levels have to reach, 0 for the stored levels
+WHOLE: dict[str, tuple[Definition, int]] = {  # and how far in bps the levels count, which have to reach there; 0: all
     "Spread": (lambda b, a, mid: (a[0][0] - b[0][0]) / mid * 10_000, 0),
     "Weighted mid": (lambda b, a, _: (b[0][0] * a[0][1] + a[0][0] * b[0][1]) / (b[0][1] + a[0][1]), 0),
     "VAMP over levels": (vamp, 0),
@@ -96,23 +95,14 @@ WHOLE: dict[str, tuple[Definition, int]] = {  # and how far in bps the levels ha
     "Queue imbalance": (lambda b, a, _: balance(b[0][1], a[0][1]), 0),
     "Static imbalance by quantity": (lambda b, a, _: balance(total(b[:10]), total(a[:10])), 0),
     "Static imbalance by notional": (lambda b, a, _: balance(notional(b[:10]), notional(a[:10])), 0),
-    "Imbalance within a distance": (
-        lambda b, a, mid: balance(notional(within(b, mid, 10)), notional(within(a, mid, 10))),
-        10,
-    ),
-    "Imbalance within a distance by quantity": (
-        lambda b, a, mid: balance(total(within(b, mid, 50)), total(within(a, mid, 50))),
-        50,
-    ),
+    "Imbalance within a distance": (lambda b, a, _: balance(notional(b), notional(a)), 10),
+    "Imbalance within a distance by quantity": (lambda b, a, _: balance(total(b), total(a)), 50),
     "Distance-decayed imbalance": (lambda b, a, mid: balance(decayed(b, mid), decayed(a, mid)), 0),
     "Ratio of bids to asks": (lambda b, a, _: total(b[:20]) / total(a[:20]), 0),
-    "Depth in the quote asset": (lambda b, a, mid: notional(within(b, mid, 50)) + notional(within(a, mid, 50)), 50),
-    "Depth in base units": (lambda b, a, mid: total(within(b, mid, 50)) + total(within(a, mid, 50)), 50),
-    "Binance bookDepth bands": (lambda b, _, mid: notional(within(b, mid, 100)), 100),
-    "Average price within a distance": (
-        lambda _, a, mid: notional(near) / total(near) if (near := within(a, mid, 20)) else None,
-        20,
-    ),
+    "Depth in the quote asset": (lambda b, a, _: notional(b) + notional(a), 50),
+    "Depth in base units": (lambda b, a, _: total(b) + total(a), 50),
+    "Binance bookDepth bands": (lambda b, _, mid: notional(b), 100),
+    "Average price within a distance": (lambda _, a, mid: notional(a) / total(a) if a else None, 20),
     "Slippage of an order": (slippage, 0),
 }
 
@@ -145,6 +135,8 @@ def expected(case: BOOK, name: str) -> float | None:
     for side in {"bids": [bids], "asks": [asks]}.get(ONE_SIDED.get(name, ""), [bids, asks]):
         if bps and len(side) == limit and abs(side[-1][0] / mid - 1) * 10_000 < bps * (1 - 1e-9):
             return None
+    if bps:
+        bids, asks = within(bids, mid, bps), within(asks, mid, bps)
     return definition(bids, asks, mid)
 
 

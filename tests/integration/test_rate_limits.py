@@ -1,13 +1,10 @@
 """When the exchange says to stay away, nobody asks it: not in this slot, not in a later one, not for another pair."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from support.fakes import FakeClock, StartExchange, StartRaw, http, spot_client
+from support.fakes import FakeClock, StartExchange, spot_client
 
 from handler.book import Snapshot
-from handler.errors import BookUnavailable, ExchangeError, RateLimited
+from handler.errors import ExchangeError, RateLimited
 from handler.exchange.client import BinanceClient
 
 BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
@@ -63,22 +60,6 @@ def test_one_line(start_exchange: StartExchange, clock: FakeClock, caplog: pytes
             fetch(ours, clock, 10.0)
         clock.advance(10.0)
     assert ["banned" in line for line in caplog.messages] == [True]
-
-
-def test_many_pairs_on_a_failing_host(start_raw: StartRaw) -> None:
-    """Thirty pairs share one back-off: few requests in a slot beside the first ones (by the real clock)."""
-    server = start_raw(http("502 Bad Gateway", b"<html>"))
-    ours = spot_client(server.url)
-
-    def fail(number: int) -> str:
-        with pytest.raises(BookUnavailable) as failure:
-            ours.depth(f"P{number}", 5, deadline)
-        return failure.value.reason
-
-    deadline = time.monotonic() + 3.0
-    with ThreadPoolExecutor(30) as pool:
-        assert "HTTP 502" in set(pool.map(fail, range(30)))
-    assert len(server.heads) <= 30 * 2  # each by itself would try seven times
 
 
 def test_retries_have_a_budget(start_exchange: StartExchange, clock: FakeClock) -> None:

@@ -61,7 +61,7 @@ def full_record(symbol: str, book: Book, limit: int, slot: int, **changes: Any) 
         "host": "data-api.binance.vision",
         "latency_ms": 12.5,
         "limit": limit,
-        **measure_depth(book, limit)._asdict(),
+        **measure_depth(book, limit),
     }
     return Record(**(values | changes))
 

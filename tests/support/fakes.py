@@ -122,8 +122,6 @@ class StubExchange:
     `act` takes the pair; it may raise, wait, move the clock, or return another book.
     """
 
-    used_weight: int | None = None
-
     def __init__(self, clock: Clock, act: Callable[[str], object] = lambda symbol: None) -> None:
         self.requests: list[tuple[str, int]] = []
         self.moments: list[float] = []  # when each request came, on the monotonic clock

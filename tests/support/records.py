@@ -153,12 +153,12 @@ def recorded_like(seed: int) -> Record:
     limit = rng.choice([20, 100, 1000])
     count = limit if rng.random() < 0.9 else rng.randint(1, limit)
     mid = round(price * rng.uniform(0.8, 1.2), places)
-    bids = Side.from_json(side_json(rng, mid, -1, places, row, count))
-    asks = Side.from_json(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
+    bids = Side(side_json(rng, mid, -1, places, row, count))
+    asks = Side(side_json(rng, mid + 10.0**-places, 1, places, row, limit))
     book = Book(bids, asks, rng.randint(10**10, 10**13))
     six, depth = measure(book), measure_depth(book, limit)
     return Record(
         "2026-11-22T10:00:07Z", symbol, six.obi, six.notional_bid, six.notional_ask, 5, market, 60, "10.10.10",
         "2026-11-22T10:00:07.123Z", "2026-11-22T10:00:07.101Z" if market == "usdm" else None, book.last_update_id,
-        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth._asdict(),
+        "data-api.binance.vision", round(rng.uniform(1, 900), 1), None, limit, **depth,
     )  # fmt: skip

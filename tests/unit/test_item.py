@@ -109,7 +109,7 @@ def test_attributes() -> None:
         ({"levels": {"N": "x"}}, "levels is {'N': 'x'}"),
         ({"symbol": {"BOOL": True}}, "symbol is True"),
         ({"symbol": {}}, "symbol is {}"),
-        ({"timestamp": {"S": "today"}}, "timestamp 'today'"),
+        ({"timestamp": {"S": "today"}}, "timestamp is 'today'"),
         ({"interval_seconds": {"N": "60"}, "notional_bid_within": {"L": ["x"]}}, "notional_bid_within is"),
         *(({"book": newer}, "a newer version") for newer in ({"B": b"\2x"}, {"S": "x"})),
         *(({"book": {"B": bad}}, "book is damaged") for bad in (b"\1x", pack_book([], [])[:-1])),

@@ -31,10 +31,3 @@ def test_limit_and_weight(market: str, levels: int, limit: int, weight: int) -> 
 def test_url(market: str, symbol: str, url: str) -> None:
     """A symbol of any letters reaches the exchange as it is."""
     assert MARKETS[market].depth_url("http://a", symbol, 5) == url
-
-
-def test_rows() -> None:
-    """A market is known by its name, and its limits and weights reach as far as its levels."""
-    for name, market in MARKETS.items():
-        assert (market.name, market.weights[-1][0]) == (name, market.max_levels)
-        assert not market.limits or market.limits[-1] == market.max_levels

@@ -46,20 +46,17 @@ def ticks(exchange: StubExchange) -> list[float]:
     return [moment - START for moment in exchange.moments]
 
 
-def test_first_and_last_tick(clock: FakeClock) -> None:
-    """The first sample is taken at once, and nothing is waited for after the last."""
-    clock.advance(17.25)
+@pytest.mark.parametrize(
+    ("start", "moments", "times_left"),
+    [(17.25, [17.25, 60.0, 120.0], [42.75, 60.0, 60.0]), (59.5, [60.0, 120.0, 180.0], [60.0] * 3)],
+)
+def test_ticks(clock: FakeClock, start: float, moments: list[float], times_left: list[float]) -> None:
+    """The first sample is taken at once, unless its slot is nearly over; a tick ends with its slot."""
+    clock.advance(start)
     exchange = StubExchange(clock)
-    assert Run(clock, exchange).runner.run(1) == 1
-    assert (ticks(exchange), clock.slept) == ([17.25], [])
-
-
-def test_first_tick_at_the_end_of_a_slot(clock: FakeClock) -> None:
-    """A run that starts in the last second of a slot begins with the next one."""
-    clock.advance(59.5)
-    exchange = StubExchange(clock)
-    Run(clock, exchange).runner.run(2)
-    assert ticks(exchange) == [60.0, 120.0]
+    assert Run(clock, exchange).runner.run(3) == 3
+    assert ticks(exchange) == moments
+    assert [end - now for now, end in zip(exchange.moments, exchange.deadlines, strict=True)] == times_left
 
 
 def test_grid() -> None:
@@ -69,8 +66,7 @@ def test_grid() -> None:
     exchange = StubExchange(clock, lambda symbol: clock.advance(7.5))
     assert Run(clock, exchange).runner.run(1001) == 1001
     lateness = [moment - number * 60 for number, moment in enumerate(ticks(exchange)) if number]
-    assert min(lateness) >= 0
-    assert max(lateness) <= 0.25
+    assert 0 <= min(lateness) <= max(lateness) <= 0.25
     assert max(clock.slept) <= 1  # so that no signal waits longer
 
 
@@ -131,19 +127,15 @@ def test_one_pair_rejected(clock: FakeClock, caplog: pytest.LogCaptureFixture, a
     assert [record.getMessage() for record in caplog.records] == ["rejected: no such pair"]
 
 
-def test_region_blocked(clock: FakeClock) -> None:
-    """A region that is blocked for all before the first success ends the run."""
+def test_region(clock: FakeClock) -> None:
+    """One that is blocked for all before the first success ends the run; later that is a reason."""
+    run = Run(clock, StubExchange(clock, fails(RegionUnavailable("closed"), "AUSDT", after=30.0, clock=clock)))
+    assert run.runner.run(3) == 1
+    assert run.outcomes == [("AUSDT", None), ("AUSDT", "region"), ("AUSDT", "region")]
     run = Run(clock, StubExchange(clock, fails(RegionUnavailable("closed"), "AUSDT", clock=clock)))
     with pytest.raises(RegionUnavailable):
         run.runner.run(5)
     assert run.records == []
-
-
-def test_region_blocked_later(clock: FakeClock) -> None:
-    """Later it is a reason: a VPN that reconnects, for example."""
-    run = Run(clock, StubExchange(clock, fails(RegionUnavailable("closed"), "AUSDT", after=30.0, clock=clock)))
-    assert run.runner.run(3) == 1
-    assert run.outcomes == [("AUSDT", None), ("AUSDT", "region"), ("AUSDT", "region")]
 
 
 def test_episodes(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
@@ -155,12 +147,3 @@ def test_episodes(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records] == [
         "banned: AUSDT: banned for an hour (other pairs too: 2)"
     ]
-
-
-def test_deadline(clock: FakeClock) -> None:
-    """A tick ends with its slot, also one that starts late."""
-    clock.advance(17.25)
-    start = clock.monotonic()
-    exchange = StubExchange(clock)
-    Run(clock, exchange).runner.run(3)
-    assert [deadline - start for deadline in exchange.deadlines] == pytest.approx([42.75, 102.75, 162.75])

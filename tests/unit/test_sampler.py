@@ -1,6 +1,6 @@
 """One tick: every pair of every market once, whatever becomes of the others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import permutations
 from threading import Event
@@ -17,17 +17,13 @@ PAIRS = (Pair("AUSDT"), Pair("BUSDT", "usdm"), Pair("CUSDT"))
 SLOT = int(NOON)
 
 
-def sampler(
-    exchange: StubExchange, clock: Clock = SYSTEM, pairs: Sequence[Pair] = PAIRS, *, detail: bool = True
-) -> Sampler:
-    markets = dict.fromkeys((pair.market for pair in pairs), exchange)
+def sampler(exchange: StubExchange, clock: Clock = SYSTEM) -> Sampler:
     limits = {"spot": 1000, "usdm": 500}
-    return Sampler(markets, pairs, levels=5, limits=limits, interval_seconds=60, detail=detail, clock=clock)
+    return Sampler(dict.fromkeys(limits, exchange), PAIRS, levels=5, limits=limits, interval_seconds=60, clock=clock)
 
 
-def sample(exchange: StubExchange, clock: FakeClock, *, detail: bool = True) -> list[Sample]:
-    groups = sampler(exchange, clock, detail=detail).sample(clock.monotonic() + 60, SLOT)
-    return [found for group in groups for found in group]
+def sample(exchange: StubExchange, clock: FakeClock) -> list[Sample]:
+    return [found for group in sampler(exchange, clock).sample(clock.monotonic() + 60, SLOT) for found in group]
 
 
 @contextmanager
@@ -51,13 +47,6 @@ def test_full_record(clock: FakeClock) -> None:
     assert all(
         getattr(first, key) is not None for key in FULL_KEYS if key not in ("exchange_time", "cache_age_seconds")
     )
-
-
-def test_plain_record(clock: FakeClock) -> None:
-    """Without detail the record has the six keys and its market."""
-    first, second, _ = [found.record for found in sample(StubExchange(clock), clock, detail=False)]
-    assert first == Record("2026-11-21T12:00:00Z", "AUSDT", 0.491184, 296.0, 101.0, 5)
-    assert second.market == "usdm"
 
 
 @pytest.mark.parametrize("order", list(permutations([pair.symbol for pair in PAIRS])))
@@ -131,13 +120,6 @@ def test_empty_book(clock: FakeClock) -> None:
     found = sample(StubExchange(clock, lambda symbol: book([], [])), clock)
     assert [each.record.reason for each in found] == ["empty book"] * 3
     assert str(found[0].error) == "AUSDT: the order book is empty"
-
-
-@pytest.mark.parametrize(("bids", "asks", "obi"), [([("1", "1")], [], 1.0), ([], [("1", "1")], -1.0)])
-def test_one_sided_book(clock: FakeClock, bids: list[tuple[str, str]], asks: list[tuple[str, str]], obi: float) -> None:
-    """A book with one side is measured; without mid its ladder is unknown."""
-    [found, *_] = sample(StubExchange(clock, lambda symbol: book(bids, asks)), clock)
-    assert (found.record.obi, found.record.notional_bid_within, found.error) == (obi, None, None)
 
 
 @pytest.mark.parametrize(("late", "reason"), [(59.999, None), (60.0, "timeout"), (75.0, "timeout")])

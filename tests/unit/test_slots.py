@@ -41,10 +41,14 @@ def test_time_zone(text: str, same: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "now", "<aws.scheduler.scheduled-time>", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"]
+    "text",
+    [
+        *("", "now", "<aws.scheduler.scheduled-time>", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"),
+        *("1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"),
+    ],
 )
 def test_invalid_iso_time(text: str) -> None:
-    """Text that is not a time with a zone is rejected."""
+    """Text that is not a time from 1970 to 9999 with a zone is rejected."""
     with pytest.raises(InvalidTimestamp):
         parse_iso_time(text)
 
@@ -58,23 +62,14 @@ def test_one_timestamp_format(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1790011200000", "1790011200", "1790011200000000", "17900112", "20261122010", "24", "2026", "0", "9" * 5000],
-)
-def test_bare_number(text: str) -> None:
-    """A bare number is rejected, and the reason says what to give instead."""
-    with pytest.raises(
-        InvalidTimestamp, match="is a bare number: give an age such as 90m, 24h or 7d, or an ISO time such as 2026"
-    ):
-        parse_moment(text, 0)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["1790011200.5", "1.79e9", "1790011200000Z", "2026-11-22x10:00", "2026-11-221000", "2026-11-22T", "٢٤h", "²³"],
+    [
+        *("1790011200000", "1790011200", "1790011200000000", "20261122010", "24", "2026", "0", "9" * 5000, "1.79e9"),
+        *("1790011200000Z", "2026-11-22x10:00", "2026-11-221000", "2026-11-22T", "٢٤h", "²³", "1790011200.5"),
+    ],
 )
 def test_almost_a_time(text: str) -> None:
-    """Text that only resembles a time is rejected."""
-    with pytest.raises(InvalidTimestamp, match="is not a time: give an age"):
+    """A bare number, or text that only resembles a time, is rejected, and the reason says what to give instead."""
+    with pytest.raises(InvalidTimestamp, match="give an age such as 90m, 24h or 7d, or an ISO time such as 2026"):
         parse_moment(text, 0)
     with pytest.raises(InvalidTimestamp):
         parse_iso_time(text)
@@ -96,19 +91,3 @@ def test_almost_a_time(text: str) -> None:
 def test_moment(text: str, moment: str) -> None:
     """The forms of ISO 8601 are read, in UTC where they have no zone, and ages; none is before 1970 or after 9999."""
     assert format_timestamp(parse_moment(text, parse_timestamp("2026-11-22T00:00:00Z"))) == moment
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:01Z", 1), ("9999-12-31T23:59:59Z", 253_402_300_799)],
-)
-def test_first_and_last_second(text: str, seconds: int) -> None:
-    """Times from 1970 to 9999 are valid."""
-    assert parse_timestamp(text) == parse_moment(text, 0) == seconds
-
-
-@pytest.mark.parametrize("text", ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
-def test_out_of_range(text: str) -> None:
-    """Other years are invalid in a record."""
-    with pytest.raises(InvalidTimestamp):
-        parse_iso_time(text)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handler.errors import UsageError
 from handler.slots import format_timestamp, parse_timestamp
-from handler.timers import Timer, plan, scheduled_time, slot_of_message, sqs_messages
+from handler.timers import plan, scheduled_time, slot_of_message, sqs_messages
 
 MINUTE = parse_timestamp("2026-11-22T10:00:00Z")
 INTERVALS = (5, 6, 10, 12, 15, 20, 30)
@@ -26,28 +26,24 @@ INTERVALS = (5, 6, 10, 12, 15, 20, 30)
 )
 def test_an_event_plans_what_is_left_of_the_next_minute(late: float, planned: dict[int, int]) -> None:
     timers = plan(MINUTE, 20, MINUTE + late)
-    assert {timer.slot - MINUTE: timer.delay_seconds for timer in timers} == planned
+    assert {slot_of_message({"body": body}, 20) - MINUTE: delay for body, delay in timers} == planned
 
 
 @given(st.sampled_from(INTERVALS), st.floats(0, 60), st.integers(0, 59))
 def test_consecutive_events_plan_every_slot_once_whenever_they_come(interval: int, late: float, scheduled: int) -> None:
     """No timer is early, none is late by more than a second, and SQS takes every delay."""
     now = MINUTE + late
-    timers = plan(MINUTE + scheduled, interval, now)
-    assert [timer.slot for timer in timers] == list(range(MINUTE + 60, MINUTE + 120, interval))
+    timers = [
+        (slot_of_message({"body": body}, interval), delay) for body, delay in plan(MINUTE + scheduled, interval, now)
+    ]
+    assert [slot for slot, _ in timers] == list(range(MINUTE + 60, MINUTE + 120, interval))
     for slot, delay in timers:
         assert max(0, slot - now) <= delay < max(0, slot - now) + 1
         assert delay <= 900
 
 
-@given(st.sampled_from(INTERVALS), st.integers(0, 10**9))
-def test_a_message_names_the_slot_it_was_sent_for(interval: int, number: int) -> None:
-    slot = number * interval
-    assert slot_of_message({"body": Timer(slot, 1).body}, interval) == slot
-
-
 def test_the_body_of_a_message_is_what_is_documented() -> None:
-    assert Timer(MINUTE + 10, 3).body == '{"slot":"2026-11-22T10:00:10Z"}'
+    assert plan(MINUTE - 60, 30, MINUTE)[1] == ('{"slot":"2026-11-22T10:00:30Z"}', 30)
 
 
 @pytest.mark.parametrize(

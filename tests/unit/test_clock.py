@@ -1,0 +1,26 @@
+"""Trouble is logged early and once, however many callers meet it again and again."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from support.fakes import FakeClock
+
+from handler.clock import Episodes
+
+
+def test_episodes(clock: FakeClock) -> None:
+    """Trouble is new after an hour without it, or an hour after the time that it lasts, and each day while it lasts."""
+    episodes = Episodes(clock)
+    for second in range(0, 72 * 3600, 1800):
+        assert episodes.is_new("failing", "a") == episodes.is_new("failing", "b") == (second % 86_400 == 0)
+        clock.advance(1800)
+    clock.advance(1800)
+    assert episodes.is_new("failing", "a", seconds=50.0)
+    clock.advance(3649)
+    assert not episodes.is_new("failing", "a")
+
+
+def test_threads(clock: FakeClock) -> None:
+    """Of 400 threads that meet the same trouble one finds it new."""
+    episodes = Episodes(clock)
+    with ThreadPoolExecutor(32) as threads:
+        assert sum(threads.map(lambda _: episodes.is_new("failing", "a"), range(400))) == 1
