@@ -9,7 +9,6 @@ from ..errors import SourceError, StoreError
 from ..reading.columns import FILE_COLUMNS, quoted
 from ..reading.engine import Engine, sql_literal
 from ..reading.source import Records
-from ..reading.tables import TableRecords
 from ..record import Record
 from ..slots import format_timestamp, parse_timestamp
 from ..stores.bucket import Bucket
@@ -123,8 +122,11 @@ def merge(
     Each slot has one row: a measurement before a reason, then the earliest, then that of `records`. Raises SourceError.
     """
     with Engine() as engine:
-        table = TableRecords("the table", lambda _: records)
-        Records(engine, pairs=pairs, with_reasons=True).load([str(former)] if former else [], [table])
+        lines = engine.folder / "records.jsonl"
+        with lines.open("w", encoding="utf-8") as file:
+            file.writelines(f"{record.to_line()}\n" for record in records)
+        sources = [lines, former] if former else [lines]
+        Records(engine=engine, pairs=pairs, with_reasons=True).load([str(source) for source in sources])
         engine.run(f"CREATE TABLE rows AS {ROWS}")
         for (pair,) in engine.rows("SELECT DISTINCT pair FROM rows"):
             parts[pair] = f"{folder}/{len(parts)}.parquet"

@@ -1,51 +1,39 @@
 """`python -m handler report`: a data sheet of stored records, as Markdown and a picture."""
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from .. import __version__
 from ..errors import UsageError
-from ..options import parse
 from ..reading.output import complete_file
 from ..reading.report import COLUMNS, Sheet, data_sheet
 from ..reading.source import Records
-from ..reading.views import Expected, Views
+from ..reading.views import Views
 from . import ExitCode, Write
-from .query import SAMPLER_VARIABLES, Query
+from .query import open_records, parse_query
 from .streams import print_message
 
 FLAGS = (
     *("--from", "--table", "--symbol", "--since", "--until"),
     *("--output", "--min-share", "--interval_seconds", "--quote"),
 )
-EPILOG = """\
+NOTE = """\
 With --output report.md, a picture report.png is written beside it, of up to five pairs, those with the lowest share.
-Without --since, files are read from the start, and tables for the 24 h before --until (default: now).
 """
 PICTURE_PAIRS = 5
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Describe stored records: how complete, how deep, how good, how persistent they are."""
-    flags = parse(
-        "report", run.__doc__ or "", FLAGS, argv, environment,
-        lists=("--table",), ignored=SAMPLER_VARIABLES, epilog=EPILOG,
-    )  # fmt: skip
-    query = Query.parse(flags, argv, time.time())
+    flags = parse_query(run, FLAGS, argv, environment, NOTE)
     path = None if flags.output in (None, "-") else flags.output
     if path and Path(path).suffix.lower() == ".png":
         raise UsageError(f"--output {path} is the text: give report.md, and the picture report.png stands beside it")
-    with ExitStack() as stack:
-        unfinished = stack.enter_context(complete_file(path)) if path else None
-        records = stack.enter_context(query.open(COLUMNS))
-        absent = query.warn_missing_pairs(records)
-        title = f"Order book imbalance: data sheet of {records.description}"
-        sheet = data_sheet(records.engine, query.expected, title, query.order, absent)
+    with open_records(flags, COLUMNS, path) as (records, unfinished):
+        sheet = data_sheet(records, f"Order book imbalance: data sheet of {records.description}")
         text = f"{sheet.text}\n\nWritten by order-book-imbalance {__version__}.\n"
         if path and unfinished:
-            text += _picture(records, query.expected, sheet, Path(path).with_suffix(".png"))
+            text += _picture(records, sheet, Path(path).with_suffix(".png"))
             unfinished.write_text(text, encoding="utf-8")
         else:
             write(text.rstrip("\n"))
@@ -54,7 +42,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     return ExitCode.FAILURE if records.failures else ExitCode.OK
 
 
-def _picture(records: Records, expected: Expected, sheet: Sheet, path: Path) -> str:
+def _picture(records: Records, sheet: Sheet, path: Path) -> str:
     """Draw the pairs with the lowest share; returns the link to the picture."""
     try:
         from ..reading.plot import plot  # matplotlib is optional, and slow to load
@@ -65,7 +53,7 @@ def _picture(records: Records, expected: Expected, sheet: Sheet, path: Path) -> 
     if not names:
         return ""
     with complete_file(str(path)) as unfinished:
-        plot(records, str(unfinished), name=path.name, views=Views(), expected=expected, pairs=names)
+        plot(records, str(unfinished), name=path.name, views=Views(), pairs=names)
     count = len(sheet.shares)
     more = f", the {len(names)} pairs with the lowest share of {count}" if len(names) < count else ""
     return f"\n![Mid price and imbalance{more}]({path.name})\n"

@@ -66,7 +66,7 @@ def _find(pieces: Iterable[Piece], *, is_base64: bool = False) -> Iterator[Found
         if isinstance(chunk, InvalidData):
             yield Found(line, chunk)
             continue
-        text = _as_utf8(chunk)
+        text = as_utf8(chunk)
         if mark := _MARK.search(text):
             if not (text.startswith(b"{") and text.endswith(b"}")):
                 begin = text.strip(b"{}")[:80].decode(errors="replace")
@@ -101,7 +101,7 @@ def _chunks(pieces: Iterable[Piece]) -> Iterator[Piece]:
     yield b"".join(parts)
 
 
-def _as_utf8(chunk: bytes) -> bytes:
+def as_utf8(chunk: bytes) -> bytes:
     """Decode UTF-16, little-endian, and drop all other zero bytes: without them, ASCII in any encoding is left."""
     if b"\0" not in chunk:
         return chunk

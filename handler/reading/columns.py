@@ -7,13 +7,13 @@ from ..book import RUNGS_BPS
 from ..record import FULL_KEYS, PLAIN_KEYS, SPOT
 from .engine import sql_literal
 
-BIG, DOUBLE, TEXT, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "DOUBLE[]", "DOUBLE[][]"
+BIG, DOUBLE, TEXT, TIME, LIST, LEVELS = "BIGINT", "DOUBLE", "VARCHAR", "TIMESTAMPTZ", "DOUBLE[]", "DOUBLE[][]"
 
-# the keys of a record after the first ones → their types; times in milliseconds are converted from text
+# the keys of a record after the first ones → their types
 STORED: Final = {
     "version": TEXT,
-    "received_at": TEXT,
-    "exchange_time": TEXT,
+    "received_at": TIME,
+    "exchange_time": TIME,
     "last_update_id": BIG,
     "host": TEXT,
     "latency_ms": DOUBLE,
@@ -31,24 +31,12 @@ STORED: Final = {
     "quantity_ask_within": LIST,
 }
 TIMES = ("received_at", "exchange_time")
-# decoded apart, so that a question that needs few keys does not pay for the lists
-GROUPS = {
-    "scalars": [name for name, kind in STORED.items() if kind not in (LIST, LEVELS)],
-    "sides": [name for name, kind in STORED.items() if kind == LEVELS],
-    "ladder": [name for name, kind in STORED.items() if kind == LIST],
-}
+# the kinds that are decoded together, so that a question that needs few keys does not pay for the lists
+GROUPS = {"scalars": (BIG, DOUBLE, TEXT, TIME), "sides": (LEVELS,), "ladder": (LIST,)}
 HEAD = {
     "timestamp": TEXT, "symbol": TEXT, "obi": DOUBLE, "notional_bid": DOUBLE, "notional_ask": DOUBLE, "levels": DOUBLE,
     "market": TEXT, "interval_seconds": DOUBLE, "reason": TEXT,
 }  # fmt: skip
-
-_BEST = {
-    "best_bid": "bids[1][1]",
-    "best_bid_quantity": "bids[1][2]",
-    "best_ask": "asks[1][1]",
-    "best_ask_quantity": "asks[1][2]",
-}
-_MID = "((bids[1][1] + asks[1][1]) / 2)"
 
 
 def quoted(name: str) -> str:
@@ -79,7 +67,6 @@ def _quantity_imbalance() -> str:
 
 
 def _ladder() -> dict[str, str]:
-    """The names of each rung's columns, such as obi_10bps → their SQL."""
     found = {}
     for number, bps in enumerate(RUNGS_BPS, 1):
         bid, ask = f"notional_bid_within[{number}]", f"notional_ask_within[{number}]"
@@ -90,23 +77,28 @@ def _ladder() -> dict[str, str]:
     return found
 
 
-FILE_DERIVED: Final = {
-    **_BEST,
-    "mid": _MID,
-    "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
-    **{name: sql for name, sql in _ladder().items() if name.startswith("obi_")},
-}  # the derived columns of Parquet files
+_MID = "((bids[1][1] + asks[1][1]) / 2)"
 DERIVED: Final = {
-    **_BEST,
+    "best_bid": "bids[1][1]",
+    "best_bid_quantity": "bids[1][2]",
+    "best_ask": "asks[1][1]",
+    "best_ask_quantity": "asks[1][2]",
     "mid": _MID,
     "weighted_mid": "(bids[1][1] * asks[1][2] + asks[1][1] * bids[1][2]) / nullif(bids[1][2] + asks[1][2], 0)",
-    "spread_bps": FILE_DERIVED["spread_bps"],
+    "spread_bps": f"(asks[1][1] - bids[1][1]) / {_MID} * 10000",
     "obi_quantity": _quantity_imbalance(),
     **_ladder(),
 }
 KEYS: Final = ("pair", "slot", *FULL_KEYS)
-FILE_COLUMNS: Final = (*KEYS, "reason", *FILE_DERIVED)  # of Parquet files, our own and the archive's
+FILE_COLUMNS: Final = (
+    *(*KEYS, "reason", "best_bid", "best_bid_quantity", "best_ask", "best_ask_quantity", "mid", "spread_bps"),
+    *(f"obi_{bps}bps" for bps in RUNGS_BPS),
+)  # of Parquet files, our own and the archive's
 ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
+CHECKED: Final = (
+    "id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi, notional_bid, notional_ask, levels,"
+    " reason, invalid"
+)  # the columns that rows are chosen by
 NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  # known of each row without its line
 
 
@@ -126,20 +118,16 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 def from_lines(relation: str) -> str:
     """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those asked for."""
-    groups = {group: {name: STORED[name] for name in names} for group, names in GROUPS.items()}
-    structs = ", ".join(f"{decoded(names)} AS {group}" for group, names in groups.items())
-    keys = [f'{group}."{name}" AS "{name}"' for group, names in groups.items() for name in names if name not in TIMES]
-    keys += [f"{milliseconds(f'scalars.{name}')} AS {name}" for name in TIMES]
-    rows = f"(SELECT *, {structs} FROM {relation})"
-    return derived(f"(SELECT * EXCLUDE (scalars, sides, ladder), {', '.join(keys)} FROM {rows})")
+    structs, keys = [], []
+    for group, kinds in GROUPS.items():
+        names = {name: kind for name, kind in STORED.items() if kind in kinds}
+        structs.append(f"{decoded({name: TEXT if kind == TIME else kind for name, kind in names.items()})} AS {group}")
+        keys += [f'TRY_CAST({group}."{name}" AS {kind}) AS "{name}"' for name, kind in names.items()]
+    rows = f"(SELECT *, {', '.join(structs)} FROM {relation})"
+    return derived(f"(SELECT * EXCLUDE ({', '.join(GROUPS)}), {', '.join(keys)} FROM {rows})")
 
 
 def derived(relation: str, known: Collection[str] = ()) -> str:
     """SQL that adds the derived columns to those of `relation`, which has all of STORED, unless they are known."""
     columns = ", ".join(f"{sql} AS {name}" for name, sql in DERIVED.items() if name not in known)
     return f"(SELECT *, {columns} FROM {relation})"
-
-
-def milliseconds(expression: str) -> str:
-    """A time of milliseconds as text → TIMESTAMPTZ."""
-    return f"make_timestamptz(epoch_us(try_strptime({expression}, '%Y-%m-%dT%H:%M:%S.%gZ')))"

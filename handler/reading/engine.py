@@ -18,7 +18,6 @@ MAX_MEMORY_BYTES = 1_600_000_000  # DuckDB's own share of the 2 GB that this pro
 SHOW_PROGRESS_AFTER_SECONDS = 2.0
 ROWS_PER_FETCH = 5_000
 NO_MEMORY = "this needs more memory than there is: give a shorter range or fewer pairs"
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 Result = TypeVar("Result")
 
@@ -40,15 +39,17 @@ class Engine:
         self.close = weakref.finalize(self, shutil.rmtree, str(self.folder), ignore_errors=True)
         self.connection = duckdb.connect(
             config={
-                "memory_limit": f"{min(_memory_bytes() // 2, MAX_MEMORY_BYTES) // 1_000_000}MB",
+                "memory_limit": "50%",  # of this machine or container
                 "temp_directory": str(self.folder / "duckdb"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
         self.connection.execute("SET TimeZone = 'UTC'")
-        with suppress(self._error):  # so that query_progress() counts, without a bar on standard output
-            self.connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        # so that query_progress() counts, without a bar on standard output
+        self.connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+        [[half]] = self.rows("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
+        self.run(f"SET memory_limit = '{min(half, MAX_MEMORY_BYTES)}B'")
 
     def __enter__(self) -> Self:
         return self
@@ -103,41 +104,25 @@ class Engine:
         return results[0]
 
     def _wait(self, thread: threading.Thread) -> None:
-        started_at = time.monotonic()
-        is_shown = False
+        show_after = time.monotonic() + SHOW_PROGRESS_AFTER_SECONDS
         while thread.is_alive():
             thread.join(timeout=0.2)
-            if time.monotonic() - started_at > SHOW_PROGRESS_AFTER_SECONDS and thread.is_alive():
-                percent = max(self.connection.query_progress(), 0)
-                is_shown = show_progress(f"reading … {percent:.0f} %") or is_shown
-        if is_shown:
+            if time.monotonic() > show_after:
+                show_progress(f"reading … {max(self.connection.query_progress(), 0):.0f} %")
+        if time.monotonic() > show_after:
             show_progress("")
 
 
-def show_progress(text: str) -> bool:
-    """Replace the last line of a terminal's stderr; returns False if stderr is none."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return False
-    with suppress(OSError):
-        os.write(sys.stderr.fileno(), f"\r\x1b[K{text}".encode())
-    return True
+def show_progress(text: str) -> None:
+    """Replace the last line of stderr, if that is a terminal."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"\r\x1b[K{text}".encode())
 
 
 def sql_literal(value: object) -> str:
     """A value as a literal of SQL."""
     return "'" + str(value).replace("'", "''") + "'"
-
-
-def _memory_bytes() -> int:
-    """The memory of this machine or container, in bytes."""
-    try:
-        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):  # not a POSIX system
-        found = [4_000_000_000]
-    for path in CGROUP_LIMITS:
-        with suppress(OSError, ValueError):
-            found.append(int(Path(path).read_text()))
-    return min(found)
 
 
 def _source_error(error: Exception, folder: Path) -> Exception:

@@ -4,15 +4,17 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..errors import SourceError, UsageError
+from ..record import FULL_KEYS, PLAIN_KEYS, SPOT, Record
 from .columns import TIMES
 from .engine import Engine, sql_literal
 
@@ -22,9 +24,11 @@ Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"} | dict.fromkeys(
     ("", ".jsonl", ".ndjson", ".json", ".txt", ".log"), "jsonl"
 )
-OTHER_COMPRESSIONS = (".zst", ".bz2", ".xz", ".zip")
 FORMATS = ("jsonl", "csv", "parquet")
-ROWS_PER_WRITE = 200
+PLAIN_COLUMNS = ("printed", *PLAIN_KEYS, "market", "reason")
+DETAIL_COLUMNS = ("line", *FULL_KEYS, "reason")
+VIEW_COLUMNS = (*PLAIN_KEYS, "bps", "market")
+_UNSAID = (("market", SPOT), ("levels", None), ("bps", None))  # what a row that is no record does not say
 
 
 class Target(NamedTuple):
@@ -37,50 +41,42 @@ class Target(NamedTuple):
     @classmethod
     def parse(cls, output: str | None, name: str | None) -> "Target":
         """The ending of the file decides, unless a format is named. Raises UsageError."""
-        path = None if output in (None, "-") else output
-        if path and not path.isprintable():
+        path = "" if output in (None, "-") else str(output)
+        if not path.isprintable():
             raise UsageError(f"--output {path!r} is not printable text: give another name")
         if name is not None and name not in FORMATS:
             raise UsageError(f"--format {name} is invalid: give one of {', '.join(FORMATS)}")
-        lowered = (path or "").lower()
-        if lowered.endswith(OTHER_COMPRESSIONS):
-            raise UsageError(f"--output {path}: only gzip is written: give a name that ends in .gz")
-        is_gzip = lowered.endswith(".gz")
-        suffix = Path(lowered.removesuffix(".gz")).suffix
+        is_gzip = path.lower().endswith(".gz")
+        suffix = Path(path.lower().removesuffix(".gz")).suffix
         found = name or SUFFIXES.get(suffix)
-        if found is None and (Path(path or "").is_file() or not Path(path or "").exists()):
-            raise UsageError(f"--output {path}: {suffix} is not written: give .jsonl, .csv or .parquet, or --format")
-        found = found or "jsonl"
-        if found == "parquet" and path is None:
+        if found is None or (found == "parquet" and is_gzip):
+            raise UsageError(f"--output {path} is not written: give .jsonl, .csv, both also with .gz, or .parquet")
+        if found == "parquet" and not path:
             raise UsageError("--format parquet is not text: give --output FILE")
-        if found == "parquet" and is_gzip:
-            raise UsageError(f"--output {path}: Parquet is compressed by itself: give a name without .gz")
-        return cls(path, found, is_gzip)
+        return cls(path or None, found, is_gzip)
 
 
 @contextmanager
 def complete_file(path: str, flag: str = "--output") -> Iterator[Path]:
     """A temporary name in the same folder, which becomes `path` at the end; if anything is raised, nothing is left.
 
-    A file keeps its mode. What cannot be replaced, such as a pipe or a mounted file, is written in place at the end.
-    Raises UsageError or SourceError.
+    A file keeps its mode. What is no file, such as a pipe, is written in place. Raises UsageError or SourceError.
     """
-    is_special = Path(path).exists() and not Path(path).is_file()  # /dev/stdout of a pipe has no other name
-    try:
-        target = Path(path) if is_special else Path(path).resolve()
-    except OSError as error:  # the working directory was deleted
-        raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
-    if target.is_dir():
+    if Path(path).is_dir():
         raise UsageError(f"{flag} {path} is a folder: give the name of a file")
+    if Path(path).exists() and not Path(path).is_file():
+        yield Path(path)
+        return
     try:
-        number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=None if is_special else target.parent)
+        target = Path(path).resolve()
+        number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
     except OSError as error:
         raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
     os.close(number)
     unfinished = Path(name)
     try:
         yield unfinished
-        _finish(unfinished, target, is_special)
+        _finish(unfinished, target)
     except OSError as error:
         if error.filename not in (None, name, str(target)):
             raise
@@ -90,18 +86,16 @@ def complete_file(path: str, flag: str = "--output") -> Iterator[Path]:
             unfinished.unlink()
 
 
-def _finish(unfinished: Path, target: Path, is_special: bool) -> None:
-    if not is_special:
-        umask = os.umask(0)
-        os.umask(umask)
-        unfinished.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~umask)
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        with suppress(OSError):  # such as a file that is mounted, which has to be written in place
-            unfinished.replace(target)
-            return
-    with unfinished.open("rb") as source, target.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
+def _finish(unfinished: Path, target: Path) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    unfinished.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~umask)
+    with unfinished.open("rb+") as file:
+        os.fsync(file.fileno())
+    try:
+        unfinished.replace(target)
+    except OSError:  # such as a file that is mounted, which has to be written in place
+        shutil.copyfile(unfinished, target)
 
 
 def write_rows(
@@ -109,7 +103,13 @@ def write_rows(
 ) -> None:
     """Write the rows of a query, to `path` if there is one, else by `write`."""
     if target.format == "jsonl":
-        _write_jsonl(engine, sql, target, write, render, path)
+        texts = _rendered(engine, sql, render)
+        if path is None:
+            for text in texts:
+                write(text)
+            return
+        with gzip.open(path, "wb", 6) if target.is_gzip else path.open("wb") as file:
+            file.writelines(f"{text}\n".encode() for text in texts)
         return
     copy = path or engine.folder / "output.csv"
     if target.format == "parquet":
@@ -121,6 +121,13 @@ def write_rows(
         with copy.open(encoding="utf-8", newline="\n") as lines:
             while chunk := lines.readlines(1 << 16):
                 write("".join(chunk).removesuffix("\n"))
+
+
+def _rendered(engine: Engine, sql: str, render: Render) -> Iterator[str]:
+    """Some lines at a time, without the last line end."""
+    names = list(engine.columns(sql))
+    for rows in engine.stream(sql):
+        yield "\n".join(render(dict(zip(names, row, strict=True))) for row in rows)
 
 
 def as_text(engine: Engine, sql: str) -> str:
@@ -137,42 +144,39 @@ def as_text(engine: Engine, sql: str) -> str:
     return f"SELECT {', '.join(columns)} FROM ({sql})"
 
 
-def _write_jsonl(engine: Engine, sql: str, target: Target, write: Write, render: Render, path: Path | None) -> None:
-    names = list(engine.columns(sql))
-    with _opened(path, target) as file:
-        for rows in engine.stream(sql):
-            lines = [render(dict(zip(names, row, strict=True))) for row in rows]
-            if file is not None:
-                file.write("".join(f"{line}\n" for line in lines).encode())
-                continue
-            for start in range(0, len(lines), ROWS_PER_WRITE):
-                write("\n".join(lines[start : start + ROWS_PER_WRITE]))
-
-
-@contextmanager
-def _opened(path: Path | None, target: Target) -> Iterator[IO[bytes] | None]:
-    if path is None:
-        yield None
-        return
-    with path.open("wb") as file:
-        if not target.is_gzip:
-            yield file
-            return
-        with gzip.GzipFile(fileobj=file, mode="wb", filename="", compresslevel=6) as compressed:
-            yield compressed  # type: ignore[misc]
-
-
 def time_text(moment: datetime, *, is_exact: bool = False) -> str:
     """A time as in records: in whole seconds or, if it is exact, milliseconds."""
     whole = moment.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{whole}.{moment.microsecond // 1000:03}Z" if is_exact else f"{whole}Z"
 
 
-def render_row(row: Mapping[str, Any], optional: Sequence[str] = ()) -> str:
-    """A row as one line of JSON; of `optional` columns the null ones are left out."""
+def render_plain(row: Mapping[str, Any]) -> str:
+    """A record without detail: its line itself where there is one, else what the record would print."""
+    return row["printed"] or _record(row).to_line(detail=False)
+
+
+def render_detail(row: Mapping[str, Any]) -> str:
+    """A record as it is stored."""
+    return row["line"] or _record(row).to_line()
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    values: dict[str, Any] = dict.fromkeys(("obi", "notional_bid", "notional_ask"), 0.0)  # of a reason
+    for key, value in row.items():
+        if isinstance(value, datetime):
+            values[key] = time_text(value, is_exact=key in TIMES)
+        elif key in ("bids", "asks") and value is not None:
+            values[key] = [(Decimal(repr(price)), Decimal(repr(quantity))) for price, quantity in value]
+        elif value is not None and key not in ("line", "printed"):
+            values[key] = value
+    return Record(**values)
+
+
+def render_row(row: Mapping[str, Any]) -> str:
+    """A row that is no record as one line of JSON, without the depth that it does not have, or the market spot."""
     values = {
         name: time_text(value) if isinstance(value, datetime) else value
         for name, value in row.items()
-        if value is not None or name not in optional
+        if (name, value) not in _UNSAID
     }
     return msgspec.json.encode(values).decode()

@@ -7,48 +7,31 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import floor
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..slots import format_timestamp
-from .plot_steps import Series, all_series, collect, fitting_step, steps
+from ..slots import SECONDS_OF_UNIT, format_timestamp
+from .plot_steps import DAY, Series, all_series, collect, fitting_step, steps
 from .source import Records
-from .views import Expected, Views
-
-IGNORED_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")  # matplotlib fails to load if they name a wrong backend or file
+from .views import Views
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its advice on configuration and fonts is not for our users
-_environment = {name: os.environ.pop(name, None) for name in IGNORED_VARIABLES}
-os.environ["MATPLOTLIBRC"] = os.devnull  # an empty configuration, instead of the one in the home directory
+os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}  # a wrong one in them would be an error
 try:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import numpy as np
-        from matplotlib import rc_context, rcParamsDefault
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-        from matplotlib.figure import Figure
-except ImportError:
-    raise UsageError("a picture needs the package matplotlib: run pip install matplotlib") from None
-except (OSError, ValueError) as error:  # a file matplotlibrc in the working directory is read in any case
-    raise UsageError(
-        f"matplotlib cannot be loaded: {error}; check the file matplotlibrc in this directory, if there is one, and"
-        " that temporary files can be written"
-    ) from error
-finally:
-    del os.environ["MATPLOTLIBRC"]
-    os.environ.update({name: value for name, value in _environment.items() if value is not None})
+    import numpy as np
+    from matplotlib import rcdefaults, rcParams
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+except (ImportError, OSError, ValueError) as error:  # a file matplotlibrc in the working directory is read in any case
+    raise UsageError(f"matplotlib cannot be loaded: {error}; run pip install matplotlib, in another folder") from error
 
-SUFFIXES = (".png", ".svg")
 MAX_PANELS = 6
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#444444")  # told apart by colour-blind readers too
 LOOPBACK_HOST = re.compile(r"(localhost|127\.[0-9.]+|\[?::1\]?)(:[0-9]+)?")  # a host of this machine is no exchange
-DAY = 86_400
-UNITS = ((DAY, "d"), (3600, "h"), (60, "min"), (1, "s"))
-STYLE = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "obi"}
+STYLE: Any = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none"}
 
 
 def plot(
@@ -57,9 +40,7 @@ def plot(
     *,
     name: str,
     views: Views,
-    expected: Expected,
     step_seconds: int | None = None,
-    order: str = "pair",
     full_scale: bool = False,
     pairs: Sequence[str] = (),
 ) -> None:
@@ -68,36 +49,25 @@ def plot(
     Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where
     less than half of a step is there. Raises HandlerError.
     """
-    engine = records.engine
-    collect(engine, views, expected, order, pairs)
-    series = all_series(engine, order)
-    has_price = any(one.has_mid for one in series)
-    if len(series) + has_price > MAX_PANELS:
-        raise UsageError(
-            f"a picture has at most {MAX_PANELS} panels, not {len(series) + has_price}: give fewer pairs or depths"
-        )
+    collect(records, views, pairs)
+    series = all_series(records)
+    panels = len(series) + any(one.has_mid for one in series)
+    if panels > MAX_PANELS:
+        raise UsageError(f"a picture has at most {MAX_PANELS} panels, not {panels}: give fewer pairs or depths")
     step_seconds = step_seconds or fitting_step(series)
-    lines = {(one.pair, one.depth): np.array(steps(engine, one, step_seconds), dtype=float) for one in series}
-    with _default_style():
+    lines = {(one.pair, one.depth): np.array(steps(records.engine, one, step_seconds), dtype=float) for one in series}
+    rcdefaults()  # instead of what a file matplotlibrc in the working directory says
+    rcParams.update(STYLE)
+    with warnings.catch_warnings(action="ignore"):  # for example about a letter that the font lacks
         _figure(series, lines, step_seconds, full_scale=full_scale).savefig(path, format=picture_format(name))
 
 
 def picture_format(name: str) -> str:
     """The format of a picture by the ending of its name. Raises UsageError."""
-    suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(f"--plot {name}: the name must end in {' or '.join(SUFFIXES)}")
-    return suffix[1:]
-
-
-@contextmanager
-def _default_style() -> Iterator[None]:
-    """Use matplotlib's defaults instead of the user's configuration, and draw a `$` in a name as it is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # for example about a letter that the font lacks
-        style: Any = {key: value for key, value in rcParamsDefault.items() if key != "backend"} | STYLE
-        with rc_context(style):
-            yield
+    suffix = Path(name).suffix.lower()[1:]
+    if suffix not in ("png", "svg"):
+        raise UsageError(f"--plot {name}: the name must end in .png or .svg")
+    return suffix
 
 
 def _figure(series: list[Series], lines: dict[tuple[str, str], Any], step_seconds: int, *, full_scale: bool) -> Any:
@@ -164,14 +134,13 @@ def _line(axes: Any, times: Any, values: Any, is_sparse: Any, **style: Any) -> N
 def _hosts(hosts: list[str] | None) -> str:
     if not hosts:
         return "host unknown"
-    names = [f"synthetic ({host})" if LOOPBACK_HOST.fullmatch(host) else host for host in hosts[:2]]
-    return " and ".join(names) + (f" and {len(hosts) - 2} more" if len(hosts) > 2 else "")
+    return " and ".join(f"synthetic ({host})" if LOOPBACK_HOST.fullmatch(host) else host for host in hosts)
 
 
 def _points(series: list[Series], step_seconds: int) -> str:
     """Explain a point of a line and the band around it, for the title."""
-    size, unit = next(each for each in UNITS if step_seconds % each[0] == 0)
-    step = f"{step_seconds // size} {unit}"
+    unit, size = next(each for each in reversed(SECONDS_OF_UNIT.items()) if step_seconds % each[1] == 0)
+    step = f"{step_seconds // size}{unit}"
     if all(one.max_interval == step_seconds for one in series):
         return f"one point: one sample, every {step}"
     return f"line: means of {step}, shaded: 10th to 90th percentile"

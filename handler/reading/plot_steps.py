@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 from ..errors import SourceError
 from .engine import Engine, sql_literal
-from .views import WEEK_SECONDS, Expected, Views, create_gaps, step_start
+from .source import Records
+from .views import WEEK_SECONDS, Views, create_gaps, step_start
 
 MAX_POINTS = 1000  # of a line: more samples are drawn as means over longer steps
 DAY = 86_400
 STEPS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)), DAY, WEEK_SECONDS)
-# what a row of `records` stands for: plain lines have no interval of their own, and a flag decides over that of all
-INTERVALS = """(SELECT pair, min(interval_seconds)::BIGINT AS low, max(interval_seconds)::BIGINT AS high FROM samples
-    GROUP BY pair) AS intervals"""
-SECONDS = "if(low = high, low, coalesce(interval_seconds, low))"
 NOTHING = (None,) * 6  # between two steps that no line may connect
 
 
@@ -32,26 +29,24 @@ class Series(NamedTuple):
     share: float
 
 
-def collect(engine: Engine, views: Views, expected: Expected, order: str, pairs: Sequence[str]) -> None:
+def collect(records: Records, views: Views, pairs: Sequence[str]) -> None:
     """Keep what a picture needs as the tables `plotted` and `gaps`. Raises SourceError."""
     wanted = f" AND pair IN ({', '.join(map(sql_literal, pairs))})" if pairs else ""
-    engine.run(
+    records.engine.run(
         "CREATE OR REPLACE TEMP TABLE plotted AS SELECT pair, epoch_us(slot) // 1000000 AS start, view,"
         " if(bps IS NULL, levels || ' levels', 'within ' || bps || ' bps') AS depth,"
-        f" {SECONDS} AS seconds, obi, mid, host FROM {views.sql()} JOIN {INTERVALS} USING (pair)"
-        f" WHERE obi IS NOT NULL{wanted}"
+        f" slot_seconds AS seconds, obi, mid, host FROM {views.sql()} WHERE obi IS NOT NULL{wanted}"
     )
-    if not engine.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'gaps'"):
-        create_gaps(engine, expected, order, ())
+    create_gaps(records)
 
 
-def all_series(engine: Engine, order: str) -> list[Series]:
+def all_series(records: Records) -> list[Series]:
     """Each pair at each depth. Raises SourceError if there is none."""
-    rows = engine.rows(f"""
+    rows = records.engine.rows(f"""
         SELECT pair, depth, min(start), max(greatest(start + seconds, epoch_us(until) // 1000000)), min(seconds),
             max(seconds), count(mid) > 0, list_sort(list(DISTINCT host) FILTER (host IS NOT NULL)), any_value(share)
         FROM plotted JOIN (SELECT pair, until, share FROM gaps WHERE slots IS NOT NULL) USING (pair)
-        GROUP BY pair, depth ORDER BY {order}, min(view), length(depth), depth""")
+        GROUP BY pair, depth ORDER BY {records.order}, min(view), length(depth), depth""")
     if not rows:
         raise SourceError("there is no record to draw in this range")
     return [Series(*row) for row in rows]

@@ -1,34 +1,29 @@
 """Anything that stores records → one DuckDB relation, `records`: one row for each pair and slot."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain, islice
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from ..errors import SourceError, UsageError
 from ..messages import escaped
 from ..record import Record
-from ..slots import MAX_INTERVAL_SECONDS, parse_iso_time
-from .choice import (
-    ALWAYS_COLUMNS,
-    DUPLICATES,
-    INFERRED,
-    PLAIN_DUPLICATES,
-    RECORDS_EXPRESSIONS,
-    narrow,
-    say_intervals,
-    warn_of_shared_slots,
-)
-from .columns import ALL_COLUMNS, from_lines, quoted
-from .engine import Engine, show_progress
-from .files import File, Problem, find_files, new_path
+from ..slots import MAX_EPOCH_SECONDS, MAX_INTERVAL_SECONDS, parse_iso_time
+from .choice import create_views
+from .engine import Engine, show_progress, sql_literal
+from .files import File, find_files, new_path
 from .lines import read_lines
 from .parquet import open_parquet
-from .tables import Address, TableRecords, open_tables
 
-DEFAULT_INTERVAL_SECONDS = 60
+if TYPE_CHECKING:
+    from ..stores.table import Table
+
+Address: TypeAlias = "str | tuple[str, str | None] | Table"  # NAME, NAME@REGION, both parts of it, or an open table
 
 log = logging.getLogger(__name__)
 _open: list[Engine] = []  # of the relations that `read` returned, which live as long as the process
@@ -48,7 +43,7 @@ class Range(NamedTuple):
 
 def read(
     *sources: str | Path,
-    table: "Address | Sequence[Address] | None" = None,
+    table: "Address | list[Address] | None" = None,
     symbols: Sequence[str] | None = None,
     since: "float | str | datetime | None" = None,
     until: "float | str | datetime | None" = None,
@@ -65,68 +60,59 @@ def read(
     engine = Engine()
     _open.append(engine)
     asked = Range(_moment(since), _moment(until))
-    records = Records(engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
+    records = Records(engine=engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
     if table is not None and not symbols:
         raise UsageError('a table is read by pair: give symbols, such as ["BTCUSDT"]')
-    addresses = [] if table is None else list(table) if isinstance(table, list) else [cast(Address, table)]
-    records.load([str(source) for source in sources], open_tables(addresses, symbols or (), *asked))
+    addresses = [] if table is None else table if isinstance(table, list) else [table]
+    records.load([str(source) for source in sources], [open_table(address) for address in addresses])
     return engine.connection.sql("SELECT * FROM records").set_alias("records")
 
 
-ALL_TIME = Range()
+class Records(msgspec.Struct, kw_only=True):
+    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too."""
 
+    engine: Engine
+    pairs: Sequence[str] = ()
+    asked: Range = Range()
+    now: float = 0.0
+    interval_seconds: int | None = None
+    columns: Sequence[str] | None = None  # that the question needs; None: all are computed when they are asked for
+    with_reasons: bool = False
+    is_table: bool = False
+    description: str = ""
+    absent: list[str] = []  # pairs that were asked for, and have no record at any time
+    failures: list[str] = []  # the sources, lines, rows and items that could not be read
+    files: list[File] = []
 
-class Records:
-    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too.
-
-    `columns` are those that the question needs; without them, all are computed when they are asked for. `failures` is
-    how many sources, lines, rows or items could not be read.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        pairs: Sequence[str] = (),
-        asked: Range = ALL_TIME,
-        interval_seconds: int | None = None,
-        columns: Sequence[str] | None = None,
-        with_reasons: bool = False,
-    ) -> None:
-        self.engine = engine
-        self.description = ""
-        self.failures = 0
-        self._pairs = pairs
-        self._asked = asked
-        self._interval_seconds = interval_seconds
-        self._columns = columns
-        self._with_reasons = with_reasons
-        self._parts: list[str] = []
-        self._files: list[File] = []
-
-    def load(self, names: Sequence[str], tables: Sequence[TableRecords] = ()) -> None:
-        """Read everything. Raises SourceError if there is no record to read in any of it."""
-        files, problems = self.engine.in_thread(lambda: find_files(names, self.engine.folder))
-        files += [self._lines_of(table, problems) for table in tables]
-        described = [*names, *(table.name for table in tables)]
+    def load(self, names: Sequence[str], tables: "Sequence[Table]" = ()) -> None:
+        """Read everything. Raises SourceError if nothing of it can be read."""
+        files = self.engine.in_thread(lambda: find_files(names, self.engine.folder, self.failures))
+        self.files = files + [self._lines_of(table) for table in tables]
+        self.is_table = bool(tables)
+        described = [*names, *(table.description for table in tables)]
         self.description = escaped(described[0]) if len(described) == 1 else f"{len(described)} sources"
-        if not files:
-            raise SourceError("; ".join(problem.text for problem in problems) or "nothing to read: give a folder")
-        self._files = files
-        texts = [file for file in files if file.kind != "parquet"]
-        if texts:
-            columns = ["line"] if self._columns is None else self._columns
-            problems += read_lines(self.engine, texts, self._pairs, columns, self._within())
-            self._parts.append("lines")
-        parts, unread = open_parquet(self.engine, [file for file in files if file.kind == "parquet"], self._pairs)
-        self._parts += parts
-        self._report([*problems, *unread])
-        self._create_views()
+        parts: dict[str, list[File]] = {}
+        if texts := [file for file in self.files if file.kind != "parquet"]:
+            columns = ["line"] if self.columns is None else self.columns
+            parts["lines"], unread = read_lines(self.engine, texts, self.pairs, columns, self._within())
+            self.failures += unread
+        parquet = [file for file in self.files if file.kind == "parquet"]
+        parts |= open_parquet(self.engine, parquet, self.pairs, self.failures)
+        if not parts:
+            raise SourceError("; ".join(self.failures) or "nothing to read: give a folder")
+        create_views(self, parts)
+        for failure in self.failures:
+            log.error("%s", failure)
+
+    @property
+    def order(self) -> str:
+        """SQL that sorts pairs as they were given, or by name."""
+        return f"list_position([{', '.join(map(sql_literal, self.pairs))}], pair)" if self.pairs else "pair"
 
     def reads(self, path: str) -> bool:
         """True if this file is one of those that were read."""
         target = Path(path)
-        return target.exists() and any(Path(file.path).samefile(target) for file in self._files)
+        return target.exists() and any(Path(file.path).samefile(target) for file in self.files)
 
     def warn_of_unknown_keys(self) -> None:
         """Say which keys of lines, written by a newer version, are no columns."""
@@ -134,67 +120,41 @@ class Records:
         if unknown := [key for (key,) in self.engine.rows(keys) if key not in Record.__struct_fields__]:
             log.warning("left out keys of a newer version: %s; update this program to keep them", ", ".join(unknown))
 
-    def _lines_of(self, table: TableRecords, problems: list[Problem]) -> File:
+    def _lines_of(self, table: "Table") -> File:
         """The records of a table as a file of lines; a damaged item is left out, and named."""
-        path = new_path(self.engine.folder)
+        path, number = new_path(self.engine.folder), 0
+        since, until = self.asked.since or 0, MAX_EPOCH_SECONDS if self.asked.until is None else self.asked.until
+
+        def damaged(text: str) -> None:
+            self.failures.append(f"left out: {text}")
+
         with path.open("w", encoding="utf-8") as file:
-            for number, record in enumerate(table.read(lambda text: problems.append(Problem(f"left out: {text}"))), 1):
-                file.write(record.to_line() + "\n")
-                if number % 1000 == 0:
-                    show_progress(f"{table.name}: {number:,} records")
+            for pair in self.pairs:
+                # the very first one, too: from then on slots are expected
+                first = islice(table.query(pair, since=0, until=since, on_damaged=damaged), 1)
+                for record in chain(first, table.query(pair, since=since, until=until, on_damaged=damaged)):
+                    file.write(record.to_line() + "\n")
+                    number += 1
+                    if number % 1000 == 0:
+                        show_progress(f"{table.description}: {number:,} records")
         show_progress("")
-        return File(table.name, str(path), "none")
+        return File(table.description, str(path))
 
     def _within(self) -> str:
         """SQL that is true for the lines whose other columns may be asked for."""
-        latest = None if self._asked.until is None else self._asked.until + MAX_INTERVAL_SECONDS
-        within = Range(self._asked.since, latest).sql("seconds")
-        return within if self._with_reasons else f"has_data AND {within}"
+        latest = None if self.asked.until is None else self.asked.until + MAX_INTERVAL_SECONDS
+        within = Range(self.asked.since, latest).sql("seconds")
+        return within if self.with_reasons else f"has_data AND {within}"
 
-    def _report(self, problems: Collection[Problem]) -> None:
-        for problem in problems:
-            log.log(logging.WARNING if problem.is_harmless else logging.ERROR, "%s", problem.text)
-        self.failures = sum(not problem.is_harmless for problem in problems)
-        if not self._parts:
-            raise SourceError(f"{self.description}: there is nothing that can be read")
 
-    def _create_views(self) -> None:
-        run = self.engine.run
-        run(f"CREATE VIEW narrow AS {' UNION ALL '.join(map(narrow, range(len(self._parts)), self._parts))}")
-        has_plain = bool(self.engine.rows("SELECT 1 FROM narrow WHERE interval_seconds IS NULL LIMIT 1"))
-        is_inferred = has_plain and self._interval_seconds is None
-        run(f"CREATE TABLE intervals AS {INFERRED if is_inferred else INFERRED + ' LIMIT 0'}")
-        run(f"CREATE TABLE dropped AS {DUPLICATES}{' UNION ALL ' + PLAIN_DUPLICATES if has_plain else ''}")
-        has_dropped = bool(self.engine.rows("SELECT 1 FROM dropped LIMIT 1"))
-        joined = f"LEFT JOIN intervals USING (pair){' ANTI JOIN dropped USING (part, id)' if has_dropped else ''}"
-        slots = f"SELECT * REPLACE ({self._interval()} AS interval_seconds), {self._slot()} AS slot FROM"
-        run(f"CREATE VIEW samples AS {slots} narrow {joined}")
-        parts = [f"(SELECT *, {number} AS part FROM {part}) {joined}" for number, part in enumerate(self._parts)]
-        run(f"CREATE VIEW records AS {' UNION ALL '.join(map(self._rows, parts))}")
-        if is_inferred:
-            say_intervals(self.engine)
-        if has_plain or self._interval_seconds is not None:
-            warn_of_shared_slots(self.engine)
+def open_table(address: Address) -> "Table":
+    """Raises StoreError if AWS is configured wrongly."""
+    from ..stores.table import Table  # boto3 is optional, and slow to load
 
-    def _interval(self) -> str:
-        flag = self._interval_seconds
-        return str(flag) if flag else f"coalesce(interval_seconds, inferred, {DEFAULT_INTERVAL_SECONDS})"
-
-    def _slot(self) -> str:
-        """SQL: the flag decides, then the file's slot, the record's own interval, the inferred one."""
-        interval = self._interval()
-        floored = f"seconds // {interval} * {interval}"
-        return floored if self._interval_seconds else f"coalesce(file_slot, {floored})"
-
-    def _rows(self, relation: str) -> str:
-        """SQL: the rows of one part as they are in `records`."""
-        rows = f"(SELECT *, {self._slot()} AS slot FROM {relation})"
-        rows = f"(SELECT * FROM {rows} WHERE {self._asked.sql()}{'' if self._with_reasons else ' AND has_data'})"
-        if self._columns is None and " lines)" in relation:
-            rows = from_lines(rows)
-        columns = ALL_COLUMNS if self._columns is None else (*ALWAYS_COLUMNS, *self._columns)
-        selected = [RECORDS_EXPRESSIONS.get(name, quoted(name)) for name in dict.fromkeys(columns)]
-        return f"SELECT {', '.join(selected)} FROM {rows}"
+    if isinstance(address, str):
+        name, _, region = address.partition("@")
+        address = (name, region or None)
+    return Table(address[0], region=address[1]) if isinstance(address, tuple) else address
 
 
 def _moment(moment: "float | str | datetime | None") -> float | None:

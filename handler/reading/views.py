@@ -8,15 +8,12 @@ from ..book import RUNGS_BPS, STORED_LEVELS
 from ..errors import UsageError
 from ..slots import SETTLING_SECONDS
 from .columns import imbalance, significant, top
-from .engine import Engine, sql_literal
-from .source import Range, Records
+from .engine import sql_literal
+from .source import Records
 
 MONDAY_SECONDS = 345_600  # the first Monday after the epoch: weeks begin there
 WEEK_SECONDS = 604_800
 FAR = 1 << 40  # later than any slot
-
-
-_DEEPEST = "max(least(len(notional_bid_within), len(notional_ask_within)))"  # how many rungs both sides have
 
 
 class Views(NamedTuple):
@@ -33,18 +30,14 @@ class Views(NamedTuple):
 
     def check(self, records: Records) -> None:
         """Raise UsageError for what cannot be computed from any of the records."""
-        for bps in self.bps:
-            if bps not in RUNGS_BPS:
-                raise UsageError(f"--bps {bps} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
-        if max(self.levels, default=0) <= STORED_LEVELS:
-            return
-        rows = records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY levels")
-        sampled = [row[0] for row in rows]
-        for levels in self.levels:
-            if levels > STORED_LEVELS and levels not in sampled:
-                found = ", ".join(f"{number:.0f}" for number in sampled) or "none"
+        if wrong := set(self.bps) - set(RUNGS_BPS):
+            raise UsageError(f"--bps {min(wrong)} is not stored: give one of {', '.join(map(str, RUNGS_BPS))}")
+        if deep := {levels for levels in self.levels if levels > STORED_LEVELS}:
+            rows = records.engine.rows("SELECT DISTINCT levels FROM samples WHERE has_data ORDER BY levels")
+            if wrong := deep - {levels for (levels,) in rows}:
+                sampled = ", ".join(str(levels) for (levels,) in rows) or "none"
                 raise UsageError(
-                    f"--levels {levels} is not stored: give 1 to {STORED_LEVELS}, or the number sampled ({found})"
+                    f"--levels {min(wrong)} is not stored: give 1 to {STORED_LEVELS}, or the number sampled ({sampled})"
                 )
 
     def sql(self) -> str:
@@ -75,24 +68,14 @@ def _bps_view(bps: int) -> tuple[str, str]:
     return f"{replaced}, NULL::BIGINT AS levels", f"{bps}::BIGINT"
 
 
-class Expected(NamedTuple):
-    """The slots that should be there: all slots of `asked` from the first sample of a pair on.
+def _timeline(records: Records, *, is_settled: bool) -> str:
+    """CTEs that end in `runs`: each known slot of a pair, and what is missing between it and the next.
 
-    Of files up to the last one, unless `asked` says until when; of a table up to `now`, less the time that storing may
-    take.
+    Slots are expected from the first sample of a pair on. `missing` slots begin at `missing_since`; `is_known` is true
+    for a slot within the range.
     """
-
-    asked: Range
-    now: float
-    is_table: bool
-
-    def timeline(self, *, is_settled: bool) -> str:
-        """CTEs that end in `runs`: each known slot of a pair, and what is missing between it and the next.
-
-        `missing` slots begin at `missing_since`; `is_known` is true for a slot within the range.
-        """
-        since = ceil(self.asked.since or 0)
-        return f"""
+    since = ceil(records.asked.since or 0)
+    return f"""
         timeline AS (
             SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
                 bool_or(has_data) AS has_data, max(reason) AS reason FROM samples GROUP BY pair, slot),
@@ -103,7 +86,7 @@ class Expected(NamedTuple):
             FROM timeline WINDOW following AS (PARTITION BY pair ORDER BY slot),
                 whole AS (following ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)),
         ranged AS (
-            SELECT *, {self._stop(is_settled)} AS stop, slot >= {since} AND slot < stop AS is_known,
+            SELECT *, {_stop(records, is_settled)} AS stop, slot >= {since} AND slot < stop AS is_known,
                 least(coalesce(next, {FAR}), stop) AS before,
                 greatest(if(has_data, 1, 0), ceil(({since} - slot) / seconds)::BIGINT) AS skipped
             FROM linked),
@@ -113,24 +96,28 @@ class Expected(NamedTuple):
                 (before - slot) // seconds, ceil((before - slot) / seconds)::BIGINT)) AS missing
             FROM ranged)"""
 
-    def _stop(self, is_settled: bool) -> str:
-        """SQL: the end of what is expected of a pair."""
-        until = FAR if self.asked.until is None else ceil(self.asked.until)
-        settled = f"({self.now - SETTLING_SECONDS:.0f} // last_seconds * last_seconds)"
-        if self.is_table:
-            return f"least({until}, {settled if is_settled else f'greatest({settled}, last + last_seconds)'})"
-        if self.asked.until is None:
-            return "last + last_seconds"
-        return f"least({until}, greatest({self.now:.0f}, last + last_seconds))"
+
+def _stop(records: Records, is_settled: bool) -> str:
+    """SQL: the end of what is expected of a pair.
+
+    That is the last slot of files, unless the range says until when; of a table now, less the time that storing takes.
+    """
+    until = FAR if records.asked.until is None else ceil(records.asked.until)
+    settled = f"({records.now - SETTLING_SECONDS:.0f} // last_seconds * last_seconds)"
+    if records.is_table:
+        return f"least({until}, {settled if is_settled else f'greatest({settled}, last + last_seconds)'})"
+    if records.asked.until is None:
+        return "last + last_seconds"
+    return f"least({until}, greatest({records.now:.0f}, last + last_seconds))"
 
 
-def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence[str]) -> None:
+def create_gaps(records: Records) -> None:
     """Create the table `gaps`: a row for each gap, then one for each pair with its `slots` and `share`.
 
     Nothing is expected of pairs that are absent: their `share` is unknown.
     """
-    engine.run(f"""
-        CREATE OR REPLACE TABLE gaps AS WITH {expected.timeline(is_settled=True)},
+    records.engine.run(f"""
+        CREATE OR REPLACE TABLE gaps AS WITH {_timeline(records, is_settled=True)},
         gaps AS (
             SELECT pair, min(missing_since) FILTER (missing > 0) AS since,
                 max(least(missing_since + missing * seconds, before)) FILTER (missing > 0) AS until,
@@ -147,10 +134,10 @@ def create_gaps(engine: Engine, expected: Expected, order: str, absent: Sequence
             UNION ALL SELECT *, round(1 - missing / nullif(slots, 0), 6) FROM totals)
         SELECT pair, make_timestamptz(coalesce(since, until) * 1000000) AS since,
             make_timestamptz(until * 1000000) AS until, missing, coalesce(reasons, map()) AS reasons, slots, share
-        FROM both_kinds ORDER BY {order}, slots IS NOT NULL, since""")
-    for pair in absent:
-        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in expected.asked)
-        engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
+        FROM both_kinds ORDER BY {records.order}, slots IS NOT NULL, since""")
+    for pair in records.absent:
+        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in records.asked)
+        records.engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
 def step_start(seconds: str, step_seconds: int) -> str:
@@ -159,11 +146,11 @@ def step_start(seconds: str, step_seconds: int) -> str:
     return f"(({seconds} - {origin}) // {step_seconds} * {step_seconds} + {origin})"
 
 
-def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -> str:
+def steps_sql(records: Records, views: Views, step_seconds: int) -> str:
     """A row for each step of a pair and depth in which there is a record."""
     bps = "bps, " if views.bps else ""
     return f"""
-        WITH {expected.timeline(is_settled=False)},
+        WITH {_timeline(records, is_settled=False)},
         slots AS (
             SELECT pair, slot FROM runs WHERE is_known AND has_data
             UNION ALL SELECT pair, unnest(range(missing_since, missing_since + missing * seconds, seconds))
@@ -178,43 +165,32 @@ def steps_sql(expected: Expected, views: Views, step_seconds: int, order: str) -
             FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
             obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
-        FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {order}, view, levels"""
+        FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {records.order}, view, levels"""
 
 
-def unmeasured(engine: Engine, views: Views) -> list[str]:
-    """Says of each pair and depth that has records, but no imbalance at all, what there is instead."""
-    rows = engine.rows(f"""
-        SELECT pair, levels, bps, count(*), {_DEEPEST if views.bps else "NULL"} FROM {views.sql()}
+def unmeasured(records: Records, views: Views) -> list[str]:
+    """A sentence for each pair and depth that has records, but no imbalance at all."""
+    rows = records.engine.rows(f"""
+        SELECT pair, if(bps IS NULL, levels || ' levels', bps || ' bps'), count(*) FROM {views.sql()}
         GROUP BY pair, view, levels, bps HAVING count(obi) = 0 ORDER BY pair, view""")
-    sentences = []
-    for pair, levels, bps, count, rungs in rows:
-        if bps is None:
-            why = f"{levels} levels were not measured"
-        elif rungs is not None and rungs > RUNGS_BPS.index(bps):
-            why = f"nothing lies within {bps} bps"
-        else:
-            why = f"{bps} bps were not measured{f', only up to {RUNGS_BPS[rungs - 1]}' if rungs else ''}"
-        sentences.append(f"{pair}: no imbalance in {count} record(s): {why}")
-    return sentences
+    return [
+        f"{pair}: no imbalance in {count} record(s): within {depth} nothing was measured, or nothing is there"
+        for pair, depth, count in rows
+    ]
 
 
-def series_sql(asked: Range, order: str) -> str:
+def series_sql(records: Records) -> str:
     """A row for each pair: its first and last slot, how many records it has, and how the last one was sampled."""
     return f"""
         SELECT pair, make_timestamptz(min(slot) * 1000000) AS first, make_timestamptz(max(slot) * 1000000) AS last,
             count(*) FILTER (has_data) AS records, count(*) FILTER (NOT has_data) AS no_data,
             arg_max(interval_seconds, slot)::BIGINT AS interval_seconds, arg_max(levels, slot)::BIGINT AS levels
-        FROM samples WHERE {asked.sql()} GROUP BY pair ORDER BY {order}"""
+        FROM samples WHERE {records.asked.sql()} GROUP BY pair ORDER BY {records.order}"""
 
 
-def records_sql(views: Views, columns: Sequence[str], order: str, *, by_pair: bool = False) -> str:
+def records_sql(records: Records, views: Views, columns: Sequence[str], *, by_pair: bool = False) -> str:
     """The rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
-    sorted_by = f"{order}, slot" if by_pair else f"slot, {order}"
+    sorted_by = f"{records.order}, slot" if by_pair else f"slot, {records.order}"
     ties = "timestamp, interval_seconds, view, levels, obi, notional_bid"  # each source gives the same order
     return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, {ties}"
-
-
-def pair_order(pairs: Sequence[str]) -> str:
-    """SQL that sorts pairs as they were given, or by name."""
-    return f"list_position([{', '.join(map(sql_literal, pairs))}], pair)" if pairs else "pair"

@@ -89,14 +89,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 def shell(code: str, folder: Path, tools: dict[str, str]) -> str:
     done = subprocess.run(
-        ["/bin/sh", "-ec", code],
-        cwd=folder,
-        env=tools,
-        capture_output=True,
-        text=True,
-        timeout=TEST_TIMEOUT_SECONDS,
+        ["/bin/sh", "-ec", code], cwd=folder, env=tools, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS,
         check=False,
-    )
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout

@@ -24,6 +24,14 @@ def test_no_memory() -> None:
             engine.rows("SELECT list(range) FROM range(10_000_000)")
 
 
+def test_a_full_disk() -> None:
+    """What needs more room than the temporary folder has is a sentence."""
+    with Engine() as engine:
+        engine.run("SET memory_limit = '30MB'; SET max_temp_directory_size = '1MB'")
+        with pytest.raises(SourceError, match=r"no room is left|more memory than there is"):
+            engine.rows("SELECT * FROM range(9000000) ORDER BY md5(range::VARCHAR)")
+
+
 def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of processes or threads is named."""
 

@@ -65,17 +65,17 @@ def test_what_was_sampled_is_given_as_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "flags", "why"),
+    ("record", "flags", "depth"),
     [
-        (records.plain(), "--levels 3", "3 levels were not measured"),
-        (records.plain(), "--bps 10", "10 bps were not measured"),
-        (records.full(limit=5), "--levels 6", "6 levels were not measured"),
-        (records.full(), "--bps 500", "500 bps were not measured, only up to "),
-        (records.full(notional_bid_within=[0.0], notional_ask_within=[0.0]), "--bps 1", "nothing lies within 1 bps"),
+        (records.plain(), "--levels 3", "3 levels"),
+        (records.plain(), "--bps 10", "10 bps"),
+        (records.full(limit=5), "--levels 6", "6 levels"),
+        (records.full(), "--bps 500", "500 bps"),
+        (records.full(notional_bid_within=[0.0], notional_ask_within=[0.0]), "--bps 1", "1 bps"),
     ],
 )
 def test_what_is_unknown_is_null(
-    record: Any, flags: str, why: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    record: Any, flags: str, depth: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An imbalance over nothing, of what was not stored, or beyond what came and was requested: never 0.
 
@@ -85,7 +85,7 @@ def test_what_is_unknown_is_null(
     assert [row["obi"] for row in ask("--from", tmp_path, flags).rows] == [None]
     assert capfd.readouterr().err == ""
     assert ask("--from", tmp_path, flags, "--every 1h").rows == []
-    assert f"BTCUSDT: no imbalance in 1 record(s): {why}" in capfd.readouterr().err
+    assert f"BTCUSDT: no imbalance in 1 record(s): within {depth} nothing was measured" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
