@@ -1,7 +1,6 @@
-"""Two clocks, a way to wait, how long to wait before a retry, and which trouble is new."""
+"""Two clocks, a way to wait, and how long to wait before a retry."""
 
 import time
-from threading import Lock
 from typing import Protocol
 
 
@@ -29,29 +28,3 @@ def backoff_seconds(retry: int, random: float) -> float:
     """The wait before a retry, counted from 0: exponential, capped, half of it jitter. `random` is from 0 to 1."""
     maximum: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(retry, 30))
     return maximum * (0.5 + random / 2)
-
-
-QUIET_SECONDS = 3600.0
-DAY_SECONDS = 86_400.0
-
-
-class Episodes:
-    """Tells which trouble to log: what nobody met for an hour before, and once a day while it lasts. Threads share it.
-
-    Times are by the wall clock, since the other one may stand still in Lambda.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._known: dict[tuple[object, ...], tuple[float, float]] = {}  # when it is over, and when it was logged
-        self._lock = Lock()
-
-    def is_new(self, *trouble: object, seconds: float = 0.0) -> bool:
-        """Note trouble that will last for `seconds`; returns whether to log it."""
-        with self._lock:
-            now = self._clock.time()
-            over_at, logged_at = self._known.get(trouble, (now, now))
-            is_new = now >= over_at or now >= logged_at + DAY_SECONDS
-            over_at = max(over_at, now + seconds + QUIET_SECONDS)
-            self._known[trouble] = over_at, now if is_new else logged_at
-        return is_new

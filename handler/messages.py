@@ -1,4 +1,4 @@
-"""Text for stderr and the log: one printable line without credentials.
+"""Text for stderr and the log: one printable line without credentials, and not the same one again and again.
 
 Credentials should not be in a message at all, since each adapter says in its own words what failed. Where a library's
 words are quoted nevertheless, `safe_text` cuts user and password out of URLs, and replaces the values of AWS variables.
@@ -8,7 +8,12 @@ import os
 import re
 from collections.abc import Mapping
 from logging import LogRecord
+from threading import Lock
 
+from .clock import Clock
+
+QUIET_SECONDS = 3600.0  # without trouble, after which it is new again
+DAY_SECONDS = 86_400.0
 MAX_CHARACTERS = 8000  # a host or a file can put megabytes into a message
 MIN_SECRET_CHARACTERS = 6  # the keys of local tables are often words such as `test`
 SECRET_VARIABLES = (
@@ -44,3 +49,25 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+class Episodes:
+    """Tells which trouble to log: what nobody met for an hour before, and once a day while it lasts. Threads share it.
+
+    Times are by the wall clock, since the other one may stand still in Lambda.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[tuple[object, ...], tuple[float, float]] = {}  # when it is over, and when it was logged
+        self._lock = Lock()
+
+    def is_new(self, *trouble: object, seconds: float = 0.0) -> bool:
+        """Note trouble that will last for `seconds`; returns whether to log it."""
+        with self._lock:
+            now = self._clock.time()
+            over_at, logged_at = self._known.get(trouble, (now, now))
+            is_new = now >= over_at or now >= logged_at + DAY_SECONDS
+            over_at = max(over_at, now + seconds + QUIET_SECONDS)
+            self._known[trouble] = over_at, now if is_new else logged_at
+        return is_new

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from . import __version__
 from .book import Snapshot, measure, measure_depth
-from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock, Episodes
+from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock
 from .errors import BookUnavailable, ExchangeError
+from .messages import Episodes
 from .record import Pair, Record, no_data
 from .slots import format_milliseconds, format_timestamp
 

@@ -67,16 +67,16 @@ def requested_day(event: Any, now: float) -> tuple[str | None, bool]:
     if event in ({}, None):
         return None, False
     try:
-        asked = msgspec.convert(event, _Event)
-        over = parse_day(asked.day) + DAY_SECONDS + SETTLING_SECONDS
+        request = msgspec.convert(event, _Event)
+        over = parse_day(request.day) + DAY_SECONDS + SETTLING_SECONDS
     except (msgspec.ValidationError, InvalidTimestamp) as error:
         example = '{} or {"day": "2026-11-24"}, with "replace": true to keep no row that the table lacks'
         raise UsageError(f"the event is {event!r:.100}, and {error}: send {example}") from error
-    if asked.day < FIRST_DAY:
-        raise UsageError(f"{asked.day} is before {FIRST_DAY}, the archive's first day: send a later one")
+    if request.day < FIRST_DAY:
+        raise UsageError(f"{request.day} is before {FIRST_DAY}, the archive's first day: send a later one")
     if now < over:
-        raise UsageError(f"{asked.day} is not over: send it after {format_timestamp(over)}")
-    return asked.day, asked.replace
+        raise UsageError(f"{request.day} is not over: send it after {format_timestamp(over)}")
+    return request.day, request.replace
 
 
 def days_to_write(now: float, written: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Writes one day into the archive: the table's records and the rows of the day's former file become its new file."""
+"""Writes one day into the archive: the table's records and the rows of the day's existing file become its new file."""
 
 import time
 from collections import Counter
@@ -37,7 +37,7 @@ def format_day(epoch_seconds: float) -> str:
 class DayWriter:
     """Writes days of a table into a bucket. `pairs` are those of the settings, `deadline` is of the monotonic clock.
 
-    Pairs of a day's former file and of the file before it are read too, so that a pair that was removed from the
+    Pairs of a day's existing file and of the file before it are read too, so that a pair that was removed from the
     settings keeps its last day. Methods raise HandlerError; the day's file is then the one that it was.
     """
 
@@ -48,9 +48,9 @@ class DayWriter:
         self._deadline = deadline
 
     def write(self, day: str, *, replace: bool = False, may_be_empty: bool = False) -> dict[str, int]:
-        """Merge what the table holds of a day with the day's former file, and upload it in one request.
+        """Merge what the table holds of a day with the day's existing file, and upload it in one request.
 
-        No row of the former file is lost: a slot that the table does not hold, or no longer, keeps its row. With
+        No row of the existing file is lost: a slot that the table does not have, or no longer, keeps its row. With
         `replace` the table alone decides about the pairs of the settings. The same rows give the same bytes. A day
         without a row is not written. Items that cannot be read are left out, and named by the error that is raised
         then. Returns the number of rows, pairs and bytes.
@@ -76,7 +76,7 @@ class DayWriter:
             )
         if not (parts or may_be_empty):
             advice = "compare TableName and Symbols with the sampler's"
-            raise StoreError(f"{day} is not written: the table holds no record of it; {advice}")
+            raise StoreError(f"{day} is not written: the table has no record of it; {advice}")
         return written
 
     def _records(self, pairs: Sequence[str], day: str, read: Counter[str], damaged: list[str]) -> Iterator[Record]:
@@ -115,9 +115,9 @@ def _count(engine: Engine, file: Path) -> Counter[str]:
 
 
 def merge(
-    pairs: Sequence[str], records: Iterator[Record], former: Path | None, parts: dict[str, str], folder: Path
+    pairs: Sequence[str], records: Iterator[Record], existing: Path | None, parts: dict[str, str], folder: Path
 ) -> None:
-    """Write the rows of each pair, of some records and the former file, into a file of its own: its path in `parts`.
+    """Write the rows of each pair, of some records and the existing file, into a file of its own: its path in `parts`.
 
     Each slot has one row: a measurement before a reason, then the earliest, then that of `records`. Raises SourceError.
     """
@@ -125,7 +125,7 @@ def merge(
         lines = engine.folder / "records.jsonl"
         with lines.open("w", encoding="utf-8") as file:
             file.writelines(f"{record.to_line()}\n" for record in records)
-        sources = [lines, former] if former else [lines]
+        sources = [lines, existing] if existing else [lines]
         Records(engine=engine, pairs=pairs, with_reasons=True).load([str(source) for source in sources])
         engine.run(f"CREATE TABLE rows AS {ROWS}")
         for (pair,) in engine.rows("SELECT DISTINCT pair FROM rows"):

@@ -55,13 +55,13 @@ def open_records(
     """
     now = time.time()
     wanted = [stored_pairs(word, flags.quote) for word in flags.symbol]
-    asked = _range(flags, now)
+    requested = _range(flags, now)
     with ExitStack() as stack:
         unfinished = stack.enter_context(complete_file(path, flag)) if path else None
         records = Records(
             engine=stack.enter_context(Engine()),
             pairs=list(dict.fromkeys(name for names in wanted for name in names)),
-            asked=asked,
+            range=requested,
             now=now,
             interval_seconds=flags.interval_seconds if "--interval_seconds" in flags.given else None,
             columns=columns,
@@ -94,7 +94,7 @@ def _moment(flag: str, text: str | None, now: float) -> float | None:
 def _say_missing(records: Records, wanted: Sequence[Sequence[str]]) -> None:
     """Print in one line which pairs have no record in the range; `absent` are those that have none at any time."""
     rows = records.engine.rows(
-        f"SELECT pair, min(slot), max(slot), count(*) FILTER ({records.asked.sql()}) FROM samples GROUP BY pair"
+        f"SELECT pair, min(slot), max(slot), count(*) FILTER ({records.range.sql()}) FROM samples GROUP BY pair"
     )
     if not rows and not wanted:
         raise SourceError(f"no record in {records.description}")

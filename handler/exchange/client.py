@@ -5,8 +5,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from ..book import Book, Snapshot
-from ..clock import SYSTEM, Clock, Episodes, backoff_seconds
+from ..clock import SYSTEM, Clock, backoff_seconds
 from ..errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
+from ..messages import Episodes
 from ..record import Pair
 from ..slots import format_timestamp
 from .answers import Failure, classify, header_number, oddities
@@ -85,7 +86,7 @@ class BinanceClient:
                     failure = result
                 failures += 1
                 rounds, others = divmod(failures, len(self._hosts.all))
-                pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is asked at once
+                pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is tried at once
                 needs_weight = result.reason != "connection"
                 if needs_weight and not self._hosts.take_weight(weight, self._minute(), is_retry=True):
                     break

@@ -52,7 +52,7 @@ class Hosts:
         return min(self.all, key=lambda host: (self.wait_seconds(host), host.failed_at))
 
     def wait_seconds(self, host: Host) -> float:
-        """The rest of the host's cooldown or pause, 0 if it is over."""
+        """The seconds that are left of the host's cooldown or pause, 0 if it is over."""
         return max(host.wait_until - self.now(), 0.0) if host.failure else 0.0
 
     def admit(self, host: Host) -> float:

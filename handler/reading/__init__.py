@@ -1,4 +1,4 @@
-"""Records out of anything that stores them, as one DuckDB relation, and the questions that are asked of it."""
+"""Records out of anything that stores them, as one DuckDB relation, and the questions that it answers."""
 
 from .source import read
 

@@ -103,7 +103,7 @@ def create_views(records: "Records", parts: Mapping[str, Sequence[File]]) -> Non
     columns = ALL_COLUMNS if records.columns is None else (*ALWAYS_COLUMNS, *records.columns)
     expressions = EXPRESSIONS | {"slot_seconds": f"{interval} AS slot_seconds"}
     selected = ", ".join(expressions.get(name, quoted(name)) for name in dict.fromkeys(columns))
-    wanted = records.asked.sql() + ("" if records.with_reasons else " AND has_data")
+    wanted = records.range.sql() + ("" if records.with_reasons else " AND has_data")
     selects = []
     for number, part in enumerate(parts):
         rows = f"(SELECT *, {slot} AS slot FROM (SELECT *, {number} AS part FROM {part}) {joined})"

@@ -29,7 +29,7 @@ except (ImportError, OSError, ValueError) as error:  # a file matplotlibrc in th
     raise UsageError(f"matplotlib cannot be loaded: {error}; run pip install matplotlib, in another folder") from error
 
 MAX_PANELS = 6
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#444444")  # told apart by colour-blind readers too
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#444444")  # distinct for colour-blind readers too
 LOOPBACK_HOST = re.compile(r"(localhost|127\.[0-9.]+|\[?::1\]?)(:[0-9]+)?")  # a host of this machine is no exchange
 STYLE: Any = {"font.size": 8, "axes.titlesize": 8, "text.parse_math": False, "svg.fonttype": "none"}
 

@@ -30,7 +30,7 @@ _open: list[Engine] = []  # of the relations that `read` returned, which live as
 
 
 class Range(NamedTuple):
-    """The slots that are asked for, in epoch seconds: those in [since, until). None: from the first, to the last."""
+    """The requested slots, in epoch seconds: those in [since, until). None: from the first, to the last."""
 
     since: float | None = None
     until: float | None = None
@@ -59,8 +59,8 @@ def read(
     """
     engine = Engine()
     _open.append(engine)
-    asked = Range(_moment(since), _moment(until))
-    records = Records(engine=engine, interval_seconds=interval_seconds, pairs=symbols or (), asked=asked)
+    requested = Range(_moment(since), _moment(until))
+    records = Records(engine=engine, interval_seconds=interval_seconds, pairs=symbols or (), range=requested)
     if table is not None and not symbols:
         raise UsageError('a table is read by pair: give symbols, such as ["BTCUSDT"]')
     addresses = [] if table is None else table if isinstance(table, list) else [table]
@@ -73,14 +73,14 @@ class Records(msgspec.Struct, kw_only=True):
 
     engine: Engine
     pairs: Sequence[str] = ()
-    asked: Range = Range()
+    range: Range = Range()
     now: float = 0.0
     interval_seconds: int | None = None
-    columns: Sequence[str] | None = None  # that the question needs; None: all are computed when they are asked for
+    columns: Sequence[str] | None = None  # that the question needs; None: all, computed when they are used
     with_reasons: bool = False
     is_table: bool = False
     description: str = ""
-    absent: list[str] = []  # pairs that were asked for, and have no record at any time
+    absent: list[str] = []  # requested pairs that have no record at any time
     failures: list[str] = []  # the sources, lines, rows and items that could not be read
     files: list[File] = []
 
@@ -123,7 +123,7 @@ class Records(msgspec.Struct, kw_only=True):
     def _lines_of(self, table: "Table") -> File:
         """The records of a table as a file of lines; a damaged item is left out, and named."""
         path, number = new_path(self.engine.folder), 0
-        since, until = self.asked.since or 0, MAX_EPOCH_SECONDS if self.asked.until is None else self.asked.until
+        since, until = self.range.since or 0, MAX_EPOCH_SECONDS if self.range.until is None else self.range.until
 
         def damaged(text: str) -> None:
             self.failures.append(f"left out: {text}")
@@ -141,9 +141,9 @@ class Records(msgspec.Struct, kw_only=True):
         return File(table.description, str(path))
 
     def _within(self) -> str:
-        """SQL that is true for the lines whose other columns may be asked for."""
-        latest = None if self.asked.until is None else self.asked.until + MAX_INTERVAL_SECONDS
-        within = Range(self.asked.since, latest).sql("seconds")
+        """SQL that is true for the lines whose other columns may be used."""
+        latest = None if self.range.until is None else self.range.until + MAX_INTERVAL_SECONDS
+        within = Range(self.range.since, latest).sql("seconds")
         return within if self.with_reasons else f"has_data AND {within}"
 
 

@@ -74,7 +74,7 @@ def _timeline(records: Records, *, is_settled: bool) -> str:
     Slots are expected from the first sample of a pair on. `missing` slots begin at `missing_since`; `is_known` is true
     for a slot within the range.
     """
-    since = ceil(records.asked.since or 0)
+    since = ceil(records.range.since or 0)
     return f"""
         timeline AS (
             SELECT pair, slot, coalesce(min(interval_seconds) FILTER (has_data), min(interval_seconds)) AS seconds,
@@ -102,11 +102,11 @@ def _stop(records: Records, is_settled: bool) -> str:
 
     That is the last slot of files, unless the range says until when; of a table now, less the time that storing takes.
     """
-    until = FAR if records.asked.until is None else ceil(records.asked.until)
+    until = FAR if records.range.until is None else ceil(records.range.until)
     settled = f"({records.now - SETTLING_SECONDS:.0f} // last_seconds * last_seconds)"
     if records.is_table:
         return f"least({until}, {settled if is_settled else f'greatest({settled}, last + last_seconds)'})"
-    if records.asked.until is None:
+    if records.range.until is None:
         return "last + last_seconds"
     return f"least({until}, greatest({records.now:.0f}, last + last_seconds))"
 
@@ -136,7 +136,7 @@ def create_gaps(records: Records) -> None:
             make_timestamptz(until * 1000000) AS until, missing, coalesce(reasons, map()) AS reasons, slots, share
         FROM both_kinds ORDER BY {records.order}, slots IS NOT NULL, since""")
     for pair in records.absent:
-        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in records.asked)
+        since, until = (f"make_timestamptz({round((moment or 0) * 1_000_000)})" for moment in records.range)
         records.engine.run(f"INSERT INTO gaps VALUES ({sql_literal(pair)}, {since}, {until}, 0, map(), 0, NULL)")
 
 
@@ -185,7 +185,7 @@ def series_sql(records: Records) -> str:
         SELECT pair, make_timestamptz(min(slot) * 1000000) AS first, make_timestamptz(max(slot) * 1000000) AS last,
             count(*) FILTER (has_data) AS records, count(*) FILTER (NOT has_data) AS no_data,
             arg_max(interval_seconds, slot)::BIGINT AS interval_seconds, arg_max(levels, slot)::BIGINT AS levels
-        FROM samples WHERE {records.asked.sql()} GROUP BY pair ORDER BY {records.order}"""
+        FROM samples WHERE {records.range.sql()} GROUP BY pair ORDER BY {records.order}"""
 
 
 def records_sql(records: Records, views: Views, columns: Sequence[str], *, by_pair: bool = False) -> str:

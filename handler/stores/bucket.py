@@ -39,11 +39,11 @@ class Bucket:
         return path
 
     def upload(self, day: str, path: Path, *, replaces: str | None) -> None:
-        """Put a day's file in one request: a reader finds the former file or this one, never a part of it.
+        """Put a day's file in one request: a reader finds the old file or the new one, never a part of it.
 
-        `replaces` is the former file's ETag, None where there was none. If a file was written since, by another run or
-        by a first try whose answer was lost, nothing is written and it fails: the next run merges the day with it
-        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+        `replaces` is the ETag of the existing file, None where there is none. If a file was written since, by another
+        run or by a first try whose answer was lost, nothing is written and it fails: the next run merges the day with
+        it (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
         """
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
         with self._translated(_key(day)), path.open("rb") as file:

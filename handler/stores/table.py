@@ -19,7 +19,7 @@ from .item import AnyItem, Item, has_expired, item_from_record, put_condition, r
 from .store import FailedPut, PutResult
 
 CONCURRENT_PUTS = 8  # they wait for the network, so more than the cores, but each thread costs CPU
-READ_SECONDS = 30.0  # how long one page is asked for again
+READ_SECONDS = 30.0  # how long one page is requested again
 RENEW_SECONDS = 2.0  # between new clients: each costs 0.1 s of CPU and reads all sources of credentials
 
 _STORED, _DUPLICATE, _DIFFERENT, _UNCOUNTED = "stored", "duplicate", "different", "reason"
@@ -143,7 +143,7 @@ class Table:
         return _STORED if record.reason is None else _UNCOUNTED
 
     def _retry(self, send: Callable[[bool], Answer], deadline: float) -> Answer:
-        """Call `send` until it succeeds; it is told if it was called before. Raises StoreError."""
+        """Call `send(is_retry)` until it succeeds. Raises StoreError."""
         failure: StoreError = TransientStoreError(f"{self.description}: no time was left")
         number = 0
         while self._clock.monotonic() < deadline:
@@ -187,7 +187,7 @@ class Table:
                 self._renew_at = self._clock.monotonic() + RENEW_SECONDS
                 try:
                     self._client = dynamodb_client(self._region)
-                    gc.collect()  # the former one is in cycles, and has megabytes
+                    gc.collect()  # the old one is in reference cycles, and has megabytes
                 except StoreError as error:  # a credentials file that is just being written, for example
                     self._missing = CredentialsError(str(error))
 

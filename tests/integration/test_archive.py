@@ -200,7 +200,7 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, mo
     monkeypatch.setattr("time.time", lambda: now)
     before = format_day(START - 3 * DAY_SECONDS)
     cloud.put([at(1, start=START - 3 * DAY_SECONDS)])
-    with pytest.raises(StoreError, match=f"{DAY} is not written: the table holds no record of it; compare TableName"):
+    with pytest.raises(StoreError, match=f"{DAY} is not written: the table has no record of it; compare TableName"):
         cloud.write(monkeypatch, "BTC")
     assert cloud.days() == [before]
     cloud.s3.put_object(Bucket=cloud.name, Key=f"dt={DAY}/records.parquet", Body=b"not a Parquet file")

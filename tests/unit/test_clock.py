@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from support.fakes import FakeClock
 
-from handler.clock import Episodes
+from handler.messages import Episodes
 
 
 def test_episodes(clock: FakeClock) -> None:
