@@ -117,7 +117,7 @@ def decoded(names: Mapping[str, str], line: str = "line") -> str:
 
 
 def from_lines(relation: str) -> str:
-    """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes those that are used."""
+    """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes what is used."""
     structs, keys = [], []
     for group, kinds in GROUPS.items():
         names = {name: kind for name, kind in STORED.items() if kind in kinds}
