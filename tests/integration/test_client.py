@@ -36,7 +36,7 @@ def fetch(exchange: BinanceClient, clock: FakeClock, symbol: str = "BTCUSDT", sl
     return exchange.depth(symbol, 5, clock.monotonic() + slot)
 
 
-def failure(exchange: BinanceClient, clock: FakeClock, slot: float = 0.35) -> ExchangeError:
+def failure(exchange: BinanceClient, clock: FakeClock, slot: float = 4.0) -> ExchangeError:
     with pytest.raises(ExchangeError) as error:
         fetch(exchange, clock, slot=slot)
     return error.value
@@ -84,7 +84,7 @@ def test_no_connection_is_left(start_exchange: StartExchange, clock: FakeClock, 
     exchange = start_exchange(f"{fault}*")
     gc.disable()
     try:
-        failure(client(clock, exchange.url), clock)
+        failure(client(clock, exchange.url), clock, slot=0.35)
         assert connections_to(exchange.port) == []
     finally:
         gc.enable()
