@@ -30,16 +30,16 @@ from .stores.table import Table
 from .timers import plan, scheduled_time, slot_of_message, sqs_messages
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-QUIET_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
+EXPECTED_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
 MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
-MAX_PUT_SECONDS = 5.5  # kept free before the function's timeout: one put may take so long beyond its deadline
+RESERVED_SECONDS = 5.5  # reserved before the function's timeout: a put exceeds its deadline by at most boto3's timeouts
 
 
 class SafeFormatter(LambdaPowertoolsFormatter):
     """Powertools' JSON lines as safe text: control characters are escaped, and credentials redacted."""
 
     def serialize(self, log: Any) -> str:
-        """The JSON line of a log record's keys."""
+        """Return a log record's keys as a JSON line."""
         numbers = (int, float, NoneType)
         safe = {key: value if isinstance(value, numbers) else safe_text(value) for key, value in log.items()}
         return super().serialize(safe)
@@ -83,9 +83,10 @@ class Function:
         resume_garbage_collection()
 
     def run(self, event: Any, seconds: float) -> Counter[str]:
-        """Sample the slots that an event is for, or plan the next minute's, within `seconds`; returns counts of pairs.
+        """Sample the slots that an event names, or plan the slots of the next minute, within `seconds`.
 
-        Raises HandlerError if a sample failed, after storing the others; not for a timer, since SQS would repeat it.
+        Returns counts of pairs. Raises HandlerError if a sample failed, after storing the others; not for a timer,
+        since SQS would deliver it again.
         """
         if (timers := sqs_messages(event)) is not None:
             return sum((self._run_timer(message, seconds / len(timers)) for message in timers), Counter())
@@ -93,7 +94,8 @@ class Function:
         if scheduled is not None and self._timers_url:
             self._plan(scheduled, now)
             return Counter()
-        moment = max(now, min(scheduled or 0, now + MAX_EARLY_SECONDS))
+        latest = now + MAX_EARLY_SECONDS
+        moment = now if scheduled is None else min(max(scheduled, now), latest)
         counts, failures = self._run_slot(slot_start(moment, self.settings.interval_seconds), seconds)
         if failures:
             raise HandlerError(f"{len(failures)} failure(s), the first: {failures[0]}")
@@ -119,7 +121,7 @@ class Function:
 
     def _run_slot(self, slot: int, seconds: float) -> tuple[Counter[str], list[str]]:
         """Sample and store every pair; returns counts and failures. Rejected pairs and empty books are no failures."""
-        put_deadline = time.monotonic() + max(seconds - MAX_PUT_SECONDS, seconds / 3)
+        put_deadline = time.monotonic() + max(seconds - RESERVED_SECONDS, seconds / 3)
         interval_seconds = self.settings.interval_seconds
         if 0 < (early := slot - time.time()) < MAX_EARLY_SECONDS:
             SYSTEM.sleep(early)
@@ -150,7 +152,7 @@ class Function:
         lost = [str(error) for record, error in result.failed if record.reason is None]
         if lost:  # the lines themselves are in the log already
             log.error("%d record(s) not stored: %s", len(lost), lost[0])
-        return lost + [str(error) for _, error in samples if error and error.reason not in QUIET_REASONS]
+        return lost + [str(error) for _, error in samples if error and error.reason not in EXPECTED_REASONS]
 
     def _flush_metrics(self, counts: Counter[str], failures: int) -> None:
         expected = len(self.settings.pairs) - counts["rejected"]
@@ -166,13 +168,13 @@ class Function:
 
 @cache
 def function() -> Function:
-    """The container's one Function, created at the first call."""
+    """Return the container's one Function, which the first call creates."""
     return Function(os.environ)
 
 
 @logger.inject_lambda_context(correlation_id_path="execution_id")
 def lambda_handler(event: Any, context: Any) -> dict[str, int]:
-    """Sample, print and store, or plan the slots of the next minute. Raises HandlerError if any of it failed."""
+    """Sample, print and store, or plan the slots of the next minute. Raises HandlerError as `Function.run` does."""
     try:
         counts = function().run(event, context.get_remaining_time_in_millis() / 1000)
     except HandlerError as error:  # the runtime logs it, not the logger

@@ -13,7 +13,7 @@ import msgspec
 from .errors import InvalidBook
 from .slots import MAX_EPOCH_SECONDS
 
-PLACES = 6  # decimal places of the six keys
+PLACES = 6  # decimal places of obi and of both notionals
 RUNGS_BPS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # new rungs may only ever be appended
 STORED_LEVELS = 20
 MIN_CAP_LEVELS = 20  # short books are often equally long on both sides; longer ones only where a host cuts them off
@@ -50,7 +50,7 @@ class Side:
         self._json = json
 
     def top(self, count: int) -> Levels:
-        """The first levels as the exchange wrote them."""
+        """Return the first levels as the exchange wrote them."""
         if not self.prices:
             return []
         end = min(count + self.received_levels - len(self.prices), self.received_levels)
@@ -79,7 +79,7 @@ class Book(NamedTuple):
         return (self.bids.prices[0] + self.asks.prices[0]) / 2
 
     def is_capped(self, limit: int) -> bool:
-        """True if both sides are equally long and short of `limit`: somebody on the way cuts books off."""
+        """Return True if both sides are equally long and short of `limit`: somebody on the way cuts books off."""
         return MIN_CAP_LEVELS <= self.bids.received_levels == self.asks.received_levels < limit
 
 
@@ -148,10 +148,10 @@ def measure(book: Book, levels: int = 5) -> Measurement:
 
 
 def measure_depth(book: Book, limit: int) -> dict[str, Any]:
-    """Take the top levels and the ladder of a book of which `limit` levels a side were requested, as a record's values.
+    """Return the values of a record that need the whole book: its levels and, if it has a mid, reach and ladder.
 
-    Without mid there is no ladder. Its arrays have an amount for each of RUNGS_BPS, and end before the first rung that
-    was not measured.
+    `limit` is how many levels of each side were requested. The arrays of the ladder have an amount for each of
+    RUNGS_BPS, and end before the first rung that was not measured.
     """
     values: dict[str, Any] = {}
     for name, side, sign in (("bid", book.bids, -1), ("ask", book.asks, 1)):
@@ -180,7 +180,7 @@ def _counts(side: Side, mid: float, sign: int, *, is_whole: bool) -> list[int]:
 
 
 def _cumulative(amounts: Sequence[float], counts: Sequence[int]) -> list[float]:
-    """The sums of the first `counts` amounts, each amount added once."""
+    """Return the sums of the first `counts` amounts, adding each amount once."""
     between = [fsum(amounts[start:end]) for start, end in pairwise([0, *counts])]
     return [_significant(total, 8) for total in accumulate(between)]
 

@@ -8,10 +8,10 @@ class Clock(Protocol):
     """Two clocks and a way to wait; all in seconds."""
 
     def monotonic(self) -> float:
-        """A clock that is never set, for durations and deadlines."""
+        """Return the seconds of a clock that is never set, for durations and deadlines."""
 
     def time(self) -> float:
-        """The wall clock, seconds since the epoch, for timestamps and slots."""
+        """Return the seconds since the epoch by the wall clock, for timestamps and slots."""
 
     def sleep(self, seconds: float, /) -> None:
         """Wait that long."""
@@ -25,6 +25,6 @@ MAX_PAUSE_SECONDS = 5.0
 
 
 def backoff_seconds(retry: int, random: float) -> float:
-    """The wait before a retry, counted from 0: exponential, capped, half of it jitter. `random` is from 0 to 1."""
+    """Return the wait before a retry, counted from 0: exponential, capped, half jitter. `random` is from 0 to 1."""
     maximum: float = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(retry, 30))
     return maximum * (0.5 + random / 2)

@@ -3,15 +3,15 @@
     HandlerError
     ├── UsageError                  invalid request: a flag, a variable or an event
     ├── ExchangeError               a book could not be measured; `reason` is the record's word for it
-    │   ├── BookUnavailable         no usable response before the slot was over
+    │   ├── BookUnavailable         no usable book before the slot was over
     │   ├── RateLimited             a cooldown lasts longer than the slot
     │   ├── RequestRejected         the exchange rejects the request for good, with its own message
     │   └── RegionUnavailable       every host answered 451: it does not serve this region
-    ├── InvalidData                 malformed bytes or text
+    ├── InvalidData                 invalid bytes or text
     │   ├── InvalidBook
     │   ├── InvalidRecord
     │   └── InvalidTimestamp
-    ├── StoreError                  a table or folder could not be read or written
+    ├── StoreError                  a table, folder, bucket or queue could not be read or written
     │   ├── TransientStoreError     the same request may succeed later
     │   └── CredentialsError        no valid credentials at the moment
     └── SourceError                 files or a table could not be read as records
@@ -46,7 +46,7 @@ class ExchangeError(HandlerError):
 
 
 class BookUnavailable(ExchangeError):
-    """No usable response came before the slot was over."""
+    """No usable book came before the slot was over: no answer, an invalid one, or an empty book."""
 
 
 class RateLimited(ExchangeError):
@@ -72,7 +72,7 @@ class InvalidData(HandlerError):
 
 
 class InvalidBook(InvalidData):
-    """Not an order book: not JSON, a side is missing or unsorted, or a level is not a pair of numbers."""
+    """Not an order book: not JSON, a side missing or unsorted, a level that is no two numbers, or another pair's."""
 
 
 class InvalidRecord(InvalidData):
@@ -84,7 +84,7 @@ class InvalidTimestamp(InvalidData):
 
 
 class StoreError(HandlerError):
-    """A table or folder could not be read or written."""
+    """A table, folder, bucket or queue could not be read or written."""
 
 
 class TransientStoreError(StoreError):

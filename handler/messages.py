@@ -11,9 +11,9 @@ from logging import LogRecord
 from threading import Lock
 
 from .clock import Clock
+from .slots import DAY_SECONDS
 
 QUIET_SECONDS = 3600.0  # without trouble, after which it is new again
-DAY_SECONDS = 86_400.0
 MAX_CHARACTERS = 8000  # a host or a file can put megabytes into a message
 MIN_SECRET_CHARACTERS = 6  # the keys of local tables are often words such as `test`
 SECRET_VARIABLES = (
@@ -24,7 +24,7 @@ _URL_USER = re.compile(r"//[^\s]*@")
 
 
 def safe_text(text: object, environment: Mapping[str, str] = os.environ) -> str:
-    """One printable line without users and passwords of URLs, and with `<NAME>` for the values of SECRET_VARIABLES."""
+    """Return one printable line without users and passwords of URLs, and `<NAME>` for values of SECRET_VARIABLES."""
     found = str(text)
     for name in SECRET_VARIABLES:
         value = environment.get(name, "").strip()
@@ -37,7 +37,7 @@ def safe_text(text: object, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def safe_message(record: LogRecord) -> str:
-    """The safe text of a log record, without a traceback."""
+    """Return the safe text of a log record, without a traceback."""
     text = record.getMessage()
     if record.exc_info and (error := record.exc_info[1]):
         text += f": {type(error).__name__}: {error}"
@@ -45,16 +45,16 @@ def safe_message(record: LogRecord) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""The text with characters that are not printable as `\x1b`, `\n`, `\u202e`."""
+    r"""Return the text with `\x1b`, `\n`, `\u202e` for characters that are not printable."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 class Episodes:
-    """Tells which trouble to log: what nobody met for an hour before, and once a day while it lasts. Threads share it.
+    """Decides which trouble to log: trouble that did not occur in the last hour and, while it lasts, once a day.
 
-    Times are by the wall clock, since the other one may stand still in Lambda.
+    Threads share it. Times are by the wall clock, since the monotonic clock may stand still in Lambda.
     """
 
     def __init__(self, clock: Clock) -> None:

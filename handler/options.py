@@ -19,7 +19,7 @@ _BASE_URL = rf"(?:({'|'.join(MARKETS)}):)?(https?://{_HOST}(?:/[^?#@\s]*[^/?#@\s
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """Returns a reader of whole numbers in this range."""
+    """Return a reader of whole numbers in this range."""
 
     def read(text: str) -> int:
         if not re.fullmatch("[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
@@ -30,7 +30,7 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def parts_of(pattern: str, description: str) -> Callable[[str], tuple[str | None, ...]]:
-    """Returns a reader of texts of this form, which gives the groups of the pattern."""
+    """Return a reader of texts of this form, which gives the groups of the pattern."""
 
     def read(text: str) -> tuple[str | None, ...]:
         if not (found := re.fullmatch(pattern, text)):
@@ -42,7 +42,7 @@ def parts_of(pattern: str, description: str) -> Callable[[str], tuple[str | None
 
 
 def parse_share(text: str) -> float:
-    """A number from 0 to 1."""
+    """Read a number from 0 to 1. Raises UsageError."""
     if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or not 0 <= float(text) <= 1:
         raise UsageError(f"{text!r:.100} is not a number from 0 to 1")
     return float(text)
@@ -114,7 +114,7 @@ def parse(
     ignored: Sequence[str] = (),
     epilog: str = "",
 ) -> Namespace:
-    """Read flags and variables into a namespace: `--base-url` is its `base_url`, None where it has no value.
+    """Read flags and variables into a namespace: `--base-url` is its `base_url`, without a value None, [] or False.
 
     `lists` are options that take several values in this command only, and `ignored` variables that it does not read;
     neither has a default. `given` is the set of options given by flag or variable. Raises UsageError, or SystemExit
@@ -133,7 +133,7 @@ def parse(
         allow_abbrev=False,
     )
     for name, option in options.items():
-        parser.add_argument(name, **_settings(name, option))
+        parser.add_argument(name, **_argparse_arguments(name, option))
     parser.add_argument("--version", action="version", version=f"order-book-imbalance {__version__}")
     flags = parser.parse_args([_canonical(word, names) for word in argv])
     flags.given = set()
@@ -154,8 +154,8 @@ class _Parser(ArgumentParser):
         print(self.format_help(), end="")  # argparse itself ignores a full disk
 
 
-def _settings(name: str, option: Option) -> dict[str, Any]:
-    """The arguments of `add_argument`; an option becomes True or False, or a list of texts or None."""
+def _argparse_arguments(name: str, option: Option) -> dict[str, Any]:
+    """Return the arguments of `add_argument`; an option becomes True or False, or a list of texts or None."""
     default = f" [default: {option.default}]" if option.default else ""
     variable = f" [variable: {option.variable}]" if option.variable else ""
     settings: dict[str, Any] = {"help": f"{option.help}{default}{variable}"}
@@ -171,11 +171,13 @@ def _settings(name: str, option: Option) -> dict[str, Any]:
 
 def _canonical(word: str, names: Sequence[str]) -> str:
     flag, equals, value = word.partition("=")
-    return next((name for name in names if name.replace("_", "-") == flag.replace("_", "-")), flag) + equals + value
+    canonical = {name.replace("_", "-"): name for name in names}
+    return f"{canonical.get(flag.replace('_', '-'), flag)}{equals}{value}"
 
 
 def _attribute(name: str) -> str:
-    return name.lstrip("-").replace("-", "_").replace("from", "from_")
+    attribute = name.lstrip("-").replace("-", "_")
+    return "from_" if attribute == "from" else attribute  # a keyword of Python
 
 
 def _value(name: str, option: Option, texts: Sequence[str] | None, variable: str) -> Any:

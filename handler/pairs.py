@@ -14,8 +14,8 @@ _SWAP = re.compile(r"([^/:]+)/([^/:]+):\2(-[0-9]{6})?")  # ccxt's BTC/USDT:USDT,
 
 
 def parse_pair(word: str, quote: str = "USDT") -> Pair:
-    """Read one word; the quote asset is appended unless the word ends in it. Raises UsageError."""
-    text = upper(word)
+    """Read one word; `quote` is appended if the word names only the base asset, such as BTC. Raises UsageError."""
+    text = upper_ascii(word)
     if swap := _SWAP.fullmatch(text):
         return Pair(f"{swap[1]}{swap[2]}{(swap[3] or '').replace('-', '_')}", "usdm")
     market, colon, symbol = text.rpartition(":")
@@ -36,17 +36,17 @@ def parse_pair(word: str, quote: str = "USDT") -> Pair:
 
 
 def stored_pairs(word: str, quote: str = "USDT") -> tuple[str, ...]:
-    """The names under which a pair may be stored, the likeliest first: as it stands, then with the quote asset."""
+    """Return the names under which a pair may be stored: as it stands, then with the quote asset."""
     return tuple(dict.fromkeys(str(parse_pair(word, appended)) for appended in ("", quote)))
 
 
 def parse_quote(text: str) -> str:
-    """The quote asset. Raises UsageError for a pair."""
+    """Read the quote asset. Raises UsageError for a pair."""
     if not text.strip() or set(text) & set("/:"):
         raise UsageError(f"{text} is not an asset: give one such as USDT")
-    return upper(text)
+    return upper_ascii(text)
 
 
-def upper(word: str) -> str:
-    """Upper-case a to z only: other letters are legal in symbols (since 2025-12), and `ß` must not become `SS`."""
+def upper_ascii(word: str) -> str:
+    """Strip a word and upper-case its a to z: other letters are legal in symbols, and `ß` must not become `SS`."""
     return "".join(letter.upper() if letter.isascii() else letter for letter in word.strip())

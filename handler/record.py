@@ -21,8 +21,8 @@ Ratio = Annotated[float, Meta(ge=-1, le=1)]
 Amount = Annotated[float, Meta(ge=0, lt=MAX_NUMBER)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Seconds = Annotated[str, Meta(pattern=r"^.{19}Z\Z")]
-Milliseconds = Annotated[str, Meta(pattern=r"^.{19}\.[0-9]{3}Z\Z")]
+SecondsTimestamp = Annotated[str, Meta(pattern=r"^.{19}Z\Z")]
+MillisecondsTimestamp = Annotated[str, Meta(pattern=r"^.{19}\.[0-9]{3}Z\Z")]
 Interval = Annotated[int, Meta(ge=1, le=MAX_INTERVAL_SECONDS)]
 Ladder = list[Amount]
 
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True):
         record.obi, record.bids[0]
     """
 
-    timestamp: Seconds  # UTC, whole seconds, when the book arrived; of a reason the start of its slot
+    timestamp: SecondsTimestamp  # UTC, whole seconds, when the book arrived; of a reason the start of its slot
     symbol: Text
     obi: Ratio
     notional_bid: Amount
@@ -58,8 +58,8 @@ class Record(msgspec.Struct, frozen=True):
     market: Text = SPOT
     interval_seconds: Interval | None = None
     version: Text | None = None
-    received_at: Milliseconds | None = None  # the timestamp in milliseconds
-    exchange_time: Milliseconds | None = None  # in milliseconds, by the matching engine's clock
+    received_at: MillisecondsTimestamp | None = None  # the timestamp in milliseconds
+    exchange_time: MillisecondsTimestamp | None = None  # in milliseconds, by the matching engine's clock
     last_update_id: int | None = None
     host: Text | None = None
     latency_ms: Amount | None = None
@@ -95,11 +95,11 @@ class Record(msgspec.Struct, frozen=True):
         return str(Pair(self.symbol, self.market))
 
     def slot(self, default_interval_seconds: int) -> int:
-        """The start of its slot in epoch seconds, by its own interval, or by the default if it has none."""
+        """Return the start of its slot in epoch seconds, by its own interval or, if it has none, the default."""
         return slot_start(epoch_seconds(self.timestamp), self.interval_seconds or default_interval_seconds)
 
     def to_line(self, *, detail: bool = True) -> str:
-        """The record as one line of JSON, without the line end; without `detail` as a plain record."""
+        """Write the record as one line of JSON, without the line end; without `detail` as a plain record."""
         keys = PLAIN_KEYS if self.market == SPOT else (*PLAIN_KEYS, "market")
         if detail and self.interval_seconds is not None:
             keys = FULL_KEYS if self.reason is None else REASON_KEYS
@@ -121,7 +121,7 @@ class Record(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_values(cls, values: Any) -> Self:
-        """Check key → value, whole numbers also as floats. Raises InvalidRecord with the key and its value."""
+        """Check a dict of keys and values, where 5.0 counts as 5. Raises InvalidRecord with the key and its value."""
         if not isinstance(values, dict):
             raise InvalidRecord("not a JSON object")
         whole = {
@@ -138,32 +138,33 @@ class Record(msgspec.Struct, frozen=True):
         return record
 
 
-PLAIN_KEYS = Record.__struct_fields__[:6]
-FULL_KEYS = Record.__struct_fields__[:-1]
-REASON_KEYS = (*Record.__struct_fields__[:8], "reason")
+_FIELDS = Record.__struct_fields__
+PLAIN_KEYS = _FIELDS[: _FIELDS.index("market")]
+FULL_KEYS = _FIELDS[: _FIELDS.index("reason")]
+REASON_KEYS = (*_FIELDS[: _FIELDS.index("version")], "reason")
 
 
 def unknown_keys(line: str | bytes) -> set[str]:
-    """The keys of a valid line that a newer version wrote."""
+    """Return the keys of a valid line that a newer version wrote."""
     return set(_decode(line)) - set(Record.__struct_fields__)
 
 
-def plain_decimal(number: Decimal) -> str:
-    """The digits of a number without an exponent and without trailing zeros."""
+def decimal_text(number: Decimal) -> str:
+    """Write a number without an exponent and without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def levels_json(levels: Levels) -> msgspec.Raw:
-    """Levels as JSON, `[[63999.5,0.12],…]`, in plain digits."""
-    each = [f"[{plain_decimal(price)},{plain_decimal(quantity)}]" for price, quantity in levels]
+    """Write levels as JSON, `[[63999.5,0.12],…]`, in plain digits."""
+    each = [f"[{decimal_text(price)},{decimal_text(quantity)}]" for price, quantity in levels]
     return msgspec.Raw(f"[{','.join(each)}]".encode())
 
 
 def no_data(
     timestamp: str, pair: Pair, levels: int, interval_seconds: int | None = None, reason: str | None = None
 ) -> Record:
-    """The record of a book that could not be measured: both notionals are 0."""
+    """Create the record of a book that could not be measured: both notionals are 0."""
     return Record(timestamp, pair.symbol, 0.0, 0.0, 0.0, levels, pair.market, interval_seconds, reason=reason)
 
 

@@ -1,8 +1,8 @@
-"""The local loop: wait for a tick, sample, deliver."""
+"""The local loop: wait for a slot, sample, deliver."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from .clock import MAX_SLEEP_SECONDS, SYSTEM, Clock
 from .errors import RegionUnavailable, RequestRejected, UsageError
@@ -14,7 +14,7 @@ MIN_FIRST_SLOT_SECONDS = 1.0  # a run that starts at the very end of a slot begi
 
 log = logging.getLogger(__name__)
 
-Deliver = Callable[[list[Record]], object]  # stores and prints the records of a tick, with or without data
+Deliver = Callable[[list[Record]], object]  # stores and prints records of one slot, as they arrive
 
 
 class Runner:
@@ -27,19 +27,20 @@ class Runner:
         self._clock = clock
         self._reasons = ReasonLog(clock)
 
-    def run(self, max_ticks: int | None = None) -> int:
-        """Run `max_ticks` ticks, None: forever; returns how many samples were measured.
+    def run(self, max_slots: int | None = None) -> int:
+        """Sample `max_slots` slots, None: for ever; return how many samples were measured.
 
-        Raises UsageError if the exchange rejects every pair in the first tick, and RegionUnavailable if no host serves
+        Raises UsageError if the exchange rejects every pair in the first slot, and RegionUnavailable if no host serves
         this region before the first measurement; nothing is delivered then.
         """
         measured = 0
-        for number, slot in enumerate(islice(self._slots(), max_ticks)):
+        for number, slot in enumerate(islice(self._slots(), max_slots)):
             deadline = self._clock.monotonic() + slot + self._interval_seconds - self._clock.time()
             groups: Iterable[list[Sample]] = self._sampler.sample(deadline, slot)
             if not measured:
-                groups = [[sample for group in groups for sample in group]]
-                _check_first(groups[0], is_first_tick=number == 0)
+                first = list(chain.from_iterable(groups))  # whole: what all pairs have in common ends the run
+                _check_first(first, is_first_slot=number == 0)
+                groups = [first]
             for samples in groups:
                 self._reasons.note(samples)
                 self._deliver([sample.record for sample in samples])
@@ -59,14 +60,14 @@ class Runner:
                 self._clock.sleep(min(slot - now, MAX_SLEEP_SECONDS))
                 continue
             if last is not None and (skipped := (slot - last) // self._interval_seconds - 1) > 0:
-                log.warning("skipped %d interval(s): the machine slept, was too slow, or its clock was set", skipped)
+                log.warning("skipped %d slot(s): the machine slept, was too slow, or its clock was set", skipped)
             last = slot
             yield slot
 
 
-def _check_first(samples: list[Sample], *, is_first_tick: bool) -> None:
+def _check_first(samples: list[Sample], *, is_first_slot: bool) -> None:
     errors = [error for _, error in samples]
-    if is_first_tick and all(isinstance(error, RequestRejected) for error in errors):
+    if is_first_slot and all(isinstance(error, RequestRejected) for error in errors):
         raise UsageError("; ".join(str(error) for error in errors))
     if all(isinstance(error, RegionUnavailable) for error in errors):
         raise RegionUnavailable(str(errors[0]))

@@ -1,4 +1,4 @@
-"""One tick: every pair of every market at the same moment, within the time that the slot leaves."""
+"""One slot: every pair of every market at the same moment, within the time that the slot leaves."""
 
 import gc
 import logging
@@ -52,7 +52,7 @@ class Workers:
         self._threads = 0
 
     def run(self, tasks: Sequence[Callable[[], None]], hanging: int) -> None:
-        """Start these tasks while so many others hang. Without any thread, run them here."""
+        """Start the tasks although `hanging` older ones occupy threads; run them here if no thread can be started."""
         for task in tasks:
             self._tasks.put(task)
         while self._threads < min(len(tasks), MAX_THREADS) + hanging:
@@ -72,7 +72,7 @@ class Workers:
 class Sampler:
     """Samples pairs of several markets. One request serves a pair; `limits` says how many levels, by market.
 
-    Without `detail` the records are plain.
+    Without `detail` the records of measurements are plain.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class Sampler:
     def sample(self, deadline: float, slot: int) -> Iterator[list[Sample]]:
         """Sample every pair before `deadline` (monotonic clock), all at once, for the slot that starts at `slot`.
 
-        Yields the samples as they come, every pair once, in the order of the pairs unless one takes long. A book that
-        arrives after the slot's end belongs to another slot and is a failure. A request that hangs is ended, or
-        abandoned where it cannot be ended; its pair is not fetched again before it ends.
+        Yields groups of samples as they arrive: each pair is in one group, and a group has the order of the pairs. A
+        book that arrives after the end of its slot is a failure. A request that hangs is ended or, if that is
+        impossible, abandoned; its pair is not fetched again until the request ends.
         """
         done: SimpleQueue[tuple[Pair, Sample]] = SimpleQueue()
         for market, workers in self._workers.items():
@@ -121,7 +121,7 @@ class Sampler:
                 yield [ready[pair] for pair in self._pairs if pair in ready]
 
     def _gather(self, done: "SimpleQueue[tuple[Pair, Sample]]", count: int, end: float) -> dict[Pair, Sample]:
-        """Wait for this many samples, but no longer than patience and `end` allow."""
+        """Wait for `count` samples until `end`, at most MAX_SLEEP_SECONDS; if some are missing, end overdue fetches."""
         ready = dict[Pair, Sample]()
         end = min(self._clock.monotonic() + MAX_SLEEP_SECONDS, end)
         try:

@@ -34,7 +34,7 @@ class Settings(NamedTuple):
     table: tuple[str, str | None] | None
     folder: str | None
     retention_days: int
-    max_ticks: int | None
+    max_slots: int | None
     prints_detail: bool
     is_full: bool
 
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
             raise UsageError("no symbol: give --symbol BTC, or set OBI_SYMBOLS")
         is_full = flags.detail or flags.to is not None or flags.table is not None
         limits, base_urls = {}, {}
-        for market in {pair.market: MARKETS[pair.market] for pair in pairs}.values():
+        for market in [MARKETS[name] for name in dict.fromkeys(pair.market for pair in pairs)]:
             limits[market.name] = _request_limit(market, flags.levels, flags.limit, is_full=is_full)
             urls = tuple(url for name, url in flags.base_url if name in (None, market.name))
             base_urls[market.name] = urls or (market.base_url,)
@@ -62,7 +62,7 @@ class Settings(NamedTuple):
             table=flags.table,
             folder=flags.to,
             retention_days=flags.retention_days,
-            max_ticks=flags.count,
+            max_slots=flags.count,
             prints_detail=flags.detail,
             is_full=is_full,
         )
@@ -91,7 +91,8 @@ def _check_weight(market: Market, count: int, levels: int, limit: int, interval_
         return
     limits = [top for top, _ in market.weights if levels <= top < limit and weight(top, interval_seconds) <= allowed]
     intervals = [seconds for seconds in range(interval_seconds + 1, 61) if weight(limit, seconds) <= allowed]
-    advice = [f"give --limit {top}" for top in limits[-1:]] + [f"sample every {each} s" for each in intervals[:1]]
+    advice = [f"give --limit {limits[-1]}"] if limits else []
+    advice += [f"sample every {intervals[0]} s"] if intervals else []
     raise UsageError(
         f"{count} {market.name} pair(s) every {interval_seconds} s, of {limit} levels each, use {used} of request"
         f" weight a minute, and the exchange allows {allowed}: {' or '.join(advice) or 'give fewer pairs'}"

@@ -1,4 +1,4 @@
-"""Timestamps as text, the slots that they belong to, and the ticks of a schedule."""
+"""Timestamps as text, the slots that they belong to, and the slot to sample next."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -7,8 +7,10 @@ from .errors import InvalidTimestamp
 
 SETTLING_SECONDS = 300  # after its end a slot may still be stored: storing is retried, a late event is sampled late
 MAX_EPOCH_SECONDS = 253_402_300_799  # the last second of the year 9999
-MAX_INTERVAL_SECONDS = 86_400
-SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+DAY_SECONDS = 86_400
+MAX_INTERVAL_SECONDS = DAY_SECONDS
+DEFAULT_INTERVAL_SECONDS = 60  # of plain records whose interval cannot be inferred
+SECONDS_OF_UNIT = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
 
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 # the accepted forms of ISO 8601: `fromisoformat` alone accepts any character between date and time, even a digit
@@ -16,12 +18,12 @@ _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[
 
 
 def format_timestamp(epoch_seconds: float) -> str:
-    """A time as in records: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
+    """Write a time as in records: `2026-11-22T10:00:00Z`, rounded down to the whole second."""
     return datetime.fromtimestamp(epoch_seconds // 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_milliseconds(epoch_seconds: float) -> str:
-    """A time in milliseconds, as in records: `2026-11-22T10:00:00.123Z`, rounded down."""
+    """Write a time in milliseconds, as in records: `2026-11-22T10:00:00.123Z`, rounded down."""
     return f"{datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
@@ -34,7 +36,7 @@ def parse_timestamp(text: str) -> int:
 
 
 def epoch_seconds(timestamp: str) -> int:
-    """The time of a valid timestamp in epoch seconds: faster than `parse_timestamp`, which checks it."""
+    """Read a valid timestamp into epoch seconds, faster than `parse_timestamp`, which checks it."""
     return int(datetime.fromisoformat(timestamp).timestamp())
 
 
@@ -73,14 +75,17 @@ def _from_iso(text: str, zone: tzinfo | None = None) -> float:
 
 
 def slot_start(epoch_seconds: float, interval_seconds: int) -> int:
-    """The start of the interval that a moment belongs to; intervals are counted from the epoch."""
+    """Return the start of the interval that a moment belongs to; intervals are counted from the epoch."""
     return int(epoch_seconds // interval_seconds) * interval_seconds
 
 
 def next_slot(now: float, interval_seconds: int, last: int | None = None) -> int:
-    """The slot to sample next: the current one, unless it was the last. Slots that are over are skipped.
+    """Return the slot to sample next: the current one or, if that was the last, the one after it.
 
-    If the clock was set back, by more than rounding or a slot, the current slot is sampled again.
+    Slots that are over are skipped. If the clock was set back by more than a slot, the current slot is sampled again;
+    a smaller step, such as one of rounding, does not repeat a slot.
     """
     slot = slot_start(now, interval_seconds)
-    return last + interval_seconds if last is not None and last - interval_seconds <= slot <= last else slot
+    if last is not None and last - interval_seconds <= slot <= last:
+        return last + interval_seconds
+    return slot

@@ -30,7 +30,7 @@ def plan(scheduled: float, interval_seconds: int, now: float) -> list[tuple[str,
 
 
 def scheduled_time(event: Any) -> float | None:
-    """The time of the schedule's event, `scheduled_time`, or of an EventBridge rule's, `time`. Raises UsageError."""
+    """Read the time of the schedule's event, `scheduled_time`, or of a rule's event, `time`. Raises UsageError."""
     time = event.get("scheduled_time", event.get("time")) if isinstance(event, dict) else event
     if time is None:
         return None
@@ -42,13 +42,13 @@ def scheduled_time(event: Any) -> float | None:
 
 
 def sqs_messages(event: Any) -> Sequence[Mapping[str, Any]] | None:
-    """The messages that SQS delivers with an event; None if another service or a person sent it."""
+    """Return the messages that SQS delivers with an event; None if another service or a person sent it."""
     records = event.get("Records") if isinstance(event, dict) else None
     return records if isinstance(records, list) and all(isinstance(one, dict) for one in records) else None
 
 
 def slot_of_message(message: Mapping[str, Any], interval_seconds: int) -> int:
-    """The slot that a message names. Raises UsageError if it names none of this interval."""
+    """Read the slot that a message names. Raises UsageError if it names none of this interval."""
     body = message.get("body")
     try:
         slot = parse_timestamp(json.loads(body)["slot"])  # type: ignore[arg-type] # a TypeError if it is no text

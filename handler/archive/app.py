@@ -13,10 +13,10 @@ import msgspec
 
 from ..errors import HandlerError, InvalidTimestamp, StoreError, UsageError
 from ..pairs import parse_pair
-from ..slots import SETTLING_SECONDS, format_timestamp
+from ..slots import DAY_SECONDS, SETTLING_SECONDS, format_timestamp
 from ..stores.bucket import Bucket
 from ..stores.table import Table
-from .day import DAY_SECONDS, WATCHED_DAYS, DayWriter, format_day, parse_day
+from .day import WATCHED_DAYS, DayWriter, format_day, parse_day
 
 FIRST_DAY = "2024-01-01"  # where infra/archive.yaml lets Athena begin
 RESERVED_SECONDS = 60.0  # for the last pairs and the upload, before Lambda ends the function
@@ -63,7 +63,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def requested_day(event: Any, now: float) -> tuple[str | None, bool]:
-    """The day that an event names, None for a night's run, and whether to replace it. Raises UsageError."""
+    """Return the day that an event names, None for a night's run, and whether to replace it. Raises UsageError."""
     if event in ({}, None):
         return None, False
     try:
@@ -80,7 +80,7 @@ def requested_day(event: Any, now: float) -> tuple[str | None, bool]:
 
 
 def days_to_write(now: float, written: Iterable[str]) -> list[str]:
-    """Yesterday, and the days before it that have no file, the oldest first since its records expire first."""
+    """Return yesterday, then the earlier days without a file, oldest first since its records expire first."""
     yesterday, *before = (format_day(now - number * DAY_SECONDS) for number in range(1, WATCHED_DAYS + 1))
     return [yesterday, *sorted(set(before) - set(written))]
 

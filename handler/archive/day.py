@@ -10,27 +10,26 @@ from ..reading.columns import FILE_COLUMNS, quoted
 from ..reading.engine import Engine, sql_literal
 from ..reading.source import Records
 from ..record import Record
-from ..slots import format_timestamp, parse_timestamp
+from ..slots import DAY_SECONDS, format_timestamp, parse_timestamp
 from ..stores.bucket import Bucket
 from ..stores.table import Table
 
-DAY_SECONDS = 86_400
 WATCHED_DAYS = 7  # before today: those without a file are written too
 GROUP_SIZE = 10  # pairs that are merged together
 ROWS = f"SELECT {', '.join(map(quoted, FILE_COLUMNS))} FROM records"
 # DuckDB ends a row group after each vector (at most 2,048 rows) that fills it, and a vector never spans two files that
 # are read. So of one file for each pair, in their order, ROW_GROUP_SIZE 1 makes row groups of one pair each: exactly
 # one for a day at 60 s, one for each 2,048 slots below.
-ONE_PAIR_EACH = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE 1"
+ONE_PAIR_PER_ROW_GROUP = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE 1"
 
 
 def parse_day(text: str) -> int:
-    """The start of `2026-11-24` in epoch seconds. Raises InvalidTimestamp for anything else."""
+    """Return the start of `2026-11-24` in epoch seconds. Raises InvalidTimestamp for anything else."""
     return parse_timestamp(f"{text}T00:00:00Z")
 
 
 def format_day(epoch_seconds: float) -> str:
-    """The day of a moment: `2026-11-24`."""
+    """Return the day of a moment: `2026-11-24`."""
     return format_timestamp(epoch_seconds)[:10]
 
 
@@ -50,17 +49,16 @@ class DayWriter:
     def write(self, day: str, *, replace: bool = False, may_be_empty: bool = False) -> dict[str, int]:
         """Merge what the table holds of a day with the day's existing file, and upload it in one request.
 
-        No row of the existing file is lost: a slot that the table does not have, or no longer, keeps its row. With
-        `replace` the table alone decides about the pairs of the settings. The same rows give the same bytes. A day
-        without a row is not written. Items that cannot be read are left out, and named by the error that is raised
-        then. Returns the number of rows, pairs and bytes.
+        A row of the existing file is kept if the table has no record of its slot. With `replace`, the pairs of the
+        settings keep the rows of the table only. The same rows give the same bytes. A day without a row is not written.
+        Damaged items are left out; an error after the upload names one. Returns the numbers of rows, pairs and bytes.
         """
         etags = self._bucket.days(since=format_day(parse_day(day) - WATCHED_DAYS * DAY_SECONDS))
-        earlier = [each for each in sorted(etags) if each < day][-1:]
+        earlier = max((each for each in etags if each < day), default=day)
         read, damaged, parts = Counter[str](), list[str](), dict[str, str]()
         with Engine() as engine:
             engine.run("SET threads = 1")
-            needed = {*earlier, day} & etags.keys()
+            needed = {earlier, day} & etags.keys()
             files = {each: self._bucket.download(each, engine.folder / each) for each in needed}
             rows_of = {each: self._rows_of(engine, file) for each, file in files.items()}
             others = set[str]().union(*rows_of.values()) - self._pairs
@@ -95,7 +93,7 @@ class DayWriter:
         if not parts:
             return {"rows": 0, "pairs": 0, "bytes": 0}
         whole, in_order = engine.folder / "whole", [parts[pair] for pair in sorted(parts)]
-        engine.run(f"COPY (FROM read_parquet({in_order})) TO {sql_literal(whole)} ({ONE_PAIR_EACH})")
+        engine.run(f"COPY (FROM read_parquet({in_order})) TO {sql_literal(whole)} ({ONE_PAIR_PER_ROW_GROUP})")
         rows = _count(engine, whole)
         if lost := at_least - rows:
             raise StoreError(f"{day} is not written: rows of {', '.join(sorted(lost))} would be lost")

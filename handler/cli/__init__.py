@@ -13,4 +13,4 @@ class ExitCode(IntEnum):
     GAPS = 3
 
 
-Write = Callable[[str], object]  # writes one line of output at once; takes it without the line end
+Write = Callable[[str], object]  # writes one or more lines at once; takes them without the last line end

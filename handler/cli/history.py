@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import UsageError
 from ..reading.columns import DERIVED, FILE_COLUMNS
 from ..reading.output import (
+    DEPTH_COLUMNS,
     DETAIL_COLUMNS,
     PLAIN_COLUMNS,
-    VIEW_COLUMNS,
     Render,
     Target,
     render_detail,
@@ -19,7 +19,7 @@ from ..reading.output import (
     write_rows,
 )
 from ..reading.source import Records
-from ..reading.views import Views, create_gaps, records_sql, steps_sql, unmeasured
+from ..reading.views import Depths, create_gaps, records_sql, steps_sql, unmeasured_messages
 from ..record import FULL_KEYS, PLAIN_KEYS
 from ..slots import SECONDS_OF_UNIT
 from . import ExitCode, Write
@@ -42,19 +42,20 @@ _STEP = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
     """Print the stored records, oldest first; with --gaps the slots without one, with --plot a picture."""
     flags = parse_query(run, FLAGS, argv, environment)
-    for one, other in ((one, other) for one, others in EXCLUSIVE.items() for other in others):
-        if getattr(flags, one) and getattr(flags, other):
-            raise UsageError(f"--{other} and --{one} are mutually exclusive: give one of them")
+    for one, others in EXCLUSIVE.items():
+        for other in others:
+            if getattr(flags, one) and getattr(flags, other):
+                raise UsageError(f"--{other} and --{one} are mutually exclusive: give one of them")
     target = Target.parse(flags.output, flags.format)
-    views, step_seconds = Views(flags.levels, flags.bps), parse_step(flags.every) if flags.every else None
-    columns = _columns(flags, views, target.format)
+    depths, step_seconds = Depths(flags.levels, flags.bps), parse_step(flags.every) if flags.every else None
+    columns = _columns(flags, depths, target.format)
     if flags.plot:
-        return _plot(flags, views, step_seconds, columns)
+        return _plot(flags, depths, step_seconds, columns)
     with open_records(flags, columns, target.path, with_reasons=flags.reasons) as (records, path):
-        views.check(records)
+        depths.check(records)
         if columns is None and target.format != "jsonl":
             records.warn_of_unknown_keys()
-        sql, render = _answer(flags, views, step_seconds, target.format, records)
+        sql, render = _answer(flags, depths, step_seconds, target.format, records)
         write_rows(records.engine, sql, target, write, render, path)
         has_gaps = flags.gaps and (
             records.absent or records.engine.rows("SELECT 1 FROM gaps WHERE missing > 0 LIMIT 1")
@@ -64,61 +65,62 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     return ExitCode.GAPS if has_gaps else ExitCode.OK
 
 
-def _columns(flags: Namespace, views: Views, output_format: str) -> Sequence[str] | None:
-    """The columns that the question needs; None for all of them."""
+def _columns(flags: Namespace, depths: Depths, output_format: str) -> Sequence[str] | None:
+    """Return the columns that the question needs, None for all."""
     if flags.gaps:
         return ()
     if flags.plot or flags.every:
-        return ("mid", "host", *views.columns) if flags.plot else ("mid", *views.columns)
+        return ("mid", "host", *depths.columns) if flags.plot else ("mid", *depths.columns)
     if flags.detail or output_format == "parquet":
         return None
-    return views.columns or ("printed",)
+    return depths.columns or ("printed",)
 
 
-def _plot(flags: Namespace, views: Views, step_seconds: int | None, columns: Sequence[str] | None) -> int:
+def _plot(flags: Namespace, depths: Depths, step_seconds: int | None, columns: Sequence[str] | None) -> int:
     from ..reading.plot import picture_format, plot  # matplotlib is optional, and slow to load
 
     picture_format(flags.plot)
     with open_records(flags, columns, flags.plot, flag="--plot") as (records, path):
-        views.check(records)
-        _say_unmeasured(records, views)
-        plot(records, str(path), name=flags.plot, views=views, step_seconds=step_seconds, full_scale=flags.full_scale)
+        depths.check(records)
+        _say_unmeasured(records, depths)
+        plot(records, str(path), name=flags.plot, depths=depths, step_seconds=step_seconds, full_scale=flags.full_scale)
     return ExitCode.FAILURE if records.failures else ExitCode.OK
 
 
-def _say_unmeasured(records: Records, views: Views) -> None:
-    for sentence in unmeasured(records, views) if views.columns else ():
+def _say_unmeasured(records: Records, depths: Depths) -> None:
+    for sentence in unmeasured_messages(records, depths) if depths.columns else ():
         print_message(sentence)
 
 
 def _answer(
-    flags: Namespace, views: Views, step_seconds: int | None, output_format: str, records: Records
+    flags: Namespace, depths: Depths, step_seconds: int | None, output_format: str, records: Records
 ) -> tuple[str, Render]:
-    """The query that answers the question, and how a row of the answer is written as JSON."""
+    """Return the query that answers the question, and how a row of the answer is written as JSON."""
     if step_seconds is not None:
-        _say_unmeasured(records, views)
-        return steps_sql(records, views, step_seconds), render_row
+        _say_unmeasured(records, depths)
+        return steps_sql(records, depths, step_seconds), render_row
     if flags.gaps:
         create_gaps(records)
         return "SELECT * FROM gaps", render_gap
-    if views.columns:
-        columns: Sequence[str] = VIEW_COLUMNS
-        if output_format != "jsonl" and not views.bps:
+    if depths.columns:
+        columns: Sequence[str] = DEPTH_COLUMNS
+        if output_format != "jsonl" and not depths.bps:
             columns = [name for name in columns if name != "bps"]
-        return records_sql(records, views, columns), render_row
+        return records_sql(records, depths, columns), render_row
     if output_format == "parquet":
-        return records_sql(records, views, FILE_COLUMNS, by_pair=True), render_plain
+        return records_sql(records, depths, FILE_COLUMNS, by_pair=True), render_plain
     if output_format == "csv":
         columns = (*FULL_KEYS, *DERIVED) if flags.detail else (*PLAIN_KEYS, "market")
-        return records_sql(records, views, (*columns, *(["reason"] if flags.reasons else []))), render_plain
+        reason = ["reason"] if flags.reasons else []
+        return records_sql(records, depths, [*columns, *reason]), render_plain
     columns, render = (DETAIL_COLUMNS, render_detail) if flags.detail else (PLAIN_COLUMNS, render_plain)
     if not records.engine.rows(f"SELECT 1 FROM records WHERE {columns[0]} IS NULL LIMIT 1"):
         columns = columns[:1]
-    return records_sql(records, views, columns), render
+    return records_sql(records, depths, columns), render
 
 
 def parse_step(text: str) -> int:
-    """The seconds of --every. Raises UsageError."""
+    """Return the seconds of --every. Raises UsageError."""
     match = _STEP.fullmatch(text)
     if not match:
         raise UsageError(f"--every {text} is not a step: give a whole number of s, m, h, d or w, such as 5m, 1h or 7d")
@@ -126,6 +128,6 @@ def parse_step(text: str) -> int:
 
 
 def render_gap(row: Mapping[str, Any]) -> str:
-    """A gap, or the total of a pair."""
+    """Return a gap, or the total of a pair, as one line of JSON."""
     is_total = row["slots"] is not None
     return render_row({key: value for key, value in row.items() if is_total or key not in ("slots", "share")})

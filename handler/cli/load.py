@@ -58,7 +58,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
 
 @cache
 def _stdin() -> int:
-    """A descriptor of standard input; 0 itself becomes empty, since a credential_process would read from it too."""
+    """Return a descriptor of standard input; empty 0 itself, since a credential_process would read from it too."""
     private, empty = os.dup(0), os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
@@ -181,6 +181,6 @@ def _infer_intervals(names: Sequence[str]) -> dict[str, int]:
     if intervals:
         named = ", ".join(f"{pair} {seconds} s" for pair, seconds in sorted(intervals.items()))
         print_message(
-            f"plain lines have no interval: the commonest distance between samples is taken ({named}); {ADVICE}"
+            f"plain lines have no interval: the commonest interval between samples is taken ({named}); {ADVICE}"
         )
     return intervals

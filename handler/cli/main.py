@@ -29,10 +29,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    first, *rest = argv or ["-"]
-    if first not in COMMANDS and not first.startswith("-"):
-        raise UsageError(f"{first} is not a command: give {', '.join(COMMANDS)}, or flags such as --symbol BTC")
-    name, arguments = (first, rest) if first in COMMANDS else ("sample", argv)
+    name, arguments = "sample", argv
+    if argv and argv[0] in COMMANDS:
+        name, arguments = argv[0], argv[1:]
+    elif argv and not argv[0].startswith("-"):
+        raise UsageError(f"{argv[0]} is not a command: give {', '.join(COMMANDS)}, or flags such as --symbol BTC")
     try:
         code: int = import_module(f".{name}", __package__).run(arguments, environment, write_line)
     except SystemExit:  # --help or --version

@@ -10,12 +10,11 @@ from ..errors import InvalidTimestamp, SourceError, UsageError
 from ..options import parse
 from ..pairs import stored_pairs
 from ..reading.engine import Engine
-from ..reading.output import complete_file
+from ..reading.output import atomic_file
 from ..reading.source import Range, Records, open_table
-from ..slots import format_timestamp, parse_moment
+from ..slots import DAY_SECONDS, format_timestamp, parse_moment
 from .streams import print_message
 
-TABLE_SECONDS = 86_400  # how much of a table is read by default
 SAMPLER_VARIABLES = ("OBI_LEVELS", "OBI_INTERVAL_SECONDS")  # they say how to sample, not how stored records are read
 EPILOG = "Without --since, files are read from the start, and tables for the 24 h before --until (default: now)."
 
@@ -23,7 +22,7 @@ EPILOG = "Without --since, files are read from the start, and tables for the 24 
 def parse_query(
     run: Callable[..., int], names: Sequence[str], argv: Sequence[str], environment: Mapping[str, str], note: str = ""
 ) -> Namespace:
-    """The flags of a command, whose docstring describes it. Raises UsageError, or HelpRequested."""
+    """Read the flags of a command, whose docstring is its help. Raises UsageError, or SystemExit after --help."""
     command, lists = run.__module__.rpartition(".")[2], [name for name in ("--table", "--levels") if name in names]
     flags = parse(
         command, run.__doc__ or "", names, argv, environment,
@@ -57,7 +56,7 @@ def open_records(
     wanted = [stored_pairs(word, flags.quote) for word in flags.symbol]
     requested = _range(flags, now)
     with ExitStack() as stack:
-        unfinished = stack.enter_context(complete_file(path, flag)) if path else None
+        unfinished = stack.enter_context(atomic_file(path, flag)) if path else None
         records = Records(
             engine=stack.enter_context(Engine()),
             pairs=list(dict.fromkeys(name for names in wanted for name in names)),
@@ -70,7 +69,7 @@ def open_records(
         records.load(flags.from_, [open_table(address) for address in flags.table])
         if path and records.reads(path):
             raise UsageError(f"{path} is being read: give the name of another file")
-        _say_missing(records, wanted)
+        _note_absent_pairs(records, wanted)
         yield records, unfinished
 
 
@@ -78,7 +77,7 @@ def _range(flags: Namespace, now: float) -> Range:
     since, until = (_moment(name, text, now) for name, text in (("--since", flags.since), ("--until", flags.until)))
     end = now if until is None else until
     if flags.table and since is None:
-        since = end - TABLE_SECONDS
+        since = end - DAY_SECONDS  # how much of a table is read by default
     if since is not None and since >= end:
         raise UsageError("--since is not before --until: no slot lies between them")
     return Range(since, until)
@@ -91,8 +90,8 @@ def _moment(flag: str, text: str | None, now: float) -> float | None:
         raise UsageError(f"{flag} {error}") from error
 
 
-def _say_missing(records: Records, wanted: Sequence[Sequence[str]]) -> None:
-    """Print in one line which pairs have no record in the range; `absent` are those that have none at any time."""
+def _note_absent_pairs(records: Records, wanted: Sequence[Sequence[str]]) -> None:
+    """Print which pairs have no record in the range; note in `absent` those without any. Raises SourceError."""
     rows = records.engine.rows(
         f"SELECT pair, min(slot), max(slot), count(*) FILTER ({records.range.sql()}) FROM samples GROUP BY pair"
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UsageError
-from ..reading.output import complete_file
+from ..reading.output import atomic_file
 from ..reading.report import COLUMNS, Sheet, data_sheet
 from ..reading.source import Records
-from ..reading.views import Views
+from ..reading.views import Depths
 from . import ExitCode, Write
 from .query import open_records, parse_query
 from .streams import print_message
@@ -49,11 +49,11 @@ def _picture(records: Records, sheet: Sheet, path: Path) -> str:
     except UsageError as error:
         print_message(f"without a picture: {error}")
         return ""
-    names = [pair for pair in sheet.shares if sheet.shares[pair]][:PICTURE_PAIRS]
+    names = [pair for pair, share in sheet.shares.items() if share > 0][:PICTURE_PAIRS]
     if not names:
         return ""
-    with complete_file(str(path)) as unfinished:
-        plot(records, str(unfinished), name=path.name, views=Views(), pairs=names)
+    with atomic_file(str(path)) as unfinished:
+        plot(records, str(unfinished), name=path.name, depths=Depths(), pairs=names)
     count = len(sheet.shares)
     more = f", the {len(names)} pairs with the lowest share of {count}" if len(names) < count else ""
     return f"\n![Mid price and imbalance{more}]({path.name})\n"

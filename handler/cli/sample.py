@@ -50,9 +50,9 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
         runner = Runner(sampler, deliver, interval_seconds=settings.interval_seconds)
         resume_garbage_collection()
         try:
-            measured = runner.run(settings.max_ticks)
+            measured = runner.run(settings.max_slots)
         except BrokenPipeError:
-            if settings.max_ticks is None:
+            if settings.max_slots is None:
                 raise HandlerError("nobody reads standard output any more: the run has ended") from None
             raise
     is_stored = not any(writer.failed for writer in writers)

@@ -14,15 +14,15 @@ from ..messages import safe_message, safe_text
 from ..slots import format_timestamp
 
 STDOUT, STDERR = 1, 2
-MAX_STALL_SECONDS = 5.0  # how long a message waits for the reader of stderr; after that none does until it reads again
-PIPE_BYTES = 4096  # so much can be written at once to a pipe that has room
+MAX_STALL_SECONDS = 5.0  # how long a message waits for the reader of stderr; the next ones are lost until it reads
+PIPE_BYTES = 4096  # a pipe that select() reports as writable takes this many bytes at once
 _is_stalled = threading.Event()
 
 
 def write_line(line: str) -> None:
-    """Write a line to stdout at once, waiting for a slow reader. Raises OSError."""
+    """Write one or more lines to stdout at once, waiting for a slow reader. Raises OSError."""
     data = f"{line}\n".encode()
-    while data:  # one write per line: a pipe takes up to 4096 bytes atomically
+    while data:  # one write for a record: a pipe takes up to 4096 bytes atomically
         try:
             data = data[os.write(STDOUT, data) :]
         except BlockingIOError:  # a process that shares the pipe, such as Node.js, made it non-blocking

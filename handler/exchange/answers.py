@@ -12,8 +12,9 @@ import msgspec
 
 from ..book import Book, parse_depth
 from ..errors import InvalidBook
+from ..slots import DAY_SECONDS
 
-MAX_BAN_SECONDS = 3 * 86_400.0  # the longest ban (rest-api.md)
+MAX_BAN_SECONDS = 3.0 * DAY_SECONDS  # the longest ban (rest-api.md)
 MAX_UNAVAILABLE_SECONDS = 300.0  # by a Retry-After of any other failure: proxies send hours
 MAX_SKEW_SECONDS = 10.0
 MAX_ERROR_BYTES = 2048  # the exchange's own errors are shorter; nested JSON of any size could exhaust the stack
@@ -61,7 +62,7 @@ _error_decoder = msgspec.json.Decoder(_Error, strict=False)
 
 
 def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
-    """The book in an answer to a request for this symbol, or what to do; `now` is the wall clock."""
+    """Return the book in an answer to a request for this symbol, or the failure; `now` is by the wall clock."""
     status, headers, body = answer
     text = reason = f"HTTP {status}"
     if status == 200:
@@ -86,7 +87,7 @@ def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:
 
 
 def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """Warnings about a book that arrived now (wall clock) and is recorded all the same, by kind."""
+    """Find what is odd about a book that arrived now (wall clock) and is recorded all the same, by kind."""
     found = {}
     sent_at = http_date(headers.get("date", "")) or (book.exchange_time_ms or now * 1000) / 1000
     if abs(late := now - sent_at) > MAX_SKEW_SECONDS:
@@ -105,13 +106,13 @@ def oddities(book: Book, limit: int, headers: Mapping[str, str], now: float) -> 
 
 
 def header_number(headers: Mapping[str, str], name: str) -> int | None:
-    """The whole number in a header, the first of a list; None if it is absent or anything else."""
+    """Return the whole number in a header, the first of a list; None if it is absent or anything else."""
     text = headers.get(name, "").partition(",")[0].strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def http_date(text: str) -> float | None:
-    """The epoch seconds of `Sat, 28 Nov 2026 12:00:00 GMT`; None for anything else."""
+    """Return the epoch seconds of `Sat, 28 Nov 2026 12:00:00 GMT`; None for anything else."""
     fields = parsedate_tz(text) if text.endswith("GMT") else None
     try:
         return mktime_tz(fields) if fields else None
@@ -120,13 +121,13 @@ def http_date(text: str) -> float | None:
 
 
 def _retry_after(headers: Mapping[str, str], sent_at: float) -> float:
-    """`Retry-After` in seconds, given as such or as a date; 0 if it is absent or anything else."""
+    """Return `Retry-After` in seconds, given as such or as a date; 0 if it is absent or anything else."""
     text = headers.get("retry-after", "")
     return float(text) if _SECONDS.fullmatch(text) else (http_date(text) or sent_at) - sent_at
 
 
 def _exchange_error(body: bytes) -> tuple[int, str]:
-    """The exchange's code and message, such as -1121 and "Invalid symbol."; code 0 if the body has none."""
+    """Return the exchange's code and message, such as -1121 and "Invalid symbol."; code 0 if there is none."""
     try:
         error = _error_decoder.decode(body) if len(body) <= MAX_ERROR_BYTES else _Error()
     except (ValueError, RecursionError):

@@ -16,10 +16,10 @@ from .markets import Market
 from .transport import Transport
 
 LOG_FAILURE_AFTER_SECONDS = 1.0  # how long a request fails before that is logged: most failures end with a retry
-MIN_REQUEST_SECONDS = 0.25  # near the deadline a request has half of the remaining time, which leaves some for a retry
+MIN_REQUEST_SECONDS = 0.25  # a request has half of the remaining time, so that a retry is possible, but at least this
 MAX_UNCHANGED_MINUTES = 10.0  # an active pair's book changes many times a second, a quiet one's every few minutes
-NO_ANSWER = ("timeout", "connection")  # reasons that do not replace that of an answer
-HOST_TROUBLE = ("clock", "cached")  # is the same for all pairs
+NO_ANSWER = ("timeout", "connection")  # these reasons do not replace the reason of an earlier answer
+HOST_TROUBLE = ("clock", "cached")  # kinds that are logged once for a host, not for each of its pairs
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,9 @@ class BinanceClient:
                 if failure is None or result.reason not in NO_ANSWER:
                     failure = result
                 failures += 1
-                rounds, others = divmod(failures, len(self._hosts.all))
-                pause = 0.0 if others else backoff_seconds(rounds - 1, self._random())  # the next host is tried at once
+                rounds, failed_in_round = divmod(failures, len(self._hosts.all))
+                # within a round the next host is tried at once
+                pause = 0.0 if failed_in_round else backoff_seconds(rounds - 1, self._random())
                 needs_weight = result.reason != "connection"
                 if needs_weight and not self._hosts.take_weight(weight, self._minute(), is_retry=True):
                     break
@@ -97,7 +98,7 @@ class BinanceClient:
         self._transport.end_overdue()
 
     def _request(self, host: Host, pair: Pair, limit: int, started: float, deadline: float) -> Snapshot | Failure:
-        """One request, which ends by the deadline. Raises RequestRejected."""
+        """Send one request, which ends by the deadline. Raises RequestRejected."""
         remaining = deadline - self._clock.monotonic()
         seconds = min(remaining, max(remaining / 2, MIN_REQUEST_SECONDS), MAX_REQUEST_SECONDS)
         fetched = self._transport.get(self._market.depth_url(host.base_url, pair.symbol, limit), seconds)
@@ -142,17 +143,18 @@ class BinanceClient:
         self._hosts.failed(host, pair.symbol, failure)
         is_long = max(failure.seconds, self._clock.monotonic() - started) >= LOG_FAILURE_AFTER_SECONDS
         is_final = failure.reason == "region" and not self._has_succeeded  # which is an error of its own
-        kind, seconds = ("cooldown", self._hosts.wait_seconds(host)) if failure.seconds else ("failing", 0.0)
+        kind = "cooldown" if failure.seconds else "failing"
+        seconds = self._hosts.wait_seconds(host) if failure.seconds else 0.0
         if is_long and not is_final and self._episodes.is_new(kind, host.name, seconds=seconds):
             log.warning("%s", self._until(host, failure) if seconds else failure.text)
         return failure
 
     def _given_up(self, pair: Pair, failure: Failure | None) -> ExchangeError:
-        """The error of a book that did not come, or cannot come any more, before the deadline."""
+        """Return the error of a book that did not come, or cannot come any more, before the deadline."""
         host = self._hosts.choose()
         cause = host.failure
-        reasons = {each.failure and each.failure.reason for each in self._hosts.all}
-        if reasons == {"region"} and not self._has_succeeded:
+        is_blocked = all(each.failure and each.failure.reason == "region" for each in self._hosts.all)
+        if is_blocked and not self._has_succeeded:
             names, advice = ", ".join(each.name for each in self._hosts.all), self._market.region_advice
             return RegionUnavailable(f"{pair}: {names}: blocked in this region (HTTP 451); {advice}")
         if cause and cause.seconds and self._hosts.wait_seconds(host):

@@ -10,9 +10,9 @@ from .answers import RATE_LIMITED, REFUSED, Failure
 MAX_REQUEST_SECONDS = 10.0
 MAX_GROWING_COOLDOWN_SECONDS = 3600.0
 MIN_FAILING_PAIRS = 3  # that fail in a row show that it is the host that fails
-MAX_WEIGHT_SHARE = 0.9  # of the weight per minute, by first requests and retries together
+MAX_WEIGHT_SHARE = 0.9  # of the weight per minute; only retries are limited to what first requests leave of it
 POLL_SECONDS = 0.1  # between looks at whether another pair's probe was answered
-NEVER = float("-inf")
+LONG_AGO = float("-inf")
 
 
 class Host:
@@ -21,15 +21,15 @@ class Host:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.name = urlsplit(base_url).netloc.rpartition("@")[2]
-        self.wait_until = NEVER  # no request before: a cooldown or a pause
-        self.probe_until = NEVER  # after a wait, one request at a time, which is under way at most until then
+        self.wait_until = LONG_AGO  # no request before: a cooldown or a pause
+        self.probe_until = LONG_AGO  # after a wait, one request at a time, which is under way at most until then
         self.succeeded()
 
     def succeeded(self) -> None:
         """Forget the failures."""
         self.failure: Failure | None = None
-        self.failing: set[str] = set()  # the symbols that failed
-        self.failed_at = NEVER
+        self.failing_symbols: set[str] = set()  # the symbols that failed
+        self.failed_at = LONG_AGO
         self.pauses = 0  # in a row
         self.growing_cooldown_seconds = 0.0  # the last growing cooldown
 
@@ -48,15 +48,18 @@ class Hosts:
         self._lock = Lock()
 
     def choose(self) -> Host:
-        """The host whose wait ends first; of several, one that works, or whose failure is longest ago."""
+        """Return the host whose wait ends first; in a tie one that works, else the one that failed longest ago."""
         return min(self.all, key=lambda host: (self.wait_seconds(host), host.failed_at))
 
     def wait_seconds(self, host: Host) -> float:
-        """The seconds that are left of the host's cooldown or pause, 0 if it is over."""
+        """Return the seconds that are left of the host's cooldown or pause, 0 if it is over."""
         return max(host.wait_until - self.now(), 0.0) if host.failure else 0.0
 
     def admit(self, host: Host) -> float:
-        """Seconds to wait before a request to the host; 0 allows one, which is then the probe for all other pairs."""
+        """Return the seconds to wait before a request to the host; 0 allows it.
+
+        After a cooldown or a pause, only one request is allowed: other pairs wait until this probe is answered.
+        """
         if host.failure is None:
             return 0.0
         with self._lock:
@@ -69,7 +72,7 @@ class Hosts:
 
     def succeeded(self, host: Host) -> None:
         """Note an answer that shows that the host works, unless it was under way when the host's wait began."""
-        if host.failing or host.failure:
+        if host.failing_symbols or host.failure:
             with self._lock:
                 if not self.wait_seconds(host):
                     host.succeeded()
@@ -82,14 +85,14 @@ class Hosts:
                 seconds = max(seconds, min(2 * host.growing_cooldown_seconds, MAX_GROWING_COOLDOWN_SECONDS))
                 host.growing_cooldown_seconds = seconds
             if not seconds:
-                host.failing.add(symbol)
+                host.failing_symbols.add(symbol)
                 host.failed_at = self.now()
-                if is_first and (host.failure or len(host.failing) >= MIN_FAILING_PAIRS):
+                if is_first and (host.failure or len(host.failing_symbols) >= MIN_FAILING_PAIRS):
                     seconds = backoff_seconds(host.pauses, self._random())
                     host.pauses += 1
             for each in self.all if failure.reason == RATE_LIMITED else (host,):  # another host would not help
                 if seconds > self.wait_seconds(each):  # waits are only extended
-                    each.failure, each.probe_until, each.wait_until = failure, NEVER, self.now() + seconds
+                    each.failure, each.probe_until, each.wait_until = failure, LONG_AGO, self.now() + seconds
 
     def take_weight(self, weight: int, minute: int, *, is_retry: bool) -> bool:
         """Count a request's weight in this minute. Returns False, uncounted, for a retry that does not fit.
@@ -101,7 +104,9 @@ class Hosts:
                 self._minute, self._first_weight, self._retry_weight = minute, 0, 0
             if is_retry and self._busiest_weight + self._retry_weight + weight > self._max_weight:
                 return False
-            self._retry_weight += weight * is_retry
-            self._first_weight += weight * (not is_retry)
+            if is_retry:
+                self._retry_weight += weight
+            else:
+                self._first_weight += weight
             self._busiest_weight = max(self._first_weight, self._busiest_weight)
             return True

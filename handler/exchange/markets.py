@@ -21,16 +21,16 @@ class Market(NamedTuple):
     region_advice: str  # what to do if every host answers 451
 
     def request_limit(self, levels: int) -> int:
-        """The smallest limit of a request that returns at least `levels`, as far as the market has them."""
+        """Return the smallest limit of a request that returns at least `levels`, as far as the market has them."""
         wanted = min(levels, self.max_levels)
         return next((limit for limit in self.limits if wanted <= limit), wanted)
 
     def request_weight(self, limit: int) -> int:
-        """The weight of one request with this limit."""
+        """Return the weight of one request with this limit."""
         return next((weight for top, weight in self.weights if limit <= top), self.weights[-1][1])
 
     def depth_url(self, base_url: str, symbol: str, limit: int) -> str:
-        """The URL of the top levels of a pair's book. Symbols may have letters outside ASCII."""
+        """Return the URL of the top levels of a pair's book. Symbols may have letters outside ASCII."""
         return f"{base_url}{self.path}?symbol={quote(symbol, safe='')}&limit={limit}"
 
 

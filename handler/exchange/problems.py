@@ -14,8 +14,8 @@ from urllib3.util import create_urllib3_context
 
 from .answers import Failure
 
-PROBLEMS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
-CUT = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+REQUEST_ERRORS = (requests.RequestException, errors.HTTPError, http.client.HTTPException, OSError, ValueError)
+CUT_OFF_ERRORS = (http.client.RemoteDisconnected, http.client.IncompleteRead)
 NOT_TRUSTED = (
     "certificate verify failed: {0.verify_message}; check this machine's clock and, if your network has a CA of its"
     " own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
@@ -27,10 +27,10 @@ class InvalidBundle(ValueError):
     """The CA bundle cannot be read."""
 
 
-WORDS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
+EXPLANATIONS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
     (InvalidBundle, "connection", "the CA bundle {0} cannot be read: correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"),
     (errors.DecodeError, "bad answer", "sent a body that is too large or cannot be decompressed"),
-    (CUT, "connection", "closed the connection before its answer was complete"),
+    (CUT_OFF_ERRORS, "connection", "closed the connection before its answer was complete"),
     (http.client.HTTPException, "bad answer", "sent no valid HTTP answer"),
     (TimeoutError, "timeout", "timed out"),
     (ssl.SSLCertVerificationError, "connection", NOT_TRUSTED),
@@ -43,24 +43,25 @@ log = logging.getLogger(__name__)
 
 
 def explain(error: BaseException, proxy: str) -> Failure:
-    """The failure of a request that went through this proxy, if any."""
+    """Return the failure of a request, which went through this proxy if there is one."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
     is_proxy = proxy and any(isinstance(cause, errors.ProxyError | InvalidSchema) for cause in causes)
     blamed = f"the proxy {proxy}: " if is_proxy else ""
-    for kind, reason, text in WORDS:
+    for kind, reason, text in EXPLANATIONS:
         for cause in causes:
             if isinstance(cause, kind):
                 return Failure(blamed + text.format(cause), reason)
-    is_system = isinstance(cause := causes[-1], OSError) and not isinstance(cause, requests.RequestException)
-    words = getattr(cause, "strerror", "") or cause if is_system else f"the request failed ({type(cause).__name__})"
-    return Failure(f"{blamed}{words}", "connection")
+    root = causes[-1]
+    if isinstance(root, OSError) and not isinstance(root, requests.RequestException):
+        return Failure(f"{blamed}{root.strerror or root}", "connection")
+    return Failure(f"{blamed}the request failed ({type(root).__name__})", "connection")
 
 
 @lru_cache(maxsize=1)
 def trusted_context(bundle: Path, _changed_at: int) -> ssl.SSLContext:
-    """The context of all connections until the bundle changes: reading it costs more than a request (urllib3 3623)."""
+    """Return the TLS context, the same until the bundle changes: loading it is slower than a request (urllib3 3623)."""
     try:
         context = create_urllib3_context()
     except OSError:
@@ -74,7 +75,7 @@ def trusted_context(bundle: Path, _changed_at: int) -> ssl.SSLContext:
 
 
 def proxy_name(url: str) -> str:
-    """The host and port of a proxy. Raises ValueError if a part of its password would be taken for the host."""
+    """Return the host and port of a proxy. Raises ValueError if a part of its password would count as the host."""
     parts = urlsplit(url if "://" in url else f"//{url}")
     if parts.port == 0 or ("@" in parts.netloc) != ("@" in url):
         raise ValueError("invalid proxy")

@@ -1,7 +1,7 @@
-"""One GET with plain requests and urllib3, in bounded time, over a connection that only requests of its URL use.
+"""Sends one GET with requests and urllib3 before a deadline, over a connection that serves one URL only.
 
-It is used again only if its last answer was right: what a host sends after another answer, or too late, is never taken
-for the answer to the next request.
+A connection is used again only after a valid answer: what a host sends late, or after an invalid answer, must not be
+taken for the answer to the next request.
 """
 
 import logging
@@ -23,7 +23,7 @@ from urllib3.exceptions import DecodeError, ReadTimeoutError
 from .. import __version__
 from ..clock import Clock
 from .answers import Answer, Failure
-from .problems import PROBLEMS, explain, proxy_name, trusted_context
+from .problems import REQUEST_ERRORS, explain, proxy_name, trusted_context
 
 HEADERS = {"User-Agent": f"order-book-imbalance/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 MAX_BODY_BYTES = 4 * 2**20  # 5000 levels a side are about 350 KB
@@ -37,7 +37,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs a traceback for 
 
 
 class UrlConnection(HTTPAdapter):
-    """The adapter of one URL, with its connection and prepared request. Times are by the wall clock."""
+    """The adapter of one URL, with its connection and prepared request. `opened_at`, `used_at` are wall-clock times."""
 
     def __init__(self, url: str, proxies: dict[str, str], context: SSLContext | None, now: float) -> None:
         self._tls: dict[str, Any] = {"ssl_context": context} if context else {}
@@ -104,7 +104,7 @@ class Transport:
         end, proxy = monotonic() + seconds, ""
         connection = self._idle.pop(url, None)
         try:
-            answer = self._get_again(connection, end) if connection else None
+            answer = self._try_idle(connection, end) if connection else None
             if connection is None or answer is None:
                 settings = self._session.merge_environment_settings(url, {}, True, None, None)
                 proxies, verify = settings["proxies"], settings["verify"]
@@ -116,7 +116,7 @@ class Transport:
                 connection = UrlConnection(url, proxies, context, self._clock.time())
                 answer = self._fetch(connection, end, end - monotonic())
             return answer, connection
-        except PROBLEMS as error:
+        except REQUEST_ERRORS as error:
             return explain(error if monotonic() < end else TimeoutError(), proxy)
 
     def release(self, connection: UrlConnection, *, is_right: bool) -> None:
@@ -131,8 +131,8 @@ class Transport:
             if monotonic() > connection.end:
                 connection.abort()
 
-    def _get_again(self, connection: UrlConnection, end: float) -> Answer | None:
-        """None if the connection is too old, the host closed it, or a NAT on the way forgot it."""
+    def _try_idle(self, connection: UrlConnection, end: float) -> Answer | None:
+        """Fetch over an idle connection; None if it is too old, the host closed it, or a NAT on the way forgot it."""
         now, seconds = self._clock.time(), end - monotonic()
         idle_seconds = now - connection.used_at
         if not 0 <= now - connection.opened_at < MAX_AGE_SECONDS or idle_seconds > self._max_idle_seconds:
@@ -141,7 +141,7 @@ class Transport:
         is_long = idle_seconds > LONG_IDLE_SECONDS
         try:
             return self._fetch(connection, end, min(seconds, FIRST_WAIT_SECONDS) if is_long else seconds)
-        except PROBLEMS as error:
+        except REQUEST_ERRORS as error:
             if is_long and isinstance(error, ReadTimeoutError):
                 self._max_idle_seconds = min(self._max_idle_seconds, idle_seconds / 2)
             if monotonic() >= end:
@@ -153,7 +153,7 @@ class Transport:
         try:
             with connection.get(end, seconds) as response:
                 return Answer(response.status, response.headers, _read(response, end))
-        except PROBLEMS:
+        except REQUEST_ERRORS:
             connection.close()
             raise
         finally:
@@ -161,9 +161,10 @@ class Transport:
 
 
 def _read(response: BaseHTTPResponse, end: float) -> bytes:
-    """The body, decompressed, read before `end` however slowly it comes; of an error's as much as comes."""
+    """Read and decompress the body before `end`; of an error's body, return what was read when reading failed."""
     body, piece = bytearray(), b"first"
-    with suppress(*(() if response.status == 200 else PROBLEMS)):
+    tolerated = () if response.status == 200 else REQUEST_ERRORS
+    with suppress(*tolerated):
         while piece:
             piece = response.read1(PIECE_BYTES, decode_content=True)
             if monotonic() >= end:  # also if there is no more: a connection that was ended looks complete

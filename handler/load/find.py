@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 
 class _Torn(InvalidRecord):
-    """A part of a record, or of a whole one that stands beside it."""
+    """A record that is cut off or not flat; the whole record may stand beside it."""
 
 
 def find_records(read: Callable[[], bytes]) -> Iterator[Found]:
@@ -102,7 +102,7 @@ def _chunks(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def as_utf8(chunk: bytes) -> bytes:
-    """Decode UTF-16, little-endian, and drop all other zero bytes: without them, ASCII in any encoding is left."""
+    """Decode little-endian UTF-16, then remove zero bytes, which turns ASCII text of other encodings into ASCII."""
     if b"\0" not in chunk:
         return chunk
     text = chunk.lstrip(b"\0").rstrip(b"\0\r\n")
@@ -119,7 +119,7 @@ def _decoded(encoded: bytes) -> Iterator[Piece]:
 
 
 def _notional_bid(found: Found) -> object:
-    """Returns the number that a record and a part of it share; without one, an object that equals nothing."""
+    """Return the number that a record and a part of it share; without one, an object that equals nothing."""
     number = _NUMBER.search(found.text)
     return float(number[1]) if number else object()
 

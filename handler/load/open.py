@@ -19,7 +19,7 @@ MAX_PIECE_BYTES = 2**16
 MAX_FAILED = 100  # compressed files that cannot be read; what looks like more of them is no log
 MAX_LAYERS = 3  # compressed files inside each other
 
-_SLICE_BYTES = 2**10  # decompressed at once: no format makes more than 32 MiB of them
+_SLICE_BYTES = 2**10  # given to a decompressor at once; no format expands this to more than 32 MiB
 _MAGIC = re.compile(rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\(\xb5/\xfd|PK\x03\x04")
 _MAGIC_BYTES = 10
 _ZIP_HEADER = struct.Struct("<6xHH16xHH")  # flags, method, and the lengths of the name and of the extra field
@@ -29,7 +29,7 @@ Piece = bytes | InvalidData
 
 
 def decompressed(read: Callable[[], bytes]) -> Iterator[Piece]:
-    """The bytes of a stream, with those of compressed files decompressed: `read` gives the next, and b"" at the end."""
+    """Yield the bytes of a stream, decompressed where they are compressed; `read` returns b"" at the end."""
     return _expand(_Source(read), MAX_LAYERS)
 
 

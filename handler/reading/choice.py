@@ -1,19 +1,18 @@
-"""Chooses one row for each pair and slot, in SQL on narrow columns only, and creates the views of what is left."""
+"""Chooses the rows, of full records one for each pair and slot, by narrow columns only, and creates their views."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..slots import MAX_INTERVAL_SECONDS
-from .columns import ALL_COLUMNS, CHECKED, NARROW, from_lines, quoted
-from .files import ROWS_PER_FILE, File
+from ..slots import DEFAULT_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS
+from .columns import ALL_COLUMNS, HEAD, NARROW_SQL, from_lines, quoted
+from .files import MAX_ROWS_OF_FILE, File
 from .lines import MAX_SHOWN
 
 if TYPE_CHECKING:
     from .source import Records
 
-DEFAULT_INTERVAL_SECONDS = 60
-ALWAYS_COLUMNS = ("pair", "slot", "slot_seconds", "timestamp", *NARROW[2:])  # whatever the question is
+ALWAYS_COLUMNS = ("pair", "slot", "slot_seconds", *HEAD)  # whatever the question is
 EXPRESSIONS = {
     "timestamp": "make_timestamptz(seconds * 1000000) AS timestamp",
     "slot": "make_timestamptz(slot * 1000000) AS slot",
@@ -23,21 +22,21 @@ EXPRESSIONS = {
 
 log = logging.getLogger(__name__)
 
-# the commonest distance between the plain samples of a pair, of several the shortest; where a file puts several samples
-# into one slot, the one between slots
+# the commonest interval between the plain samples of a pair, in a tie the shortest; if a file has at least two samples
+# for each slot, the interval between its slots
 INFERRED = f"""
     WITH moments AS (
         SELECT pair, seconds AS moment, false AS is_slot FROM narrow WHERE interval_seconds IS NULL
         UNION ALL SELECT pair, file_slot, true FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NOT NULL),
-    distances AS (
-        SELECT pair, is_slot, distance, count(*) AS n FROM (
-            SELECT *, moment - lag(moment) OVER (PARTITION BY pair, is_slot ORDER BY moment) AS distance FROM moments)
-        WHERE distance IS DISTINCT FROM 0 GROUP BY ALL),
+    intervals_found AS (
+        SELECT pair, is_slot, apart, count(*) AS n FROM (
+            SELECT *, moment - lag(moment) OVER (PARTITION BY pair, is_slot ORDER BY moment) AS apart FROM moments)
+        WHERE apart IS DISTINCT FROM 0 GROUP BY ALL),
     shared AS (
         SELECT pair, coalesce(2 * sum(n) FILTER (is_slot) <= sum(n) FILTER (NOT is_slot), false) AS is_shared
-        FROM distances GROUP BY pair)
-    SELECT pair, least(arg_max(distance, (n, -distance)), {MAX_INTERVAL_SECONDS}) AS inferred
-    FROM distances JOIN shared USING (pair) WHERE is_slot = is_shared AND distance IS NOT NULL GROUP BY pair"""
+        FROM intervals_found GROUP BY pair)
+    SELECT pair, least(arg_max(apart, (n, -apart)), {MAX_INTERVAL_SECONDS}) AS inferred
+    FROM intervals_found JOIN shared USING (pair) WHERE is_slot = is_shared AND apart IS NOT NULL GROUP BY pair"""
 # the rows of `narrow` but for the first one of each key; only keys with several rows are sorted
 _REPEATED = """
     SELECT part, id FROM (
@@ -62,27 +61,28 @@ SHARED_SLOTS = """
     GROUP BY pair ORDER BY pair"""
 
 
-def _check(records: "Records", parts: Mapping[str, Sequence[File]]) -> None:
+def _create_checked(records: "Records", parts: Mapping[str, Sequence[File]]) -> None:
     """Create the view `checked`, the narrow columns of all parts, and name its invalid rows."""
-    tables = [f"SELECT {number} AS part, {CHECKED} FROM checked_{part}" for number, part in enumerate(parts)]
+    tables = [f"SELECT {number} AS part, {NARROW_SQL} FROM checked_{part}" for number, part in enumerate(parts)]
     records.engine.run(f"CREATE VIEW checked AS {' UNION ALL '.join(tables)}")
     shown = records.engine.rows(
         "SELECT part, id, invalid, count(*) OVER () FROM checked WHERE invalid IS NOT NULL"
         f" ORDER BY part, id LIMIT {MAX_SHOWN}"
     )
-    for part, row, values, _ in shown:
-        file = list(parts.values())[part][row // ROWS_PER_FILE]
-        records.failures.append(f"{file.name}: row {row % ROWS_PER_FILE + 1}: invalid: {values}")
+    files_of_parts = list(parts.values())
+    for number, row, values, _ in shown:
+        file = files_of_parts[number][row // MAX_ROWS_OF_FILE]
+        records.failures.append(f"{file.name}: row {row % MAX_ROWS_OF_FILE + 1}: invalid: {values}")
     if shown and shown[0][3] > MAX_SHOWN:
         records.failures.append(f"{shown[0][3] - MAX_SHOWN} more invalid row(s)")
 
 
 def create_views(records: "Records", parts: Mapping[str, Sequence[File]]) -> None:
-    """Create `records` out of parts, and `samples`: the narrow columns of all of them, of any time, and of reasons.
+    """Create two views of the parts: `records`, as it was requested, and `samples`, the narrow columns of all rows.
 
-    Adds invalid rows to the failures.
+    `samples` also has reasons and rows outside the range. Adds invalid rows to the failures.
     """
-    _check(records, parts)
+    _create_checked(records, parts)
     engine, flag = records.engine, records.interval_seconds
     own_slot = "coalesce(file_slot, seconds // interval_seconds * interval_seconds) AS own_slot"
     engine.run(f"CREATE VIEW narrow AS SELECT *, {own_slot} FROM checked WHERE invalid IS NULL")
@@ -124,7 +124,7 @@ def _say_intervals(records: "Records") -> None:
         WHERE pair IN (SELECT pair FROM narrow WHERE interval_seconds IS NULL AND file_slot IS NULL) GROUP BY ALL""")
     if rows:
         log.warning(
-            "plain lines have no interval: the commonest distance between samples is taken (%s);"
+            "plain lines have no interval: the commonest interval between samples is taken (%s);"
             " set --interval_seconds N to override it",
             ", ".join(f"{seconds} s for {pairs}" for seconds, pairs in sorted(rows)),
         )
@@ -133,7 +133,7 @@ def _say_intervals(records: "Records") -> None:
 def _warn_of_shared_slots(records: "Records") -> None:
     for row in records.engine.rows(SHARED_SLOTS):
         log.warning(
-            "%s: %d sample(s) share a slot of %d s with another: each is given, and their slot counts once; give"
-            " --interval_seconds with the interval at which they were sampled",
+            "%s: %d sample(s) share a slot of %d s with another: all are kept, and the slot counts once; set"
+            " --interval_seconds to the interval of the sampler",
             *row,
         )

@@ -40,23 +40,23 @@ HEAD = {
 
 
 def quoted(name: str) -> str:
-    """A name of a column in SQL: `limit` is a keyword."""
+    """Quote a name of a column for SQL: `limit` is a keyword."""
     return f'"{name}"'
 
 
 def imbalance(bid: str, ask: str, places: int | None = 8) -> str:
-    """(bid - ask) / (bid + ask); null over nothing."""
+    """Return SQL for (bid - ask) / (bid + ask), null if both are 0."""
     ratio = f"({bid} - {ask}) / nullif({bid} + {ask}, 0)"
     return ratio if places is None else f"round({ratio}, {places})"
 
 
 def top(side: str, levels: str, amount: str) -> str:
-    """The sum over the first levels of a side; 0 where it is empty, null where it is unknown."""
+    """Return SQL for the sum over the first levels of a side; 0 if it is empty, null if it is unknown."""
     return f"if({side} IS NULL, NULL, coalesce(list_sum(list_transform({side}[1:{levels}], lambda x: {amount})), 0))"
 
 
 def significant(expression: str, digits: int = 8) -> str:
-    """SQL that rounds a number to `digits` significant digits."""
+    """Return SQL that rounds a number to `digits` significant digits."""
     return f"CAST(printf('%.{digits}g', CAST({expression} AS DOUBLE)) AS DOUBLE)"
 
 
@@ -95,7 +95,7 @@ FILE_COLUMNS: Final = (
     *(f"obi_{bps}bps" for bps in RUNGS_BPS),
 )  # of Parquet files, our own and the archive's
 ALL_COLUMNS: Final = (*KEYS, "reason", *DERIVED, "line")
-CHECKED: Final = (
+NARROW_SQL: Final = (
     "id, pair, seconds, file_slot, interval_seconds, has_data, has_levels, obi, notional_bid, notional_ask, levels,"
     " reason, invalid"
 )  # the columns that rows are chosen by
@@ -103,31 +103,33 @@ NARROW: Final = ("pair", *PLAIN_KEYS, "market", "interval_seconds", "reason")  #
 
 
 def pair_sql(symbol: str = "symbol", market: str = "market") -> str:
-    """The pair with its market, as `Record.pair`."""
+    """Return SQL for the pair with its market, as `Record.pair`."""
     return f"if({market} = {sql_literal(SPOT)}, {symbol}, {market} || ':' || {symbol})"
 
 
 def decoded(names: Mapping[str, str], line: str = "line") -> str:
-    """A struct of keys of a line of JSON; null where the line is not valid."""
+    """Return SQL for a struct of keys of a line of JSON, null if the line is not valid."""
     fields = []
     for name, kind in names.items():
-        depth = kind.count("[]")
-        fields.append(f'"{name}":' + "[" * depth + f'"{kind.removesuffix("[]" * depth)}"' + "]" * depth)
+        element, depth = kind.replace("[]", ""), kind.count("[]")
+        opening, closing = "[" * depth, "]" * depth
+        fields.append(f'"{name}":{opening}"{element}"{closing}')
     return f"TRY(from_json({line}, {sql_literal('{' + ','.join(fields) + '}')}))"
 
 
 def from_lines(relation: str) -> str:
-    """SQL that adds to `relation`, which has narrow columns and `line`, all others; DuckDB computes what is used."""
+    """Return SQL that adds all other columns to narrow columns and `line`; DuckDB computes those that are used."""
     structs, keys = [], []
     for group, kinds in GROUPS.items():
-        names = {name: kind for name, kind in STORED.items() if kind in kinds}
-        structs.append(f"{decoded({name: TEXT if kind == TIME else kind for name, kind in names.items()})} AS {group}")
-        keys += [f'TRY_CAST({group}."{name}" AS {kind}) AS "{name}"' for name, kind in names.items()]
+        types = {name: kind for name, kind in STORED.items() if kind in kinds}
+        json_types = {name: TEXT if kind == TIME else kind for name, kind in types.items()}
+        structs.append(f"{decoded(json_types)} AS {group}")
+        keys += [f'TRY_CAST({group}."{name}" AS {kind}) AS "{name}"' for name, kind in types.items()]
     rows = f"(SELECT *, {', '.join(structs)} FROM {relation})"
     return derived(f"(SELECT * EXCLUDE ({', '.join(GROUPS)}), {', '.join(keys)} FROM {rows})")
 
 
 def derived(relation: str, known: Collection[str] = ()) -> str:
-    """SQL that adds the derived columns to those of `relation`, which has all of STORED, unless they are known."""
+    """Return SQL that adds the derived columns that are not `known` to a relation with all of STORED."""
     columns = ", ".join(f"{sql} AS {name}" for name, sql in DERIVED.items() if name not in known)
     return f"(SELECT *, {columns} FROM {relation})"

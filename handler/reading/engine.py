@@ -60,11 +60,11 @@ class Engine:
         self.close()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query. Raises SourceError."""
+        """Return all rows of a query. Raises SourceError."""
         return [row for rows in self.stream(sql, parameters) for row in rows]
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a query, some thousand at a time. Raises SourceError."""
+        """Yield the rows of a query, ROWS_PER_FETCH at a time. Raises SourceError."""
         self.run(sql, parameters)
         while rows := self.in_thread(lambda: self.connection.fetchmany(ROWS_PER_FETCH)):
             yield rows
@@ -74,7 +74,7 @@ class Engine:
         self.in_thread(lambda: self.connection.execute(sql, list(parameters)))
 
     def columns(self, sql: str) -> dict[str, str]:
-        """The names of a query's columns → their types. Raises SourceError."""
+        """Return the names of a query's columns → their types. Raises SourceError."""
         return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {sql}")}
 
     def in_thread(self, work: Callable[[], Result]) -> Result:
@@ -121,12 +121,12 @@ def show_progress(text: str) -> None:
 
 
 def sql_literal(value: object) -> str:
-    """A value as a literal of SQL."""
+    """Write a value as a literal of SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def _source_error(error: Exception, folder: Path) -> Exception:
-    """The error in one sentence; what is no error of DuckDB, or a mistake of this program, stays as it is."""
+    """Return an error of DuckDB in one sentence; any other error, or a mistake of this program, as it is."""
     import duckdb
 
     if isinstance(error, MemoryError):

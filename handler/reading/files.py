@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..errors import UsageError
 
 STDIN = "-"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".pq")  # of the files in a folder that are read
-ROWS_PER_FILE = 1 << 40  # more than any file has
+MAX_ROWS_OF_FILE = 1 << 40  # more than any file has
 MAGIC = {b"PAR1": "parquet", b"\x28\xb5\x2f\xfd": "zstd", b"\x1f\x8b": "gzip"}
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class File(NamedTuple):
 
 
 def find_files(names: Sequence[str], folder: Path, failures: list[str]) -> list[File]:
-    """Finds the files of records under these names, and adds what cannot be read to `failures`.
+    """Find the files of records under these names, and add what cannot be read to `failures`.
 
     Pipes are copied to `folder`. Raises UsageError for a name that is not there.
     """
@@ -42,13 +43,15 @@ def find_files(names: Sequence[str], folder: Path, failures: list[str]) -> list[
 
 
 def file_row(file: str, row: str) -> str:
-    """SQL: a number for a row of a file, both counted from 0."""
-    return f"({file})::BIGINT * {ROWS_PER_FILE} + {row}"
+    """Return SQL for a number that is unique for a row of a file; file and row are counted from 0."""
+    return f"({file})::BIGINT * {MAX_ROWS_OF_FILE} + {row}"
 
 
 def new_path(folder: Path) -> Path:
-    """A path in a folder that is not taken."""
-    return folder / f"{sum(1 for _ in folder.iterdir())}.jsonl"
+    """Create an empty file under a new name in a folder."""
+    descriptor, name = tempfile.mkstemp(suffix=".jsonl", dir=folder)
+    os.close(descriptor)
+    return Path(name)
 
 
 def _paths(name: str, failures: list[str]) -> Iterator[str]:
@@ -67,21 +70,22 @@ def _paths(name: str, failures: list[str]) -> Iterator[str]:
 
 
 def _folder(name: str, failures: list[str]) -> Iterator[str]:
-    """The files of records in a folder and the folders in it, linked ones too; not what begins with . or _."""
+    """Yield the files of records in a folder and its folders, linked ones too; not names that begin with . or _."""
     found: list[str] = []
     others: list[str] = []
     seen = set()
     for parent, folders, files in os.walk(name, followlinks=True):
-        folders[:] = [] if os.path.realpath(parent) in seen else _visible(folders)
-        for file in [] if os.path.realpath(parent) in seen else _visible(files):
+        real = os.path.realpath(parent)
+        folders[:] = _visible(folders) if real not in seen else []
+        for file in _visible(files) if real not in seen else []:
             path = os.path.join(parent, file)  # noqa: PTH118 - keeps a ./ in front
             (found if file.lower().endswith(SUFFIXES) else others).append(path)
-        seen.add(os.path.realpath(parent))
+        seen.add(real)
     if not found:
         failures.append(f"{name} has no file of records: only {', '.join(SUFFIXES)} are read")
     elif others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        log.warning("passed over %s%s: only %s are read", ", ".join(others[:3]), more, ", ".join(SUFFIXES))
+        log.warning("left out %s%s: only %s are read", ", ".join(others[:3]), more, ", ".join(SUFFIXES))
     yield from found
 
 

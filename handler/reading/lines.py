@@ -1,4 +1,4 @@
-"""Lines of JSON → the table `lines`: narrow columns of each, and what the question needs besides."""
+"""Reads lines of JSON into the view `lines`: narrow columns, and the other columns that the question needs."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 def read_lines(
     engine: Engine, files: Sequence[File], pairs: Collection[str], columns: Sequence[str], within: str
 ) -> tuple[list[File], list[str]]:
-    """Create the view `lines`; `columns` are kept of the rows that are `within` a range, as SQL.
+    """Create the views `lines` and `checked_lines`; `columns` are kept where the SQL `within` is true.
 
     A file with anything odd is read again from a clean copy. Returns the files, and what cannot be read of them.
     """
@@ -64,18 +64,18 @@ def read_lines(
 
 
 def _create(engine: Engine, files: Sequence[File], sql: str) -> set[int]:
-    """Returns the numbers of the files with a line that is no record, or else those that DuckDB refuses."""
+    """Return the numbers of the files with a line that is no record, or else those that DuckDB refuses."""
     try:
         engine.run(f"CREATE OR REPLACE TABLE all_lines AS {sql}")
         return {number for (number,) in engine.rows("SELECT DISTINCT file FROM all_lines WHERE invalid IS NOT NULL")}
     except SourceError:
-        refused = {number for number, file in enumerate(files) if _is_refused(engine, file)}
+        refused = {number for number, file in enumerate(files) if _is_unreadable(engine, file)}
         if not refused:
             raise
         return refused
 
 
-def _is_refused(engine: Engine, file: File) -> bool:
+def _is_unreadable(engine: Engine, file: File) -> bool:
     try:
         engine.rows(f"SELECT sum(strlen(raw)) FROM {_scan([file])}")
     except SourceError:
@@ -84,7 +84,7 @@ def _is_refused(engine: Engine, file: File) -> bool:
 
 
 def _scan(files: Sequence[File]) -> str:
-    """SQL that reads lines as they are, with the number of the file."""
+    """Return SQL that reads lines as they are, with the number of the file."""
     parts = []
     for kind in dict.fromkeys(file.kind for file in files):
         numbers = [number for number, file in enumerate(files) if file.kind == kind]
@@ -103,7 +103,7 @@ def _sql(files: Sequence[File], pairs: Collection[str], columns: Sequence[str], 
         named = " OR ".join(f"contains(raw, {sql_literal(symbol)})" for symbol in sorted(symbols))
         wanted = rf"({named} OR contains(raw, '\') OR NOT (starts_with(raw, '{{') AND ends_with(raw, '}}')))"
         is_kept = f"pair IN ({', '.join(map(sql_literal, sorted(pairs)))}) OR invalid IS NOT NULL"
-    rows = from_lines(f"(SELECT * FROM ({_checked(f'{_scan(files)} WHERE {wanted}')}) WHERE {is_kept})")
+    rows = from_lines(f"(SELECT * FROM ({_checked_sql(f'{_scan(files)} WHERE {wanted}')}) WHERE {is_kept})")
     narrow = (
         "pair, symbol, market, seconds, obi, notional_bid, notional_ask, TRY_CAST(levels AS BIGINT) AS levels, reason,"
         " TRY_CAST(interval_seconds AS INTEGER) AS interval_seconds, has_data,"
@@ -116,8 +116,8 @@ def _sql(files: Sequence[File], pairs: Collection[str], columns: Sequence[str], 
     return f"SELECT {', '.join([narrow, *kept])} FROM {rows}"
 
 
-def _checked(lines: str) -> str:
-    """SQL: the narrow columns of lines, and the text of those that are no valid record."""
+def _checked_sql(lines: str) -> str:
+    """Return SQL for the narrow columns of lines, with the text of those that are no valid record."""
     # a full line of this program is decoded up to the levels only
     cut = "left(raw, instr(raw, ',\"version\":') - 1)"
     is_cut = (
@@ -141,7 +141,7 @@ def _checked(lines: str) -> str:
 
 
 def _clean_copy(file: File, folder: Path, failures: list[str]) -> File:
-    """A copy with the records in a text, whatever surrounds them, and whatever its encoding and compression are."""
+    """Copy the records in a text, whatever surrounds them, and whatever its encoding and compression are."""
     copy, torn = new_path(folder), 0
     invalid: list[str] = []
     damages: list[InvalidData] = []
@@ -161,21 +161,23 @@ def _clean_copy(file: File, folder: Path, failures: list[str]) -> File:
 
 
 def _records_in(line: bytes) -> tuple[list[bytes], str]:
-    """The records in a line, and what is wrong with the rest: TORN, or why it is invalid."""
+    """Return the records in a line and, if anything else is in it, TORN or why it is invalid; else an empty text."""
     try:
         Record.from_line(line)
         return [line], ""
     except InvalidRecord as error:
         found = list(find_records(BytesIO(line).read))
         records = [one.text for one in found if isinstance(one.what, Record)]
-        if len(records) == len(found) > 0:
+        if records and len(records) == len(found):
             return records, ""
-        is_torn = bool(records) or line.startswith(b"{") != line.endswith(b"}")
-        return records, TORN if is_torn else f"{error}: {line[:100].decode(errors='replace')!r}"
+        has_one_brace = line.startswith(b"{") != line.endswith(b"}")
+        if records or has_one_brace:
+            return records, TORN
+        return [], f"{error}: {line[:100].decode(errors='replace')!r}"
 
 
 def _lines(read: Callable[[], bytes], damages: list[InvalidData]) -> Iterator[bytes]:
-    """The lines of any text, as UTF-8; overlong ones are cut, and what cannot be read is added to `damages`."""
+    """Yield the lines of any text, as UTF-8; cut overlong ones, and add what cannot be read to `damages`."""
     rest = b""
     for piece in chain(decompressed(read), [b"\n"]):
         if isinstance(piece, InvalidData):

@@ -21,13 +21,12 @@ from .engine import Engine, sql_literal
 Write = Callable[[str], object]  # writes lines at once; takes them without the last line end
 Render = Callable[[Mapping[str, Any]], str]  # turns a row into a line of JSON
 
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"} | dict.fromkeys(
-    ("", ".jsonl", ".ndjson", ".json", ".txt", ".log"), "jsonl"
-)
+_LINE_SUFFIXES = ("", ".jsonl", ".ndjson", ".json", ".txt", ".log")
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", **dict.fromkeys(_LINE_SUFFIXES, "jsonl")}
 FORMATS = ("jsonl", "csv", "parquet")
 PLAIN_COLUMNS = ("printed", *PLAIN_KEYS, "market", "reason")
 DETAIL_COLUMNS = ("line", *FULL_KEYS, "reason")
-VIEW_COLUMNS = (*PLAIN_KEYS, "bps", "market")
+DEPTH_COLUMNS = (*PLAIN_KEYS, "bps", "market")
 _UNSAID = (("market", SPOT), ("levels", None), ("bps", None))  # what a row that is no record does not say
 
 
@@ -40,7 +39,7 @@ class Target(NamedTuple):
 
     @classmethod
     def parse(cls, output: str | None, name: str | None) -> "Target":
-        """The ending of the file decides, unless a format is named. Raises UsageError."""
+        """Choose the format by the ending of the file, unless one is named. Raises UsageError."""
         path = "" if output in (None, "-") else str(output)
         if not path.isprintable():
             raise UsageError(f"--output {path!r} is not printable text: give another name")
@@ -50,15 +49,15 @@ class Target(NamedTuple):
         suffix = Path(path.lower().removesuffix(".gz")).suffix
         found = name or SUFFIXES.get(suffix)
         if found is None or (found == "parquet" and is_gzip):
-            raise UsageError(f"--output {path} is not written: give .jsonl, .csv, both also with .gz, or .parquet")
+            raise UsageError(f"--output {path} is not written: give .jsonl, .csv, .jsonl.gz, .csv.gz or .parquet")
         if found == "parquet" and not path:
             raise UsageError("--format parquet is not text: give --output FILE")
         return cls(path or None, found, is_gzip)
 
 
 @contextmanager
-def complete_file(path: str, flag: str = "--output") -> Iterator[Path]:
-    """A temporary name in the same folder, which becomes `path` at the end; if anything is raised, nothing is left.
+def atomic_file(path: str, flag: str = "--output") -> Iterator[Path]:
+    """Yield a temporary file in the same folder, which replaces `path` at the end unless anything is raised.
 
     A file keeps its mode. What is no file, such as a pipe, is written in place. Raises UsageError or SourceError.
     """
@@ -124,14 +123,14 @@ def write_rows(
 
 
 def _rendered(engine: Engine, sql: str, render: Render) -> Iterator[str]:
-    """Some lines at a time, without the last line end."""
+    """Yield some lines at a time, without the last line end."""
     names = list(engine.columns(sql))
     for rows in engine.stream(sql):
         yield "\n".join(render(dict(zip(names, row, strict=True))) for row in rows)
 
 
 def as_text(engine: Engine, sql: str) -> str:
-    """The query with times as in records, and lists as JSON."""
+    """Return a query that writes times as in records, and lists as JSON."""
     columns = []
     for name, kind in engine.columns(sql).items():
         if kind == "TIMESTAMP WITH TIME ZONE":
@@ -145,18 +144,18 @@ def as_text(engine: Engine, sql: str) -> str:
 
 
 def time_text(moment: datetime, *, is_exact: bool = False) -> str:
-    """A time as in records: in whole seconds or, if it is exact, milliseconds."""
+    """Write a time as in records: in whole seconds or, if it is exact, milliseconds."""
     whole = moment.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{whole}.{moment.microsecond // 1000:03}Z" if is_exact else f"{whole}Z"
 
 
 def render_plain(row: Mapping[str, Any]) -> str:
-    """A record without detail: its line itself where there is one, else what the record would print."""
+    """Return a record without detail: its printed line if there is one, else the line that it would print."""
     return row["printed"] or _record(row).to_line(detail=False)
 
 
 def render_detail(row: Mapping[str, Any]) -> str:
-    """A record as it is stored."""
+    """Return a record as it is stored."""
     return row["line"] or _record(row).to_line()
 
 
@@ -173,7 +172,7 @@ def _record(row: Mapping[str, Any]) -> Record:
 
 
 def render_row(row: Mapping[str, Any]) -> str:
-    """A row that is no record as one line of JSON, without the depth that it does not have, or the market spot."""
+    """Return a row as one line of JSON, without `levels` and `bps` if they are null, and without the market spot."""
     values = {
         name: time_text(value) if isinstance(value, datetime) else value
         for name, value in row.items()

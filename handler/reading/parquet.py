@@ -1,11 +1,11 @@
-"""Parquet files of records → views with the columns of `records`, found by name; nothing is copied."""
+"""Opens Parquet files as views with the columns of `records`, found by name; only narrow columns are copied."""
 
 from collections.abc import Collection, Sequence
 from glob import escape
 
 from ..errors import SourceError
 from ..record import PLAIN_KEYS, SPOT
-from .columns import CHECKED, DERIVED, STORED, derived, pair_sql
+from .columns import DERIVED, NARROW_SQL, STORED, derived, pair_sql
 from .engine import Engine, sql_literal
 from .files import File, file_row
 from .lines import HAS_DATA, VALID
@@ -25,7 +25,7 @@ def open_parquet(
     for file in files:
         try:
             schema = engine.columns(f"SELECT * FROM {_scan([file])}")
-            groups.setdefault(_checked(schema), []).append(file)
+            groups.setdefault(_valid_schema(schema), []).append(file)
         except SourceError as error:
             failures.append(f"{file.name}: {error}")
     parts: dict[str, list[File]] = {}
@@ -33,7 +33,7 @@ def open_parquet(
         name = f"parquet_{len(parts)}"
         try:
             engine.run(f"CREATE OR REPLACE VIEW {name} AS {_rows(dict(columns), group, pairs)}")
-            engine.run(f"CREATE TABLE checked_{name} AS SELECT {CHECKED} FROM {name}")
+            engine.run(f"CREATE TABLE checked_{name} AS SELECT {NARROW_SQL} FROM {name}")
             parts[name] = group
         except SourceError as error:
             failures.append(f"{', '.join(file.name for file in group[:3])}: {error}")
@@ -45,8 +45,8 @@ def _scan(files: Sequence[File]) -> str:
     return f"read_parquet([{paths}], hive_partitioning = false)"
 
 
-def _checked(schema: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """The columns of a file with records. Raises SourceError."""
+def _valid_schema(schema: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the columns of a file as pairs of name and type. Raises SourceError if they are not those of records."""
     if missing := [key for key in PLAIN_KEYS if key not in schema]:
         raise SourceError(f"no record was found: a Parquet file without a column {missing[0]}")
     for key in _NUMBERS:
@@ -77,7 +77,7 @@ def _rows(schema: dict[str, str], files: Sequence[File], pairs: Collection[str])
 
 
 def _number(name: str, schema: dict[str, str], reason: str) -> str:
-    """A number; those of a reason may be null. NaN in a column that may be empty is how pandas writes nothing."""
+    """Return SQL for a number; that of a reason may be null. pandas writes NaN where an interval is missing."""
     if name not in schema:
         return "NULL::DOUBLE"
     number = f'CAST("{name}" AS DOUBLE)'
@@ -87,11 +87,12 @@ def _number(name: str, schema: dict[str, str], reason: str) -> str:
 
 
 def _stored(name: str, kind: str, schema: dict[str, str]) -> str:
-    if schema.get(name, "").endswith("[]") is not kind.endswith("[]"):
+    is_list = kind.endswith("[]")
+    if name not in schema or schema[name].endswith("[]") != is_list:
         return f"NULL::{kind}"
-    return f'TRY_CAST("{name}" AS {kind})' if name in schema else f"NULL::{kind}"
+    return f'TRY_CAST("{name}" AS {kind})'
 
 
 def _seconds(name: str, schema: dict[str, str]) -> str:
-    """Epoch seconds of a time or its text, which is UTC where it has no zone."""
+    """Return SQL for the epoch seconds of a time or its text, which is UTC if it has no zone."""
     return f"epoch_us(TRY_CAST({name} AS TIMESTAMPTZ)) // 1000000" if name in schema else "NULL::BIGINT"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..slots import SECONDS_OF_UNIT, format_timestamp
-from .plot_steps import DAY, Series, all_series, collect, fitting_step, steps
+from ..slots import DAY_SECONDS, SECONDS_OF_UNIT, format_timestamp
+from .plot_steps import Curve, all_curves, create_plotted, fitting_step, steps
 from .source import Records
-from .views import Views
+from .views import Depths
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its advice on configuration and fonts is not for our users
 os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}  # a wrong one in them would be an error
@@ -39,56 +39,56 @@ def plot(
     path: str,
     *,
     name: str,
-    views: Views,
+    depths: Depths,
     step_seconds: int | None = None,
     full_scale: bool = False,
     pairs: Sequence[str] = (),
 ) -> None:
-    """Write the picture of records, whose columns are mid, host and those of the views, in the format that `name` has.
+    """Write the picture of records, whose columns are mid, host and those of the depths, in the format that `name` has.
 
     Each pair and depth gets a panel, of all pairs unless `pairs` says which. Lines are means of steps; they break where
     less than half of a step is there. Raises HandlerError.
     """
-    collect(records, views, pairs)
-    series = all_series(records)
-    panels = len(series) + any(one.has_mid for one in series)
+    create_plotted(records, depths, pairs)
+    curves = all_curves(records)
+    panels = len(curves) + any(one.has_mid for one in curves)
     if panels > MAX_PANELS:
         raise UsageError(f"a picture has at most {MAX_PANELS} panels, not {panels}: give fewer pairs or depths")
-    step_seconds = step_seconds or fitting_step(series)
-    lines = {(one.pair, one.depth): np.array(steps(records.engine, one, step_seconds), dtype=float) for one in series}
+    step_seconds = step_seconds or fitting_step(curves)
+    lines = {(one.pair, one.depth): np.array(steps(records.engine, one, step_seconds), dtype=float) for one in curves}
     rcdefaults()  # instead of what a file matplotlibrc in the working directory says
     rcParams.update(STYLE)
     with warnings.catch_warnings(action="ignore"):  # for example about a letter that the font lacks
-        _figure(series, lines, step_seconds, full_scale=full_scale).savefig(path, format=picture_format(name))
+        _figure(curves, lines, step_seconds, full_scale=full_scale).savefig(path, format=picture_format(name))
 
 
 def picture_format(name: str) -> str:
-    """The format of a picture by the ending of its name. Raises UsageError."""
+    """Return the format of a picture by the ending of its name. Raises UsageError."""
     suffix = Path(name).suffix.lower()[1:]
     if suffix not in ("png", "svg"):
         raise UsageError(f"--plot {name}: the name must end in .png or .svg")
     return suffix
 
 
-def _figure(series: list[Series], lines: dict[tuple[str, str], Any], step_seconds: int, *, full_scale: bool) -> Any:
-    since, until = min(one.since for one in series), max(one.until for one in series)
-    pairs = list(dict.fromkeys(one.pair for one in series))
+def _figure(curves: list[Curve], lines: dict[tuple[str, str], Any], step_seconds: int, *, full_scale: bool) -> Any:
+    since, until = min(one.since for one in curves), max(one.until for one in curves)
+    pairs = list(dict.fromkeys(one.pair for one in curves))
     colors = dict(zip(pairs, COLORS, strict=False))
-    priced = {one.pair: lines[one.pair, one.depth] for one in reversed(series) if one.has_mid}
-    count = len(series) + bool(priced)
+    priced = {one.pair: lines[one.pair, one.depth] for one in reversed(curves) if one.has_mid}
+    count = len(curves) + bool(priced)
     figure = Figure(figsize=(7.2, 0.7 + 1.5 * count), dpi=200, layout="constrained")
     panels = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
     if priced:
         _draw_prices(panels[0], {pair: priced[pair] for pair in pairs if pair in priced}, colors)
-    for axes, one in zip(panels[bool(priced) :], series, strict=True):
+    for axes, one in zip(panels[bool(priced) :], curves, strict=True):
         _draw_imbalance(axes, one, lines[one.pair, one.depth], colors[one.pair], full_scale=full_scale)
     locator = AutoDateLocator(minticks=4, maxticks=9)
     panels[-1].xaxis.set_major_locator(locator)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-    panels[-1].set_xlim(since / DAY, until / DAY)
+    panels[-1].set_xlim(since / DAY_SECONDS, until / DAY_SECONDS)
     figure.align_ylabels()
     start, end = (format_timestamp(moment)[:16].replace("T", " ") for moment in (since, until))
-    figure.suptitle(f"{start} to {end} UTC; {_points(series, step_seconds)}")
+    figure.suptitle(f"{start} to {end} UTC; {_points(curves, step_seconds)}")
     return figure
 
 
@@ -107,14 +107,14 @@ def _draw_prices(axes: Any, lines: dict[str, Any], colors: dict[str, str]) -> No
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderpad=0)
 
 
-def _draw_imbalance(axes: Any, series: Series, line: Any, color: str, *, full_scale: bool) -> None:
+def _draw_imbalance(axes: Any, curve: Curve, line: Any, color: str, *, full_scale: bool) -> None:
     times, means, low, high, _, is_sparse = line.T
     axes.axhline(0, color="black", linewidth=0.8)
     _line(axes, times, means, is_sparse == 1, color=color)
     axes.fill_between(times, low, high, where=is_sparse == 0, color=color, alpha=0.2, linewidth=0)
-    axes.set_title(f"{series.pair}, {series.depth}", loc="left")
-    percent = floor(series.share * 10_000) / 100  # 100 only if nothing is missing
-    axes.set_title(f"{percent:g} % of slots; {_hosts(series.hosts)}", loc="right")
+    axes.set_title(f"{curve.pair}, {curve.depth}", loc="left")
+    percent = floor(curve.share * 10_000) / 100  # 100 only if nothing is missing
+    axes.set_title(f"{percent:g} % of slots; {_hosts(curve.hosts)}", loc="right")
     axes.set_ylabel("imbalance")
     axes.grid(alpha=0.3)
     if full_scale:
@@ -122,7 +122,7 @@ def _draw_imbalance(axes: Any, series: Series, line: Any, color: str, *, full_sc
 
 
 def _line(axes: Any, times: Any, values: Any, is_sparse: Any, **style: Any) -> None:
-    """A line through what is not sparse; what is, and what stands alone, is a dot."""
+    """Draw a line through the steps that are not sparse; draw sparse steps, and those without a neighbour, as dots."""
     line = np.where(is_sparse, np.nan, values)
     (drawn,) = axes.plot(times, line, linewidth=0.9, **style)
     before, after = np.isnan(np.r_[np.nan, line[:-1]]), np.isnan(np.r_[line[1:], np.nan])
@@ -137,10 +137,10 @@ def _hosts(hosts: list[str] | None) -> str:
     return " and ".join(f"synthetic ({host})" if LOOPBACK_HOST.fullmatch(host) else host for host in hosts)
 
 
-def _points(series: list[Series], step_seconds: int) -> str:
+def _points(curves: list[Curve], step_seconds: int) -> str:
     """Explain a point of a line and the band around it, for the title."""
-    unit, size = next(each for each in reversed(SECONDS_OF_UNIT.items()) if step_seconds % each[1] == 0)
-    step = f"{step_seconds // size}{unit}"
-    if all(one.max_interval == step_seconds for one in series):
+    unit = [unit for unit, seconds in SECONDS_OF_UNIT.items() if step_seconds % seconds == 0][-1]  # the longest
+    step = f"{step_seconds // SECONDS_OF_UNIT[unit]}{unit}"
+    if all(one.max_interval == step_seconds for one in curves):
         return f"one point: one sample, every {step}"
     return f"line: means of {step}, shaded: 10th to 90th percentile"

@@ -20,7 +20,7 @@ VERDICTS = (
     (0.5, "the interval follows it"),
     (0.2, "much changes between samples: read means, or sample more often"),
     (-1.0, "each sample stands alone: read means over hours, or sample more often"),
-)  # from which autocorrelation at one interval on
+)  # the least autocorrelation at one interval, and what it means
 DASH = "–"
 
 # what the tables need of each record, so that the source is read once
@@ -36,7 +36,7 @@ _SHEET = f"""
 
 
 def _percent(share: str) -> str:
-    """SQL: a share as text; it is 100 % only if nothing is missing, and 0 % only if nothing is there."""
+    """Return SQL for a share as text: 100 % only if nothing is missing, 0 % only if there is nothing."""
     return f"if({share} IS NULL, NULL, printf('%g %%', greatest(floor({share} * 1000) / 10, if({share} > 0, 0.1, 0))))"
 
 

@@ -1,4 +1,4 @@
-"""Anything that stores records → one DuckDB relation, `records`: one row for each pair and slot."""
+"""Reads anything that stores records into one DuckDB relation, `records`: one row for each sample."""
 
 import logging
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Range(NamedTuple):
     until: float | None = None
 
     def sql(self, slot: str = "slot") -> str:
-        """True for the slots of this range."""
+        """Return SQL that is true for the slots of this range."""
         until = "" if self.until is None else f" AND {slot} < {ceil(self.until)}"
         return f"{slot} >= {ceil(self.since or 0)}{until}"
 
@@ -51,9 +51,11 @@ def read(
 ) -> Any:
     """Read folders, files, globs (`-` is standard input) or tables into one DuckDB relation. Raises HandlerError.
 
-    It has a row for each pair and slot: the keys of records, best prices, mid, ladder columns such as `obi_10bps`, and
-    the `line` where there is one. `symbols` are pairs such as `BTCUSDT` or `usdm:BTCUSDT`, all without it; `since` and
-    `until` epoch seconds, ISO times or datetimes. Reasons are left out. Invalid lines are logged.
+    It has a row for each pair and slot, of plain lines for each sample: the keys of records, best prices, mid, ladder
+    columns such as `obi_10bps`, and the `line` where there is one. `table` is NAME, NAME@REGION, a `Table` or a list of
+    these. `symbols` are pairs such as `BTCUSDT` or `usdm:BTCUSDT`; without it, all. `since` and `until` are epoch
+    seconds, ISO times or datetimes. `interval_seconds` replaces the interval of the records. Reasons are left out.
+    Invalid lines are logged.
 
         read("obi/").filter("pair = 'BTCUSDT'").df()
     """
@@ -63,13 +65,15 @@ def read(
     records = Records(engine=engine, interval_seconds=interval_seconds, pairs=symbols or (), range=requested)
     if table is not None and not symbols:
         raise UsageError('a table is read by pair: give symbols, such as ["BTCUSDT"]')
-    addresses = [] if table is None else table if isinstance(table, list) else [table]
+    if table is None:
+        table = []
+    addresses = table if isinstance(table, list) else [table]
     records.load([str(source) for source in sources], [open_table(address) for address in addresses])
     return engine.connection.sql("SELECT * FROM records").set_alias("records")
 
 
 class Records(msgspec.Struct, kw_only=True):
-    """Reads sources into an engine, as views: `records`, and `samples` with the narrow columns of all, reasons too."""
+    """Reads sources into an engine as two views, which `choice.create_views` describes: `records` and `samples`."""
 
     engine: Engine
     pairs: Sequence[str] = ()
@@ -110,7 +114,7 @@ class Records(msgspec.Struct, kw_only=True):
         return f"list_position([{', '.join(map(sql_literal, self.pairs))}], pair)" if self.pairs else "pair"
 
     def reads(self, path: str) -> bool:
-        """True if this file is one of those that were read."""
+        """Return True if this file is one of those that were read."""
         target = Path(path)
         return target.exists() and any(Path(file.path).samefile(target) for file in self.files)
 
@@ -121,9 +125,10 @@ class Records(msgspec.Struct, kw_only=True):
             log.warning("left out keys of a newer version: %s; update this program to keep them", ", ".join(unknown))
 
     def _lines_of(self, table: "Table") -> File:
-        """The records of a table as a file of lines; a damaged item is left out, and named."""
+        """Write the records of a table into a file of lines; leave out damaged items and name them in `failures`."""
         path, number = new_path(self.engine.folder), 0
-        since, until = self.range.since or 0, MAX_EPOCH_SECONDS if self.range.until is None else self.range.until
+        since = self.range.since or 0
+        until = MAX_EPOCH_SECONDS if self.range.until is None else self.range.until
 
         def damaged(text: str) -> None:
             self.failures.append(f"left out: {text}")
@@ -141,7 +146,7 @@ class Records(msgspec.Struct, kw_only=True):
         return File(table.description, str(path))
 
     def _within(self) -> str:
-        """SQL that is true for the lines whose other columns may be used."""
+        """Return SQL that is true for the lines whose other columns may be used."""
         latest = None if self.range.until is None else self.range.until + MAX_INTERVAL_SECONDS
         within = Range(self.range.since, latest).sql("seconds")
         return within if self.with_reasons else f"has_data AND {within}"

@@ -13,11 +13,11 @@ from .source import Records
 
 MONDAY_SECONDS = 345_600  # the first Monday after the epoch: weeks begin there
 WEEK_SECONDS = 604_800
-FAR = 1 << 40  # later than any slot
+AFTER_EVERY_SLOT = 1 << 40  # later than any slot
 
 
-class Views(NamedTuple):
-    """The depths to compute from stored books: numbers of levels, and distances in basis points. None: as printed."""
+class Depths(NamedTuple):
+    """The depths to compute from stored books: numbers of levels, and distances in basis points; (): as printed."""
 
     levels: Sequence[int] = ()
     bps: Sequence[int] = ()
@@ -41,16 +41,16 @@ class Views(NamedTuple):
                 )
 
     def sql(self) -> str:
-        """A row of `records` for each depth, in order; `bps` is null where the depth is a number of levels."""
+        """Return SQL for a row of `records` at each depth, in order; `bps` is null if a depth is a number of levels."""
         if not self.columns:
             return "(SELECT *, 0 AS view, NULL::BIGINT AS bps FROM records)"
-        each = [_levels_view(levels) for levels in self.levels] + [_bps_view(bps) for bps in self.bps]
+        each = [_levels_columns(levels) for levels in self.levels] + [_bps_columns(bps) for bps in self.bps]
         rows = [f"SELECT * REPLACE ({replaced}), {number} AS view, {bps} AS bps FROM records"
                 for number, (replaced, bps) in enumerate(each)]  # fmt: skip
         return f"({' UNION ALL '.join(rows)})"
 
 
-def _levels_view(levels: int) -> tuple[str, str]:
+def _levels_columns(levels: int) -> tuple[str, str]:
     bid, ask = (top(side, str(levels), "x[1] * x[2]") for side in ("bids", "asks"))
     unknown = f'bids IS NULL OR asks IS NULL OR coalesce({levels} > "limit", false) OR {levels} > {STORED_LEVELS}'
     amounts = {"obi": imbalance(bid, ask, None), "notional_bid": bid, "notional_ask": ask}
@@ -61,7 +61,7 @@ def _levels_view(levels: int) -> tuple[str, str]:
     return ", ".join([*replaced, f"{levels}::BIGINT AS levels"]), "NULL::BIGINT"
 
 
-def _bps_view(bps: int) -> tuple[str, str]:
+def _bps_columns(bps: int) -> tuple[str, str]:
     number = RUNGS_BPS.index(bps) + 1
     bid, ask = f"notional_bid_within[{number}]", f"notional_ask_within[{number}]"
     replaced = f"{significant(imbalance(bid, ask, None))} AS obi, {bid} AS notional_bid, {ask} AS notional_ask"
@@ -87,7 +87,7 @@ def _timeline(records: Records, *, is_settled: bool) -> str:
                 whole AS (following ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)),
         ranged AS (
             SELECT *, {_stop(records, is_settled)} AS stop, slot >= {since} AND slot < stop AS is_known,
-                least(coalesce(next, {FAR}), stop) AS before,
+                least(coalesce(next, {AFTER_EVERY_SLOT}), stop) AS before,
                 greatest(if(has_data, 1, 0), ceil(({since} - slot) / seconds)::BIGINT) AS skipped
             FROM linked),
         runs AS (
@@ -98,11 +98,12 @@ def _timeline(records: Records, *, is_settled: bool) -> str:
 
 
 def _stop(records: Records, is_settled: bool) -> str:
-    """SQL: the end of what is expected of a pair.
+    """Return SQL for the moment until which slots of a pair are expected, at most the end of the range.
 
-    That is the last slot of files, unless the range says until when; of a table now, less the time that storing takes.
+    Of files, that is the end of the last slot; if the range has an end, also now. Of a table, it is now less
+    SETTLING_SECONDS or, unless `is_settled`, the end of the last slot if that is later.
     """
-    until = FAR if records.range.until is None else ceil(records.range.until)
+    until = AFTER_EVERY_SLOT if records.range.until is None else ceil(records.range.until)
     settled = f"({records.now - SETTLING_SECONDS:.0f} // last_seconds * last_seconds)"
     if records.is_table:
         return f"least({until}, {settled if is_settled else f'greatest({settled}, last + last_seconds)'})"
@@ -141,14 +142,14 @@ def create_gaps(records: Records) -> None:
 
 
 def step_start(seconds: str, step_seconds: int) -> str:
-    """SQL: the start of the step that epoch seconds belong to. Steps count from the epoch, weeks from a Monday."""
+    """Return SQL for the start of the step of some epoch seconds. Steps count from the epoch, weeks from a Monday."""
     origin = 0 if step_seconds % WEEK_SECONDS else MONDAY_SECONDS
     return f"(({seconds} - {origin}) // {step_seconds} * {step_seconds} + {origin})"
 
 
-def steps_sql(records: Records, views: Views, step_seconds: int) -> str:
-    """A row for each step of a pair and depth in which there is a record."""
-    bps = "bps, " if views.bps else ""
+def steps_sql(records: Records, depths: Depths, step_seconds: int) -> str:
+    """Return a query with a row for each step of a pair and depth that has a record."""
+    bps = "bps, " if depths.bps else ""
     return f"""
         WITH {_timeline(records, is_settled=False)},
         slots AS (
@@ -162,16 +163,16 @@ def steps_sql(records: Records, views: Views, step_seconds: int) -> str:
                 {step_start("epoch_us(slot) // 1000000", step_seconds)} AS step,
                 round(favg(obi), 6) AS obi_mean, min(obi) AS obi_min, max(obi) AS obi_max,
                 arg_max(obi, timestamp) AS obi_last, {significant("favg(mid)", 10)} AS mid, count(obi) AS n
-            FROM {views.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
+            FROM {depths.sql()} GROUP BY pair, view, levels, bps, step HAVING count(obi) > 0)
         SELECT make_timestamptz(step * 1000000) AS timestamp, symbol, levels, {bps}market, obi_mean, obi_min,
             obi_max, obi_last, mid, n, coalesce(expected, n) AS expected
         FROM means LEFT JOIN counts USING (pair, step) ORDER BY step, {records.order}, view, levels"""
 
 
-def unmeasured(records: Records, views: Views) -> list[str]:
-    """A sentence for each pair and depth that has records, but no imbalance at all."""
+def unmeasured_messages(records: Records, depths: Depths) -> list[str]:
+    """Return a sentence for each pair and depth that has records, but no imbalance at all."""
     rows = records.engine.rows(f"""
-        SELECT pair, if(bps IS NULL, levels || ' levels', bps || ' bps'), count(*) FROM {views.sql()}
+        SELECT pair, if(bps IS NULL, levels || ' levels', bps || ' bps'), count(*) FROM {depths.sql()}
         GROUP BY pair, view, levels, bps HAVING count(obi) = 0 ORDER BY pair, view""")
     return [
         f"{pair}: no imbalance in {count} record(s): within {depth} nothing was measured, or nothing is there"
@@ -180,7 +181,7 @@ def unmeasured(records: Records, views: Views) -> list[str]:
 
 
 def series_sql(records: Records) -> str:
-    """A row for each pair: its first and last slot, how many records it has, and how the last one was sampled."""
+    """Return a query with a row for each pair: first and last slot, number of records, how the last was sampled."""
     return f"""
         SELECT pair, make_timestamptz(min(slot) * 1000000) AS first, make_timestamptz(max(slot) * 1000000) AS last,
             count(*) FILTER (has_data) AS records, count(*) FILTER (NOT has_data) AS no_data,
@@ -188,9 +189,9 @@ def series_sql(records: Records) -> str:
         FROM samples WHERE {records.range.sql()} GROUP BY pair ORDER BY {records.order}"""
 
 
-def records_sql(records: Records, views: Views, columns: Sequence[str], *, by_pair: bool = False) -> str:
-    """The rows of `records` with these columns, slot by slot or pair by pair."""
+def records_sql(records: Records, depths: Depths, columns: Sequence[str], *, by_pair: bool = False) -> str:
+    """Return a query for the rows of `records` with these columns, slot by slot or pair by pair."""
     names = ", ".join(f'"{name}"' for name in columns)
     sorted_by = f"{records.order}, slot" if by_pair else f"slot, {records.order}"
     ties = "timestamp, interval_seconds, view, levels, obi, notional_bid"  # each source gives the same order
-    return f"SELECT {names} FROM {views.sql()} ORDER BY {sorted_by}, {ties}"
+    return f"SELECT {names} FROM {depths.sql()} ORDER BY {sorted_by}, {ties}"

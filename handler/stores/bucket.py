@@ -23,7 +23,7 @@ class Bucket:
         self._client = boto3.client("s3")
 
     def days(self, *, since: str) -> dict[str, str]:
-        """The days from `since` on that have a file → its ETag."""
+        """Return the days from `since` on that have a file → its ETag."""
         with self._translated("its days"):
             # StartAfter is exclusive, and dt=…/ comes before the keys below it
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -50,7 +50,7 @@ class Bucket:
             self._client.put_object(Bucket=self.name, Key=_key(day), Body=file, **condition)
 
     def describe(self, day: str) -> str:
-        """A day's file in a message."""
+        """Return the address of a day's file for a message."""
         return f"s3://{self.name}/{_key(day)}"
 
     @contextmanager

@@ -57,7 +57,7 @@ for _name in ("botocore.credentials", "botocore.tokens"):
 
 
 def dynamodb_client(region: str | None = None) -> Any:
-    """A low-level client that sends each request once, with the credentials that are there now. Raises StoreError."""
+    """Create a low-level client that reads the credentials anew and sends each request once. Raises StoreError."""
     config = Config(
         connect_timeout=2.0,
         read_timeout=3.0,  # a request takes milliseconds; one attempt exceeds its deadline by at most these
@@ -69,7 +69,7 @@ def dynamodb_client(region: str | None = None) -> Any:
         if not value and name.startswith(("AWS_", "REQUESTS_CA_BUNDLE")):
             del os.environ[name]  # boto3 takes some that are empty for a profile, a region or a file's name
         if name in SECRET_VARIABLES and not (value.isascii() and value.isprintable() and " " not in value):
-            raise StoreError(f"{name} is malformed: it has a line end, a space or another invalid character")
+            raise StoreError(f"{name} is invalid: it has a line end, a space or another invalid character")
     try:
         session = botocore.session.get_session()  # a new one: a session keeps what it first read from files
         if _asks_for_code(session):
@@ -81,11 +81,13 @@ def dynamodb_client(region: str | None = None) -> Any:
         return boto3.Session(botocore_session=session).client("dynamodb", region_name=region, config=config)
     except Exception as error:  # boto3 does not wrap what sources of credentials raise
         failure = store_error(error, "DynamoDB")
-        raise StoreError(str(failure)) if type(failure) is TransientStoreError else failure from error
+        if type(failure) is TransientStoreError:  # without a client there is nothing to retry
+            failure = StoreError(str(failure))
+        raise failure from error
 
 
 def _asks_for_code(session: botocore.session.Session) -> bool:
-    """True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
+    """Return True where boto3 would ask a person for the code of an MFA device, although stdin may be records."""
     profiles, name = dict(session.full_config.get("profiles", {})), session.profile or "default"
     while not os.environ.get("AWS_ACCESS_KEY_ID") and (profile := profiles.pop(name, None)):
         if profile.get("role_arn") and profile.get("mfa_serial"):
@@ -94,7 +96,7 @@ def _asks_for_code(session: botocore.session.Session) -> bool:
     return False
 
 
-class Refused(StoreError):
+class ConditionFailed(StoreError):
     """A put's condition was not met; the argument is the item that is there, empty where the server sends none."""
 
 
@@ -117,7 +119,7 @@ def _answer_error(error: boto.ClientError, what: str) -> StoreError:
     code = str(error.response["Error"].get("Code"))
     message = str(error.response["Error"].get("Message") or "without a message")
     if code == "ConditionalCheckFailedException":
-        return Refused(error.response.get("Item", {}))
+        return ConditionFailed(error.response.get("Item", {}))
     for pattern, advice in CREDENTIALS.items():
         if re.search(pattern, f"{code}: {message}"):
             return CredentialsError(f"{what}: {code}: {advice}")
@@ -131,7 +133,7 @@ def _answer_error(error: boto.ClientError, what: str) -> StoreError:
 
 
 def _clean(text: object) -> str:
-    """The text of a message, shortened, without users and passwords of URLs; nothing of one that repeats a request."""
+    """Shorten a message and remove users and passwords of URLs; replace one that repeats a signed request."""
     if "Credential=" in str(text) or "security-token" in str(text).lower():
         return "its text repeats the signed request and is left out"
     return re.sub(r"//[^/@]*@", "//***@", " ".join(str(text).split())).removesuffix(".")[:MAX_TEXT]

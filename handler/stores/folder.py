@@ -62,7 +62,7 @@ class Folder:
 
 
 def _append(path: Path, data: bytes, deadline: float) -> None:
-    """Append lines in one write, after the end of a torn one. Raises OSError; then nothing of them is there."""
+    """Append lines in one write, after a line end if the last line is torn. Raises OSError, with nothing written."""
     with path.open("ab+", buffering=0) as file:
         _lock(file, deadline)
         size = file.seek(0, os.SEEK_END)

@@ -10,8 +10,8 @@ import msgspec
 
 from ..book import Levels
 from ..errors import InvalidRecord
-from ..record import Record, plain_decimal
-from ..slots import format_timestamp
+from ..record import Record, decimal_text
+from ..slots import DAY_SECONDS, format_timestamp
 
 Item = dict[str, dict[str, Any]]  # as the low-level client sends and receives it: {"obi": {"N": "0.5"}, …}
 AnyItem = Mapping[str, Mapping[str, Any]]
@@ -28,9 +28,9 @@ _book_decoder = msgspec.json.Decoder(tuple[int, int, _Side, _Side])
 
 
 def item_from_record(record: Record, default_interval_seconds: int, retention_days: int = 0) -> Item:
-    """The item of a record: its table keys, its values that are not null, and its expiry (0 days: none).
+    """Return the item of a record: its table keys, its values that are not null, and its expiry (0 days: none).
 
-    The default interval is for a record without its own. Numbers are the printed text.
+    The default interval is for a record without its own. The text of a number is its `repr`.
     """
     slot = record.slot(default_interval_seconds)
     item: Item = {"pair": {"S": record.pair}, "slot": {"S": format_timestamp(slot)}}
@@ -43,14 +43,14 @@ def item_from_record(record: Record, default_interval_seconds: int, retention_da
     if record.bids is not None or record.asks is not None:
         item["book"] = {"B": pack_book(record.bids, record.asks)}
     if retention_days:
-        item["expires_at"] = {"N": str(slot + retention_days * 86_400)}
+        item["expires_at"] = {"N": str(slot + retention_days * DAY_SECONDS)}
     return item
 
 
 def put_condition(item: Item) -> dict[str, Any]:
-    """The parameters by which the first measurement of a slot wins: it replaces a reason, a reason replaces nothing.
+    """Return the parameters of a put that keeps the first measurement of a slot.
 
-    A full record replaces the plain one of the same sample.
+    A measurement replaces a reason, and a full record the plain one of the same sample. A reason replaces nothing.
     """
     if "obi" not in item:
         return {"ConditionExpression": "attribute_not_exists(pair)"}
@@ -85,7 +85,7 @@ def record_from_item(item: AnyItem) -> Record:
 
 
 def has_expired(item: AnyItem, now: float) -> bool:
-    """True if `expires_at` is a time in the past: not 0, which is no time, nor null or text."""
+    """Return True if `expires_at` is a time in the past: not 0, which is no time, nor null or text."""
     text = item.get("expires_at", {}).get("N")
     try:
         return text is not None and 0 < float(text) <= now
@@ -107,7 +107,7 @@ def pack_book(bids: Levels | None, asks: Levels | None) -> bytes:
 
 
 def unpack_book(packed: bytes) -> tuple[Levels | None, Levels | None]:
-    """The bids and asks that `pack_book` packed. Raises InvalidRecord."""
+    """Return the bids and asks that `pack_book` packed. Raises InvalidRecord."""
     if not isinstance(packed, bytes) or packed[:1] != bytes([BOOK_FORMAT]):
         raise InvalidRecord(f"book is {packed[:20]!r}…, which is not of format {BOOK_FORMAT}: a newer version reads it")
     try:
@@ -118,7 +118,7 @@ def unpack_book(packed: bytes) -> tuple[Levels | None, Levels | None]:
 
 
 def _places(numbers: Iterable[Decimal]) -> int:
-    return max((len(plain_decimal(number).partition(".")[2]) for number in numbers), default=0)
+    return max((len(decimal_text(number).partition(".")[2]) for number in numbers), default=0)
 
 
 def _flat_side(levels: Levels | None, price_places: int, quantity_places: int, outward: int) -> _Side:

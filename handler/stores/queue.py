@@ -37,8 +37,9 @@ class DelayQueue:
                 sent = {each["Id"] for answer in answers for each in answer.get("Successful", ())}
                 failed = [each for answer in answers for each in answer.get("Failed", ())]
                 entries = [entry for entry in entries if entry["Id"] not in sent]
+                if not entries:
+                    return
         except (BotoCoreError, ClientError, OSError) as error:
             raise StoreError(f"the timers' queue: {error}; slots of the next minute may not be planned") from error
-        if entries:
-            why = (failed[0].get("Message") or failed[0]["Code"]) if failed else "it did not say why"
-            raise StoreError(f"the timers' queue did not take {len(entries)} messages: {why}")
+        why = (failed[0].get("Message") or failed[0]["Code"]) if failed else "it did not say why"
+        raise StoreError(f"the timers' queue did not take {len(entries)} messages: {why}")

@@ -27,10 +27,10 @@ class FailedPut(NamedTuple):
 
 
 class PutResult(NamedTuple):
-    """The number of measurements that were stored; reasons are not counted.
+    """What became of the records of a put, as numbers of measurements; reasons are listed only in `failed`.
 
-    A duplicate's slot already has a measurement, which stays: a success. `different` is how many of the duplicates
-    are not the measurement that is there.
+    A duplicate is a success: its slot already has a measurement, which stays. `different` is how many of the duplicates
+    differ from that measurement.
     """
 
     stored: int = 0
@@ -52,9 +52,9 @@ class Store(Protocol):
 class BackgroundWriter:
     """Stores records in a thread of its own, until the end of `with`.
 
-    What is not stored is logged, by the end of `with` at the latest; if the store hangs, by the first `put` long after
-    a deadline. `put` may be interrupted anywhere: then all of its records are queued, or none. While no thread can be
-    started, `put` itself stores them.
+    A record that is not stored is logged: when the store fails, when a `put` comes MAX_OVERRUN_SECONDS after the
+    record's deadline, or at the end of `with`. If `put` is interrupted, all of its records are queued, or none. If no
+    thread can be started, `put` itself stores them.
     """
 
     def __init__(self, store: Store) -> None:

@@ -14,7 +14,7 @@ from ..clock import SYSTEM, Clock, backoff_seconds
 from ..errors import CredentialsError, InvalidRecord, StoreError, TransientStoreError
 from ..record import Record
 from ..slots import format_timestamp
-from .dynamodb import Refused, dynamodb_client, store_error
+from .dynamodb import ConditionFailed, dynamodb_client, store_error
 from .item import AnyItem, Item, has_expired, item_from_record, put_condition, record_from_item
 from .store import FailedPut, PutResult
 
@@ -61,7 +61,7 @@ class Table:
         try:
             self._client = client or dynamodb_client(region)
         except CredentialsError as error:  # they may come later
-            self._client, self._missing = None, error
+            self._client, self._credentials_error = None, error
 
     def put(self, records: Sequence[Record], deadline: float, /) -> PutResult:
         """Store each record unless its slot is taken, retrying until `deadline` (monotonic clock). Never raises."""
@@ -137,7 +137,7 @@ class Table:
         request = {"TableName": self.name, "Item": item, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
             self._call("put_item", **request, **put_condition(item))
-        except Refused as refused:
+        except ConditionFailed as refused:
             if record.reason is None:
                 return _outcome(refused.args[0], record, is_retry=is_retry)
         return _STORED if record.reason is None else _UNCOUNTED
@@ -163,7 +163,7 @@ class Table:
         client = self._client
         try:
             if client is None:
-                raise self._missing
+                raise self._credentials_error
             response = getattr(client, operation)(**request)
             if operation == "query" and "Items" not in response:
                 raise StoreError(f"{self.description}: the answer is not DynamoDB's; check AWS_ENDPOINT_URL_DYNAMODB")
@@ -189,18 +189,18 @@ class Table:
                     self._client = dynamodb_client(self._region)
                     gc.collect()  # the old one is in reference cycles, and has megabytes
                 except StoreError as error:  # a credentials file that is just being written, for example
-                    self._missing = CredentialsError(str(error))
+                    self._credentials_error = CredentialsError(str(error))
 
 
 def _is_from_dynamodb(operation: str, response: Any) -> bool:
-    """False if another program answered; DynamoDB's own answer to a put is `{}`, of which boto3 keeps the length."""
+    """Return False if another program answered; DynamoDB answers a put with `{}`, of which boto3 keeps the length."""
     metadata = response["ResponseMetadata"]
     is_whole = operation != "put_item" or metadata["HTTPHeaders"].get("content-length", "2") == "2"
     return "RequestId" in metadata and is_whole
 
 
 def _outcome(there: AnyItem, record: Record, *, is_retry: bool) -> str:
-    """The outcome of a refused put, by the item that is there; it is empty where the server does not send it."""
+    """Return the outcome of a refused put by the item that is there, which is empty if the server does not send it."""
     try:
         old = record_from_item(there)
     except InvalidRecord:

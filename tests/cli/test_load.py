@@ -67,7 +67,7 @@ def test_loading_twice_changes_nothing_and_says_so(stored: StoredTable, file: Pa
     done = load(file, **stored.environment)
     assert (done.returncode, counts(done), stored.records()) == (0, {"loaded": 100}, in_order(RECORDS))
     assert 'send these events to the archive function: {"day":"2026-11-22"}' in done.stderr
-    assert "plain lines have no interval: the commonest distance" in done.stderr
+    assert "plain lines have no interval: the commonest interval" in done.stderr
     again = load(file, "-", stdin=file.read_bytes(), **stored.environment)
     assert (again.returncode, counts(again), stored.records()) == (0, {"already there": 200}, in_order(RECORDS))
     assert "days changed" not in again.stderr

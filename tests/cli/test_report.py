@@ -13,7 +13,7 @@ from support.records import plain
 from handler.cli import ExitCode
 from handler.cli.main import main
 from handler.reading.engine import Engine
-from handler.reading.plot_steps import NOTHING, Series, fitting_step, steps
+from handler.reading.plot_steps import NOTHING, Curve, fitting_step, steps
 from handler.record import Pair, Record, no_data
 from handler.slots import format_milliseconds, format_timestamp
 
@@ -234,7 +234,7 @@ def test_breaks(missing: range, step: int, breaks: int, sparse: int) -> None:
             "CREATE TEMP TABLE plotted AS SELECT 'A' AS pair, '5 levels' AS depth, range * 60 AS start, 60 AS seconds,"
             f" 0.5 AS obi, 1.0 AS mid FROM range(4320) WHERE range NOT IN {tuple(missing) or '(-1)'}"
         )
-        found = steps(engine, Series("A", "5 levels", 0, 4320 * 60, 60, 60, True, None, 1.0), step)
+        found = steps(engine, Curve("A", "5 levels", 0, 4320 * 60, 60, 60, True, None, 1.0), step)
     assert found.count(NOTHING) == breaks
     assert sum(each[5] is True for each in found) == sparse
 
@@ -243,4 +243,4 @@ def test_breaks(missing: range, step: int, breaks: int, sparse: int) -> None:
     ("seconds", "interval", "step"), [(3600, 1, 5), (DAY, 60, 120), (30 * DAY, 60, 3600), (DAY, 7, 91)]
 )
 def test_steps(seconds: int, interval: int, step: int) -> None:
-    assert fitting_step([Series("A", "", 0, seconds, interval, interval, False, None, 1.0)]) == step
+    assert fitting_step([Curve("A", "", 0, seconds, interval, interval, False, None, 1.0)]) == step

@@ -19,8 +19,8 @@ from deploy.account import REGION, Account
 from deploy.emulator import emulate
 from deploy.tools import ROOT, template
 from handler.archive.app import FIRST_DAY
-from handler.archive.day import DAY_SECONDS, WATCHED_DAYS, format_day, parse_day
-from handler.slots import format_timestamp
+from handler.archive.day import WATCHED_DAYS, format_day, parse_day
+from handler.slots import DAY_SECONDS, format_timestamp
 from handler.stores.item import item_from_record
 from infra.testkit.aws import create_table
 

@@ -14,10 +14,10 @@ from support.servers import AWS, aws_client
 from support.tables import StoredTable
 
 from handler.archive import app
-from handler.archive.day import DAY_SECONDS, format_day, parse_day
+from handler.archive.day import format_day, parse_day
 from handler.errors import HandlerError, StoreError, UsageError
 from handler.record import Record
-from handler.slots import format_timestamp
+from handler.slots import DAY_SECONDS, format_timestamp
 from handler.stores.bucket import Bucket
 from handler.stores.item import item_from_record
 

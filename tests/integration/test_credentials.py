@@ -96,7 +96,7 @@ CASES: list[tuple[dict[str, str], str, str]] = [
     ({}, "credential_process = /missing", "No such file or directory: '/missing'"),
     ({}, "role_arn = arn:aws:iam::1:role/x\nsource_profile = default\nmfa_serial = arn:aws:iam::1:mfa/x\n"
          "aws_access_key_id = A\naws_secret_access_key = B", "the profile asks for an MFA code"),
-    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is malformed: it has a line end, a space or"),
+    ({KEYS[0]: "A\n", KEYS[1]: SECRET}, "", "AWS_ACCESS_KEY_ID is invalid: it has a line end, a space or"),
     ({}, f"aws_access_key_id = A\naws_secret_access_key = x\naws_session_token = x\n  {SECRET}", "have a line end, a"),
 ]  # fmt: skip
 
