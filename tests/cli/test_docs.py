@@ -74,7 +74,7 @@ def test_computed_pages() -> None:
     command = [sys.executable, "-m", "cogapp", "--check", "-PI.", *pages]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"run make docs: {done.stdout}"
-    assert "sampler.py        One tick" in (ROOT / "docs/code.md").read_text()
+    assert "sampler.py        One slot" in (ROOT / "docs/code.md").read_text()
 
 
 def test_promises() -> None:
