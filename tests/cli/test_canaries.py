@@ -1,23 +1,20 @@
 """A canary in the place of every credential: it is on no stream, whatever fails."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
 from pathlib import Path
 
 import pytest
 from support.fakes import http, serving
-from support.program import ROOT, environment, run
+from support.program import run
 from support.records import full
 
 from infra.fake_exchange import FakeExchange
 
 USER, FIRST, SECOND = "Can4ryUser", "Can4ryOne", "Can4ryTwo"
 CANARIES = ["can4ry", "q2fuNHj5".lower()]  # the second is how each begins in base64
-PASSWORDS = [FIRST + cut + SECOND for cut in ("/", "#", "?", "@", "%2F")]
+PASSWORDS = [FIRST + cut + SECOND for cut in ("@", "%2F")]
 KEYS = {
     "AWS_ACCESS_KEY_ID": f"AKIA{FIRST}",
     "AWS_SECRET_ACCESS_KEY": f"{FIRST}/{SECOND}+",
@@ -65,25 +62,24 @@ def failure(*flags: str, **variables: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("password", [*PASSWORDS, f"{FIRST}/{SECOND}"])
 def test_base_url(password: str, dead_url: str) -> None:
     """User and password of a base URL."""
     assert failure(*SAMPLE, "--base-url", dead_url.replace("//", f"//{USER}:{password}@"))
 
 
-@pytest.mark.parametrize(
-    ("scheme", "password"),  # test_client's test_broken_proxy has the invalid URLs of both schemes
-    [*zip(("http", "https", "http"), PASSWORDS[:3], strict=True), *product(("http", "https"), PASSWORDS[3:])],
-)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("password", PASSWORDS)
 def test_proxy(echo: str, password: str, scheme: str) -> None:
-    """User and password of a proxy that repeats them, that is down, or whose URL is invalid."""
+    """User and password of a proxy that repeats them, or is down; test_client has those whose URL is invalid."""
     for host in (echo, "127.0.0.1:9"):
         proxy = {f"{scheme.upper()}_PROXY": f"http://{USER}:{password}@{host}"}
         assert failure(*SAMPLE, "--base-url", f"{scheme}://exchange.invalid", **proxy)
 
 
-@pytest.mark.parametrize("where", ["environment", "file"])
-@pytest.mark.parametrize("command", ["sample", "history", "load"])
+@pytest.mark.parametrize(
+    ("where", "command"), [("environment", "sample"), ("environment", "load"), ("file", "history")]
+)
 def test_table(exchange: FakeExchange, tmp_path: Path, echo: str, where: str, command: str) -> None:
     """The keys of AWS, where something repeats a signed request in its error."""
     lines = tmp_path / "records.jsonl"
@@ -114,18 +110,15 @@ raise error
 
 def test_function() -> None:
     """What the function logs, also of an error that nobody foresaw."""
-    variables = environment(USER=USER, PASSWORD=FIRST, **REGION, **KEYS)
-    command = [sys.executable, "-c", FUNCTION]
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, encoding="utf-8", check=False)
+    done = run(code=FUNCTION, USER=USER, PASSWORD=FIRST, **REGION, **KEYS)
     assert (done.returncode, done.stdout.count("http://host"), done.stderr) == (1, 4, "")
     assert [canary for canary in CANARIES if canary in done.stdout.lower()] == []
     assert all(line.isprintable() for line in done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", KEYS)
-@pytest.mark.parametrize("cut", ["\n", "\x1b[2J"])
-def test_malformed_key(name: str, cut: str) -> None:
+def test_malformed_key(name: str) -> None:
     """A key that was pasted with a line end is named, and its value is not shown."""
-    variables = REGION | KEYS | {name: f"{FIRST}{cut}{SECOND}"}
+    variables = REGION | KEYS | {name: f"{FIRST}\n\x1b[2J{SECOND}"}
     text = failure("history", "--symbol", "BTC", "--table", "obi", **variables)
     assert (text.count("\n"), text.count(name)) == (1, 1)
