@@ -2,13 +2,12 @@
 
 import configparser
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +15,11 @@ import duckdb
 import pandas
 import polars
 import pytest
+from support import program
 from support.book_depth import write_samples
 from support.books import START, full_record
-from support.program import HOME, ROOT, TEST_TIMEOUT_SECONDS
-from support.servers import moto
+from support.program import ROOT
+from support.servers import AWS, aws_client
 
 import handler
 from handler.book import RUNGS_BPS, parse_depth
@@ -33,6 +33,7 @@ from infra.fake_exchange.markets import SPOT, USDM
 MINUTES, MISSING = 180, (50, 51)
 PAIRS = (("BTCUSDT", SPOT), ("ETHUSDT", SPOT), ("BTCUSDT", USDM))
 NOT_RUN = "not run here"
+Shell = Callable[..., str]
 
 
 class Block(NamedTuple):
@@ -76,25 +77,16 @@ def records(minute: int) -> Iterator[Record]:
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a shell in which `obi` is this program; what would sample for ever samples once."""
-    path = tmp_path_factory.mktemp("tools")
-    script = f'case "$1" in --*) set -- "$@" --count 1 ;; esac\nPYTHONPATH={ROOT} exec {sys.executable} -m handler "$@"'
-    (path / "obi").write_text(f"#!/bin/sh\n{script}\n")
-    (path / "obi").chmod(0o755)
+def shell(folder: Path) -> Iterator[Shell]:
+    """Run code of the page in the folder, against the fake exchange."""
     with FakeExchange() as exchange:
-        urls = f"{exchange.url},usdm:{exchange.url}"
-        yield {"PATH": f"{path}:{os.environ['PATH']}", "HOME": HOME, "LANG": "C.UTF-8", "OBI_BASE_URL": urls}
 
+        def run(code: str) -> str:
+            done = program.shell(code, folder, OBI_BASE_URL=exchange.url)
+            assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+            return done.stdout
 
-def shell(code: str, folder: Path, tools: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["/bin/sh", "-ec", code], cwd=folder, env=tools, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
+        yield run
 
 
 def python(code: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, Any]:
@@ -112,10 +104,10 @@ def having(*words: str) -> str:
 
 
 @pytest.fixture
-def exported(folder: Path, tools: dict[str, str]) -> Path:
+def exported(folder: Path, shell: Shell) -> Path:
     """The folder after the first block, which writes the files that others read."""
     if not (folder / "records.parquet").exists():
-        hourly = shell(RECIPES[0].code, folder, tools)
+        hourly = shell(RECIPES[0].code)
         assert [json.loads(line)["n"] for line in hourly.splitlines()] == [58, 58, 60, 60, 60, 60]
     return folder
 
@@ -159,8 +151,8 @@ def test_freqtrade(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert frame["obi_50bps"].iloc[0] == pytest.approx((bid - ask) / (bid + ask), abs=1e-7)
 
 
-def test_spreadsheet(exported: Path, tools: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    shell(having("hourly.csv", "obi history"), exported, tools)
+def test_spreadsheet(exported: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell(having("hourly.csv", "obi history"))
     python(having("hourly-semicolon"), monkeypatch, exported)
     commas = pandas.read_csv(exported / "hourly.csv")
     semicolons = pandas.read_csv(exported / "hourly-semicolon.csv", sep=";", decimal=",")
@@ -169,48 +161,45 @@ def test_spreadsheet(exported: Path, tools: dict[str, str], monkeypatch: pytest.
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
-def test_jq(folder: Path, tools: dict[str, str]) -> None:
+def test_jq(shell: Shell) -> None:
     """It runs on the sampler's output; over records, it prints those beyond the limit that measured the distance."""
     code = having("jq", "--detail")
-    shell(code, folder, tools)
+    shell(code)
     over = code.replace("obi --symbol BTC --detail", "cat obi/*.jsonl").replace("0.6", "0.01")
-    found = shell(over, folder, tools).splitlines()
+    found = shell(over).splitlines()
     assert 0 < len(found) < MINUTES * 3
     assert all("within 50 bps" in line for line in found)
 
 
-def test_gaps(folder: Path, tools: dict[str, str]) -> None:
-    assert "98.8 %" in shell(having("--min-share"), folder, tools)
+def test_gaps(folder: Path, shell: Shell) -> None:
+    assert "98.8 %" in shell(having("--min-share"))
     assert '"reasons":{"timeout":2}' in (folder / "gaps.jsonl").read_text()
 
 
-def test_cloudwatch(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_cloudwatch(monkeypatch: pytest.MonkeyPatch, folder: Path, url: str) -> None:
     """The filters and the alarm are accepted; the pattern's place in the ladder is that of 50 bps."""
-    with moto() as url:
-        variables = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "eu-west-1", "LOG_GROUP": "obi"}
-        secrets = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
-        for name, value in (variables | secrets | {"TOPIC": "arn:aws:sns:eu-west-1:1:t"}).items():
-            monkeypatch.setenv(name, value)
-        import boto3
-
-        boto3.client("logs").create_log_group(logGroupName="obi")
+    variables = {"AWS_ENDPOINT_URL": url, "LOG_GROUP": "obi", "TOPIC": "arn:aws:sns:us-east-1:1:t"}
+    for name, value in (AWS | variables).items():
+        monkeypatch.setenv(name, value)
+    with aws_client("logs", url) as logs, aws_client("cloudwatch", url) as cloudwatch:
+        logs.create_log_group(logGroupName="obi")
         python(having("put_metric_alarm"), monkeypatch, folder)
-        filters = boto3.client("logs").describe_metric_filters(logGroupName="obi")["metricFilters"]
-        (alarm,) = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        filters = logs.describe_metric_filters(logGroupName="obi")["metricFilters"]
+        (alarm,) = cloudwatch.describe_alarms()["MetricAlarms"]
     values = {each["metricTransformations"][0]["metricValue"] for each in filters}
     assert values == {"$.notional_ask_within[5]", "$.notional_bid_within[5]"}
     assert [each["Id"] for each in alarm["Metrics"]] == ["bid", "ask", "obi"]
     assert RUNGS_BPS[5] == 50
 
 
-def test_systemd(folder: Path, tools: dict[str, str]) -> None:
+def test_systemd(folder: Path, shell: Shell) -> None:
     """The unit is valid, and its command fills the folder."""
     (unit,) = (block.code for block in RECIPES if block.language == "ini")
     parser = configparser.ConfigParser(strict=True, interpolation=None)
     parser.read_string(unit)
     command = shlex.split(parser["Service"]["ExecStart"])
     assert command[-1] == f"/var/lib/{parser['Service']['StateDirectory']}"
-    shell(shlex.join(["obi", *command[1:-1], "state"]), folder, tools)
+    shell(shlex.join(["obi", *command[1:-1], "state"]))
     lines = [json.loads(line) for file in (folder / "state").iterdir() for line in file.read_text().splitlines()]
     assert {(line["symbol"], line["market"]) for line in lines} == {(symbol, market.name) for symbol, market in PAIRS}
     if shutil.which("systemd-analyze"):
@@ -235,10 +224,10 @@ def test_book_depth(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (both["notional_bid_100bps"].notna().sum(), len(both)) == (len(frame), len(frame) + MINUTES - len(MISSING))
 
 
-def test_publishing(folder: Path, tools: dict[str, str]) -> None:
+def test_publishing(folder: Path, shell: Shell) -> None:
     """The card and the report are one page, beside the records and the picture."""
     (code,) = (block.code for block in blocks("publishing.md") if block.language == "bash")
-    shell(code, folder, tools)
+    shell(code)
     page = (folder / "data" / "README.md").read_text()
     assert page.index("# Order book imbalance of PAIRS") < page.index("## Coverage") < page.index("(report.png)")
     assert (folder / "data" / "report.png").stat().st_size > 10_000
