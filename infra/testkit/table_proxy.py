@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from infra.testkit.server import Answer, Connection, Delivery, HttpServer, Request, cut, hang, refuse, send, slow
+from infra.testkit.server import Answer, Connection, Delivery, HttpServer, Request, cut, hang, refuse, send
 
 
 class Response(NamedTuple):
@@ -40,7 +40,7 @@ _INTERNAL = error(500, "InternalServerError")
 
 FAULTS: dict[str, Fault] = {
     "ok": Fault(),
-    "slow": Fault(deliver=slow, seconds=0.7),
+    "slow": Fault(seconds=0.7),
     "throttled": Fault(error(400, "ProvisionedThroughputExceededException")),
     "throttling": Fault(error(400, "ThrottlingException")),
     "conflict": Fault(error(400, "ReplicatedWriteConflictException")),

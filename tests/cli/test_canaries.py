@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support.fakes import http, serving
+from support.fakes import http
 from support.program import run
 from support.records import full
 
 from infra.fake_exchange import FakeExchange
+from infra.testkit.server import Answer, Connection, HttpServer, Request
 
 USER, FIRST, SECOND = "Can4ryUser", "Can4ryOne", "Can4ryTwo"
 CANARIES = ["can4ry", "q2fuNHj5".lower()]  # the second is how each begins in base64
@@ -24,32 +24,18 @@ REGION = {"AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
 SAMPLE = ("--symbol", "BTC", "--count", "1", "--interval_seconds", "1")
 
 
-class EchoHandler(BaseHTTPRequestHandler):
+class Echo(HttpServer):
     """Refuses every request and repeats what it was sent, as some proxies do."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def do_CONNECT(self) -> None:
-        self.do_POST()
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        words = f"{self.requestline}\n{self.headers}"
-        answer = {"code": -1121, "msg": words, "__type": "x#ValidationException", "message": words}
-        self.wfile.write(http("400 Bad Request", json.dumps(answer).encode()))
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def respond(self, connection: Connection, request: Request) -> Answer:
+        answer = {"code": -1121, "msg": request.head, "__type": "x#ValidationException", "message": request.head}
+        return Answer(http("400 Bad Request", json.dumps(answer).encode()), b"")
 
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), EchoHandler)) as server:
-        yield f"127.0.0.1:{server.server_address[1]}"
+    with Echo() as server:
+        yield f"127.0.0.1:{server.port}"
 
 
 def failure(*flags: str, **variables: str) -> str:

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import correlation
 from xml.etree import ElementTree
 
 import pytest
@@ -122,13 +123,7 @@ def test_autocorrelation(run: Run) -> None:
     found = row(run(records)[1], "Autocorrelation")
     for lag in (1, 5, 60):
         pairs = [(x, by_slot[at + lag * INTERVAL]) for at, x in by_slot.items() if at + lag * INTERVAL in by_slot]
-        assert float(found[str(lag)]) == pytest.approx(correlation(pairs), abs=0.006)
-
-
-def correlation(pairs: Sequence[tuple[float, float]]) -> float:
-    means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
-    both, x, y = (sum((p[i] - means[i]) * (p[j] - means[j]) for p in pairs) for i, j in ((0, 1), (0, 0), (1, 1)))
-    return float(both / (x * y) ** 0.5)
+        assert float(found[str(lag)]) == pytest.approx(correlation(*zip(*pairs, strict=True)), abs=0.006)
 
 
 def test_nothing_there(run: Run) -> None:
