@@ -16,8 +16,7 @@ from botocore.exceptions import ClientError
 from support.records import full, reason
 
 from deploy.account import REGION, Account
-from deploy.emulator import emulate
-from deploy.tools import ROOT, template
+from deploy.tools import ROOT, emulate, template
 from handler.archive.app import FIRST_DAY
 from handler.archive.day import DAY_SECONDS, WATCHED_DAYS, format_day, parse_day
 from handler.slots import format_timestamp

@@ -9,8 +9,7 @@ import pytest
 from support.container import this_minute
 from support.tables import StoredTable
 
-from deploy.emulator import emulate
-from deploy.tools import ROOT, RUNTIME, run
+from deploy.tools import ROOT, RUNTIME, emulate, run
 from infra.fake_exchange import FakeExchange
 
 MAX_ZIP_BYTES = 8_000_000
