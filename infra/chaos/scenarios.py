@@ -132,8 +132,8 @@ class _Container:
     def _start(self) -> None:
         sampler: dict[str, Any] = {"SYMBOLS": ",".join(PAIRS), "LEVELS": LEVELS, "LIMIT": LIMIT, "INTERVAL_SECONDS": 1}
         sampler |= {"BASE_URL": self._stage.base_url, "TABLE": self._stage.name}
-        variables = {f"OBI_{name}": str(value) for name, value in sampler.items()}
-        self._programs.append(self._stage.start(["infra.testkit.lambda_container"], variables, stdin=subprocess.PIPE))
+        variables: dict[str, Any] = {f"OBI_{name}": str(value) for name, value in sampler.items()}
+        self._programs.append(self._stage.start(["infra.testkit.lambda_container"], stdin=subprocess.PIPE, **variables))
         self._stdin = cast(IO[bytes], self._programs[-1].process.stdin)
 
 
