@@ -31,7 +31,7 @@ from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import depth_body, pair_books, render_sides
 from infra.fake_exchange.markets import SPOT, USDM
 
-MINUTES, MISSING = 180, (50, 51)
+MINUTES, MISSING = 90, (50, 51)
 PAIRS = (("BTCUSDT", SPOT), ("ETHUSDT", SPOT), ("BTCUSDT", USDM))
 NOT_RUN = "not run here"
 Run = Callable[[str, str], Any]

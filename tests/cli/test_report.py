@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
-from support.books import START, full_record, whole_books
+from support.books import START, full_record, odd_books, synthetic_books
 from support.records import plain
 
 from handler.book import Book
@@ -21,7 +21,7 @@ from handler.record import Pair, Record, no_data
 from handler.slots import format_milliseconds, format_timestamp
 
 INTERVAL, DAY = 600, 86_400
-BTC = next(book for symbol, book, limit in whole_books() if symbol == "BTCUSDT" and limit == 1000)
+BTC = next(synthetic_books())[1]
 Run = Callable[..., tuple[int, str]]
 
 
@@ -98,7 +98,7 @@ def test_books_to_mistrust(run: Run) -> None:
     records = month(days=1)
     for n in range(10, 20):
         records[n] = record(n, last_update_id=70, cache_age_seconds=n * 60, host="127.0.0.1:8080")
-    odd = {symbol: book for symbol, book, _ in whole_books() if symbol.isalpha()}
+    odd = {symbol: book for symbol, book, _ in odd_books()}
     for n, symbol in ((30, "CROSSED"), (31, "NOBIDS"), (32, "NOASKS")):
         records[n] = record(n, odd[symbol])
     found = row(run(records)[1], "Books to mistrust")
