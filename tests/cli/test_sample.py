@@ -117,7 +117,7 @@ def test_signal(exchange: FakeExchange, stop: signal.Signals, fault: str) -> Non
         assert fault or json.loads(process.stdout.readline())["symbol"] == "BTCUSDT"
         process.send_signal(stop)
         done = finished(process)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout, "" if fault else done.stderr) == (0, "", "")
 
 
 def test_nohup(exchange: FakeExchange) -> None:
