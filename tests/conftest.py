@@ -1,6 +1,7 @@
 """What every test stands on: no network but loopback, a clean environment, a clock that only tests move, servers."""
 
 import os
+import re
 import signal
 import socketserver
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw, serving
+from support.fakes import BOOK, FakeClock, RawServer, StartExchange, StartRaw
 from support.servers import moto
 from support.tables import StoredTable, new_table
 
@@ -20,9 +21,7 @@ settings.register_profile("quick", derandomize=True, database=None, deadline=Non
 settings.register_profile("thorough", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-OUTSIDE = ("OBI_", "AWS_", "MPL", "POWERTOOLS_")
-OUTSIDE_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-OUTSIDE_TLS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+OUTSIDE = re.compile(r"(OBI_|AWS_|MPL|POWERTOOLS_|SSL_CERT_).*|.*_(PROXY|CA_BUNDLE)", re.IGNORECASE)
 OUTSIDE_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NETRC")  # of the developer's home folder
 
 
@@ -35,9 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the developer has set reaches a test."""
-    for name in list(os.environ):
-        if name.upper().startswith(OUTSIDE) or name.upper() in OUTSIDE_NAMES + OUTSIDE_TLS:
-            monkeypatch.delenv(name)
+    for name in filter(OUTSIDE.fullmatch, list(os.environ)):
+        monkeypatch.delenv(name)
     for name in OUTSIDE_FILES:
         monkeypatch.setenv(name, os.devnull)
 
@@ -80,7 +78,7 @@ def start_raw() -> Iterator[StartRaw]:
     with ExitStack() as running:
 
         def start(*answers: bytes) -> RawServer:
-            return running.enter_context(serving(RawServer(*answers)))
+            return running.enter_context(RawServer(*answers))
 
         yield start
 

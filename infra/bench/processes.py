@@ -90,13 +90,12 @@ def ratio(above: Sequence[Cost], below: Sequence[Cost], what: str = "cpu") -> fl
     return statistics.median(ratios)
 
 
-class Worker:
-    """A contender that gets commands."""
+class Worker(subprocess.Popen[str]):
+    """A contender that gets commands; it ends with `with`, which closes its standard input."""
 
     def __init__(self, name: str, url: str, environment: Mapping[str, str]) -> None:
-        python = OTHERS_PYTHON if name in OTHERS else sys.executable
-        self.process = subprocess.Popen(
-            [python, str(ROOT / "infra/bench/contender.py"), name, url],
+        super().__init__(
+            [OTHERS_PYTHON if name in OTHERS else sys.executable, ROOT / "infra/bench/contender.py", name, url],
             env=clean_environment(PYTHONPATH=str(ROOT), **AWS, **environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -105,19 +104,15 @@ class Worker:
 
     def run(self, **command: Any) -> Cost:
         """Send a command and wait for its answer."""
-        print(json.dumps(command), file=cast(IO[str], self.process.stdin), flush=True)
-        return Cost(**json.loads(cast(IO[str], self.process.stdout).readline()))
+        print(json.dumps(command), file=cast(IO[str], self.stdin), flush=True)
+        return Cost(**json.loads(cast(IO[str], self.stdout).readline()))
 
 
 @contextmanager
 def workers(url: str, *names: str, **environment: str) -> Iterator[dict[str, Worker]]:
     """Start contenders that sample from this exchange."""
     with ExitStack() as stack:
-        started = {name: Worker(name, url, environment) for name in names}
-        for worker in started.values():
-            stack.enter_context(worker.process)
-            stack.callback(worker.process.kill)
-        yield started
+        yield {name: stack.enter_context(Worker(name, url, environment)) for name in names}
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def sweep(bench: Bench) -> Iterator[Row]:
         ours = started["ours"]
         for pairs, limit, megabytes, target in MEMORY:
             sample = partial(ours.run, symbols=symbols[:pairs], levels=5, count=1, limit=limit, detail=True)
-            with cpu_share(ours.process.pid, megabytes / FULL_CPU_MB):
+            with cpu_share(ours.pid, megabytes / FULL_CPU_MB):
                 skew = statistics.median(sample().skew for _ in range(bench.rounds(7)))
             what = f"{pairs} pairs, limit {limit}, {megabytes} MB: from the first book to the last"
             yield Row(what, skew, target, "s")

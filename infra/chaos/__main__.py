@@ -4,9 +4,8 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -28,8 +27,10 @@ def main() -> int:
     add("--only", nargs="+", choices=ALL, default=list(ALL), help="these scenarios")
     add("--seed", type=int, default=0, help="the same seed gives the same faults")
     options = parser.parse_args()
-    folder, start = Path(mkdtemp(prefix="chaos-")), time.monotonic()
-    with _moto(folder) as url, ThreadPoolExecutor(len(ALL)) as pool:
+    folder, start, port = Path(mkdtemp(prefix="chaos-")), time.monotonic(), free_port()
+    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with run_server(moto, port, folder / "moto.log", PYTHONPATH=str(ROOT)), ThreadPoolExecutor(len(ALL)) as pool:
+        url = f"http://127.0.0.1:{port}"
         stages = [Stage(name, folder, url, options.seed, options.minutes * 60) for name in options.only]
         results = dict(zip(options.only, pool.map(_run, stages), strict=True))
     print(_table(results))
@@ -41,14 +42,6 @@ def main() -> int:
         return 1
     shutil.rmtree(folder)
     return 0
-
-
-@contextmanager
-def _moto(folder: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with run_server(command, port, folder / "moto.log", PYTHONPATH=str(ROOT)):
-        yield f"http://127.0.0.1:{port}"
 
 
 def _run(stage: Stage) -> Result:

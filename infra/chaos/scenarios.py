@@ -79,7 +79,7 @@ def function(stage: Stage) -> Result:
     """Two containers get each timer's message, one of them late or killed in the middle; some events are invalid."""
     stage.start_exchange(fault_rate=0.15, faults=("500", "reset", "refused", "cut", "html", "close-reuse"))
     stage.proxy.rate = 0.08
-    containers = [_Container(stage, name) for name in "ab"]
+    containers = [_Container(stage), _Container(stage)]
     end, number = time.monotonic() + stage.seconds, 0
     while time.monotonic() < end:
         slot, number = int(time.time()), number + 1
@@ -103,8 +103,9 @@ def function(stage: Stage) -> Result:
 class _Container:
     """A Lambda container that invokes the function."""
 
-    def __init__(self, stage: Stage, name: str) -> None:
-        self._stage, self._results = stage, stage.folder / f"{name}.results"
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._programs: list[Program] = []
         self._start()
 
     def send(self, name: str, event: Any) -> None:
@@ -114,15 +115,16 @@ class _Container:
 
     def kill(self) -> None:
         """SIGKILL, and a new process in its place."""
-        self._program.end(signal.SIGKILL)
+        self._programs[-1].end(signal.SIGKILL)
         self._stage.kills += 1
         self._start()
 
     def finish(self) -> int:
         """Let it handle the queued events and end; returns how many records it counted as stored."""
         self._stdin.close()
-        self._program.end(None)
-        results = [json.loads(line) for line in self._results.read_text().splitlines()]
+        self._programs[-1].end(None)
+        lines = [line for program in self._programs for line in program.stdout.read_text().splitlines()]
+        results = [json.loads(line.removeprefix("RESULT ")) for line in lines if line.startswith("RESULT ")]
         odd = [result for result in results if "raised" in result and "-invalid" not in result["id"]]
         self._stage.problems += [f"unexpected: {result}" for result in odd[:3]]
         return sum(result.get("returned", {}).get("stored", 0) for result in results)
@@ -130,10 +132,9 @@ class _Container:
     def _start(self) -> None:
         sampler: dict[str, Any] = {"SYMBOLS": ",".join(PAIRS), "LEVELS": LEVELS, "LIMIT": LIMIT, "INTERVAL_SECONDS": 1}
         sampler |= {"BASE_URL": self._stage.base_url, "TABLE": self._stage.name}
-        variables = {f"OBI_{name}": str(value) for name, value in sampler.items()}
-        command = ("infra.testkit.lambda_container", str(self._results))
-        self._program: Program = self._stage.start(command, variables, stdin=subprocess.PIPE)
-        self._stdin = cast(IO[bytes], self._program.process.stdin)
+        variables: dict[str, Any] = {f"OBI_{name}": str(value) for name, value in sampler.items()}
+        self._programs.append(self._stage.start(["infra.testkit.lambda_container"], stdin=subprocess.PIPE, **variables))
+        self._stdin = cast(IO[bytes], self._programs[-1].process.stdin)
 
 
 def _run(stage: Stage) -> Result:

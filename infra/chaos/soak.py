@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
 
 from infra.chaos.reconcile import Result, key_of, parse
 from infra.chaos.stage import Stage, lines_in
@@ -21,10 +20,7 @@ EXCLUDED = ("html403", "429", "429-date", "429-epoch")
 """Faults with a long cooldown, which would be all that is seen."""
 
 
-class _Size(NamedTuple):
-    megabytes: float
-    threads: float
-    descriptors: float
+_Size = tuple[float, int, int]  # megabytes, threads, descriptors
 
 
 def soak(stage: Stage) -> Result:
@@ -34,7 +30,7 @@ def soak(stage: Stage) -> Result:
     pairs = [*symbols, *(f"usdm:{symbol}" for symbol in symbols)]
     faults = [name for name in TRANSIENT if name not in EXCLUDED]
     stage.start_exchange(symbols=symbols, fault_rate=0.03, faults=faults, keep_requests=0)
-    program = stage.start_runner("--limit", "20", "--interval_seconds", str(interval), pairs=pairs, variables=MALLOC)
+    program = stage.start_runner("--limit", "20", "--interval_seconds", str(interval), pairs=pairs, **MALLOC)
     program.wait_for_output()
     sizes, end = [], time.monotonic() + stage.seconds
     while time.monotonic() < end and program.process.poll() is None:
@@ -56,8 +52,11 @@ def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[
     problems += [f"{key} is stored {number} times" for key, number in keys.items() if number > 1][:3]
     quarter = max(len(sizes) // 4, 1)
     # Means, since the number of requests under way varies from one look to the next; the first quarter is the start.
-    last, first = _mean(sizes[-quarter:]), _mean(sizes[quarter : 2 * quarter] or sizes)
-    megabytes, threads, descriptors = (after - before for after, before in zip(last, first, strict=True))
+    last, first = sizes[-quarter:], sizes[quarter : 2 * quarter] or sizes
+    megabytes, threads, descriptors = (
+        fmean(after) - fmean(before)
+        for after, before in zip(zip(*last, strict=True), zip(*first, strict=True), strict=True)
+    )
     if megabytes > MAX_GROWTH_MB or max(threads, descriptors) > len(pairs) * MAX_GROWTH_PER_PAIR:
         problems.append(f"it grew: {megabytes:+.1f} MB, {threads:+.1f} threads, {descriptors:+.1f} descriptors")
     reasons = Counter(record["reason"] for record in records if "reason" in record)
@@ -65,17 +64,13 @@ def _account(stage: Stage, pairs: Sequence[str], interval: int, sizes: Sequence[
         measured=len(records) - reasons.total(),
         reasons=reasons,
         problems=[f"soak: {problem}" for problem in (*stage.problems, *problems)],
-        note=f"{len(pairs)} pairs, {len(slots)} slots of {interval} s; {sizes[-1].megabytes:.0f} MB ({megabytes:+.1f}),"
-        f" {sizes[-1].threads} threads ({threads:+.1f}), {sizes[-1].descriptors} descriptors ({descriptors:+.1f})",
+        note=f"{len(pairs)} pairs, {len(slots)} slots of {interval} s; {sizes[-1][0]:.0f} MB ({megabytes:+.1f}),"
+        f" {sizes[-1][1]} threads ({threads:+.1f}), {sizes[-1][2]} descriptors ({descriptors:+.1f})",
     )
-
-
-def _mean(sizes: Sequence[_Size]) -> _Size:
-    return _Size(*(fmean(values) for values in zip(*sizes, strict=True)))
 
 
 def _size(pid: int) -> _Size:
     process = Path(f"/proc/{pid}")
     pages = int((process / "statm").read_text().split()[1])
     threads = len(list((process / "task").iterdir()))
-    return _Size(pages * os.sysconf("SC_PAGESIZE") / 2**20, threads, len(list((process / "fd").iterdir())))
+    return pages * os.sysconf("SC_PAGESIZE") / 2**20, threads, len(list((process / "fd").iterdir()))

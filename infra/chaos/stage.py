@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from infra.fake_exchange import FakeExchange
 from infra.testkit.aws import AWS, aws_client, create_table, scan
@@ -27,22 +27,12 @@ LOAD_SECONDS = 900.0  # moto takes some milliseconds for each record
 _RECORD = re.compile(r'\{[^{}]*"notional_bid"[^{}]*\}')
 
 
-class Program:
+class Program(NamedTuple):
     """A module in a process of its own, whose output goes to files, which remain."""
 
-    def __init__(
-        self, path: Path, command: Sequence[str], environment: Mapping[str, str], stdout: int | None, stdin: int
-    ) -> None:
-        self.stdout, self.stderr = path.with_suffix(".out"), path.with_suffix(".err")
-        with self.stdout.open("ab") as out, self.stderr.open("ab") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=ROOT,
-                env=clean_environment(PYTHONPATH=str(ROOT), **environment),
-                stdin=stdin,
-                stdout=out if stdout is None else stdout,
-                stderr=err,
-            )
+    process: "subprocess.Popen[bytes]"
+    stdout: Path
+    stderr: Path
 
     def wait_for_output(self) -> None:
         """Wait until it has printed something."""
@@ -102,23 +92,28 @@ class Stage:
         return self.start(command, **options)
 
     def start(
-        self,
-        command: Sequence[str],
-        variables: Mapping[str, str] | None = None,
-        stdout: int | None = None,
-        stdin: int = subprocess.DEVNULL,
+        self, command: Sequence[str], stdout: int | None = None, stdin: int = subprocess.DEVNULL, **variables: str
     ) -> Program:
         """Start a module in a process of its own; AWS is the proxy."""
-        aws = {**AWS, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url}
-        path = self.folder / f"program-{len(self.programs)}"
-        self.programs.append(Program(path, command, {**aws, **(variables or {})}, stdout, stdin))
+        aws = AWS | {"AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_ENDPOINT_URL_DYNAMODB": self.proxy.url}
+        printed, logged = (self.folder / f"program-{len(self.programs)}.{name}" for name in ("out", "err"))
+        with printed.open("wb") as out, logged.open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=clean_environment(PYTHONPATH=str(ROOT), **(aws | variables)),
+                stdin=stdin,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
+            )
+        self.programs.append(Program(process, printed, logged))
         return self.programs[-1]
 
     def load(self, paths: Sequence[Path]) -> None:
         """Run `load`, without faults, for all files that have any record."""
         files = [str(path) for path in paths if b'"notional_bid"' in path.read_bytes()]
         command = ["handler", "load", *files, "--table", self.name, "--interval_seconds", "1"]
-        program = self.start(command, {"AWS_ENDPOINT_URL_DYNAMODB": self._dynamodb_url})
+        program = self.start(command, AWS_ENDPOINT_URL_DYNAMODB=self._dynamodb_url)
         if code := program.end(None, LOAD_SECONDS):
             self.problems.append(f"load ended with {code}: {program.stderr.read_text()[-300:]}")
 

@@ -3,7 +3,7 @@
 import select
 from itertools import cycle, islice
 
-from infra.testkit.server import Connection, Delivery, slow
+from infra.testkit.server import Connection, Delivery, send
 
 # Long enough for the client to have read what came before the reset, which may discard unread data.
 _BEFORE_RESET_SECONDS = 0.02
@@ -65,7 +65,7 @@ def interim(connection: Connection, head: bytes, body: bytes, number: float) -> 
 def interim_late(connection: Connection, head: bytes, body: bytes, seconds: float) -> None:
     """Send interim responses at once, the final one late."""
     connection.write(b"".join(_INTERIM))
-    slow(connection, head, body, seconds)
+    send(connection, head, body, seconds)
 
 
 def surplus(data: bytes) -> Delivery:

@@ -9,7 +9,7 @@ from infra.fake_exchange import deliveries
 from infra.fake_exchange.answers import HTML, Response, api_error, nginx_error
 from infra.fake_exchange.books import FakeBook, depth_body, render_sides
 from infra.fake_exchange.markets import FakeMarket
-from infra.testkit.server import Delivery, cut, hang, refuse, slow
+from infra.testkit.server import Delivery, cut, hang, refuse, send
 
 
 class FaultContext(NamedTuple):
@@ -139,7 +139,7 @@ FAULTS: dict[str, Fault] = {
     "close": Fault(True, "close (FIN) before a byte of the response", _by(deliveries.close)),
     "hang": Fault(True, "no response; the connection stays open", _by(hang)),
     "hang-reuse": Fault(True, "a response, then none on the same connection", _by(deliveries.then("hang"))),
-    "slow": Fault(True, "a late response [seconds, 1]", _by(slow, 1)),
+    "slow": Fault(True, "a late response [seconds, 1]", _by(send, 1)),
     "trickle": Fault(True, "head and body byte by byte [seconds a byte, 1]", _by(deliveries.trickle, 1)),
     "trickle-body": Fault(True, "head at once, body byte by byte [seconds a byte, 1]", _by(deliveries.trickle_body, 1)),
     "cut": Fault(True, "half of the body, then a close (FIN)", _by(cut)),

@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
@@ -25,18 +24,10 @@ TABLE: dict[str, Any] = {
 """What tests/deploy/test_template.py compares with the template."""
 
 
-@contextmanager
-def aws_client(service: str, url: str, *, region: str = AWS["AWS_REGION"], **keys: str) -> Iterator[Any]:
-    """A client of a fake service, with these keys or those of the account."""
-    keys = keys or {
-        "aws_access_key_id": AWS["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": AWS["AWS_SECRET_ACCESS_KEY"],
-    }
-    client = _session(region_name=region, **keys).client(service, endpoint_url=url)
-    try:
-        yield client
-    finally:
-        client.close()
+def aws_client(service: str, url: str, *, region: str = AWS["AWS_REGION"], **keys: str) -> "closing[Any]":
+    """A client of a fake service within `with`, with these keys or those of the account."""
+    keys = keys or {name.lower(): AWS[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    return closing(_session(region_name=region, **keys).client(service, endpoint_url=url))
 
 
 @lru_cache(maxsize=4)

@@ -17,7 +17,8 @@ class Request(NamedTuple):
     method: str
     target: str
     headers: dict[str, str]
-    body: bytes = b""
+    head: str
+    body: bytes
 
     @property
     def keep_alive(self) -> bool:
@@ -29,8 +30,9 @@ Delivery = Callable[["Connection", bytes, bytes, float], object]
 """Sends head and body over a connection; the amount is seconds or a count."""
 
 
-def send(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
-    """Send a response whole, at once."""
+def send(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
+    """Send a response whole, after some seconds."""
+    connection.wait(seconds)
     connection.write(head + body)
 
 
@@ -49,12 +51,6 @@ def cut(connection: "Connection", head: bytes, body: bytes, _: float) -> None:
     """Close the connection (FIN) in the middle of the body."""
     connection.write(head + body[: len(body) // 2])
     connection.close()
-
-
-def slow(connection: "Connection", head: bytes, body: bytes, seconds: float) -> None:
-    """Send it late."""
-    connection.wait(seconds)
-    connection.write(head + body)
 
 
 class Answer(NamedTuple):
@@ -184,4 +180,4 @@ class Connection(StreamRequestHandler):
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         length = int(headers.get("content-length", "0"))
         body = self.rfile.read(length)
-        return Request(method, target, headers, body) if len(body) == length else None
+        return Request(method, target, headers, "\r\n".join(lines), body) if len(body) == length else None

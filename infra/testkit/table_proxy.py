@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from infra.testkit.server import Answer, Connection, Delivery, HttpServer, Request, cut, hang, refuse, send, slow
+from infra.testkit.server import Answer, Connection, Delivery, HttpServer, Request, cut, hang, refuse, send
 
 
 class Response(NamedTuple):
@@ -40,7 +40,7 @@ _INTERNAL = error(500, "InternalServerError")
 
 FAULTS: dict[str, Fault] = {
     "ok": Fault(),
-    "slow": Fault(deliver=slow, seconds=0.7),
+    "slow": Fault(seconds=0.7),
     "throttled": Fault(error(400, "ProvisionedThroughputExceededException")),
     "throttling": Fault(error(400, "ThrottlingException")),
     "conflict": Fault(error(400, "ReplicatedWriteConflictException")),
@@ -61,14 +61,14 @@ PUT_FAULTS = tuple(name for name in FAULTS if name not in ("ok", "expired-key"))
 
 
 class TableProxy(HttpServer):
-    """Listens on 127.0.0.1 within `with`. Without an `upstream` (URL) it accepts everything and keeps nothing.
+    """Without an `upstream` (URL) it accepts everything and keeps nothing.
 
     It forwards one request at a time, because moto checks a condition and writes in two steps.
     """
 
-    def __init__(self, upstream: str | None, *, rate: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, upstream: str | None, *, seed: int = 0) -> None:
         super().__init__()
-        self.rate = rate  # the probability of a random fault
+        self.rate = 0.0  # the probability of a random fault
         self.faults: dict[str, deque[str]] = {}  # operation → the faults of its next requests
         self.operations: list[str] = []  # of the requests so far
         self.on_request: Callable[[int], object] | None = None  # called with the number of each before it is handled

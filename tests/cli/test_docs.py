@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = [line for line in SHELL if line.startswith("obi --symbol")]
     with FakeExchange(symbols=["BTCUSDT", "ETHUSDT"]) as exchange:
         for line in commands:
-            done = shell(f"{line} --count 1 --base-url {exchange.url}", folder)
+            done = shell(f"{line} --base-url {exchange.url}", folder)
             assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3)
     assert commands
     return folder

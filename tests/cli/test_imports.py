@@ -1,11 +1,9 @@
 """A command loads only the libraries that it uses, because each costs start-up time and memory."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.program import ROOT, TEST_TIMEOUT_SECONDS, environment
+from support.program import run
 from support.records import full
 
 import handler
@@ -16,19 +14,21 @@ MAIN = "from handler.cli.main import main; assert main(sys.argv[1:]) == 0"
 
 
 def libraries_after(code: str, *arguments: str) -> set[str]:
-    """Run code in a Python of its own; the libraries that it has imported at the end."""
-    script = f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=ROOT, env=environment(), capture_output=True,
-        encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=True,
-    )  # fmt: skip
+    """The libraries that a Python of its own has imported after this code."""
+    done = run(*arguments, code=f"import sys\n{code}\nprint(*sys.modules, sep='\\n')")
+    assert done.returncode == 0
     return LIBRARIES & set(done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("module", ["", ".cli.load"])
-def test_import(module: str) -> None:
-    """Importing the package or `load` loads no library."""
-    assert libraries_after(f"import handler{module}") == set()
+def test_import() -> None:
+    """Importing the package and `load` loads no library."""
+    assert libraries_after("import handler.cli.load") == set()
+
+
+@pytest.mark.parametrize("command", ["history", "series", "report"])
+def test_help(command: str) -> None:
+    """--help needs no library at all."""
+    assert libraries_after(MAIN, command, "--help") == set()
 
 
 def test_sample(exchange: FakeExchange, tmp_path: Path) -> None:
@@ -42,13 +42,6 @@ def test_history(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text(full().to_line() + "\n")
     loaded = libraries_after(MAIN, "history", "--from", str(tmp_path))
     assert not loaded & {"requests", "boto3", "aws_lambda_powertools", "matplotlib"}
-
-
-@pytest.mark.parametrize("command", ["history", "series", "report"])
-def test_help(command: str) -> None:
-    """--help needs no library at all."""
-    code = "from handler.cli.main import main; assert main([*sys.argv[1:], '--help']) == 0"
-    assert libraries_after(code, command) == set()
 
 
 def test_public_api() -> None:

@@ -2,13 +2,13 @@
 
 import configparser
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +16,11 @@ import duckdb
 import pandas
 import polars
 import pytest
+from support import program
 from support.book_depth import write_samples
 from support.books import START, full_record
-from support.program import HOME, ROOT, TEST_TIMEOUT_SECONDS
-from support.servers import moto
+from support.program import ROOT
+from support.servers import AWS, aws_client
 
 import handler
 from handler.book import RUNGS_BPS, parse_depth
@@ -30,9 +31,10 @@ from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import depth_body, pair_books, render_sides
 from infra.fake_exchange.markets import SPOT, USDM
 
-MINUTES, MISSING = 180, (50, 51)
+MINUTES, MISSING = 90, (50, 51)
 PAIRS = (("BTCUSDT", SPOT), ("ETHUSDT", SPOT), ("BTCUSDT", USDM))
 NOT_RUN = "not run here"
+Run = Callable[[str, str], Any]
 
 
 class Block(NamedTuple):
@@ -76,70 +78,60 @@ def records(minute: int) -> Iterator[Record]:
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a shell in which `obi` is this program; what would sample for ever samples once."""
-    path = tmp_path_factory.mktemp("tools")
-    script = f'case "$1" in --*) set -- "$@" --count 1 ;; esac\nPYTHONPATH={ROOT} exec {sys.executable} -m handler "$@"'
-    (path / "obi").write_text(f"#!/bin/sh\n{script}\n")
-    (path / "obi").chmod(0o755)
+def run(folder: Path, url: str) -> Iterator[Run]:
+    """Run code in the folder, once: what a shell printed, or the names of a Python block."""
     with FakeExchange() as exchange:
-        urls = f"{exchange.url},usdm:{exchange.url}"
-        yield {"PATH": f"{path}:{os.environ['PATH']}", "HOME": HOME, "LANG": "C.UTF-8", "OBI_BASE_URL": urls}
+
+        @cache
+        def run(code: str, language: str) -> Any:
+            if language == "bash":
+                done = program.shell(code, folder, OBI_BASE_URL=exchange.url)
+                assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+                return done.stdout
+            names: dict[str, Any] = {}
+            variables = {"AWS_ENDPOINT_URL": url, "LOG_GROUP": "obi", "TOPIC": "arn:aws:sns:us-east-1:1:t"}
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                patch.setitem(sys.modules, "obi", handler)  # as it is named where it is installed
+                for name, value in (AWS | variables).items():
+                    patch.setenv(name, value)
+                exec(compile(code, "recipe", "exec"), names)
+            return names
+
+        run(RECIPES[0].code, "bash")  # which writes the files that others read
+        yield run
 
 
-def shell(code: str, folder: Path, tools: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["/bin/sh", "-ec", code], cwd=folder, env=tools, capture_output=True, text=True, timeout=TEST_TIMEOUT_SECONDS,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
-
-
-def python(code: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, Any]:
-    monkeypatch.chdir(folder)
-    monkeypatch.setitem(sys.modules, "obi", handler)  # as it is named where it is installed
-    names: dict[str, Any] = {}
-    exec(compile(code, "recipe", "exec"), names)
-    return names
-
-
-def having(*words: str) -> str:
-    """The one block with these words."""
-    (found,) = (block.code for block in RECIPES if all(word in block.code for word in words))
+def having(*words: str) -> tuple[str, str]:
+    """The code and the language of the one block with these words."""
+    (found,) = ((block.code, block.language) for block in RECIPES if all(word in block.code for word in words))
     return found
 
 
-@pytest.fixture
-def exported(folder: Path, tools: dict[str, str]) -> Path:
-    """The folder after the first block, which writes the files that others read."""
-    if not (folder / "records.parquet").exists():
-        hourly = shell(RECIPES[0].code, folder, tools)
-        assert [json.loads(line)["n"] for line in hourly.splitlines()] == [58, 58, 60, 60, 60, 60]
-    return folder
+@pytest.fixture(scope="module")
+def logs(url: str) -> Iterator[Any]:
+    """A client of CloudWatch Logs, where the function has its group."""
+    with aws_client("logs", url) as client:
+        client.create_log_group(logGroupName="obi")
+        yield client
 
 
-def test_every_block_is_run() -> None:
-    """Code in another language than these is shown only, and the text before it says so."""
-    run = {"bash", "python", "ini"}
-    for block in RECIPES:
-        assert block.language in run or NOT_RUN in block.before.lower()
-    assert len([block for block in RECIPES if block.language in run]) >= 15
+@pytest.mark.usefixtures("logs")
+@pytest.mark.parametrize("block", RECIPES, ids=lambda block: block.code.strip().splitlines()[0][:40])
+def test_every_block_runs(block: Block, run: Run) -> None:
+    """Code in another language is shown only, and the text before it says so."""
+    if block.language in ("bash", "python"):
+        if "| jq" in block.code and not shutil.which("jq"):
+            pytest.skip("jq is not installed")
+        run(block.code, block.language)
+    else:
+        assert block.language == "ini" or NOT_RUN in block.before.lower()
 
 
-@pytest.mark.parametrize("word", ["15min", "read_ndjson", "time_bucket", "asfreq"])
-def test_frames(word: str, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    names = python(having(word), monkeypatch, exported)
-    assert capsys.readouterr().out
-    if "lines" in names:
-        assert set(names["lines"]["market"]) == {"spot", "usdm"}
-
-
-def test_candles(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candles(run: Run) -> None:
     """Both joins give the record of a candle's last moments, none of its future, and none across a gap."""
-    by_pandas = python(having("merge_asof", "candles"), monkeypatch, exported)["joined"]
-    by_polars = python(having("join_asof"), monkeypatch, exported)["joined"]
+    by_pandas = run(*having("merge_asof", "candles"))["joined"]
+    by_polars = run(*having("join_asof"))["joined"]
     assert list(by_pandas["obi"].fillna(9)) == list(by_polars["obi"].fill_null(9))
     assert by_pandas["obi"].iloc[0] == next(records(1)).obi  # closed at minute 1, when that record arrived
     late = by_pandas["closed_at"] - by_pandas["timestamp"]
@@ -147,9 +139,9 @@ def test_candles(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert late.min() >= pandas.Timedelta(0)
 
 
-def test_freqtrade(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freqtrade(run: Run) -> None:
     """The column is that of the candle's close, of either market."""
-    add = python(having("def add_imbalance"), monkeypatch, exported)["add_imbalance"]
+    add = run(*having("def add_imbalance"))["add_imbalance"]
     opened = pandas.date_range("2026-11-01", periods=12, freq="5min", tz="UTC").as_unit("ms")
     for pair, place in (("BTC/USDT", 0), ("BTC/USDT:USDT", 2)):
         frame = add(pandas.DataFrame({"date": opened, "close": 1.0}), pair, "5m")
@@ -159,58 +151,37 @@ def test_freqtrade(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert frame["obi_50bps"].iloc[0] == pytest.approx((bid - ask) / (bid + ask), abs=1e-7)
 
 
-def test_spreadsheet(exported: Path, tools: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    shell(having("hourly.csv", "obi history"), exported, tools)
-    python(having("hourly-semicolon"), monkeypatch, exported)
-    commas = pandas.read_csv(exported / "hourly.csv")
-    semicolons = pandas.read_csv(exported / "hourly-semicolon.csv", sep=";", decimal=",")
-    assert list(semicolons["obi_mean"]) == list(commas["obi_mean"])
-    assert semicolons["utc"].iloc[0] == "2026-11-01 00:00"
-
-
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
-def test_jq(folder: Path, tools: dict[str, str]) -> None:
-    """It runs on the sampler's output; over records, it prints those beyond the limit that measured the distance."""
-    code = having("jq", "--detail")
-    shell(code, folder, tools)
-    over = code.replace("obi --symbol BTC --detail", "cat obi/*.jsonl").replace("0.6", "0.01")
-    found = shell(over, folder, tools).splitlines()
+def test_jq(run: Run) -> None:
+    """Over records, it prints those beyond the limit that measured the distance."""
+    code, _ = having("jq", "--detail")
+    found = run(
+        code.replace("obi --symbol BTC --detail", "cat obi/*.jsonl").replace("0.6", "0.01"), "bash"
+    ).splitlines()
     assert 0 < len(found) < MINUTES * 3
     assert all("within 50 bps" in line for line in found)
 
 
-def test_gaps(folder: Path, tools: dict[str, str]) -> None:
-    assert "98.8 %" in shell(having("--min-share"), folder, tools)
-    assert '"reasons":{"timeout":2}' in (folder / "gaps.jsonl").read_text()
-
-
-def test_cloudwatch(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_cloudwatch(run: Run, logs: Any, url: str) -> None:
     """The filters and the alarm are accepted; the pattern's place in the ladder is that of 50 bps."""
-    with moto() as url:
-        variables = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "eu-west-1", "LOG_GROUP": "obi"}
-        secrets = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
-        for name, value in (variables | secrets | {"TOPIC": "arn:aws:sns:eu-west-1:1:t"}).items():
-            monkeypatch.setenv(name, value)
-        import boto3
-
-        boto3.client("logs").create_log_group(logGroupName="obi")
-        python(having("put_metric_alarm"), monkeypatch, folder)
-        filters = boto3.client("logs").describe_metric_filters(logGroupName="obi")["metricFilters"]
-        (alarm,) = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    run(*having("put_metric_alarm"))
+    filters = logs.describe_metric_filters(logGroupName="obi")["metricFilters"]
+    with aws_client("cloudwatch", url) as cloudwatch:
+        (alarm,) = cloudwatch.describe_alarms()["MetricAlarms"]
     values = {each["metricTransformations"][0]["metricValue"] for each in filters}
     assert values == {"$.notional_ask_within[5]", "$.notional_bid_within[5]"}
     assert [each["Id"] for each in alarm["Metrics"]] == ["bid", "ask", "obi"]
     assert RUNGS_BPS[5] == 50
 
 
-def test_systemd(folder: Path, tools: dict[str, str]) -> None:
+def test_systemd(folder: Path, run: Run) -> None:
     """The unit is valid, and its command fills the folder."""
     (unit,) = (block.code for block in RECIPES if block.language == "ini")
     parser = configparser.ConfigParser(strict=True, interpolation=None)
     parser.read_string(unit)
     command = shlex.split(parser["Service"]["ExecStart"])
     assert command[-1] == f"/var/lib/{parser['Service']['StateDirectory']}"
-    shell(shlex.join(["obi", *command[1:-1], "state"]), folder, tools)
+    run(shlex.join(["obi", *command[1:-1], "state"]), "bash")
     lines = [json.loads(line) for file in (folder / "state").iterdir() for line in file.read_text().splitlines()]
     assert {(line["symbol"], line["market"]) for line in lines} == {(symbol, market.name) for symbol, market in PAIRS}
     if shutil.which("systemd-analyze"):
@@ -220,12 +191,13 @@ def test_systemd(folder: Path, tools: dict[str, str]) -> None:
         assert "obi.service" not in checked.stderr, checked.stderr
 
 
-def test_book_depth(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_book_depth(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stale row is left out, and no good one; what is left has the columns of records."""
-    names = python(having("bookdepth.sql"), monkeypatch, exported)
+    names = run(*having("bookdepth.sql"))
+    monkeypatch.chdir(folder)  # where its views look
     rows = duckdb.execute("SELECT strftime(moment, '%Y-%m-%d %H:%M:%S'), side, bps, is_stale FROM audited").fetchall()
     found = {(moment, side, bps) for moment, side, bps, is_stale in rows if is_stale}
-    assert found == {tuple(row) for row in json.loads((exported / "stale.json").read_text())}
+    assert found == {tuple(row) for row in json.loads((folder / "stale.json").read_text())}
     assert 0 < len(found) < len(rows)
     frame = duckdb.execute("SELECT * FROM book_depth").df()
     assert set(frame.columns) < set(ALL_COLUMNS)
@@ -235,10 +207,10 @@ def test_book_depth(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (both["notional_bid_100bps"].notna().sum(), len(both)) == (len(frame), len(frame) + MINUTES - len(MISSING))
 
 
-def test_publishing(folder: Path, tools: dict[str, str]) -> None:
+def test_publishing(folder: Path, run: Run) -> None:
     """The card and the report are one page, beside the records and the picture."""
     (code,) = (block.code for block in blocks("publishing.md") if block.language == "bash")
-    shell(code, folder, tools)
+    run(code, "bash")
     page = (folder / "data" / "README.md").read_text()
     assert page.index("# Order book imbalance of PAIRS") < page.index("## Coverage") < page.index("(report.png)")
     assert (folder / "data" / "report.png").stat().st_size > 10_000

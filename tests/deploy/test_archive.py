@@ -16,8 +16,7 @@ from botocore.exceptions import ClientError
 from support.records import full, reason
 
 from deploy.account import REGION, Account
-from deploy.emulator import emulate
-from deploy.tools import ROOT, template
+from deploy.tools import ROOT, emulate, template
 from handler.archive.app import FIRST_DAY
 from handler.archive.day import WATCHED_DAYS, format_day, parse_day
 from handler.slots import DAY_SECONDS, format_timestamp
@@ -47,29 +46,18 @@ RECORDS = [
     for number, (symbol, market) in enumerate(PAIRS)
     for step in range(144)
 ] + [reason(timestamp=format_timestamp(DAYS[0] + 60))]
-Call = tuple[str, str, dict[str, Any]]
-QUERY = {"KeyConditionExpression": "pair = :pair", "ExpressionAttributeValues": {":pair": {"S": "BTCUSDT"}}}
-ITEM = {"pair": {"S": "BTCUSDT"}, "slot": {"S": "2026-11-22T10:00:00Z"}}
 
 
 class Archive(NamedTuple):
-    """The deployed stack, and the table and the queue that it was given."""
+    """The deployed stack."""
 
     account: Account
     outputs: dict[str, str]
-    table: str
-    queue: str
 
     @property
     def bucket(self) -> str:
         """The name of its bucket."""
         return self.outputs["BucketName"]
-
-    def invoke(self, event: Any, kind: str = "RequestResponse") -> Any:
-        """Run the function; what it returned, or the error: errorType, errorMessage."""
-        name, payload = self.outputs["FunctionName"], json.dumps(event).encode()
-        answer = self.account.client("lambda").invoke(FunctionName=name, Payload=payload, InvocationType=kind)
-        return json.loads(answer["Payload"].read() or b"null")
 
     def file(self, day: int) -> bytes:
         """The file of a day."""
@@ -103,27 +91,24 @@ def archive(account: Account) -> Archive:
     given = {"TableName": table, "FailuresArn": arn, "Symbols": "BTC,ETH", "UsdmSymbols": "BTC"}
     outputs = account.deploy("obi-archive", "archive", **given)
     account.client("s3").delete_bucket_policy(Bucket=outputs["BucketName"])  # it refuses HTTP, the emulator's protocol
-    return Archive(account, outputs, table, queue)
+    return Archive(account, outputs)
 
 
 @pytest.fixture(scope="module")
 def written(archive: Archive) -> dict[str, Any]:
     """What the function answers to the schedule's event, on the first night."""
     (schedule,) = (each for each in RESOURCES.values() if each["Type"] == "AWS::Scheduler::Schedule")
-    answer: dict[str, Any] = archive.invoke(json.loads(schedule["Properties"]["Target"]["Input"]))
+    event = json.loads(schedule["Properties"]["Target"]["Input"])
+    answer: dict[str, Any] = archive.account.target("obi-archive").invoke(archive.outputs["FunctionName"], event)
     return answer
 
 
-def test_first_night(archive: Archive, written: dict[str, Any]) -> None:
-    """It writes all days of the table, and the same bytes again."""
+def test_first_night(written: dict[str, Any]) -> None:
+    """It writes all days of the table."""
     assert len(written) == WATCHED_DAYS
     assert {day: done["rows"] for day, done in written.items() if done["rows"]} == {
         format_day(day): 3 * 144 + (day == DAYS[0]) for day in DAYS
     }
-    files = {day: archive.file(day) for day in DAYS}
-    for day in DAYS:
-        assert archive.invoke({"day": format_day(day)})[format_day(day)]["bytes"] == len(files[day])
-        assert archive.file(day) == files[day]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
@@ -144,13 +129,6 @@ def test_queries_of_the_page(archive: Archive, written: dict[str, Any], query: s
     there = [[cell[:19] for cell in row] for row in archive.ask(archive.account.client("athena"), query)]
     assert here
     assert [row[0] for row in there] == [row[0] for row in here[: len(there)]]
-
-
-def test_a_failure_goes_to_the_queue(archive: Archive) -> None:
-    archive.invoke({"day": "soon"}, "Event")
-    failure = archive.account.failure(archive.queue)
-    assert failure["requestPayload"] == {"day": "soon"}
-    assert "the event's day is 'soon'" in json.dumps(failure["responsePayload"])
 
 
 def test_the_artifact_runs_by_itself(archive: Archive, written: dict[str, Any], tmp_path: Path) -> None:
@@ -182,37 +160,6 @@ def test_a_reader_may_copy_and_ask_and_nothing_else(archive: Archive, written: d
     for call, parameters in (("put_object", {"Body": b"1"}), ("delete_object", {})):
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(s3, call)(**key, **parameters)
-
-
-def test_the_role_allows_what_the_function_does_and_nothing_else(archive: Archive, written: dict[str, Any]) -> None:
-    mine = {"Bucket": archive.bucket}
-    key, new = f"dt={format_day(DAYS[0])}/records.parquet", {"Key": "dt=2000-01-01/records.parquet", "Body": b"1"}
-    archive.account.client("s3").create_bucket(
-        Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    other_table = create_table(archive.account.client("dynamodb"))
-    allowed: list[Call] = [
-        ("s3", "list_objects_v2", mine | {"Prefix": "dt="}),
-        ("s3", "get_object", mine | {"Key": key}),
-        ("s3", "put_object", mine | new),
-        ("dynamodb", "query", {"TableName": archive.table} | QUERY),
-    ]
-    denied: list[Call] = [
-        ("s3", "list_objects_v2", mine),
-        ("s3", "put_object", mine | {"Key": "_athena/1", "Body": b"1"}),
-        ("s3", "delete_object", mine | {"Key": key}),
-        ("s3", "put_object", {"Bucket": "another"} | new),
-        ("dynamodb", "query", {"TableName": other_table} | QUERY),
-        ("dynamodb", "scan", {"TableName": archive.table}),
-        ("dynamodb", "put_item", {"TableName": archive.table, "Item": ITEM}),
-    ]
-    role = archive.account.role_of(archive.outputs["FunctionName"])
-    clients = {service: archive.account.client_as(role, service) for service in ("s3", "dynamodb")}
-    for service, call, parameters in allowed:
-        getattr(clients[service], call)(**parameters)
-    for service, call, parameters in denied:
-        with pytest.raises(ClientError, match="AccessDenied"):
-            getattr(clients[service], call)(**parameters)
 
 
 def test_database(archive: Archive, written: dict[str, Any], tmp_path: Path) -> None:

@@ -92,10 +92,8 @@ def test_the_wheel_holds_every_module_as_obi_and_nothing_else(wheel: Path) -> No
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (["--help"], 0, "usage: "),
         (["--version"], 0, __version__),
         (["history", "--help"], 0, "--gaps"),
-        (["load", "--help"], 0, "--table"),
         (["load", "--table", "records"], 2, "boto3"),  # said before anything is read
         (["--symbol", "BTC", "--count", "1", "--table", "records"], 2, "boto3"),
         (["history", "--from", "."], 2, "duckdb"),

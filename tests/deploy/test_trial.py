@@ -56,15 +56,6 @@ def test_what_is_missing_is_said_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_first_deployment(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It starts from the example."""
-    config = tmp_path / "samconfig.toml"
-    for name, value in (account.environment | {"PATH": PATH}).items():
-        monkeypatch.setenv(name, value)
-    assert check(config).stack == "order-book-imbalance"
-    assert config.read_text(encoding="utf-8") == EXAMPLE.read_text(encoding="utf-8")
-
-
 def test_an_old_python_is_named(tmp_path: Path) -> None:
     python = tmp_path / "python3.9"
     python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.6\nexit 1\n')

@@ -4,11 +4,14 @@ import json
 import os
 import platform
 import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support.servers import AWS, clean_environment
+from support.servers import AWS, clean_environment, free_port, running
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
@@ -63,10 +66,60 @@ def transformed(path: Path) -> Any:
     return _template(path)[1]
 
 
-@cache
-def interface_emulator() -> Path:
-    """AWS's Lambda Runtime Interface Emulator for this machine; SAM's wheel brings it."""
+def _interface_emulator() -> Path:
+    """AWS's own, for this machine, which keeps the timeout and ends what outlasts it; SAM's wheel brings it."""
     machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
     (found,) = (ROOT / ".venv-sam/lib").glob(f"python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
     found.chmod(0o755)
     return found
+
+
+class Emulator:
+    """A function that runs."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.url = url
+        self._log = log
+
+    def invoke(self, event: Any) -> Any:
+        """The function's answer, or the error that it ended with: errorType, errorMessage."""
+        with urllib.request.urlopen(
+            f"{self.url}/2015-03-31/functions/function/invocations", json.dumps(event).encode(), TEST_TIMEOUT_SECONDS
+        ) as response:
+            return json.loads(response.read())
+
+    @property
+    def log(self) -> str:
+        """What the function and the emulator printed so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def emulate(
+    artifact: Path, directory: Path, *, handler: str = "handler.app.lambda_handler", **environment: str
+) -> Iterator[Emulator]:
+    """Run a handler of the artifact as Lambda does, with these variables."""
+    port, api_port = free_port(), free_port()
+    command: list[str | Path] = [
+        _interface_emulator(),
+        "--runtime-interface-emulator-address",
+        f"127.0.0.1:{port}",
+        "--runtime-api-address",
+        f"127.0.0.1:{api_port}",
+        RUNTIME,
+        "-m",
+        "awslambdaric",
+        handler,
+    ]
+    variables = {
+        **AWS,
+        "AWS_LAMBDA_FUNCTION_NAME": "sampler",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "75",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "LAMBDA_TASK_ROOT": str(artifact),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the artifact is read-only to Lambda
+        **environment,
+    }
+    with running(command, port, directory / "emulator.log", cwd=artifact, **variables) as log:
+        yield Emulator(f"http://127.0.0.1:{port}", log)

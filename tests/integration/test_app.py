@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,16 +28,14 @@ def queue(moto_url: str) -> Iterator[tuple[Any, str]]:
 
 
 @pytest.fixture
-def start_container(
-    start_exchange: StartExchange, stored: StoredTable, moto_url: str, tmp_path: Path
-) -> Iterator[StartContainer]:
+def start_container(start_exchange: StartExchange, stored: StoredTable, moto_url: str) -> Iterator[StartContainer]:
     """Start a container that samples BTCUSDT of an exchange which fails by this script; variables may be given."""
     with ExitStack() as running:
 
         def start(*script: str, **environment: str) -> Container:
             base = {"OBI_SYMBOLS": "BTC", "OBI_TABLE": stored.name, "AWS_ENDPOINT_URL": moto_url}
             base["OBI_BASE_URL"] = start_exchange(*script, symbols=("ETHUSDT", "BNBUSDT"), clock=time.time).url
-            container = Container(tmp_path / "log", **base | environment)
+            container = Container(**base | environment)
             running.callback(container.close)
             return container
 

@@ -18,10 +18,11 @@ BOOK = tuple[str, Book, int]  # a symbol, a book, and how many levels were reque
 @lru_cache(maxsize=1)
 def whole_books() -> list[BOOK]:
     """Books of several shapes; the same ones each time."""
-    return [*_synthetic(), *_odd()]
+    return [*synthetic_books(), *odd_books()]
 
 
-def _synthetic() -> Iterator[BOOK]:
+def synthetic_books() -> Iterator[BOOK]:
+    """Deep ones and thin ones; the first is of BTCUSDT."""
     for symbol in (*DEFAULT_SYMBOLS[:11], "AAAUSDT", "BBBUSDT", "CCCBTC", "DDDEUR", "EEEUSDT"):  # the latter are thin
         for step in range(0, 120, 12):
             for limit in (1000, 100):
@@ -29,7 +30,8 @@ def _synthetic() -> Iterator[BOOK]:
                 yield symbol, parse_depth(depth_body(found.last_update_id, b"", render_sides(found))), limit
 
 
-def _odd() -> Iterator[BOOK]:
+def odd_books() -> Iterator[BOOK]:
+    """Coarse, crossed, short and one-sided ones."""
     coarse = [(Decimal(n).scaleb(-4), Decimal(1000 + 37 * n % 91)) for n in range(1, 40)]  # a tick is 66 bps
     yield "COARSE", _book(coarse[14::-1], coarse[15:]), 1000
     near = [(Decimal(10_000 + n).scaleb(-2), Decimal(n % 7 + 1)) for n in range(60)]

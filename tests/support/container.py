@@ -4,7 +4,6 @@ In the tests' own process it would set up logging, the exception hook and garbag
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from handler.slots import format_timestamp
 from support.servers import AWS, clean_environment
 
 ROOT = Path(__file__).parents[2]
+RESULT = "RESULT "  # of infra.testkit.lambda_container, which would import handler.app
 
 
 def this_slot(seconds: int = 60) -> float:
@@ -36,34 +36,28 @@ class FunctionError(Exception):
 class Container:
     """Invokes the function as Lambda does: one event after the other, what it prints is its log."""
 
-    def __init__(self, log: Path, **environment: str) -> None:
-        self._log = log
-        self._invocations = 0
-        results, results_in_child = os.pipe()
-        self._results = os.fdopen(results)
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                # -u: Lambda's stdout is not buffered either
-                [sys.executable, "-u", "-m", "infra.testkit.lambda_container", f"/dev/fd/{results_in_child}"],
-                cwd=ROOT,
-                env=clean_environment(PYTHONPATH=str(ROOT), **AWS, **environment),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                pass_fds=[results_in_child],
-            )
-        os.close(results_in_child)
+    def __init__(self, **environment: str) -> None:
+        self._log: list[str] = []
+        self._process = subprocess.Popen(
+            # -u: Lambda's stdout is not buffered either
+            [sys.executable, "-u", "-m", "infra.testkit.lambda_container"],
+            cwd=ROOT,
+            env=clean_environment(PYTHONPATH=str(ROOT), **AWS, **environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
 
     def invoke(self, event: Any, seconds: float = 60.0) -> dict[str, int]:
         """Run the function with so many seconds left before its timeout; returns its result or raises FunctionError."""
         assert self._process.stdin
-        request = {"id": f"request-{self._invocations}", "event": event, "seconds": seconds}
-        self._invocations += 1
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        line = self._results.readline()
-        assert line, f"the container ended: {self._log.read_text()}"
-        result = json.loads(line)
+        assert self._process.stdout
+        print(json.dumps({"id": "request", "event": event, "seconds": seconds}), file=self._process.stdin, flush=True)
+        while not (line := self._process.stdout.readline()).startswith(RESULT):
+            assert line, f"the container ended: {self._log}"
+            self._log.append(line.rstrip())
+        result = json.loads(line.removeprefix(RESULT))
         if "raised" in result:
             raise FunctionError(result["raised"])
         answer: dict[str, int] = result["returned"]
@@ -72,16 +66,14 @@ class Container:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The log so far: every line of JSON, read."""
-        lines = self._log.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in self._log if line.startswith("{")]
 
     @property
     def record_lines(self) -> list[str]:
         """The records in the log, as they were printed."""
-        return [line for line in self._log.read_text(encoding="utf-8").splitlines() if line.startswith('{"timestamp":')]
+        return [line for line in self._log if line.startswith('{"timestamp":')]
 
     def close(self) -> None:
         """End the process."""
         self._process.kill()
         self._process.communicate()
-        self._results.close()

@@ -13,6 +13,8 @@ from handler.exchange.client import BinanceClient
 from handler.exchange.markets import MARKETS
 from infra.fake_exchange import FakeExchange
 from infra.fake_exchange.books import FakeBook
+from infra.fake_exchange.deliveries import close_afterwards
+from infra.testkit.server import Answer, Connection, HttpServer, Request
 
 NOON = 1_795_262_400.0
 """Noon UTC in epoch seconds: a minute, an hour and every interval that divides them have just begun."""
@@ -82,36 +84,18 @@ def serving(server: AnyServer) -> Iterator[AnyServer]:
         thread.join()
 
 
-class RawServer(socketserver.ThreadingTCPServer):
+class RawServer(HttpServer):
     """Answers each connection with the next of some raw bytes (the last one again and again) and closes it."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, *answers: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _RawHandler)
+        super().__init__()
         self.answers = list(answers)
         self.heads: list[str] = []
         """The heads of the requests so far: request line and headers."""
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-class _RawHandler(socketserver.StreamRequestHandler):
-    server: RawServer
-
-    def handle(self) -> None:
-        lines = list(iter(lambda: self.rfile.readline().strip(), b""))
-        if lines:  # or the client went without a word
-            self.server.heads.append("".join(f"{line.decode('latin-1')}\r\n" for line in lines))
-            answers = self.server.answers
-            self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+    def respond(self, connection: Connection, request: Request) -> Answer:
+        self.heads.append(request.head)
+        return Answer(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], b"", close_afterwards)
 
 
 StartRaw = Callable[..., RawServer]

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 TEST_TIMEOUT_SECONDS = 30.0  # what takes this long hangs
@@ -32,46 +32,50 @@ def environment(**variables: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": HOME, "LANG": "C.UTF-8"} | variables
 
 
-def run(*flags: str, python: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end. It never prints a traceback."""
-    with start(*flags, python=python, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **variables) as process:
-        return finished(process)
+def run(*flags: object, text: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with this text on its standard input. It never prints a traceback."""
+    with start(*flags, stdin=subprocess.PIPE, **options) as process:
+        return finished(process, text)
 
 
 def start(
-    *flags: str,
-    python: Sequence[str] = (),
+    *flags: object,
+    code: str = "",
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
     **variables: str,
 ) -> "subprocess.Popen[str]":
-    """Start it, and leave it running."""
-    command = [sys.executable, *python, "-m", "handler", *flags]
+    """Start it, or this code in its place, and leave it running."""
+    program = ["-c", code] if code else ["-m", "handler"]
     return subprocess.Popen(
-        command,
+        [sys.executable, *program, *map(str, flags)],
         cwd=ROOT,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         encoding="utf-8",
     )
 
 
-def shell(command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a line of shell in a folder to its end; in it `handler` and `obi` are the program."""
-    script = f'handler() {{ "{sys.executable}" -m handler "$@"; }}\nobi() {{ handler "$@"; }}\n{command}'
-    return subprocess.run(
-        ["/bin/sh", "-c", script], cwd=folder, env=environment(PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL,
-        capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
-    )  # fmt: skip
-
-
-def finished(process: "subprocess.Popen[str]") -> subprocess.CompletedProcess[str]:
+def finished(process: "subprocess.Popen[str]", text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Wait for its end, and read what is left of its output."""
     try:
-        stdout, stderr = process.communicate(timeout=TEST_TIMEOUT_SECONDS)
+        stdout, stderr = process.communicate(text, timeout=TEST_TIMEOUT_SECONDS)
     finally:
         process.kill()
     assert "Traceback" not in (stderr or "")
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def shell(command: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of shell in a folder to their end; in them `handler` and `obi` are the program, which samples once."""
+    functions = f"""
+handler() {{ "{sys.executable}" -m handler "$@"; }}
+obi() {{ case "$1" in --*) set -- "$@" --count 1 ;; esac; handler "$@"; }}
+"""
+    return subprocess.run(
+        ["/bin/sh", "-ec", functions + command], cwd=folder, env=environment(PYTHONPATH=str(ROOT), **variables),
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=TEST_TIMEOUT_SECONDS, check=False,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from handler.record import Record
-from handler.stores.item import record_from_item
+from handler.stores.item import item_from_record, record_from_item
 from infra.testkit.aws import scan
 from support.servers import AWS, aws_client, create_table
 
@@ -20,6 +20,11 @@ class StoredTable(NamedTuple):
     def through(self, url: str) -> dict[str, Any]:
         """The environment in which the program reaches it at another URL, that of a proxy."""
         return self.environment | {"AWS_ENDPOINT_URL_DYNAMODB": url}
+
+    def put(self, *found: Record | dict[str, Any]) -> None:
+        """Put these records or items into it."""
+        for one in found:
+            self.client.put_item(TableName=self.name, Item=one if isinstance(one, dict) else item_from_record(one, 60))
 
     def records(self) -> list[Record]:
         """What it holds, in the order of its keys."""
