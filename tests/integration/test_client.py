@@ -327,7 +327,7 @@ def test_proxy(proxy: RawServer, exchange: FakeExchange, clock: FakeClock, monke
     ("url", "words"),
     [
         ("http://alice:Sup3r@127.0.0.1:{dead}", "the proxy 127.0.0.1:{dead}: Connection refused"),
-        ("alice:Sup3r@127.0.0.1:{dead}", "the proxy's is invalid"),
+        ("alice:Sup3r@127.0.0.1:{dead}", "URL of the proxy is invalid"),
         ("socks5://alice:Sup3r@127.0.0.1:{dead}", "pip install"),
         *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("Sup3r/x", "Sup3r#x", "123/x")),
         *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("[Sup3r", "Sup3r]x", "Sup3r?x")),
