@@ -1,11 +1,15 @@
 """The function: `handler.app.lambda_handler(event, context)`, run by the schedule, by timers, or by hand."""
 
 import gc
+import os
 
 gc.disable()  # until the container is ready: see sampler.resume_garbage_collection
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+for name in list(os.environ):  # an account may set these for all functions: Powertools raises for unknown values
+    if name.startswith("POWERTOOLS_") or (name == "LOG_LEVEL" and os.environ[name] not in LOG_LEVELS):
+        del os.environ[name]
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,7 +33,6 @@ from .slots import format_timestamp, slot_start
 from .stores.table import Table
 from .timers import plan, scheduled_time, slot_of_message, sqs_messages
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 EXPECTED_REASONS = ("rejected", "empty book")  # not a failure of the run: a delisted pair would raise for ever
 MAX_EARLY_SECONDS = 5  # by how much clocks may differ: an event that is early waits for its slot
 RESERVED_SECONDS = 5.5  # reserved before the function's timeout: a put exceeds its deadline by at most boto3's timeouts
@@ -45,9 +48,6 @@ class SafeFormatter(LambdaPowertoolsFormatter):
         return super().serialize(safe)
 
 
-for name in list(os.environ):  # an account may set these for all functions: Powertools raises for unknown values
-    if name.startswith("POWERTOOLS_") or (name == "LOG_LEVEL" and os.environ[name] not in LOG_LEVELS):
-        del os.environ[name]
 logger = Logger(
     service="handler",
     log_uncaught_exceptions=True,

@@ -67,7 +67,7 @@ class Episodes:
         with self._lock:
             now = self._clock.time()
             over_at, logged_at = self._known.get(trouble, (now, now))
-            is_new = now >= over_at or now >= logged_at + DAY_SECONDS
-            over_at = max(over_at, now + seconds + QUIET_SECONDS)
-            self._known[trouble] = over_at, now if is_new else logged_at
+            is_new = not logged_at <= now < min(over_at, logged_at + DAY_SECONDS)  # also if the clock was set back
+            quiet_until = now + seconds + QUIET_SECONDS
+            self._known[trouble] = (quiet_until, now) if is_new else (max(over_at, quiet_until), logged_at)
         return is_new

@@ -23,7 +23,7 @@ def parse_pair(word: str, quote: str = "USDT") -> Pair:
     if market not in MARKETS:
         raise UsageError(f"{word} names no market: write {' or '.join(f'{name}:BTC' for name in MARKETS)}")
     sides = [side.strip() for side in symbol.split("/")]
-    if len(sides) > 2 or not all(sides) or set(symbol) & set(";|"):
+    if len(sides) > 2 or not all(side and side.isprintable() for side in sides) or set(symbol) & set(";|"):
         raise UsageError(f"{word} is not a pair: write BTC, BTCUSDT or BTC/USDT, with spaces or commas between pairs")
     if len(sides) == 2:
         return Pair("".join(sides), market)

@@ -20,7 +20,9 @@ NOT_TRUSTED = (
     "certificate verify failed: {0.verify_message}; check this machine's clock and, if your network has a CA of its"
     " own, set REQUESTS_CA_BUNDLE to its bundle (SSL_CERT_FILE is not read here)"
 )
-PROXY_HINT = "the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
+PROXY_HINT = (
+    "its URL or the URL of the proxy is invalid: write http://host:port, percent-encode / # ? @ [ ] in a password"
+)
 
 
 class InvalidBundle(ValueError):

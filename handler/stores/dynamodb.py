@@ -49,7 +49,10 @@ ERRORS: dict[type[Exception], tuple[type[StoreError], str]] = {  # advice; the f
         (CredentialsError, "configure them as for the AWS CLI, with AWS_PROFILE, aws configure or aws sso login"),
     ),
     boto.BotoCoreError: (StoreError, "check AWS_REGION, AWS_PROFILE and what else configures AWS"),
-    Exception: (TransientStoreError, "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB is wrong"),
+    Exception: (
+        TransientStoreError,
+        "perhaps a proxy answered instead, or AWS_ENDPOINT_URL_DYNAMODB or credential_process is wrong",
+    ),
 }
 
 for _name in ("botocore.credentials", "botocore.tokens"):

@@ -79,8 +79,8 @@ def record_from_item(item: AnyItem) -> Record:
     values = {key: _value(key, item[key]) for key in _KEYS if key in item}
     if values.get("reason") is not None:
         values = dict.fromkeys(_NO_DATA_KEYS, 0.0) | values
-    if "book" in item:
-        values["bids"], values["asks"] = unpack_book(_value("book", item["book"]))
+    if (book := _value("book", item.get("book", {"NULL": True}))) is not None:
+        values["bids"], values["asks"] = unpack_book(book)
     return Record.from_values({key: value for key, value in values.items() if value is not None})
 
 
@@ -109,7 +109,7 @@ def pack_book(bids: Levels | None, asks: Levels | None) -> bytes:
 def unpack_book(packed: bytes) -> tuple[Levels | None, Levels | None]:
     """Return the bids and asks that `pack_book` packed. Raises InvalidRecord."""
     if not isinstance(packed, bytes) or packed[:1] != bytes([BOOK_FORMAT]):
-        raise InvalidRecord(f"book is {packed[:20]!r}…, which is not of format {BOOK_FORMAT}: a newer version reads it")
+        raise InvalidRecord(f"book is {packed!r:.60}, which is not of format {BOOK_FORMAT}: a newer version reads it")
     try:
         price_places, quantity_places, bids, asks = _book_decoder.decode(zlib.decompress(packed[1:]))
         return _levels(bids, price_places, quantity_places, -1), _levels(asks, price_places, quantity_places, 1)

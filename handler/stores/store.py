@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import NamedTuple, Protocol, Self
 
@@ -62,6 +62,7 @@ class BackgroundWriter:
         self._store = store
         self._pending: dict[int, Batch] = {}  # by their ids: what is neither stored nor logged
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()  # None: the end
+        self._lock = Lock()
         self._thread = Thread(target=self._work, name="store", daemon=True)
 
     def put(self, records: Sequence[Record], deadline: float) -> None:
@@ -84,20 +85,23 @@ class BackgroundWriter:
         except Exception as error:  # memory ran out, for example: the next records may do better
             reason = StoreError(f"the store failed ({type(error).__name__}: {error})")
             failed = [FailedPut(record, reason) for record in batch[0]]
-        if self._pending.pop(id(batch), None) is not None:  # else it was logged already
-            self._log(failed)
+        self._settle(batch, failed)
 
     def _give_up(self, why: str, before: float = inf) -> None:
         """Log the records of batches whose deadlines were before this moment."""
         error = StoreError(f"{why}; `load` stores the line")
-        for key, (records, deadline) in list(self._pending.items()):
-            if deadline <= before and self._pending.pop(key, None) is not None:
-                self._log([FailedPut(record, error) for record in records])
+        for batch in list(self._pending.values()):
+            if batch[1] <= before:
+                self._settle(batch, [FailedPut(record, error) for record in batch[0]])
 
-    def _log(self, failures: Sequence[FailedPut]) -> None:
-        self.failed += len(failures)
-        for record, error in failures:
-            log.error("not stored: %s: %s", error, record.to_line())  # the line that `load` takes
+    def _settle(self, batch: Batch, failures: Sequence[FailedPut]) -> None:
+        """Log what is not stored of a batch, once. It is pending until then, so that no interrupt loses it."""
+        with self._lock:
+            if id(batch) in self._pending:
+                self.failed += len(failures)
+                for record, error in failures:
+                    log.error("not stored: %s: %s", error, record.to_line())  # the line that `load` takes
+                del self._pending[id(batch)]
 
     def __enter__(self) -> Self:
         with suppress(RuntimeError):  # the user or the machine has too many threads or too little memory, for now

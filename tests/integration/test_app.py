@@ -203,7 +203,7 @@ def test_timer_whose_sample_fails(start_container: StartContainer, stored: Store
     "variables",
     [
         {"POWERTOOLS_METRICS_DISABLED": "perhaps", "POWERTOOLS_DEV": "", "LOG_LEVEL": "TRACE"},
-        {"POWERTOOLS_METRICS_DISABLED": "", "POWERTOOLS_LOGGER_SAMPLE_RATE": "x"},
+        {"POWERTOOLS_METRICS_DISABLED": "", "POWERTOOLS_LOGGER_SAMPLE_RATE": "x", "POWERTOOLS_DEBUG": ""},
     ],
 )
 def test_variables_of_others(start_container: StartContainer, variables: dict[str, str]) -> None:

@@ -19,6 +19,18 @@ def test_episodes(clock: FakeClock) -> None:
     assert not episodes.is_new("failing", "a")
 
 
+def test_episodes_after_the_clock_was_set_back(clock: FakeClock) -> None:
+    """What was logged by a clock that was years ahead is new again, and then quiet."""
+    episodes = Episodes(clock)
+    clock.set_wall(1e8)
+    assert episodes.is_new("failing", "a")
+    clock.set_wall(-1e8)
+    assert episodes.is_new("failing", "a")
+    assert not episodes.is_new("failing", "a")
+    clock.advance(3600)
+    assert episodes.is_new("failing", "a")
+
+
 def test_threads(clock: FakeClock) -> None:
     """Of 400 threads that meet the same trouble one finds it new."""
     episodes = Episodes(clock)

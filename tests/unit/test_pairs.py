@@ -46,6 +46,7 @@ def test_word(word: str, quote: str, pair: str) -> None:
         ("BTC/USD:BTC", "write spot:BTC or usdm:BTC"),
         ("BTC-USDT", "write BTCUSDT"),
         ("BTC;ETH", "with spaces or commas between pairs"),
+        *((f"B{odd}TC", "write BTC, BTCUSDT or BTC/USDT") for odd in ("\x1b", "\u200b", "\udcff")),
         ("btc_usdt", "write BTCUSDT"),
         ("ETH-BTC", "write ETHBTC"),
         ("usdm:BTC_USDT", "write usdm:BTCUSDT"),

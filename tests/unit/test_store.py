@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Event, Thread, Timer
-from time import monotonic
+from logging import LogRecord
+from threading import Event, Thread, Timer, current_thread, main_thread
+from time import monotonic, sleep
 
 import pytest
 
@@ -132,6 +133,26 @@ def test_early_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFix
         raise end
     assert (writer.failed, logged(caplog)) == (4, RECORDS)
     store.ready.set()
+
+
+def test_an_end_while_the_log_is_slow(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Records whose failure is just being logged are logged by the end, too."""
+    monkeypatch.setattr(store_module, "STOP_SECONDS", 0.0)
+    writing = Event()
+
+    def write_slowly(record: LogRecord) -> bool:
+        if current_thread() is not main_thread():
+            writing.set()
+            sleep(0.1)
+        return bool(record)
+
+    monkeypatch.setattr(store_module.log, "filters", [write_slowly])
+    store = ready_store(lambda records: PutResult(failed=[FailedPut(one, StoreError("full")) for one in records]))
+    with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
+        writer.put(RECORDS, LATER)
+        assert writing.wait(20)
+        raise KeyboardInterrupt
+    assert logged(caplog) == RECORDS
 
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
