@@ -70,6 +70,7 @@ SOURCES = {
     "spaces": TEXT.replace(b'":', b'": ').replace(b"\n", b"  \n"),
     "a log": TEXT.replace(b"{", b"2026-11-01 INFO {"),
     "an array": b"[" + TEXT.replace(b"\n", b",\n")[:-2] + b"]",
+    "an array in one line": b"[" + b",".join(TEXT.splitlines() * 150) + b"]",
     "a [1]?.jsonl": TEXT,
 }
 
@@ -104,6 +105,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut.parquet": (b"PAR1" + bytes(100), "No magic bytes found"),
     "foreign.parquet": (b"", "without a column timestamp"),
     "cut.gz": (gzip.compress(os.urandom(5000) + TEXT)[:3000], "cut off"),
+    "cut.zst": (b"\x28\xb5\x2f\xfd\x04\x58\x41", "cut off"),
     "half.gz": (gzip.compress(TEXT * 20 + os.urandom(99999))[:90000], "cut off"),
     "invalid": (TEXT.replace(b'"obi":', b'"obi":7', 1), "line 1: invalid: obi is 70.153847"),
     "text": (TEXT.replace(b'"levels":5', b'"levels":true', 1), "levels"),
