@@ -29,14 +29,18 @@ def open_parquet(
         except SourceError as error:
             failures.append(f"{file.name}: {error}")
     parts: dict[str, list[File]] = {}
-    for columns, group in groups.items():
+    todo = list(groups.items())
+    for columns, group in todo:
         name = f"parquet_{len(parts)}"
         try:
             engine.run(f"CREATE OR REPLACE VIEW {name} AS {_rows(dict(columns), group, pairs)}")
             engine.run(f"CREATE TABLE checked_{name} AS SELECT {CHECKED} FROM {name}")
             parts[name] = group
         except SourceError as error:
-            failures.append(f"{', '.join(file.name for file in group[:3])}: {error}")
+            if len(group) > 1:  # one of them is damaged
+                todo += [(columns, [file]) for file in group]
+            else:
+                failures.append(f"{group[0].name}: {error}")
     return parts
 
 

@@ -131,6 +131,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_a_damaged_parquet_file_costs_only_itself(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = folder.parent / "whole.parquet"
+    assert ask("--from", folder, "--output", whole).code == 0
+    data = whole.read_bytes()
+    (folder / "damaged.parquet").write_bytes(data[:4] + bytes(99) + data[103:])
+    (folder / "2026-11-01.jsonl").unlink()
+    whole.rename(folder / "whole.parquet")
+    assert ask("--from", folder) == (1, LINES)
+    assert "damaged.parquet" in caplog.text
+    assert "whole.parquet" not in caplog.text
+
+
 @pytest.mark.parametrize("data", [b"", b"\n \r\n", gzip.compress(b"")], ids=["empty", "blank", "gzip"])
 def test_nothing_to_read(data: bytes, folder: Path, capfd: Capture) -> None:
     """What is empty beside good files is no failure; alone it is one."""
