@@ -229,7 +229,7 @@ def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder:
         ("x.ndjson", LINES[0].encode()),
         ("x.csv", b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,"),
         ("x.csv.gz", b"\x1f\x8b"),
-        ("x.jsonl.gz", b"\x1f\x8b"),
+        ("x.jsonl.gz", b"\x1f\x8b\x08\0"),  # without a name
         ("x.PARQUET", b"PAR1"),
         ("x.pq", b"PAR1"),
     ],
