@@ -12,7 +12,7 @@ from ..errors import InvalidData, InvalidRecord, SourceError
 from ..load.find import as_utf8, find_records
 from ..load.open import MAX_PIECE_BYTES, decompressed
 from ..record import MAX_NUMBER, SPOT, Record
-from ..slots import MAX_INTERVAL_SECONDS
+from ..slots import MAX_EPOCH_SECONDS, MAX_INTERVAL_SECONDS
 from .columns import DOUBLE, HEAD, NARROW, TEXT, decoded, from_lines, pair_sql, quoted
 from .engine import Engine, sql_literal
 from .files import File, file_row, new_path
@@ -32,10 +32,11 @@ CANONICAL = (
 )
 # the types of JSON that a key may have; those that have to be there are not null in a valid record
 _TYPES = {TEXT: ("VARCHAR", "NULL"), DOUBLE: ("UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT", "NULL")}
-VALID = f"""coalesce(seconds >= 0 AND symbol <> '' AND market <> '' AND obi BETWEEN -1 AND 1
-    AND levels >= 1 AND levels = floor(levels) AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER}
-    AND notional_ask >= 0 AND notional_ask < {MAX_NUMBER} AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1
-    AND {MAX_INTERVAL_SECONDS} AND interval_seconds = floor(interval_seconds))), false)"""  # of the columns of a record
+VALID = f"""coalesce(seconds BETWEEN 0 AND {MAX_EPOCH_SECONDS} AND symbol <> '' AND market <> ''
+    AND obi BETWEEN -1 AND 1 AND levels BETWEEN 1 AND 9e18 AND levels = floor(levels)
+    AND notional_bid >= 0 AND notional_bid < {MAX_NUMBER} AND notional_ask >= 0 AND notional_ask < {MAX_NUMBER}
+    AND (interval_seconds IS NULL OR (interval_seconds BETWEEN 1 AND {MAX_INTERVAL_SECONDS}
+    AND interval_seconds = floor(interval_seconds))), false)"""  # of the columns of a record
 HAS_DATA = "(reason IS NULL AND (interval_seconds IS NOT NULL OR notional_bid <> 0 OR notional_ask <> 0))"
 PRINTED = (
     f"coalesce(nullif(regexp_extract(line, {sql_literal(CANONICAL)}), '') || if(market = {sql_literal(SPOT)}, '',"

@@ -74,7 +74,7 @@ def _rows(schema: dict[str, str], files: Sequence[File], pairs: Collection[str])
     keys += [f"{'bid_levels' if 'bid_levels' in schema else 'bids'} IS NOT NULL AS has_levels"]
     where = f"WHERE {pair} IN ({', '.join(map(sql_literal, sorted(pairs)))})" if pairs else ""
     rows = derived(f"(SELECT {', '.join(keys)} FROM {_scan(files)} {where})", known)
-    whole = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" for name in ("levels", "interval_seconds"))
+    whole = "TRY_CAST(levels AS BIGINT) AS levels, nullif(TRY_CAST(interval_seconds AS BIGINT), 0) AS interval_seconds"
     values = ", ".join(f"{name} := {name}" for name in ("seconds", *_NUMBERS))
     invalid = f"if({VALID}, NULL, to_json(struct_pack({values}))::VARCHAR) AS invalid"
     return f"SELECT * REPLACE ({whole}), {HAS_DATA} AS has_data, {invalid} FROM {rows}"

@@ -143,6 +143,20 @@ def test_a_damaged_parquet_file_costs_only_itself(folder: Path, caplog: pytest.L
     assert "whole.parquet" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "value", ["0 AS interval_seconds", "1e300 AS levels", "TIMESTAMPTZ '99999-01-01' AS timestamp"]
+)
+def test_a_bad_row_of_parquet_costs_only_itself(value: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, path = folder.parent / "whole.parquet", folder.parent / "x.parquet"
+    assert ask("--from", folder, "--output", whole).code == 0
+    new, _, column = value.partition(" AS ")
+    changed = f"if(file_row_number = 1, {new}, {column}) AS {column}"
+    rows = f"SELECT * REPLACE ({changed}) FROM read_parquet('{whole}')"
+    duckdb.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+    assert ask("--from", path) == (1, [LINES[0], *LINES[2:]])
+    assert "row 2: invalid" in caplog.text
+
+
 @pytest.mark.parametrize("data", [b"", b"\n \r\n", gzip.compress(b"")], ids=["empty", "blank", "gzip"])
 def test_nothing_to_read(data: bytes, folder: Path, capfd: Capture) -> None:
     """What is empty beside good files is no failure; alone it is one."""
