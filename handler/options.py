@@ -14,7 +14,8 @@ from .slots import MAX_INTERVAL_SECONDS
 
 PROGRAM = "obi" if __name__.startswith("obi.") else "python -m handler"
 _TABLE = r"([^@\s]+)(?:@([a-z]{2,}(?:-[a-z]+)+-[0-9]+))?"
-_HOST = r"(?:[^/?#@\s]*@)?(?:\[[0-9a-fA-F:.]+\]|[^/?#@:\s]+)(?::[1-9][0-9]{0,4})?"
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_HOST = rf"(?:[^/?#@\s]*@)?(?:\[[0-9a-fA-F:.]+\]|[^/?#@:\s]+)(?::(?:{_PORT}))?"
 _BASE_URL = rf"(?:({'|'.join(MARKETS)}):)?(https?://{_HOST}(?:/[^?#@\s]*[^/?#@\s])?)/*"
 
 

@@ -107,7 +107,7 @@ def write_rows(
             for text in texts:
                 write(text)
             return
-        with gzip.open(path, "wb", 6) if target.is_gzip else path.open("wb") as file:
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw) if target.is_gzip else raw as file:
             file.writelines(f"{text}\n".encode() for text in texts)
         return
     copy = path or engine.folder / "output.csv"

@@ -29,14 +29,18 @@ def open_parquet(
         except SourceError as error:
             failures.append(f"{file.name}: {error}")
     parts: dict[str, list[File]] = {}
-    for columns, group in groups.items():
+    todo = list(groups.items())
+    for columns, group in todo:
         name = f"parquet_{len(parts)}"
         try:
             engine.run(f"CREATE OR REPLACE VIEW {name} AS {_rows(dict(columns), group, pairs)}")
             engine.run(f"CREATE TABLE checked_{name} AS SELECT {NARROW_SQL} FROM {name}")
             parts[name] = group
         except SourceError as error:
-            failures.append(f"{', '.join(file.name for file in group[:3])}: {error}")
+            if len(group) > 1:  # one of them is damaged
+                todo += [(columns, [file]) for file in group]
+            else:
+                failures.append(f"{group[0].name}: {error}")
     return parts
 
 
@@ -70,7 +74,7 @@ def _rows(schema: dict[str, str], files: Sequence[File], pairs: Collection[str])
     keys += [f"{'bid_levels' if 'bid_levels' in schema else 'bids'} IS NOT NULL AS has_levels"]
     where = f"WHERE {pair} IN ({', '.join(map(sql_literal, sorted(pairs)))})" if pairs else ""
     rows = derived(f"(SELECT {', '.join(keys)} FROM {_scan(files)} {where})", known)
-    whole = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" for name in ("levels", "interval_seconds"))
+    whole = "TRY_CAST(levels AS BIGINT) AS levels, nullif(TRY_CAST(interval_seconds AS BIGINT), 0) AS interval_seconds"
     values = ", ".join(f"{name} := {name}" for name in ("seconds", *_NUMBERS))
     invalid = f"if({VALID}, NULL, to_json(struct_pack({values}))::VARCHAR) AS invalid"
     return f"SELECT * REPLACE ({whole}), {HAS_DATA} AS has_data, {invalid} FROM {rows}"

@@ -65,6 +65,7 @@ SOURCES = {
     "spaces": TEXT.replace(b'":', b'": ').replace(b"\n", b"  \n"),
     "a log": TEXT.replace(b"{", b"2026-11-01 INFO {"),
     "an array": b"[" + TEXT.replace(b"\n", b",\n")[:-2] + b"]",
+    "an array in one line": b"[" + b",".join(TEXT.splitlines() * 150) + b"]",
     "a [1]?.jsonl": TEXT,
 }
 
@@ -99,6 +100,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut.parquet": (b"PAR1" + bytes(100), "No magic bytes found"),
     "foreign.parquet": (b"", "without a column timestamp"),
     "cut.gz": (gzip.compress(os.urandom(5000) + TEXT)[:3000], "cut off"),
+    "cut.zst": (b"\x28\xb5\x2f\xfd\x04\x58\x41", "cut off"),
     "half.gz": (gzip.compress(TEXT * 20 + os.urandom(99999))[:90000], "cut off"),
     "invalid": (TEXT.replace(b'"obi":', b'"obi":7', 1), "line 1: invalid: obi is 70.153847"),
     "text": (TEXT.replace(b'"levels":5', b'"levels":true', 1), "levels"),
@@ -122,6 +124,32 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(
     assert code == 1
     assert main(["history", "--from", str(path)]) == 1
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_damaged_parquet_file_costs_only_itself(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = folder.parent / "whole.parquet"
+    assert ask("--from", folder, "--output", whole).code == 0
+    data = whole.read_bytes()
+    (folder / "damaged.parquet").write_bytes(data[:4] + bytes(99) + data[103:])
+    (folder / "2026-11-01.jsonl").unlink()
+    whole.rename(folder / "whole.parquet")
+    assert ask("--from", folder) == (1, LINES)
+    assert "damaged.parquet" in caplog.text
+    assert "whole.parquet" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "value", ["0 AS interval_seconds", "1e300 AS levels", "TIMESTAMPTZ '99999-01-01' AS timestamp"]
+)
+def test_a_bad_row_of_parquet_costs_only_itself(value: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, path = folder.parent / "whole.parquet", folder.parent / "x.parquet"
+    assert ask("--from", folder, "--output", whole).code == 0
+    new, _, column = value.partition(" AS ")
+    changed = f"if(file_row_number = 1, {new}, {column}) AS {column}"
+    rows = f"SELECT * REPLACE ({changed}) FROM read_parquet('{whole}')"
+    duckdb.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+    assert ask("--from", path) == (1, [LINES[0], *LINES[2:]])
+    assert "row 2: invalid" in caplog.text
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \r\n", gzip.compress(b"")], ids=["empty", "blank", "gzip"])
@@ -210,7 +238,7 @@ def test_what_is_not_there_is_said_in_one_line(flags: str, message: str, folder:
         ("x.ndjson", LINES[0].encode()),
         ("x.csv", b"timestamp,symbol,obi,notional_bid,notional_ask,levels,market\n2026-11-01T00:00:07Z,BTCUSDT,"),
         ("x.csv.gz", b"\x1f\x8b"),
-        ("x.jsonl.gz", b"\x1f\x8b"),
+        ("x.jsonl.gz", b"\x1f\x8b\x08\0"),  # without a name
         ("x.PARQUET", b"PAR1"),
         ("x.pq", b"PAR1"),
     ],

@@ -72,6 +72,7 @@ def test_values(flags: str, environment: dict[str, str], expected: dict[str, Any
         ("--symbol BTC --base-url ftp://x", {}, "--base-url 'ftp://x' is not a base URL"),
         ("--symbol BTC --base-url http://u:pw@h/?q", {}, "--base-url 'h/?q' is not a base URL"),
         ("--symbol BTC --base-url http://h:0", {}, "--base-url 'http://h:0' is not a base URL"),
+        ("--symbol BTC --base-url http://h:65536", {}, "--base-url 'http://h:65536' is not a base URL"),
         ("--symbol BTC --base-url coinm:http://u:pw@h", {}, "--base-url 'h' is not a base URL: give http(s)://HOST"),
         ("--symbol BTC --table @eu-west-1", {}, "--table '@eu-west-1' is not a table"),
         ("--symbol usdm:BTC --levels 2000", {}, "2000 levels are more than usdm has: at most 1000"),
