@@ -8,13 +8,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, spot_client
+from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, client, fetch, http
 
 import handler
-from handler.book import Snapshot
 from handler.clock import SYSTEM
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
 from handler.exchange.answers import Failure
@@ -25,15 +23,6 @@ from infra.fake_exchange import FakeExchange
 BODY = b'{"lastUpdateId":1,"bids":[["99","2"]],"asks":[["101","1"]]}'
 HALVES = [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5]  # the pauses where chance takes its half of each in full
 GUARD_SECONDS = 20.0  # what takes this long would have gone on for ever
-
-
-def client(clock: FakeClock, *urls: str, **options: Any) -> BinanceClient:
-    """A client of these base URLs whose pauses are the shortest that chance allows."""
-    return spot_client(*urls, clock=clock, random=lambda: 0.0, **options)
-
-
-def fetch(exchange: BinanceClient, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
-    return exchange.depth(symbol, 5, clock.monotonic() + slot)
 
 
 def failure(exchange: BinanceClient, clock: FakeClock, slot: float = 0.35) -> ExchangeError:
@@ -257,12 +246,12 @@ def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason
 def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
     """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
     exchange = start_exchange(fault)
-    assert spot_client(exchange.url).depth("BTCUSDT", 5, time.monotonic() + 5.0).book.last_update_id == 1
+    assert fetch(client(SYSTEM, exchange.url), SYSTEM, slot=5.0).book.last_update_id == 1
     assert faults(exchange) == [fault.partition("=")[0], "ok"]
     exchange.script([f"{fault}*"])
     start = time.monotonic()
     with pytest.raises(BookUnavailable, match="timed out") as error:
-        spot_client(exchange.url).depth("BTCUSDT", 5, start + 0.6)
+        fetch(client(SYSTEM, exchange.url), SYSTEM, slot=0.6)
     assert (error.value.reason, time.monotonic() - start < GUARD_SECONDS) == ("timeout", True)
 
 
@@ -291,8 +280,8 @@ def test_trickling(scheme: str, first: bytes, byte: bytes) -> None:
     """An answer that comes byte by byte, anywhere in it, is ended when its time is over (real clock)."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(2) as threads:
         sending = threads.submit(trickle, server, first, byte)
-        ours = spot_client(f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
-        fetching = threads.submit(ours.depth, "BTCUSDT", 5, time.monotonic() + 0.5)
+        ours = client(SYSTEM, f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+        fetching = threads.submit(fetch, ours, SYSTEM, slot=0.5)
         while not fetching.done():
             time.sleep(0.01)
             ours.end_overdue()

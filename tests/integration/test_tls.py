@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.fakes import FakeClock, StartExchange, serving, spot_client
+from support.fakes import FakeClock, StartExchange, client, serving
+from support.fakes import fetch as fetch_book
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
@@ -62,7 +63,7 @@ def fetch(exchange: FakeExchange, clock: FakeClock) -> Fetch:
     """Ask the exchange, or a host at another URL, for a book."""
 
     def get(url: str = exchange.url) -> Snapshot:
-        return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 4.0)
+        return fetch_book(client(clock, url), clock, slot=4.0)
 
     return get
 
@@ -130,7 +131,7 @@ def test_bundle(
     """All connections share what was read of the bundle, which costs more than a request, until it is replaced."""
     bundle = new_certificate(tmp_path / "bundle.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
+    ours = client(clock, exchange.url)
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         ours.depth("BTCUSDT", 5, clock.monotonic() + 1)
     bundle.write_bytes(certificate.read_bytes())

@@ -1,10 +1,10 @@
 """What DuckDB needs of the machine, and one sentence where the machine does not have it."""
 
 import tempfile
-from threading import Thread
 from typing import Any, NoReturn
 
 import pytest
+from support.fakes import forbid_threads
 
 from handler.errors import SourceError
 from handler.reading.engine import Engine
@@ -34,12 +34,8 @@ def test_a_full_disk() -> None:
 
 def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of processes or threads is named."""
-
-    def start(_thread: Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
-
     with Engine() as engine:
-        monkeypatch.setattr(Thread, "start", start)
+        forbid_threads(monkeypatch)
         with pytest.raises(SourceError, match="no thread can be started"):
             engine.rows("SELECT 1")
         monkeypatch.undo()
