@@ -32,20 +32,22 @@ DUCK = duckdb.connect()
 class Cloud(NamedTuple):
     """A table and a bucket of its name, and how to look into both past the code under test."""
 
-    dynamodb: Any
+    table: StoredTable
     s3: Any
-    name: str
     environment: dict[str, str]
     copy: Path  # of a day's file
 
+    @property
+    def name(self) -> str:
+        return self.table.name
+
     def put(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self.dynamodb.put_item(TableName=self.name, Item=item_from_record(record, 60))
+        self.table.put(*(item_from_record(record, 60) for record in records))
 
     def expire(self, records: Sequence[Record]) -> None:
         for record in records:
             item = item_from_record(record, 60)
-            self.dynamodb.delete_item(TableName=self.name, Key={key: item[key] for key in ("pair", "slot")})
+            self.table.client.delete_item(TableName=self.name, Key={key: item[key] for key in ("pair", "slot")})
 
     def write(self, monkeypatch: pytest.MonkeyPatch, symbols: str = "BTC,ETH,usdm:BTC", **event: Any) -> dict[str, Any]:
         monkeypatch.setenv("OBI_SYMBOLS", symbols)
@@ -74,7 +76,7 @@ def cloud(stored: StoredTable, moto_url: str, tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(name, value)
     with aws_client("s3", moto_url) as s3:
         s3.create_bucket(Bucket=stored.name)
-        yield Cloud(stored.client, s3, stored.name, variables, tmp_path / "day.parquet")
+        yield Cloud(stored, s3, variables, tmp_path / "day.parquet")
 
 
 def at(minute: int, symbol: str = "BTCUSDT", market: str = "spot", start: int = START, **changes: Any) -> Record:
@@ -213,7 +215,7 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_night(cloud: Cloud, mo
 def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.put(BTC)
     damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
-    cloud.dynamodb.put_item(TableName=cloud.name, Item=damaged)
+    cloud.table.put(damaged)
     words = rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete it, then"
     with pytest.raises(StoreError, match=words):
         cloud.write(monkeypatch, day=DAY)

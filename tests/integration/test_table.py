@@ -4,10 +4,12 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.fakes import NOON, FakeClock, forbid_threads
 from support.records import recorded_like
 from support.servers import AWS, dynalite, moto
@@ -38,17 +40,14 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     """Make a client as a user does: AWS is configured in the environment."""
-    clients = []
+    with ExitStack() as running:
 
-    def make(url: str) -> Any:
-        for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
-            monkeypatch.setenv(variable, value)
-        clients.append(dynamodb_client())
-        return clients[-1]
+        def make(url: str) -> Any:
+            for variable, value in (AWS | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
+                monkeypatch.setenv(variable, value)
+            return running.enter_context(closing(dynamodb_client()))
 
-    yield make
-    for client in clients:
-        client.close()
+        yield make
 
 
 @pytest.fixture
@@ -63,10 +62,8 @@ def sample(minute: int = 0, symbol: str = "BTCUSDT", **values: Any) -> Record:
 
 
 def full(seed: int, minute: int = 0) -> Record:
-    values = {key: getattr(recorded_like(seed), key) for key in Record.__struct_fields__}
-    return Record(
-        **values | {"timestamp": format_timestamp(NOON + 60 * minute + 7), "symbol": "BTCUSDT", "market": "spot"}
-    )
+    same = {"timestamp": format_timestamp(NOON + 60 * minute + 7), "symbol": "BTCUSDT", "market": "spot"}
+    return replace(recorded_like(seed), **same)
 
 
 def plain(record: Record) -> Record:
@@ -75,12 +72,6 @@ def plain(record: Record) -> Record:
 
 def reason(minute: int = 0, word: str = "timeout") -> Record:
     return no_data(format_timestamp(NOON + 60 * minute), Pair("BTCUSDT"), 5, 60, word)
-
-
-def fill(table: StoredTable, items: list[Any]) -> None:
-    """Put items as they are."""
-    for item in items:
-        table.client.put_item(TableName=table.name, Item=item)
 
 
 def put(table: Table, *records: Record) -> PutResult:
@@ -109,7 +100,6 @@ EARLIER = Record(format_timestamp(NOON + 6), "BTCUSDT", 0.25, 5.0, 3.0, 5)
     ("puts", "results", "kept"),
     [
         ([A, B, A], [STORED, DIFFERENT, DUPLICATE], A),
-        ([A, plain(A)], [STORED, DUPLICATE], A),
         ([plain(A), A, A], [STORED, STORED, DUPLICATE], A),
         ([EARLIER, A], [STORED, DIFFERENT], EARLIER),
         ([reason(), A, reason(), B], [UNCOUNTED, STORED, UNCOUNTED, DIFFERENT], A),
@@ -147,11 +137,10 @@ def test_faults_on_the_way(stored: StoredTable, proxy: TableProxy, connect: Conn
     [
         error(400, "ReplicatedWriteConflictException"),
         error(500, "AnythingElse"),
-        Response(200, b'{"status":"ok"}', "text/json"),
         Response(200, b'{"status":"ok"}'),  # with a request ID
         Response(200, b"{}", "text/json"),  # without a request ID
-        *[Response(200, body, "text/html") for body in (b"[]", b"<html>", b"", b"\xff")],
-        *[Response(status, b"<html>", "text/html") for status in (400, 403)],
+        *[Response(200, body, "text/html") for body in (b"[]", b"<html>", b"\xff")],
+        Response(403, b"<html>", "text/html"),
     ],
     ids=lambda response: f"{response.status} {response.body.decode('latin-1')} {response.content_type}",
 )
@@ -212,7 +201,7 @@ def test_a_range_is_half_open_and_pairs_are_kept_apart(open_table: OpenTable) ->
 def test_pages(stored: StoredTable, url: str, connect: Connect) -> None:
     """A page is asked for when the one before is used up: many pages are read in bounded memory."""
     records = [sample(minute) for minute in range(150)]
-    fill(stored, [item_from_record(record, 60) | {"later": {"S": "x" * 10_000}} for record in records])
+    stored.put(*[item_from_record(record, 60) | {"later": {"S": "x" * 10_000}} for record in records])
     with TableProxy(url) as proxy:
         found = Table(stored.name, client=connect(proxy.url)).query("BTCUSDT", since=NOON, until=DAY)
         assert proxy.operations == []
@@ -227,7 +216,7 @@ def test_a_damaged_item_is_named_and_left_out(open_table: OpenTable, stored: Sto
     items = [item_from_record(sample(minute), 60) for minute in range(4)]
     items[1]["obi"] = {"S": "much"}
     items[2]["mood"] = {"M": {"x": {"BOOL": True}}}
-    fill(stored, items)
+    stored.put(*items)
     damaged: list[str] = []
     assert read(open_table(), on_damaged=damaged.append) == [sample(0), sample(2), sample(3)]
     [sentence] = damaged

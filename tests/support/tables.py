@@ -21,6 +21,11 @@ class StoredTable(NamedTuple):
         """The environment in which the program reaches it at another URL, that of a proxy."""
         return self.environment | {"AWS_ENDPOINT_URL_DYNAMODB": url}
 
+    def put(self, *items: Any) -> None:
+        """Put items as they are."""
+        for item in items:
+            self.client.put_item(TableName=self.name, Item=item)
+
     def records(self) -> list[Record]:
         """What it holds, in the order of its keys."""
         return [record_from_item(item) for item in self.items()]
