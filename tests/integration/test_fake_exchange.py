@@ -66,9 +66,7 @@ def test_the_limit_decides_on_levels_and_weight(market: str, limit: int, levels:
     ("market", "query", "code"),
     [
         *((market, "symbol=NOSUCH", -1121) for market in PATHS),
-        *(("spot", query, -1100) for query in ("symbol=btcusdt", "limit=-5")),
-        *(("spot", query, -1102) for query in ("symbol=", "limit=0")),
-        ("spot", "limit=5&depth=5", -1104),
+        *(("spot", "limit=-5", -1100), ("spot", "limit=0", -1102), ("spot", "limit=5&depth=5", -1104)),
         ("usdm", "limit=7", -4021),
     ],
 )
