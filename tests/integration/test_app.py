@@ -22,13 +22,6 @@ StartContainer = Callable[..., Container]
 
 
 @pytest.fixture
-def queue(moto_url: str) -> Iterator[tuple[Any, str]]:
-    """A queue of timers: its client and its URL."""
-    with aws_client("sqs", moto_url) as client:
-        yield client, client.create_queue(QueueName=f"timers-{time.time_ns()}")["QueueUrl"]
-
-
-@pytest.fixture
 def start_container(
     start_exchange: StartExchange, stored: StoredTable, moto_url: str, tmp_path: Path
 ) -> Iterator[StartContainer]:
@@ -148,19 +141,20 @@ def test_by_hand_or_late(start_container: StartContainer, stored: StoredTable) -
     assert item["slot"] == {"S": minute}
 
 
-def test_event_below_a_minute(start_container: StartContainer, queue: tuple[Any, str], stored: StoredTable) -> None:
+def test_event_below_a_minute(start_container: StartContainer, moto_url: str, stored: StoredTable) -> None:
     """It plans the next minute, and samples nothing."""
-    client, url = queue
-    container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL=url)
-    minute = time.time() // 60 * 60 - 60  # the event is a minute late, so that its timers are due soon
-    answer = container.invoke({"scheduled_time": format_timestamp(minute)})
-    assert answer == {"stored": 0, "duplicates": 0, "skipped": 0}
-    assert by_pair(stored) == {}
-    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    sent = int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesDelayed"])
-    over = int((time.time() - minute - 60) // 5)
-    assert sent in (12 - over, 13 - over)
-    [message] = client.receive_message(QueueUrl=url, WaitTimeSeconds=6, MaxNumberOfMessages=1)["Messages"]
+    with aws_client("sqs", moto_url) as sqs:
+        url = sqs.create_queue(QueueName=stored.name)["QueueUrl"]
+        container = start_container(OBI_INTERVAL_SECONDS="5", OBI_TIMERS_URL=url)
+        minute = time.time() // 60 * 60 - 60  # the event is a minute late, so that its timers are due soon
+        answer = container.invoke({"scheduled_time": format_timestamp(minute)})
+        over = int((time.time() - minute - 60) // 5)
+        sent = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=6, MaxNumberOfMessages=1)["Messages"]
+    assert (answer, by_pair(stored)) == ({"stored": 0, "duplicates": 0, "skipped": 0}, {})
+    assert int(sent["ApproximateNumberOfMessages"]) + int(sent["ApproximateNumberOfMessagesDelayed"]) in (
+        12 - over, 13 - over
+    )  # fmt: skip
     assert parse_timestamp(json.loads(message["Body"])["slot"]) - minute - 60 in range(0, 60, 5)
     assert metrics(container) == []
 

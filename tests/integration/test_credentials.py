@@ -158,7 +158,7 @@ class Clients:
     def __init__(self, *errors: Exception, together: int = 1) -> None:
         self.taken: list[Any] = []
         self.attempts = 0
-        self._errors = list(errors)
+        self._errors = [*errors]
         self._barrier = Barrier(together)
 
     def __call__(self, region: str | None = None) -> Any:
@@ -172,7 +172,7 @@ class Clients:
                 self._barrier.wait(20)
                 raise error
             self.taken.append(request["Item"])
-            return {"ResponseMetadata": META | {"HTTPHeaders": {"content-length": "2"}}}
+            return {"ResponseMetadata": META | {"HTTPHeaders": {}}}
 
         return SimpleNamespace(put_item=put_item)
 

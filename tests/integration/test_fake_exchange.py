@@ -107,7 +107,7 @@ def test_each_fault_does_what_it_says_and_is_logged(market: str) -> None:
             entry = next((entry for entry in ANSWERS if entry.partition("=")[0] == name), name)
             exchange.script([entry])
             try:
-                response = get(exchange, market, timeout=0.5 if ANSWERS.get(entry) == BROKEN else 20)
+                response = get(exchange, market, timeout=0.2 if ANSWERS.get(entry) == BROKEN else 20)
             except requests.RequestException:
                 assert ANSWERS[entry] == BROKEN, name
             else:

@@ -42,8 +42,8 @@ def total(side: Levels) -> Fraction:
     return sum((Fraction(p) * Fraction(q) for p, q in side), Fraction(0))
 
 
-def near(found: float, exact: Fraction, relative: float = 0.0) -> bool:
-    return abs(Fraction(found) - exact) <= Fraction(1, 10**6) + abs(exact) * Fraction(relative)
+def assert_near(found: float, exact: Fraction, relative: float = 0.0) -> None:
+    assert abs(Fraction(found) - exact) <= Fraction(1, 10**6) + abs(exact) * Fraction(relative)
 
 
 @given(bids, asks, st.integers(1, 25))
@@ -51,9 +51,9 @@ def test_six_keys(bids: Levels, asks: Levels, levels: int) -> None:
     """Sums and imbalance are those of exact arithmetic within 1e-6, and double precision of large sums."""
     found = measure(book(bids, asks), levels)
     bid, ask = total(bids[:levels]), total(asks[:levels])
-    assert near(found.notional_bid, bid, 1e-15)
-    assert near(found.notional_ask, ask, 1e-15)
-    assert near(found.obi, (bid - ask) / (bid + ask) if bid + ask else Fraction(0))
+    assert_near(found.notional_bid, bid, 1e-15)
+    assert_near(found.notional_ask, ask, 1e-15)
+    assert_near(found.obi, (bid - ask) / (bid + ask) if bid + ask else Fraction(0))
     assert found == tuple(round(value, 6) for value in found)
 
 
@@ -167,10 +167,9 @@ def test_known_book() -> None:
 def test_levels_without_quantity() -> None:
     """Levels without quantity are left out of sums and top levels, but count as levels that came."""
     found = parse_depth(body([["99", "0.000"], ["98", "1"]], [["101", "1"], ["102", "0"]]))
-    assert found.mid == 99.5
     depth = measure_depth(found, 2)
+    assert (found.mid, depth["bid_levels"], depth["ask_levels"]) == (99.5, 2, 2)
     assert (depth["bids"], depth["asks"]) == ([(Decimal(98), Decimal(1))], [(Decimal(101), Decimal(1))])
-    assert (depth["bid_levels"], depth["ask_levels"]) == (2, 2)
 
 
 def test_numbers() -> None:

@@ -1,7 +1,7 @@
 """What DuckDB needs of the machine, and one sentence where the machine does not have it."""
 
 import tempfile
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 from support.fakes import forbid_threads
@@ -43,10 +43,6 @@ def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without a folder for temporary files says which variable helps."""
-
-    def no_folder(**_: Any) -> NoReturn:
-        raise FileNotFoundError(2, "No usable temporary directory found")
-
-    monkeypatch.setattr(tempfile, "mkdtemp", no_folder)
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(SourceError, match="set TMPDIR"):
         Engine()

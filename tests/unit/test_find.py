@@ -75,8 +75,8 @@ def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode())).decode()
 
 
-def pieces(lines: list[str], size: int = 50) -> list[list[str]]:
-    return [lines[start : start + size] for start in range(0, len(lines), size)]
+def pieces(lines: list[str]) -> list[list[str]]:
+    return [lines[start : start + 50] for start in range(0, len(lines), 50)]
 
 
 def parsed(line: str) -> dict[str, Any]:
@@ -125,11 +125,9 @@ WRAPPERS: dict[str, Write] = {
     "Firehose event, slashes escaped": lambda lines: json.dumps(
         {"records": [{"data": packed(subscription(piece))} for piece in pieces(lines)]}
     ).replace("/", "\\/").replace("+", "\\u002B"),
-    "Kinesis, not compressed": lambda lines: json.dumps(
-        {"Records": [{"Data": base64.b64encode(f"{line}\n".encode()).decode()} for line in lines]}
-    ),
+    "Kinesis, not compressed": each(lambda line: {"Data": base64.b64encode(f"{line}\n".encode()).decode()}),
     "Firehose object, gzip twice": lambda lines: gzip.compress(
-        b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines, 3))
+        b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines))
     ),
     "docker": each(lambda line: {"log": f"{line}\n", "stream": "stdout", "time": "2026-11-22T10:00:07.1Z"}),
     "syslog, RFC 5424": each(

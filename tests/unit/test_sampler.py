@@ -1,7 +1,5 @@
 """One tick: every pair of every market once, whatever becomes of the others."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event
 
 import pytest
@@ -23,16 +21,6 @@ def sampler(exchange: StubExchange, clock: Clock = SYSTEM) -> Sampler:
 
 def sample(exchange: StubExchange, clock: FakeClock) -> list[Sample]:
     return [found for group in sampler(exchange, clock).sample(clock.monotonic() + 60, SLOT) for found in group]
-
-
-@contextmanager
-def hanging() -> Iterator[Event]:
-    """Something that never comes, until the test is over."""
-    never = Event()
-    try:
-        yield never
-    finally:
-        never.set()
 
 
 def test_full_record(clock: FakeClock) -> None:
@@ -62,19 +50,19 @@ def test_order(clock: FakeClock, order: tuple[str, ...]) -> None:
     assert [each.record.symbol for each in found] == ["AUSDT", "BUSDT", "CUSDT"]
 
 
-def test_hanging_request() -> None:
+def test_hanging_request(request: pytest.FixtureRequest) -> None:
     """A request that hangs costs its own pair a timeout, in this tick and the next, and delays no other."""
-    with hanging() as never:
-        exchange = StubExchange(SYSTEM, lambda symbol: symbol == "AUSDT" and never.wait(60))
-        hangs = sampler(exchange)
-        for _ in range(2):
-            slot = int(SYSTEM.time() // 60) * 60
-            groups = list(hangs.sample(SYSTEM.monotonic() + 0.3, slot + 60))
-            found = {each.record.symbol: each for group in groups for each in group}
-            assert found["AUSDT"].record.reason == "timeout"
-            assert found["BUSDT"].error is found["CUSDT"].error is None
-        assert exchange.overdue_ended >= 2
-        assert [symbol for symbol, _ in exchange.requests].count("AUSDT") == 1
+    never = Event()
+    request.addfinalizer(never.set)
+    exchange = StubExchange(SYSTEM, lambda symbol: symbol == "AUSDT" and never.wait(60))
+    hangs = sampler(exchange)
+    for _ in range(2):
+        groups = hangs.sample(SYSTEM.monotonic() + 0.3, int(SYSTEM.time()))
+        found = {each.record.symbol: each for group in groups for each in group}
+        assert found["AUSDT"].record.reason == "timeout"
+        assert found["BUSDT"].error is found["CUSDT"].error is None
+    assert exchange.overdue_ended >= 2
+    assert [symbol for symbol, _ in exchange.requests].count("AUSDT") == 1
 
 
 @pytest.mark.parametrize(
