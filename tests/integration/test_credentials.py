@@ -187,23 +187,23 @@ OTHERS = [
 ]
 
 
-def table_of(clients: Clients, monkeypatch: pytest.MonkeyPatch, **options: bool) -> Table:
+def table_of(clients: Clients, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> Table:
     monkeypatch.setattr(table_module, "dynamodb_client", clients)
-    return Table("obi", clock=FakeClock(), **options)
+    return Table("obi", clock=FakeClock(), wait_for_credentials=waits)
 
 
 @pytest.mark.parametrize("failure", [*map(rejected, CODES), *OTHERS], ids=str)
 def test_a_new_client_takes_over_within_the_deadline(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
     """Also if the next one cannot be made yet."""
     clients = Clients(failure, StoreError("the credentials file is half written"))
-    assert table_of(clients, monkeypatch, wait_for_credentials=True).put([RECORD], 30.0) == PutResult(1, 0, [], 0)
+    assert table_of(clients, monkeypatch, waits=True).put([RECORD], 30.0) == PutResult(1, 0, [], 0)
     assert (clients.taken, clients.attempts) == ([item_from_record(RECORD, 60)], 3)
 
 
 def test_credentials_that_never_come(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A client costs CPU, and reads every source of credentials. One line of the log says why."""
     clients = Clients(*[boto.NoCredentialsError() for _ in range(100)])
-    table = table_of(clients, monkeypatch, wait_for_credentials=True)
+    table = table_of(clients, monkeypatch, waits=True)
     for deadline in (8.0, 15.0):
         assert [record for record, _ in table.put([RECORD] * 8, deadline).failed] == [RECORD] * 8
     assert (clients.attempts < 12, len(caplog.messages)) == (True, 1)
@@ -212,7 +212,7 @@ def test_credentials_that_never_come(monkeypatch: pytest.MonkeyPatch, caplog: py
 def test_of_many_threads_one_renews_and_the_others_use_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """For `load` too, whose puts fail at the second rejection."""
     clients = Clients(rejected("ExpiredTokenException"), together=8)
-    assert table_of(clients, monkeypatch).put([RECORD] * 8, 30.0) == PutResult(8, 0, [], 0)
+    assert table_of(clients, monkeypatch, waits=False).put([RECORD] * 8, 30.0) == PutResult(8, 0, [], 0)
     assert (len(clients.taken), clients.attempts) == (8, 2)
 
 
