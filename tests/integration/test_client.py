@@ -317,7 +317,7 @@ def test_broken_proxy(
     """It is blamed by name, without any part of its credentials."""
     dead = dead_url.rpartition(":")[2]
     monkeypatch.setenv(f"{scheme}_proxy", url.format(dead=dead))
-    error = failure(client(clock, f"{scheme}://exchange.invalid"), clock)
+    error = failure(client(clock, f"{scheme}://exchange.invalid"), clock, slot=4.0)
     assert (words.format(dead=dead) in str(error), error.reason) == (True, "connection")
     assert [part for part in ("alice", "Sup3r") if part in str(error)] == []
 

@@ -244,7 +244,7 @@ def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "pip install backports.zstd" in str(invalid)
 
 
-LONG = ["{", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0a", '""notional_bid"":']
+LONG = ['{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0a", '""notional_bid"":']
 LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 20_000]
 
 
