@@ -8,14 +8,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 import pytest
-from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, http, spot_client
+from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, client, fetch, http
 
 import handler
-from handler.book import Snapshot
-from handler.clock import SYSTEM
+from handler.clock import SYSTEM, Clock
 from handler.errors import BookUnavailable, ExchangeError, RateLimited, RegionUnavailable, RequestRejected
 from handler.exchange.answers import Failure
 from handler.exchange.client import BinanceClient
@@ -27,16 +26,7 @@ HALVES = [0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5]  # the pauses where chance takes it
 GUARD_SECONDS = 20.0  # what takes this long would have gone on for ever
 
 
-def client(clock: FakeClock, *urls: str, **options: Any) -> BinanceClient:
-    """A client of these base URLs whose pauses are the shortest that chance allows."""
-    return spot_client(*urls, clock=clock, random=lambda: 0.0, **options)
-
-
-def fetch(exchange: BinanceClient, clock: FakeClock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
-    return exchange.depth(symbol, 5, clock.monotonic() + slot)
-
-
-def failure(exchange: BinanceClient, clock: FakeClock, slot: float = 4.0) -> ExchangeError:
+def failure(exchange: BinanceClient, clock: Clock, slot: float = 4.0) -> ExchangeError:
     with pytest.raises(ExchangeError) as error:
         fetch(exchange, clock, slot=slot)
     return error.value
@@ -78,27 +68,16 @@ def test_fault(start_exchange: StartExchange, clock: FakeClock, fault: str, reas
     assert len(clock.slept) == slept
 
 
-@pytest.mark.parametrize("fault", ["reset", "cut", "json-cut", "html", "503", "trickle-body=0.02"])
+@pytest.mark.parametrize("fault", ["reset", "cut", "html", "503", "trickle-body=0.02"])
 def test_no_connection_is_left(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
     """A connection whose answer was wrong is closed at once, not when its objects are collected."""
     exchange = start_exchange(f"{fault}*")
     gc.disable()
     try:
         failure(client(clock, exchange.url), clock, slot=0.35)
-        assert connections_to(exchange.port) == []
+        assert f" 0100007F:{exchange.port:04X} 01 " not in Path("/proc/net/tcp").read_text()  # 01: established
     finally:
         gc.enable()
-
-
-def connections_to(port: int) -> list[socket.socket]:
-    """The open sockets of this process that are connected to a port."""
-    found = []
-    for item in gc.get_objects():
-        if isinstance(item, socket.socket) and item.family == socket.AF_INET:
-            with suppress(OSError):  # it is closed
-                if item.getpeername()[1] == port:
-                    found.append(item)
-    return found
 
 
 def test_hosts_take_turns(start_exchange: StartExchange, clock: FakeClock, dead_url: str) -> None:
@@ -129,19 +108,17 @@ def test_rejection(start_exchange: StartExchange, clock: FakeClock) -> None:
     """It is final, in the exchange's own words, with the hint for the symbol, and not asked of the next host."""
     rejecting, other = start_exchange(symbols=["这是测试币456"]), start_exchange(books={}, symbols=["NOSUCH"])
     ours = client(clock, rejecting.url, other.url, hints={"NOSUCH": "write NO/SUCH"})
-    with pytest.raises(
-        RequestRejected, match=r"^NOSUCH: .* Invalid symbol\. \(code -1121\) \(write NO/SUCH\)$"
-    ) as error:
-        fetch(ours, clock, "NOSUCH")
-    assert (error.value.reason, other.requests, clock.slept) == ("rejected", [], [])
+    words = {"NOSUCH": r"Invalid symbol\. \(code -1121\) \(write NO/SUCH\)$", "A&limit=1#/?%20ß": "Illegal characters"}
+    for symbol, sentence in words.items():
+        with pytest.raises(RequestRejected, match=f"^{re.escape(symbol)}: .*{sentence}") as error:
+            fetch(ours, clock, symbol)
+        assert (error.value.reason, other.requests, clock.slept) == ("rejected", [], [])
     fetch(ours, clock, "这是测试币456")
+    assert [asked.symbol for asked in rejecting.requests] == [*words, "这是测试币456"]
     delisted = client(clock, start_exchange("ok", "delisted").url, hints={"BTCUSDT": "USDT was appended"})
     fetch(delisted, clock)
     with pytest.raises(RequestRejected, match=r"\(code -[0-9]+\)$"):
         fetch(delisted, clock)
-    with pytest.raises(RequestRejected, match="Illegal characters"):
-        fetch(ours, clock, "A&limit=1#/?%20ß")
-    assert [asked.symbol for asked in rejecting.requests] == ["NOSUCH", "这是测试币456", "A&limit=1#/?%20ß"]
 
 
 def test_451_before_the_first_success(start_exchange: StartExchange, clock: FakeClock) -> None:
@@ -149,9 +126,10 @@ def test_451_before_the_first_success(start_exchange: StartExchange, clock: Fake
     one, two = start_exchange("451*"), start_exchange("451*")
     ours = client(clock, one.url, two.url)
     for _ in range(2):
-        with pytest.raises(RegionUnavailable, match=r"451.*https://data-api\.binance\.vision") as error:
-            fetch(ours, clock)
-    assert (error.value.reason, len(one.requests), len(two.requests), clock.slept) == ("region", 1, 1, [])
+        error = failure(ours, clock, slot=60.0)
+        assert (type(error), error.reason) == (RegionUnavailable, "region")
+        assert re.search(r"451.*https://data-api\.binance\.vision", str(error))
+    assert (len(one.requests), len(two.requests), clock.slept) == (1, 1, [])
 
 
 def test_451_after_a_success(start_exchange: StartExchange, clock: FakeClock) -> None:
@@ -203,7 +181,7 @@ def test_ending_a_request_that_ends_by_itself() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
             transport = Transport(SYSTEM)
             url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-            requests = threads.submit(lambda: [transport.get(url, 0.001) for _ in range(300)])
+            requests = threads.submit(lambda: [transport.get(url, 0.001) for _ in range(150)])
             while not requests.done():
                 transport.end_overdue()
             assert {failure.reason for failure in requests.result() if isinstance(failure, Failure)} <= {"timeout"}
@@ -218,10 +196,11 @@ def test_closed_connection(start_exchange: StartExchange, clock: FakeClock, faul
     ours = client(clock, exchange.url, other.url)
     for _ in range(4):
         fetch(ours, clock)
-    assert (faults(exchange).count(fault), other.requests, clock.slept) == (2, [], [])
+    connections = {asked.connection for asked in exchange.requests}
+    assert (faults(exchange).count(fault), len(connections), other.requests, clock.slept) == (2, 3, [], [])
 
 
-@pytest.mark.parametrize("idle_seconds", [4.0, 10.0, LONG_IDLE_SECONDS + 1, 60.0])
+@pytest.mark.parametrize("idle_seconds", [LONG_IDLE_SECONDS + 1, 60.0])
 def test_forgotten_connection(
     start_exchange: StartExchange, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, idle_seconds: float
 ) -> None:
@@ -257,13 +236,13 @@ def test_odd_answer(start_raw: StartRaw, clock: FakeClock, answer: bytes, reason
 def test_time_for_another_try(start_exchange: StartExchange, fault: str) -> None:
     """A try that hangs leaves half of the slot for another, and a host that always does costs its slot (real clock)."""
     exchange = start_exchange(fault)
-    assert spot_client(exchange.url).depth("BTCUSDT", 5, time.monotonic() + 5.0).book.last_update_id == 1
+    assert fetch(client(SYSTEM, exchange.url), SYSTEM, slot=3.0).book.last_update_id == 1
     assert faults(exchange) == [fault.partition("=")[0], "ok"]
     exchange.script([f"{fault}*"])
     start = time.monotonic()
-    with pytest.raises(BookUnavailable, match="timed out") as error:
-        spot_client(exchange.url).depth("BTCUSDT", 5, start + 0.6)
-    assert (error.value.reason, time.monotonic() - start < GUARD_SECONDS) == ("timeout", True)
+    error = failure(client(SYSTEM, exchange.url), SYSTEM, slot=0.6)
+    assert "timed out" in str(error)
+    assert (error.reason, time.monotonic() - start < GUARD_SECONDS) == ("timeout", True)
 
 
 TRICKLES = {  # what comes at once, and then the byte that comes again and again
@@ -291,15 +270,14 @@ def test_trickling(scheme: str, first: bytes, byte: bytes) -> None:
     """An answer that comes byte by byte, anywhere in it, is ended when its time is over (real clock)."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(2) as threads:
         sending = threads.submit(trickle, server, first, byte)
-        ours = spot_client(f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
-        fetching = threads.submit(ours.depth, "BTCUSDT", 5, time.monotonic() + 0.5)
+        ours = client(SYSTEM, f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+        fetching = threads.submit(failure, ours, SYSTEM, slot=0.5)
         while not fetching.done():
             time.sleep(0.01)
             ours.end_overdue()
         assert not sending.result()
-        with pytest.raises(BookUnavailable, match="timed out") as error:
-            fetching.result()
-        assert error.value.reason == "timeout"
+        error = fetching.result()
+        assert (type(error), error.reason, "timed out" in str(error)) == (BookUnavailable, "timeout", True)
 
 
 @pytest.fixture
@@ -329,8 +307,7 @@ def test_proxy(proxy: RawServer, exchange: FakeExchange, clock: FakeClock, monke
         ("http://alice:Sup3r@127.0.0.1:{dead}", "the proxy 127.0.0.1:{dead}: Connection refused"),
         ("alice:Sup3r@127.0.0.1:{dead}", "URL of the proxy is invalid"),
         ("socks5://alice:Sup3r@127.0.0.1:{dead}", "pip install"),
-        *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("Sup3r/x", "Sup3r#x", "123/x")),
-        *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("[Sup3r", "Sup3r]x", "Sup3r?x")),
+        *((f"http://alice:{password}@proxy:3128", "URL of the proxy") for password in ("Sup3r/x", "Sup3r#x", "[Sup3r")),
         ("http://alice:Sup3r@proxy:port", "URL of the proxy"),
     ],
 )
@@ -340,9 +317,9 @@ def test_broken_proxy(
     """It is blamed by name, without any part of its credentials."""
     dead = dead_url.rpartition(":")[2]
     monkeypatch.setenv(f"{scheme}_proxy", url.format(dead=dead))
-    error = failure(client(clock, f"{scheme}://exchange.invalid"), clock)
+    error = failure(client(clock, f"{scheme}://exchange.invalid"), clock, slot=4.0)
     assert (words.format(dead=dead) in str(error), error.reason) == (True, "connection")
-    assert [part for part in ("alice", "Sup3r", "123/") if part in str(error)] == []
+    assert [part for part in ("alice", "Sup3r") if part in str(error)] == []
 
 
 def test_update_ids(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:

@@ -66,8 +66,8 @@ def test_rotated_keys_cost_no_record(proxy: TableProxy, tmp_path: Path, caplog: 
     proxy.expired_key = "OLD"
     for table in tables:
         assert table.put([RECORD], clock.monotonic() + 30) == PutResult(1, 0, [], 0)
-    [message] = caplog.messages
-    assert message == "not storing yet: table obi: ExpiredTokenException: the credentials have expired: renew them"
+    words = "not storing yet: table obi: ExpiredTokenException: the credentials have expired: renew them"
+    assert caplog.messages == [words]
 
 
 @pytest.mark.usefixtures("proxy")
@@ -141,12 +141,8 @@ def test_the_likely_cause_is_named(code: str, message: str, words: str) -> None:
 
 
 META: Any = {"HTTPStatusCode": 400, "RequestId": "x"}
-CODES = [
-    "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "IncompleteSignatureException",
-    "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-]  # fmt: skip
+CODES = ["ExpiredToken", "IncompleteSignatureException", "InvalidClientTokenId", "MissingAuthenticationToken"]
+CODES += ["RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "UnrecognizedClientException"]
 
 
 def rejected(code: str) -> boto.ClientError:
@@ -162,7 +158,7 @@ class Clients:
     def __init__(self, *errors: Exception, together: int = 1) -> None:
         self.taken: list[Any] = []
         self.attempts = 0
-        self._errors = list(errors)
+        self._errors = [*errors]
         self._barrier = Barrier(together)
 
     def __call__(self, region: str | None = None) -> Any:
@@ -176,7 +172,7 @@ class Clients:
                 self._barrier.wait(20)
                 raise error
             self.taken.append(request["Item"])
-            return {"ResponseMetadata": META | {"HTTPHeaders": {"content-length": "2"}}}
+            return {"ResponseMetadata": META | {"HTTPHeaders": {}}}
 
         return SimpleNamespace(put_item=put_item)
 
@@ -191,34 +187,32 @@ OTHERS = [
 ]
 
 
+def table_of(clients: Clients, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> Table:
+    monkeypatch.setattr(table_module, "dynamodb_client", clients)
+    return Table("obi", clock=FakeClock(), wait_for_credentials=waits)
+
+
 @pytest.mark.parametrize("failure", [*map(rejected, CODES), *OTHERS], ids=str)
 def test_a_new_client_takes_over_within_the_deadline(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
     """Also if the next one cannot be made yet."""
     clients = Clients(failure, StoreError("the credentials file is half written"))
-    monkeypatch.setattr(table_module, "dynamodb_client", clients)
-    table = Table("obi", clock=(clock := FakeClock()), wait_for_credentials=True)
-    assert table.put([RECORD], clock.monotonic() + 30.0) == PutResult(1, 0, [], 0)
-    assert clients.taken == [item_from_record(RECORD, 60)]
-    assert clients.attempts == 3
+    assert table_of(clients, monkeypatch, waits=True).put([RECORD], 30.0) == PutResult(1, 0, [], 0)
+    assert (clients.taken, clients.attempts) == ([item_from_record(RECORD, 60)], 3)
 
 
 def test_credentials_that_never_come(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A client costs CPU, and reads every source of credentials. One line of the log says why."""
     clients = Clients(*[boto.NoCredentialsError() for _ in range(100)])
-    monkeypatch.setattr(table_module, "dynamodb_client", clients)
-    table = Table("obi", clock=(clock := FakeClock()), wait_for_credentials=True)
-    for _ in range(2):
-        assert [record for record, _ in table.put([RECORD] * 8, clock.monotonic() + 7.0).failed] == [RECORD] * 8
-    assert clients.attempts < 12
-    assert len(caplog.messages) == 1
+    table = table_of(clients, monkeypatch, waits=True)
+    for deadline in (8.0, 15.0):
+        assert [record for record, _ in table.put([RECORD] * 8, deadline).failed] == [RECORD] * 8
+    assert (clients.attempts < 12, len(caplog.messages)) == (True, 1)
 
 
 def test_of_many_threads_one_renews_and_the_others_use_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """For `load` too, whose puts fail at the second rejection."""
     clients = Clients(rejected("ExpiredTokenException"), together=8)
-    monkeypatch.setattr(table_module, "dynamodb_client", clients)
-    table = Table("obi", clock=(clock := FakeClock()))
-    assert table.put([RECORD] * 8, clock.monotonic() + 30.0) == PutResult(8, 0, [], 0)
+    assert table_of(clients, monkeypatch, waits=False).put([RECORD] * 8, 30.0) == PutResult(8, 0, [], 0)
     assert (len(clients.taken), clients.attempts) == (8, 2)
 
 

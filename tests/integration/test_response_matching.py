@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from support.fakes import FakeClock, StartExchange, spot_client
+from support.fakes import FakeClock, StartExchange, client, fetch
 
+from handler.clock import SYSTEM
 from handler.errors import ExchangeError
 from infra.fake_exchange import FakeBook, FakeExchange
 
@@ -21,11 +22,11 @@ BOOKS = {f"P{number}USDT": FakeBook([("99", "2")], [("101", "1")], 100 + number)
 def test_no_wrong_book(start_exchange: StartExchange, fault: str) -> None:
     """Eight pairs at once, by the real clock, on a host of which every fourth response is odd."""
     exchange = start_exchange(*["ok", "ok", "ok", fault] * 100, books=BOOKS, clock=time.time)
-    ours = spot_client(exchange.url, random=lambda: 0.0)
+    ours = client(SYSTEM, exchange.url)
 
     def is_right(symbol: str) -> bool | None:
         try:
-            snapshot = ours.depth(symbol, 5, time.monotonic() + 3.0)
+            snapshot = fetch(ours, SYSTEM, symbol, 3.0)
         except ExchangeError:
             return None
         return snapshot.book.last_update_id == BOOKS[symbol].last_update_id
@@ -40,9 +41,9 @@ def test_no_wrong_book(start_exchange: StartExchange, fault: str) -> None:
 def test_a_connection_is_kept_only_after_a_book(start_exchange: StartExchange, clock: FakeClock, fault: str) -> None:
     """Any other answer costs the connection that it came on, and no other."""
     exchange = start_exchange("ok", fault)
-    ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
+    ours = client(clock, exchange.url)
     for _ in range(3):
-        ours.depth("BTCUSDT", 5, clock.monotonic() + 60.0)
+        fetch(ours, clock)
     first, odd, *others = [asked.connection for asked in exchange.requests]
     assert (first, len(others), {*others}) == (odd, 2, {others[0]} - {odd})
 
@@ -61,5 +62,5 @@ def test_dead_first_address(exchange: FakeExchange, monkeypatch: pytest.MonkeyPa
         running.enter_context(socket.create_server(("::1", exchange.port), family=socket.AF_INET6, backlog=0))
         full = running.enter_context(socket.socket(socket.AF_INET6))
         full.connect(("::1", exchange.port))
-        ours = spot_client(f"http://exchange.test:{exchange.port}")
-        assert ours.depth("BTCUSDT", 5, time.monotonic() + 4.0).book.last_update_id == 1
+        ours = client(SYSTEM, f"http://exchange.test:{exchange.port}")
+        assert fetch(ours, SYSTEM, slot=4.0).book.last_update_id == 1

@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.fakes import FakeClock, StartExchange, serving, spot_client
+from support.fakes import FakeClock, StartExchange, client, http, serving
+from support.fakes import fetch as fetch_book
 
 from handler.book import Snapshot
 from handler.errors import BookUnavailable
@@ -30,7 +31,7 @@ Patch = pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, with its key, in one file that serves as a CA bundle too."""
+    """One for 127.0.0.1 that vouches for itself, with its key, in a file that serves as a CA bundle too."""
     return new_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem")
 
 
@@ -48,13 +49,9 @@ def new_certificate(path: Path) -> Path:
 
 @pytest.fixture
 def exchange(start_exchange: StartExchange, certificate: Path) -> FakeExchange:
-    return start_exchange(ssl_context=server_context(certificate))
-
-
-def server_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    return context
+    return start_exchange(ssl_context=context)
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def fetch(exchange: FakeExchange, clock: FakeClock) -> Fetch:
     """Ask the exchange, or a host at another URL, for a book."""
 
     def get(url: str = exchange.url) -> Snapshot:
-        return spot_client(url, clock=clock, random=lambda: 0.0).depth("BTCUSDT", 5, clock.monotonic() + 4.0)
+        return fetch_book(client(clock, url), clock, slot=4.0)
 
     return get
 
@@ -82,32 +79,27 @@ def test_not_trusted(
 
 
 class PlainHandler(BaseRequestHandler):
-    """Answers whatever comes first, also a TLS handshake, as servers of plain HTTP do."""
+    """Answers a TLS handshake as servers of plain HTTP do."""
 
     def handle(self) -> None:
         self.request.recv(4096)
-        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        self.request.sendall(http("400 Bad Request"))
 
 
 def test_plain_host(fetch: Fetch, monkeypatch: Patch) -> None:
     """A host or a proxy that speaks no TLS is named, with the URL that may be meant."""
     with serving(ThreadingTCPServer(("127.0.0.1", 0), PlainHandler)) as server:
         address = f"127.0.0.1:{server.server_address[1]}"
-        with pytest.raises(BookUnavailable, match=rf"\({address}: no TLS connection .*http://"):
-            fetch(f"https://{address}")
-        monkeypatch.setenv("https_proxy", f"https://{address}")
-        with pytest.raises(BookUnavailable, match=rf"the proxy {address}: no TLS connection .*http://"):
-            fetch("https://exchange.invalid")
+        for who, url in (("", f"https://{address}"), ("the proxy ", "https://exchange.invalid")):
+            with pytest.raises(BookUnavailable, match=rf"{who}{address}: no TLS connection .*http://"):
+                fetch(url)
+            monkeypatch.setenv("https_proxy", f"https://{address}")
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
-def test_trusted(
-    fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, certificate: Path, variable: str, scheme: str
-) -> None:
+def test_trusted(fetch: Fetch, exchange: FakeExchange, monkeypatch: Patch, certificate: Path) -> None:
     """The CA bundle of the environment is trusted, however https is spelled."""
-    monkeypatch.setenv(variable, str(certificate))
-    assert fetch(exchange.url.replace("https", scheme)).book.last_update_id == 1
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(certificate))
+    assert fetch(exchange.url.replace("https", "HTTPS")).book.last_update_id == 1
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -130,7 +122,7 @@ def test_bundle(
     """All connections share what was read of the bundle, which costs more than a request, until it is replaced."""
     bundle = new_certificate(tmp_path / "bundle.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    ours = spot_client(exchange.url, clock=clock, random=lambda: 0.0)
+    ours = client(clock, exchange.url)
     with pytest.raises(BookUnavailable, match=NOT_TRUSTED):
         ours.depth("BTCUSDT", 5, clock.monotonic() + 1)
     bundle.write_bytes(certificate.read_bytes())

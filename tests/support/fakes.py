@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
+import pytest
+
 from handler.book import Book, Snapshot, parse_depth
 from handler.clock import Clock
 from handler.exchange.client import BinanceClient
@@ -56,9 +58,25 @@ class FakeClock:
             self._time += seconds
 
 
-def spot_client(*base_urls: str, **options: Any) -> BinanceClient:
-    """A client of the spot market on these hosts."""
-    return BinanceClient(MARKETS["spot"], base_urls, **options)
+def client(clock: Clock, *base_urls: str, **options: Any) -> BinanceClient:
+    """A client of the spot market on these hosts, whose pauses are the shortest that chance allows."""
+    return BinanceClient(MARKETS["spot"], base_urls, clock=clock, random=lambda: 0.0, **options)
+
+
+def fetch(exchange: BinanceClient, clock: Clock, symbol: str = "BTCUSDT", slot: float = 60.0) -> Snapshot:
+    """Fetch five levels in a slot of so many seconds."""
+    return exchange.depth(symbol, 5, clock.monotonic() + slot)
+
+
+def forbid_threads(monkeypatch: pytest.MonkeyPatch, name: str = "") -> None:
+    """Let no thread be started, as at the limit of processes; with a name, none of that name."""
+
+    def start(thread: Thread, real_start: Callable[[Thread], None] = Thread.start) -> None:
+        if not name or thread.name == name:
+            raise RuntimeError("can't start new thread")
+        real_start(thread)
+
+    monkeypatch.setattr(Thread, "start", start)
 
 
 def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> Book:

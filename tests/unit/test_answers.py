@@ -41,12 +41,11 @@ def test_book() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        *((status, b"", f"HTTP {status}") for status in (100, 103, 199, 204, 302, 304, 400, 404, 407, 500, 502, 504)),
-        *((400, body, "HTTP 400") for body in (b"<html>", b"[]", b"{}", b'{"code":"x"}', b"[" * 24_000, b"\xff")),
-        *((400, error(code), "HTTP 400") for code in (0, 10001, -1000, -1001, -1007, -1008, -1016, -1112)),
-        *((200, body, "bad answer") for body in (b"", b"<html>", b"[]", b"null", error(-1121), b'{"bids":[],"x":1}')),
+        *((status, b"", f"HTTP {status}") for status in (100, 204, 302, 400, 404, 500)),
+        *((400, body, "HTTP 400") for body in (b"<html>", b"[]", b'{"code":"x"}', b"[" * 24_000, b"\xff")),
+        *((400, error(code), "HTTP 400") for code in (0, 10001, -1000, -1112)),
+        *((200, body, "bad answer") for body in (b"", b"<html>", error(-1121))),
         (200, BOOK.replace(b"{", b'{"symbol":"ETHUSDT",', 1), "bad answer"),
-        (200, b'{"bids":[["1","1"],["2","1"]],"asks":[]}', "bad answer"),
     ],
 )
 def test_retry(status: int, body: bytes, reason: str) -> None:
@@ -54,35 +53,29 @@ def test_retry(status: int, body: bytes, reason: str) -> None:
     assert ((found := meaning(status, body)).reason, found.seconds) == (reason, 0)
 
 
-@pytest.mark.parametrize("code", [-1121, -1100, -1102, -1130, -4021])
-def test_rejected(code: int) -> None:
+def test_rejected() -> None:
     """A 400 with any other code is final, in the exchange's own words."""
-    assert meaning(400, error(code, "Invalid symbol.")) == Failure(f"Invalid symbol. (code {code})", "rejected")
+    assert meaning(400, error(-1100, "Illegal.")) == Failure("Illegal. (code -1100)", "rejected")
 
 
 @pytest.mark.parametrize(
     ("status", "body", "headers", "reason", "seconds"),
     [
         (418, b"", {}, "banned", 120),
-        (418, b"", {"retry_after": "720"}, "banned", 720),
-        *((status, ban(500), {}, "banned", 500) for status in (200, 400, 403, 418, 429, 503)),
-        (418, ban(500), {"retry_after": "600"}, "banned", 600),
-        (418, ban(-500), {}, "banned", 120),
+        *((status, ban(500), {}, "banned", 500) for status in (200, 400, 418, 429)),
+        (418, ban(-500), {"retry_after": "600"}, "banned", 600),
         (418, ban(30 * DAY), {}, "banned", 3 * DAY),
         (429, b"", {}, "rate limited", 47.5),
         (429, b"", {"retry_after": "2.5"}, "rate limited", 2.5),
-        (429, b"", {"retry_after": "0"}, "rate limited", 47.5),
-        *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "-1", "inf", "1795897668")),
+        *((429, b"", {"retry_after": odd}, "rate limited", 47.5) for odd in ("soon", "0", "inf", "1795897668")),
         (429, b"", {"retry_after": "9999999"}, "rate limited", 3 * DAY),
         (429, b"", {"retry_after": formatdate(NOON + 30, usegmt=True)}, "rate limited", 17.5),
         (429, b"", {"retry_after": formatdate(NOON, usegmt=True)}, "rate limited", 47.5),
         (429, b"", {"retry_after": formatdate(NOON + 7230, usegmt=True), **TWO_HOURS_OFF}, "rate limited", 30),
         (418, ban(7200 - 12.5 + 60), TWO_HOURS_OFF, "banned", 60),
-        (400, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
-        (200, error(-1003, "Too many requests"), {}, "rate limited", 47.5),
+        *((status, error(-1003, "Too many requests"), {}, "rate limited", 47.5) for status in (200, 400)),
         (403, b"<html>", {}, "HTTP 403", 120),
         (451, b"{}", {}, "region", 300),
-        (503, b"", {"retry_after": "7"}, "HTTP 503", 7),
         (503, b"", {"retry_after": "3600"}, "HTTP 503", 300),
         (200, b"<html>", {"retry_after": "3600"}, "bad answer", 300),
     ],
@@ -93,10 +86,7 @@ def test_cooldown(status: int, body: bytes, headers: dict[str, str], reason: str
     assert (found.reason, found.seconds) == (reason, pytest.approx(seconds, abs=0.01))
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("17", 17), ("0", 0), ("12, 5", 12), (" 7 ", 7), *((odd, None) for odd in ("", "-1", "1.5", "9" * 5000))],
-)
+@pytest.mark.parametrize(("text", "number"), [("17", 17), ("12, 5", 12), ("-1", None), ("٣", None), ("9" * 5000, None)])
 def test_numbers_in_headers(text: str, number: int | None) -> None:
     """An odd number in a header costs no book."""
     assert header_number({"age": text}, "age") == number
@@ -135,7 +125,7 @@ def depth(bids: int = 1, asks: int = 1, best_bid: int = 99, time: float | None =
           for late, odd, kind, words in ((9, 0, "", ""), (-9, 0, "", ""), (7200, 0, "clock", "before"),
                                          (-7200, 0, "clock", "after"), (7200, 1, "", ""))),
         (depth(time=NOW - 60), {}, "clock", "60 s after"),
-        *((depth(), {"age": age}, "", "") for age in ("0", "-1", "soon", "1.5", "٣", "9" * 5000)),
+        (depth(), {"age": "0"}, "", ""),
         (depth(), {"age": "3600"}, "cached", "3600 s"),
         (depth(best_bid=102), {}, "crossed", "crossed"),
         (depth(bids=50, asks=50), {}, "capped", "50 of 1000"),

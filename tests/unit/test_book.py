@@ -42,8 +42,8 @@ def total(side: Levels) -> Fraction:
     return sum((Fraction(p) * Fraction(q) for p, q in side), Fraction(0))
 
 
-def near(found: float, exact: Fraction, relative: float = 0.0) -> bool:
-    return abs(Fraction(found) - exact) <= Fraction(1, 10**6) + abs(exact) * Fraction(relative)
+def assert_near(found: float, exact: Fraction, relative: float = 0.0) -> None:
+    assert abs(Fraction(found) - exact) <= Fraction(1, 10**6) + abs(exact) * Fraction(relative)
 
 
 @given(bids, asks, st.integers(1, 25))
@@ -51,10 +51,10 @@ def test_six_keys(bids: Levels, asks: Levels, levels: int) -> None:
     """Sums and imbalance are those of exact arithmetic within 1e-6, and double precision of large sums."""
     found = measure(book(bids, asks), levels)
     bid, ask = total(bids[:levels]), total(asks[:levels])
-    assert near(found.notional_bid, bid, 1e-15)
-    assert near(found.notional_ask, ask, 1e-15)
-    assert near(found.obi, (bid - ask) / (bid + ask) if bid + ask else Fraction(0))
-    assert -1 <= found.obi <= 1
+    assert_near(found.notional_bid, bid, 1e-15)
+    assert_near(found.notional_ask, ask, 1e-15)
+    assert_near(found.obi, (bid - ask) / (bid + ask) if bid + ask else Fraction(0))
+    assert found == tuple(round(value, 6) for value in found)
 
 
 def expected_ladder(side: Levels, mid: Fraction, limit: int, sign: int) -> tuple[list[Fraction], list[Fraction]]:
@@ -71,10 +71,10 @@ def expected_ladder(side: Levels, mid: Fraction, limit: int, sign: int) -> tuple
 
 
 def assert_ladder(found: Sequence[float], exact: Sequence[Fraction]) -> None:
+    assert found == [float(f"{one:.8g}") for one in found]
     assert len(found) == len(exact)
     for one, other in zip(found, exact, strict=True):
         assert abs(Fraction(one) - other) <= abs(other) * Fraction(51, 10**9)  # 8 significant digits, and double
-        assert float(f"{one:.8g}") == one
 
 
 @given(near_bids, near_asks, limits)
@@ -95,6 +95,7 @@ def test_ladder(bids: Levels, asks: Levels, limit: int) -> None:
         reach = abs(Fraction(side[-1][0]) / mid - 1) * 10_000
         error = abs(Fraction(found[f"{name}_reach_bps"]) - reach)
         assert error <= reach * Fraction(51, 10**5) + Fraction(1, 10**9)
+        assert found[f"{name}_reach_bps"] == float(f"{found[f'{name}_reach_bps']:.4g}")
 
 
 @pytest.mark.parametrize(
@@ -124,14 +125,14 @@ def test_any_side(bids: object, asks: object, update_id: object) -> None:
     measure_depth(found, 5)
 
 
-INVALID_LEVELS: list[Any] = [
-    *("12", {"0": "1", "1": "2"}, [], ["1"], ["1", "1", []], [None, "1"], [True, "1"], ["1", "x"], ["", "1"]),
-    *(["nan", "1"], ["1", "inf"], ["1e400", "1"], ["-1", "1"], ["1", "-1"], ["0", "1"], ["1_0", "1"], ["9e-19", "1"]),
-    *(["1", "0e-99999999999999999999"], ["١", "1"], [["1"], "1"], None, 5, ["1e18", "1"], ["1", "1e18"], ["2", "1"]),
-]
-
-
-@pytest.mark.parametrize("level", INVALID_LEVELS)
+@pytest.mark.parametrize(
+    "level",
+    [
+        *("12", {"0": "1", "1": "2"}, [], ["1"], ["1", "1", []], [None, "1"], [True, "1"], ["1", "x"], ["", "1"]),
+        *(["nan", "1"], ["1", "inf"], ["1e400", "1"], ["-1", "1"], ["1", "-1"], ["0", "1"], ["9e-19", "1"], None),
+        *(["1", "0e-99999999999999999999"], ["١", "1"], ["1_0", "1"], ["1e18", "1"], ["1", "1e18"], ["2", "1"]),
+    ],
+)
 def test_invalid_level(level: Any) -> None:
     """A level that is not a price and a quantity, or not in order, makes the whole book invalid."""
     with pytest.raises(InvalidBook):
@@ -141,19 +142,10 @@ def test_invalid_level(level: Any) -> None:
 @pytest.mark.parametrize(
     "garbage",
     [
-        *(
-            b"",
-            b"\xff",
-            b'{"bids":[["\xff","1"]],"asks":[]}',
-            b"null",
-            b"[]",
-            b'{"bids":[]}',
-            b"<html>",
-            b"[" * 100_000,
-            b'{"bids":{},"asks":[]}',
-        ),
-        *(body([["1", "1"]], [["3", "1"], ["2", "1"]]), body([["2", "1"], ["2.0", "1"]], [["3", "1"]])),
-        *(body([["1", "1"]], [["2", "1"], ["2", "1"]]), body([["2", "1"]], [["3", "1"]], symbol="ETHUSDT")),
+        *(b"", b'{"bids":[["\xff","1"]],"asks":[]}', b"null", b'{"bids":[]}', b"[" * 100_000, b'{"bids":{},"asks":[]}'),
+        body([["1", "1"]], [["3", "1"], ["2", "1"]]),
+        body([["2", "1"], ["2.0", "1"]], [["3", "1"]]),
+        body([["2", "1"]], [["3", "1"]], symbol="ETHUSDT"),
     ],
 )
 def test_invalid_body(garbage: bytes) -> None:
@@ -169,19 +161,15 @@ def test_known_book() -> None:
     assert (known.last_update_id, known.exchange_time_ms, known.mid) == (42, 1000, 100.0)
     found = measure_depth(known, 5)
     assert (found["bid_reach_bps"], found["ask_reach_bps"]) == (200.0, 400.0)
-    far = measure_depth(parse_depth(body([["99999", "1"], ["90001", "1"]], [["100001", "1"], ["109999", "1"]])), 5)
-    assert (far["bid_reach_bps"], far["ask_reach_bps"]) == (999.9, 999.9)
     assert found["notional_bid_within"] == [0.0] * 6 + [198.0] + [345.0] * 4  # 99 lies on the rung of 100 bps
-    assert found["quantity_ask_within"] == [0.0] * 6 + [1.0, 1.0, 1.0, 2.0, 2.0]
 
 
 def test_levels_without_quantity() -> None:
     """Levels without quantity are left out of sums and top levels, but count as levels that came."""
     found = parse_depth(body([["99", "0.000"], ["98", "1"]], [["101", "1"], ["102", "0"]]))
-    assert found.mid == 99.5
     depth = measure_depth(found, 2)
+    assert (found.mid, depth["bid_levels"], depth["ask_levels"]) == (99.5, 2, 2)
     assert (depth["bids"], depth["asks"]) == ([(Decimal(98), Decimal(1))], [(Decimal(101), Decimal(1))])
-    assert (depth["bid_levels"], depth["ask_levels"]) == (2, 2)
 
 
 def test_numbers() -> None:

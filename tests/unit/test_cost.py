@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 
-import pytest
 from support.program import ROOT
 
 from infra import cost
@@ -16,17 +15,8 @@ def test_what_is_counted_is_what_is_deployed() -> None:
     assert monitoring.count("Type: AWS::CloudWatch::Alarm") == cost.ALARMS
     written = set(re.findall(r'add_metric\("(\w+)"', (ROOT / "handler/app.py").read_text(encoding="utf-8")))
     assert len(written) == cost.METRICS
-    used = {
-        name
-        for pair in re.findall(r'MetricName: (\w+)|"(?:OrderBookImbalance|\.)", "(\w+)"', monitoring)
-        for name in pair
-    }
-    assert written <= used
-
-
-@pytest.mark.parametrize(("fewer", "more"), [(Case(1), Case(2)), (Case(1), Case(1, 10)), (Case(1), Case(1, months=36))])
-def test_more_costs_more(fewer: Case, more: Case) -> None:
-    assert total(bill(fewer)) < total(bill(more))
+    used = re.findall(r'MetricName: (\w+)|"(?:OrderBookImbalance|\.)", "(\w+)"', monitoring)
+    assert written <= {name for pair in used for name in pair}
 
 
 def test_cost_command_matches_the_page() -> None:

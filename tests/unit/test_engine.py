@@ -1,10 +1,10 @@
 """What DuckDB needs of the machine, and one sentence where the machine does not have it."""
 
 import tempfile
-from threading import Thread
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
+from support.fakes import forbid_threads
 
 from handler.errors import SourceError
 from handler.reading.engine import Engine
@@ -34,12 +34,8 @@ def test_a_full_disk() -> None:
 
 def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of processes or threads is named."""
-
-    def start(_thread: Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
-
     with Engine() as engine:
-        monkeypatch.setattr(Thread, "start", start)
+        forbid_threads(monkeypatch)
         with pytest.raises(SourceError, match="no thread can be started"):
             engine.rows("SELECT 1")
         monkeypatch.undo()
@@ -47,10 +43,6 @@ def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without a folder for temporary files says which variable helps."""
-
-    def no_folder(**_: Any) -> NoReturn:
-        raise FileNotFoundError(2, "No usable temporary directory found")
-
-    monkeypatch.setattr(tempfile, "mkdtemp", no_folder)
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(SourceError, match="set TMPDIR"):
         Engine()

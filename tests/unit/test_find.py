@@ -15,6 +15,7 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 import pytest
@@ -33,12 +34,8 @@ OTHERS = [
     "INIT_START Runtime Version: python:3.11.v40",
     '{"time":"2026-11-22T10:00:01.100Z","type":"platform.report","record":{"metrics":{"durationMs":812.5}}}',
     '{"timestamp":"2026-11-22T10:00:00Z","level":"WARN","message":"an empty \\"book\\"","requestId":"0a"}',
-    '{"timestamp":"2026-11-22T10:00:00Z","symbol":"BTCUSDT","levels":5,"obi_mean":0.1,"n":5}',
     'nothing, with a { brace, a } and a "timestamp": here; notional_bid, too',
-    "",
 ]
-
-
 RECORDS = [full(number) if number % 2 else plain(number) for number in range(60)]
 RECORDS[30:32] = [no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT"), 5, 60, "timeout"), plain(31, notional_bid=1e22)]
 
@@ -63,10 +60,6 @@ def each(write: Callable[[str], object]) -> Callable[[list[str]], str]:
     return written
 
 
-def events(lines: list[str]) -> list[dict[str, object]]:
-    return [{"id": f"{number:056}", "timestamp": 1, "message": f"{line}\n"} for number, line in enumerate(lines)]
-
-
 def as_csv(rows: Iterable[list[str]]) -> str:
     file = io.StringIO()
     csv.writer(file).writerows([["@timestamp", "@message"], *rows])
@@ -74,16 +67,16 @@ def as_csv(rows: Iterable[list[str]]) -> str:
 
 
 def subscription(lines: list[str]) -> str:
-    head = {"messageType": "DATA_MESSAGE", "logGroup": "/aws/lambda/obi", "logStream": STREAM}
-    return json.dumps(head | {"logEvents": events(lines)}, separators=(",", ":"))
+    events = [{"id": f"{number:056}", "timestamp": 1, "message": f"{line}\n"} for number, line in enumerate(lines)]
+    return json.dumps({"messageType": "DATA_MESSAGE", "logStream": STREAM, "logEvents": events}, separators=(",", ":"))
 
 
 def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode())).decode()
 
 
-def pieces(lines: list[str], size: int = 50) -> list[list[str]]:
-    return [lines[start : start + size] for start in range(0, len(lines), size)]
+def pieces(lines: list[str]) -> list[list[str]]:
+    return [lines[start : start + 50] for start in range(0, len(lines), 50)]
 
 
 def parsed(line: str) -> dict[str, Any]:
@@ -127,38 +120,27 @@ WRAPPERS: dict[str, Write] = {
     "printed": "\n".join,
     "Windows": lambda lines: "\N{ZERO WIDTH NO-BREAK SPACE}" + "\r\n".join(lines),
     "indented": each(lambda line: f"{STREAM} 10:00:07 {json.dumps(parsed(line), indent=2, ensure_ascii=False)}"),
-    "filter-log-events, one line": lambda lines: json.dumps({"events": events(lines)}, separators=(",", ":")),
     "Insights, CSV": lambda lines: as_csv(["now", f"{line}\n"] for line in lines),
-    "JSON of indented JSON": each(lambda line: {"log": json.dumps(parsed(line), indent=2)}),
     "Lambda event of a subscription": lambda lines: json.dumps({"awslogs": {"data": packed(subscription(lines))}}),
-    "Firehose event": lambda lines: json.dumps(
-        {"records": [{"recordId": "49", "data": packed(subscription(piece))} for piece in pieces(lines, 5)]}, indent=1
-    ),
     "Firehose event, slashes escaped": lambda lines: json.dumps(
         {"records": [{"data": packed(subscription(piece))} for piece in pieces(lines)]}
     ).replace("/", "\\/").replace("+", "\\u002B"),
-    "Kinesis, not compressed": lambda lines: json.dumps(
-        {"Records": [{"Data": base64.b64encode(f"{line}\n".encode()).decode()} for line in lines]}
-    ),
+    "Kinesis, not compressed": each(lambda line: {"Data": base64.b64encode(f"{line}\n".encode()).decode()}),
     "Firehose object, gzip twice": lambda lines: gzip.compress(
-        b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines, 3))
+        b"".join(gzip.compress(subscription(piece).encode()) for piece in pieces(lines))
     ),
     "docker": each(lambda line: {"log": f"{line}\n", "stream": "stdout", "time": "2026-11-22T10:00:07.1Z"}),
     "syslog, RFC 5424": each(
         lambda line: '<14>1 - host obi - - [x m="' + "".join("\\" * (one in '"\\]') + one for one in line) + '"]'
     ),
     "nginx": each(lambda line: '1.2.3.4 "' + line.replace('"', "\\x22") + '"'),
-    ".NET": each(lambda line: json.dumps({"log": line}, ensure_ascii=False).replace('\\"', "\\u0022")),
     "Fluent Bit, parsed and sorted": each(lambda line: json.dumps({"container": "0a"} | parsed(line), sort_keys=True)),
     "Fluent Bit, parsed beside the line": each(lambda line: parsed(line) | {"log": line}),
-    "Fluent Bit in docker": each(lambda line: {"log": json.dumps({"log": line} | parsed(line))}),
     "UTF-16": lambda lines: "\r\n".join(lines).encode("utf-16"),
     "UTF-8, then UTF-16": halves(bytes, utf_16),
-    "UTF-16, then UTF-8": halves(utf_16, bytes),
-    "xz": lambda lines: lzma.compress("\n".join(lines).encode()),
+    "UTF-16, then xz": halves(utf_16, lzma.compress),
     "zip": zipped,
     "zip of bzip2 in gzip": lambda lines: gzip.compress(zipped(lines, zipfile.ZIP_BZIP2)),
-    "text, then gzip": halves(bytes, gzip.compress),
     "text, then zstd": halves(bytes, zstd),
     "gzip of UTF-16, then bzip2": halves(lambda data: gzip.compress(utf_16(data)), bz2.compress),
 }  # fmt: skip
@@ -176,7 +158,7 @@ def test_every_record_comes_out_once(name: str) -> None:
     assert find(WRAPPERS[name](OTHERS * 3)) == []
 
 
-TEXTS = ["docker", "Insights, CSV", ".NET", "filter-log-events, one line"]
+TEXTS = ["docker", "Insights, CSV"]
 
 
 @given(
@@ -188,8 +170,7 @@ def test_wrappers_inside_each_other(last: str, names: list[str], size: int) -> N
     lines = [record.to_line() for record in RECORDS[1:3]]
     for name in names:
         lines = str(WRAPPERS[name](lines)).splitlines()
-    data = WRAPPERS[last](lines)
-    assert records(data, size) == RECORDS[1:3]
+    assert records(WRAPPERS[last](lines), size) == RECORDS[1:3]
 
 
 @given(st.lists(st.binary() | st.sampled_from([
@@ -217,11 +198,8 @@ def test_cut_off(record: Record, wrap: Callable[[str], str]) -> None:
 INVALID = {
     "a key is missing": lambda line: line.replace(',"levels":5', ""),
     "no number": lambda line: line.replace("110000.25", "NaN"),
-    "text": lambda line: line.replace("110000.25", '"much"'),
     "a number beyond every float": lambda line: line.replace("110000.25", "1" + "0" * 400),
-    "no time": lambda line: line.replace("-22T", "-99T"),
     "bytes that are not text": lambda line: line.replace("USDT", "\ud800"),
-    "cut off": lambda line: line[:-1],
     "padded with zeros by a crash": lambda line: line[:60] + "\0" * 400,
     "nested": lambda line: line[:-1] + ',"a":' + "[" * 100_000 + "}",
 }
@@ -242,7 +220,6 @@ def test_keys_of_a_newer_version_stay_in_the_text() -> None:
 
 UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
     "gzip cut off": lambda data: gzip.compress(data)[:-9],
-    "bzip2 cut off": lambda data: bz2.compress(data)[:-9],
     "xz damaged": lambda data: lzma.compress(data)[:-30] + bytes(30),
     "zstd cut off": lambda data: zstd(data)[:-3],
     "zip, encrypted": lambda data: b"PK\x03\x04\x14\0\x01" + zipped([data.decode()])[7:],
@@ -267,7 +244,7 @@ def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "pip install backports.zstd" in str(invalid)
 
 
-LONG = ["[", "{", "}", '{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0", "\0a", '""notional_bid"":']
+LONG = ['{"a":', '"notional_bid":1', '\\"', "\\", "x", "H4sI", "\0a", '""notional_bid"":']
 LONG += ['{"timestamp":', '{"notional_bid":1,', "H4sI" + "A" * 600 + " ", "{" + "x" * 20_000]
 
 
@@ -276,7 +253,8 @@ def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, 
     """Scaled down: a line of 384 KB, of which less is held, with a record before and after it."""
     monkeypatch.setattr(finding, "MAX_CHUNK_BYTES", 2**14)
     line = plain(1).to_line()
-    parts = iter([f"{line}\n".encode(), *[(piece * (2**12 // len(piece) + 1)).encode()] * 96, f"\n{line}".encode()])
+    long = [(piece * (2**12 // len(piece) + 1)).encode()] * 96
+    parts = iter([f"{line}\n".encode(), *long, f"\n{line}".encode()])
     tracemalloc.start()
     found = sum(found.what == plain(1) for found in find_records(lambda: next(parts, b"")))
     peak = tracemalloc.get_traced_memory()[1]
@@ -285,12 +263,6 @@ def test_a_long_line_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_record_of_a_pipe_is_given_before_more_is_read() -> None:
-    lines = [f"{json.dumps({'log': full(number).to_line()})}\n".encode() for number in range(1, 9)]
-    reads: list[int] = []
-
-    def read() -> bytes:
-        reads.append(1)
-        return lines[len(reads) - 1] if len(reads) <= len(lines) else b""
-
-    for number, found in enumerate(find_records(read), start=1):
-        assert (found.what, len(reads)) == (full(number), number)
+    lines = iter([f"{json.dumps({'log': full(number).to_line()})}\n".encode() for number in range(1, 9)])
+    for number, found in enumerate(find_records(lambda: next(lines, b"")), start=1):
+        assert (found.what, len(list(copy(lines)))) == (full(number), 8 - number)

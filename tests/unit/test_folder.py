@@ -49,20 +49,14 @@ def test_line_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / DAY).read_text() == f"{line}\n"
 
 
-def test_a_torn_line_is_ended(tmp_path: Path) -> None:
-    """It costs only itself."""
-    (tmp_path / DAY).write_text('{"timestamp":"2026-')
-    Folder(tmp_path).put([FULL], soon())
-    assert (tmp_path / DAY).read_text() == f'{{"timestamp":"2026-\n{FULL.to_line()}\n'
-
-
 def test_a_folder_that_vanishes_is_made_again(tmp_path: Path) -> None:
-    """So that a run goes on."""
+    """So that a run goes on. A torn line costs only itself."""
     folder = Folder(tmp_path / "obi")
-    folder.put([FULL], soon())
     shutil.rmtree(tmp_path / "obi")
     assert folder.put([FULL], soon()).stored == 1
-    assert (tmp_path / "obi" / DAY).read_text() == f"{FULL.to_line()}\n"
+    (tmp_path / "obi" / DAY).write_text('{"timestamp":"2026-')
+    assert folder.put([FULL], soon()).stored == 1
+    assert (tmp_path / "obi" / DAY).read_text() == f'{{"timestamp":"2026-\n{FULL.to_line()}\n'
 
 
 APPEND = """
@@ -94,13 +88,13 @@ def test_two_writers(tmp_path: Path) -> None:
         for _ in range(50):
             first.stdout.readline()
         (tmp_path / DAY).rename(tmp_path / "moved")
-        first.communicate(timeout=20)
-        second.communicate(timeout=20)
+        for process in (first, second):
+            process.communicate(timeout=20)
     found = hosts(tmp_path / "moved") + hosts(tmp_path / DAY)
     assert Counter(found) == Counter(f"{name}-{number}" for name in "ab" for number in range(200))
 
 
-@pytest.mark.parametrize("lines", [1, 20, 60])
+@pytest.mark.parametrize("lines", [1, 40])
 def test_kill_while_appending(tmp_path: Path, lines: int) -> None:
     """What was acknowledged is there; another writer goes on behind it, on a line of its own if the last is torn."""
     with start_appending(tmp_path, "a", 1_000_000) as process:
@@ -145,10 +139,7 @@ def test_a_lock_that_somebody_keeps(tmp_path: Path) -> None:
         assert result.result(20).stored == 1
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [("file", "File exists"), ("file/obi", "Not a directory"), ("/proc/obi", ""), ("x" * 300, "File name too long")],
-)
+@pytest.mark.parametrize(("path", "message"), [("file", "File exists"), ("/proc/obi", "")])
 def test_what_cannot_be_a_folder(tmp_path: Path, path: str, message: str) -> None:
     """One sentence says so before anything is measured."""
     (tmp_path / "file").touch()

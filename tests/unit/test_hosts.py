@@ -25,26 +25,6 @@ def cool(hosts: Hosts, host: Host, seconds: float, reason: str = "banned") -> fl
     return hosts.wait_seconds(host)
 
 
-@pytest.mark.parametrize(
-    ("url", "name"), [("http://a", "a"), ("https://user:secret@a:8443/path", "a:8443"), ("http://[::1]:80", "[::1]:80")]
-)
-def test_name(url: str, name: str) -> None:
-    """A host is named by its host and port, never by the user or the password in its URL."""
-    assert Host(url).name == name
-
-
-def test_failover(hosts: Hosts, clock: FakeClock) -> None:
-    """The hosts take turns in the user's order, one that works before all others."""
-    names = []
-    for _ in range(5):
-        clock.advance(1)
-        names.append(hosts.choose().name)
-        hosts.failed(hosts.choose(), "A", FAILURE)
-    assert "".join(names) == "abcab"
-    hosts.succeeded(hosts.all[1])
-    assert hosts.choose().name == "b"
-
-
 def test_cooldown_is_passed_over(hosts: Hosts, clock: FakeClock) -> None:
     """A host with a cooldown has no turn until it is over; if all have one, the first to end is next."""
     cool(hosts, hosts.choose(), 50)

@@ -17,8 +17,7 @@ from handler.errors import InvalidRecord
 from handler.record import Pair, Record, no_data
 from handler.stores.item import AnyItem, Item, has_expired, item_from_record, pack_book, record_from_item, unpack_book
 
-PLAIN_VALUES = ("2026-11-22T10:00:07Z", "BTCUSDT", 0.153847, 150000.5, 110000.25, 5)
-PLAIN = Record(*PLAIN_VALUES)
+PLAIN = Record("2026-11-22T10:00:07Z", "BTCUSDT", 0.153847, 150000.5, 110000.25, 5)
 
 [CODE] = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs/record.md").read_text(), re.DOTALL)
 _names: dict[str, Any] = {}
@@ -88,11 +87,11 @@ def test_attributes() -> None:
         "market": {"S": "spot"},
         "expires_at": {"N": str(1_795_341_600 + 30 * 86_400)},
     }
-    reason = no_data("2026-11-22T10:00:00Z", Pair("BTCUSDT", "usdm"), 5, 10, "timeout")
+    reason = no_data("2026-11-22T10:00:10Z", Pair("BTCUSDT", "usdm"), 5, 10, "timeout")
     assert item_from_record(reason, 60) == {
         "pair": {"S": "usdm:BTCUSDT"},
-        "slot": {"S": "2026-11-22T10:00:00Z"},
-        "timestamp": {"S": "2026-11-22T10:00:00Z"},
+        "slot": {"S": "2026-11-22T10:00:10Z"},
+        "timestamp": {"S": "2026-11-22T10:00:10Z"},
         "symbol": {"S": "BTCUSDT"},
         "levels": {"N": "5"},
         "market": {"S": "usdm"},
@@ -105,18 +104,12 @@ def test_attributes() -> None:
     ("change", "message"),
     [
         ({"obi": {"S": "much"}}, "obi is 'much'"),
-        ({"obi": {"N": "2"}}, "obi is 2"),
         ({"levels": {"N": "x"}}, "levels is {'N': 'x'}"),
         ({"symbol": {"BOOL": True}}, "symbol is True"),
-        ({"symbol": {}}, "symbol is {}"),
         ({"timestamp": {"S": "today"}}, "timestamp is 'today'"),
         ({"interval_seconds": {"N": "60"}, "notional_bid_within": {"L": ["x"]}}, "notional_bid_within is"),
-        *(({"book": newer}, "a newer version") for newer in ({"B": b"\2x"}, {"S": "x"}, {"N": "1"})),
-        *(({"book": {"B": bad}}, "book is damaged") for bad in (b"\1x", pack_book([], [])[:-1])),
-        *(
-            ({"book": {"B": b"\1" + zlib.compress(b"[%b,null]" % bad)}}, "book is damaged")
-            for bad in (b"0,0,[1]", b"1e9,0,[1,1]")
-        ),
+        *(({"book": newer}, "a newer version") for newer in ({"B": b"\2x"}, {"N": "1"})),
+        *(({"book": {"B": bad}}, "book is damaged") for bad in (b"\1x", b"\1" + zlib.compress(b"[0,0,[1],null]"))),
         ({"book": {"B": b"\1" + zlib.compress(b"[1000000000,0,[1,1],null]")}}, "bids is"),
     ],
     ids=str,
@@ -136,9 +129,8 @@ def test_attributes_of_a_newer_version() -> None:
 
 @pytest.mark.parametrize(
     ("attribute", "expired"),
-    [({"N": "1000"}, True), ({"N": "999.5"}, True), ({"N": "1001"}, False), ({"N": "0"}, False), ({"S": "1"}, False),
-     ({"NULL": True}, False), ({"N": "x"}, False), ({}, False)],
-)  # fmt: skip
+    [({"N": "999.5"}, True), ({"N": "1001"}, False), *((odd, False) for odd in ({"N": "0"}, {"S": "1"}, {}))],
+)
 def test_expiry(attribute: dict[str, Any], expired: bool) -> None:
     """Only a number in the past hides an item."""
     assert has_expired({"expires_at": attribute}, 1000.0) is expired

@@ -8,10 +8,10 @@ from handler.exchange.markets import MARKETS
 @pytest.mark.parametrize(
     ("market", "levels", "limit", "weight"),
     [
-        *(("spot", 1, 1, 5), ("spot", 100, 100, 5), ("spot", 101, 101, 25), ("spot", 500, 500, 25)),
-        *(("spot", 501, 501, 50), ("spot", 1000, 1000, 50), ("spot", 1001, 1001, 250), ("spot", 9999, 5000, 250)),
-        *(("usdm", 1, 5, 2), ("usdm", 6, 10, 2), ("usdm", 50, 50, 2), ("usdm", 51, 100, 5), ("usdm", 101, 500, 10)),
-        *(("usdm", 501, 1000, 20), ("usdm", 1000, 1000, 20), ("usdm", 9999, 1000, 20)),
+        *(("spot", 1, 1, 5), ("spot", 101, 101, 25), ("spot", 501, 501, 50), ("spot", 1001, 1001, 250)),
+        *(("spot", 100, 100, 5), ("spot", 500, 500, 25), ("spot", 1000, 1000, 50), ("spot", 9999, 5000, 250)),
+        *(("usdm", 1, 5, 2), ("usdm", 6, 10, 2), ("usdm", 51, 100, 5), ("usdm", 101, 500, 10)),
+        ("usdm", 9999, 1000, 20),
     ],
 )
 def test_limit_and_weight(market: str, levels: int, limit: int, weight: int) -> None:

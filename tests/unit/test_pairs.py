@@ -14,17 +14,12 @@ from handler.pairs import parse_pair, parse_quote, stored_pairs
     ("word", "quote", "pair"),
     [
         ("btc", "USDT", "BTCUSDT"),
-        (" BTC ", "USDT", "BTCUSDT"),
-        ("BTCUSDT", "USDT", "BTCUSDT"),
         ("spot:btc", "USDT", "BTCUSDT"),
         ("WBTC", "BTC", "WBTC"),  # already ends in the quote asset
-        ("ETH/BTC", "USDT", "ETHBTC"),
         (" a / b ", "USDT", "AB"),
         ("测试/USDT", "BTC", "测试USDT"),
-        ("straße", "USDT", "STRAßEUSDT"),
         ("ǆ", "USDT", "ǆUSDT"),
         ("A.B_C", "USDT", "A.B_CUSDT"),
-        ("usdm:BTC", "USDT", "usdm:BTCUSDT"),
         ("USDM:btc", "USDC", "usdm:BTCUSDC"),
         ("usdm:BTC/USDC", "USDT", "usdm:BTCUSDC"),
         ("usdm:BTCUSDT_261225", "USDT", "usdm:BTCUSDT_261225"),
@@ -40,15 +35,13 @@ def test_word(word: str, quote: str, pair: str) -> None:
 @pytest.mark.parametrize(
     ("word", "advice"),
     [
-        *((word, "write BTC, BTCUSDT or BTC/USDT") for word in ("", "A/B/C", "/BTC", "ETH/", "/", "usdm:")),
+        *((word, "write BTC, BTCUSDT or BTC/USDT") for word in ("", "A/B/C", "/BTC", "ETH/", "usdm:")),
         ("coinm:BTC", "write spot:BTC or usdm:BTC"),
-        (":BTC", "write spot:BTC or usdm:BTC"),
         ("BTC/USD:BTC", "write spot:BTC or usdm:BTC"),
         ("BTC-USDT", "write BTCUSDT"),
         ("BTC;ETH", "with spaces or commas between pairs"),
         *((f"B{odd}TC", "write BTC, BTCUSDT or BTC/USDT") for odd in ("\x1b", "\u200b", "\udcff")),
         ("btc_usdt", "write BTCUSDT"),
-        ("ETH-BTC", "write ETHBTC"),
         ("usdm:BTC_USDT", "write usdm:BTCUSDT"),
         ("BTCUSDT#5", "write BTCUSDT"),
         ("usdm:BTCUSDT@10bps", "write usdm:BTCUSDT"),
@@ -62,19 +55,14 @@ def test_invalid_word(word: str, advice: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "names"),
-    [
-        ("BTC", ("BTC", "BTCUSDT")),
-        ("ETHBTC", ("ETHBTC", "ETHBTCUSDT")),
-        ("usdm:BTCUSDT", ("usdm:BTCUSDT",)),
-        ("ETH/BTC", ("ETHBTC",)),
-    ],
+    [("BTC", ("BTC", "BTCUSDT")), ("usdm:BTCUSDT", ("usdm:BTCUSDT",)), ("ETH/BTC", ("ETHBTC",))],
 )
 def test_stored_pairs(word: str, names: tuple[str, ...]) -> None:
     """A pair that `series` printed can be given back as it stands."""
     assert stored_pairs(word) == names
 
 
-@pytest.mark.parametrize("quote", ["BTC/USDT", "/USDT", "USDT:USDT", " "])
+@pytest.mark.parametrize("quote", ["BTC/USDT", "USDT:USDT", " "])
 def test_invalid_quote_asset(quote: str) -> None:
     """A pair is not a quote asset."""
     with pytest.raises(UsageError, match="is not an asset"):

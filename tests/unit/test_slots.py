@@ -27,26 +27,17 @@ def test_timestamp_round_trip(one: int, other: int) -> None:
     assert (format_timestamp(one) < format_timestamp(other)) == (one < other)
 
 
-@pytest.mark.parametrize(
-    ("text", "same"),
-    [
-        ("2026-11-22T10:00:00+01:00", "2026-11-22T09:00:00Z"),
-        ("2026-11-22T10:00:00.999Z", "2026-11-22T10:00:00Z"),
-        ("20261122T100000Z", "2026-11-22T10:00:00Z"),
-    ],
-)
-def test_time_zone(text: str, same: str) -> None:
-    """A time in any zone is read."""
-    assert format_timestamp(parse_iso_time(text)) == same
+@pytest.mark.parametrize("text", ["2026-11-22T10:00:00+01:00", "2026-11-22T09:00:00.999Z", "20261122T090000Z"])
+def test_time_zone(text: str) -> None:
+    """A time in any zone is read, and cut to whole seconds."""
+    assert format_timestamp(parse_iso_time(text)) == "2026-11-22T09:00:00Z"
 
 
 @pytest.mark.parametrize(
     "text",
-    [
-        *("", "now", "<aws.scheduler.scheduled-time>", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"),
-        *("1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"),
-    ],
-)
+    ["", "now", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z", "1969-12-31T23:59:59Z",
+     "9999-12-31T23:59:59-14:00"],
+)  # fmt: skip
 def test_invalid_iso_time(text: str) -> None:
     """Text that is not a time from 1970 to 9999 with a zone is rejected."""
     with pytest.raises(InvalidTimestamp):
@@ -62,11 +53,9 @@ def test_one_timestamp_format(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        *("1790011200000", "1790011200", "1790011200000000", "20261122010", "24", "2026", "0", "9" * 5000, "1.79e9"),
-        *("1790011200000Z", "2026-11-22x10:00", "2026-11-221000", "2026-11-22T", "٢٤h", "²³", "1790011200.5"),
-    ],
-)
+    ["1790011200000", "20261122010", "24", "9" * 5000, "1.79e9", "1790011200000Z", "2026-11-22x10:00", "2026-11-221000",
+     "2026-11-22T", "٢٤h", "1790011200.5"],
+)  # fmt: skip
 def test_almost_a_time(text: str) -> None:
     """A bare number, or text that only resembles a time, is rejected, and the reason says what to give instead."""
     with pytest.raises(InvalidTimestamp, match="give an age such as 90m, 24h or 7d, or an ISO time such as 2026"):
@@ -80,12 +69,10 @@ def test_almost_a_time(text: str) -> None:
     [
         *((day, "2026-11-22T00:00:00Z") for day in ("20261122", "2026-W47-7")),
         *((time, "2026-11-22T10:00:00Z") for time in ("20261122T10", "2026-11-22 10:00")),
-        ("2026W47", "2026-11-16T00:00:00Z"),
-        *((early, "1970-01-01T00:00:00Z") for early in ("1790-01-12", "1969-12-31T23:59:59", "999999999w")),
-        *((late, "9999-12-31T23:59:59Z") for late in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9")),
-        *(("1s", "2026-11-21T23:59:59Z"), ("1m", "2026-11-21T23:59:00Z"), ("90m", "2026-11-21T22:30:00Z")),
-        *(("1h", "2026-11-21T23:00:00Z"), ("24h", "2026-11-21T00:00:00Z"), ("1d", "2026-11-21T00:00:00Z")),
-        *(("7d", "2026-11-15T00:00:00Z"), ("2w", "2026-11-08T00:00:00Z")),
+        *((early, "1970-01-01T00:00:00Z") for early in ("1969-12-31T23:59:59", "999999999w")),
+        *(("9999-12-31T23:59:59.9", "9999-12-31T23:59:59Z"), ("1s", "2026-11-21T23:59:59Z")),
+        *(("90m", "2026-11-21T22:30:00Z"), ("24h", "2026-11-21T00:00:00Z"), ("7d", "2026-11-15T00:00:00Z")),
+        ("2w", "2026-11-08T00:00:00Z"),
     ],
 )
 def test_moment(text: str, moment: str) -> None:

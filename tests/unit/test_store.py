@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from logging import LogRecord
-from threading import Event, Thread, Timer, current_thread, main_thread
+from threading import Event, Timer, current_thread, main_thread
 from time import monotonic, sleep
 
 import pytest
+from support.fakes import forbid_threads
 
 from handler.errors import StoreError
 from handler.record import Record
@@ -19,7 +20,7 @@ Act = Callable[[Sequence[Record]], PutResult]
 
 
 class FakeStore:
-    """Notes what it is given, and waits for `ready` before it stores that, unless `act` does else."""
+    """Notes what it is given, waits for `ready`, and then does this with it."""
 
     def __init__(self, act: Act = lambda records: PutResult(len(records))) -> None:
         self.puts: list[tuple[list[Record], float]] = []
@@ -31,12 +32,6 @@ class FakeStore:
         self.called.set()
         assert self.ready.wait(20)
         return self._act(records)
-
-
-def ready_store(act: Act = lambda records: PutResult(len(records))) -> FakeStore:
-    store = FakeStore(act)
-    store.ready.set()
-    return store
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[Record]:
@@ -71,42 +66,25 @@ def test_a_store_that_hangs_is_reported(caplog: pytest.LogCaptureFixture, *, fai
 
 
 def test_what_is_not_stored_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Counted, with its reason and as a full line."""
-    store = ready_store(lambda records: PutResult(1, 2, [FailedPut(records[1], StoreError("no such table"))]))
-    with BackgroundWriter(store) as writer:
-        writer.put(RECORDS, 60.0)
-    assert (writer.failed, logged(caplog)) == (1, [RECORDS[1]])
-    assert caplog.messages[0].startswith("not stored: no such table: {")
+    """Counted, with its reason and as a full line, and nothing else is: even where the store breaks."""
 
-
-def test_a_store_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
-    """It costs the records that it was given, and no others."""
-
-    def break_first(records: Sequence[Record]) -> PutResult:
+    def act(records: Sequence[Record]) -> PutResult:
         if records[0] is RECORDS[0]:
             raise MemoryError
-        return PutResult(len(records))
+        return PutResult(1, 1, [FailedPut(records[0], StoreError("no such table"))])
 
-    store = FakeStore(break_first)
+    store = FakeStore(act)
+    store.ready.set()
     with BackgroundWriter(store) as writer:
         writer.put(RECORDS[:1], 60.0)
-        assert store.called.wait(20)
         writer.put(RECORDS[1:], 60.0)
-        store.ready.set()
-    assert (writer.failed, logged(caplog)) == (1, RECORDS[:1])
-    assert [records for records, _ in store.puts] == [RECORDS[:1], RECORDS[1:]]
+    assert (writer.failed, logged(caplog)) == (2, RECORDS[:2])
+    assert caplog.messages[1].startswith("not stored: no such table: {")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "is_interrupted", "messages"),
-    [(0.0, False, ["waiting for the store to take 4 record(s)"]), (20.0, True, [])],
-)
+@pytest.mark.parametrize(("seconds", "messages"), [(0.0, ["waiting for the store to take 4 record(s)"]), (20.0, [])])
 def test_the_end_waits_for_a_slow_store(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    seconds: float,
-    is_interrupted: bool,
-    messages: list[str],
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds: float, messages: list[str]
 ) -> None:
     """All is stored, however long that takes, and the log says so; after an interrupt there is a moment for it."""
     monkeypatch.setattr(store_module, "STOP_SECONDS", seconds)
@@ -116,7 +94,7 @@ def test_the_end_waits_for_a_slow_store(
         writer.put(RECORDS, 60.0)
         assert store.called.wait(20)
         timer.start()
-        if is_interrupted:
+        if not messages:
             raise KeyboardInterrupt
     assert (writer.failed, caplog.messages) == (0, messages)
     timer.join()
@@ -147,7 +125,8 @@ def test_an_end_while_the_log_is_slow(monkeypatch: pytest.MonkeyPatch, caplog: p
         return bool(record)
 
     monkeypatch.setattr(store_module.log, "filters", [write_slowly])
-    store = ready_store(lambda records: PutResult(failed=[FailedPut(one, StoreError("full")) for one in records]))
+    store = FakeStore(lambda records: PutResult(failed=[FailedPut(one, StoreError("full")) for one in records]))
+    store.ready.set()
     with suppress(KeyboardInterrupt), BackgroundWriter(store) as writer:
         writer.put(RECORDS, LATER)
         assert writing.wait(20)
@@ -157,12 +136,9 @@ def test_an_end_while_the_log_is_slow(monkeypatch: pytest.MonkeyPatch, caplog: p
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """`put` itself stores."""
-
-    def fail(_: Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(Thread, "start", fail)
-    store = ready_store()
+    forbid_threads(monkeypatch)
+    store = FakeStore()
+    store.ready.set()
     with BackgroundWriter(store) as writer:
         writer.put(RECORDS, 60.0)
         assert store.puts == [(RECORDS, 60.0)]

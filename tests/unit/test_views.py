@@ -16,10 +16,13 @@ from handler.errors import UsageError
 from handler.slots import epoch_seconds
 
 START = books.START
+KEYS = ("obi", "notional_bid", "notional_ask")
 
 
-def imbalance(bid: Fraction, ask: Fraction) -> Fraction | None:
-    return (bid - ask) / (bid + ask) if bid + ask else None
+def expected(bid: Fraction | None, ask: Fraction | None) -> list[Any]:
+    """Imbalance and sums of exact arithmetic, to 8 digits: an imbalance over nothing is null."""
+    values = [None, bid, ask] if bid is None or ask is None or not bid + ask else [(bid - ask) / (bid + ask), bid, ask]
+    return [None if value is None else pytest.approx(float(value), rel=1e-7, abs=1e-7) for value in values]
 
 
 def total(levels: Sequence[tuple[Any, Any]]) -> Fraction:
@@ -32,34 +35,21 @@ def test_levels_and_distances_are_those_of_the_book(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", *found)
     rows: dict[Any, Any] = {}
     for row in ask("--from", tmp_path, "--levels 1 3 20 --bps", *map(str, RUNGS_BPS)).rows:
-        rows[row["symbol"], row.get("levels"), row.get("bps")] = row
+        rows[row["symbol"], row.get("levels"), row.get("bps")] = [row[key] for key in KEYS]
+        assert all(row[key] is None or row[key] == float(f"{row[key]:.8g}") for key in KEYS)
     assert len(rows) == len(found) * (3 + len(RUNGS_BPS))
     for record in found:
-        assert record.bids is not None
-        assert record.asks is not None
         for levels in (1, 3, 20):
-            bid, ask_ = total(record.bids[:levels]), total(record.asks[:levels])
-            row = rows[record.symbol, levels, None]
-            assert list(row) == ["timestamp", "symbol", "obi", "notional_bid", "notional_ask", "levels"]
-            expected = [imbalance(bid, ask_), bid, ask_]
-            for key, value in zip(("obi", "notional_bid", "notional_ask"), expected, strict=True):
-                assert row[key] == (None if value is None else pytest.approx(float(value), rel=1e-6, abs=1e-8))
-                assert row[key] is None or row[key] == float(f"{row[key]:.8g}")
+            sides = [total((side or [])[:levels]) for side in (record.bids, record.asks)]
+            assert rows[record.symbol, levels, None] == expected(*sides)
         for number, bps in enumerate(RUNGS_BPS):
-            row = rows[record.symbol, None, bps]
-            sides = [record.notional_bid_within, record.notional_ask_within]
-            amounts = [side[number] if side is not None and number < len(side) else None for side in sides]
-            assert [row["notional_bid"], row["notional_ask"]] == amounts
-            bid, ask_ = (Fraction(amount or 0) for amount in amounts)
-            ratio = None if None in amounts else imbalance(bid, ask_)
-            assert row["obi"] == (None if ratio is None else pytest.approx(float(ratio), abs=1e-7))
+            ladders = (record.notional_bid_within or [], record.notional_ask_within or [])
+            amounts = [Fraction(ladder[number]) if number < len(ladder) else None for ladder in ladders]
+            assert rows[record.symbol, None, bps] == expected(*amounts)
 
 
 def test_what_was_sampled_is_given_as_printed(tmp_path: Path) -> None:
-    found = [
-        records.full(obi=0.123457, levels=50, limit=50),
-        records.plain(timestamp="2026-11-22T10:01:07Z", levels=50),
-    ]
+    found = [records.full(obi=0.123457, levels=50), records.plain(timestamp="2026-11-22T10:01:07Z", levels=50)]
     write_lines(tmp_path / "a.jsonl", *found)
     assert ask("--from", tmp_path, "--levels 50").lines == [one.to_line(detail=False) for one in found]
 
@@ -129,7 +119,6 @@ GAPS = [0, 60, 180, 240, 600]  # seconds from START at which there is a record
         ("", 6, 11),
         ("--since 2026-11-01T00:03:00Z", 5, 8),
         ("--since 2026-11-01T00:05:00Z --until 2026-11-01T00:09:00Z", 4, 4),
-        ("--since 2026-10-31", 6, 11),
         ("--until 2026-11-01T00:20:00Z", 15, 20),
         ("--until 2026-11-01T00:02:30Z", 1, 3),
         ("--since 2026-11-01T00:15:00Z --until 2026-11-01T00:20:00Z", 5, 5),
@@ -149,10 +138,8 @@ def test_gaps_of_files(flags: str, missing: int, slots: int, tmp_path: Path) -> 
 
 
 def test_a_pair_that_only_failed_is_all_gap(tmp_path: Path) -> None:
-    found = [
-        records.reason(timestamp=f"2026-11-01T00:0{n}:00Z", reason=why)
-        for n, why in enumerate(("timeout",) * 3 + ("HTTP 503",))
-    ]
+    whys = ("timeout", "timeout", "timeout", "HTTP 503")
+    found = [records.reason(timestamp=f"2026-11-01T00:0{n}:00Z", reason=why) for n, why in enumerate(whys)]
     write_lines(tmp_path / "a.jsonl", *found)
     answer = ask("--from", tmp_path, "--gaps")
     gap, total = answer.rows
