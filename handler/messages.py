@@ -32,7 +32,8 @@ def safe_text(text: object, environment: Mapping[str, str] = os.environ) -> str:
             found = found.replace(value, f"<{name}>")
     found = _URL_USER.sub("//", found)
     if len(found) > MAX_CHARACTERS:
-        found = f"{found[:MAX_CHARACTERS]}… ({len(found) - MAX_CHARACTERS} more characters)"
+        half = MAX_CHARACTERS // 2  # a traceback says at its end what happened
+        found = f"{found[:half]}… ({len(found) - 2 * half} more characters) …{found[-half:]}"
     return escaped(found)
 
 

@@ -70,7 +70,7 @@ class DayWriter:
             written = self._upload(engine, day, parts, read | kept, etags.get(day))
         if damaged:
             raise StoreError(
-                f"{day} is written without the damaged items ({len(damaged)}): {min(damaged)}, then write the day again"
+                f"{day}: {len(damaged)} damaged item(s) were left out: {min(damaged)}, then write the day again"
             )
         if not (parts or may_be_empty):
             advice = "compare TableName and Symbols with the sampler's"

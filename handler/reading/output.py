@@ -59,23 +59,23 @@ class Target(NamedTuple):
 def atomic_file(path: str, flag: str = "--output") -> Iterator[Path]:
     """Yield a temporary file in the same folder, which replaces `path` at the end unless anything is raised.
 
-    A file keeps its mode. What is no file, such as a pipe, is written in place. Raises UsageError or SourceError.
+    A file keeps its mode. What is no file, such as a pipe, is written at the end. Raises UsageError or SourceError.
     """
     if Path(path).is_dir():
         raise UsageError(f"{flag} {path} is a folder: give the name of a file")
-    if Path(path).exists() and not Path(path).is_file():
-        yield Path(path)
-        return
+    is_special = Path(path).exists() and not Path(path).is_file()
     try:
-        target = Path(path).resolve()
-        number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        target = Path(path) if is_special else Path(path).resolve()
+        number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=None if is_special else target.parent)
     except OSError as error:
         raise UsageError(f"{flag} {path} cannot be written: {error.strerror}") from error
     os.close(number)
     unfinished = Path(name)
     try:
         yield unfinished
-        _finish(unfinished, target)
+        if is_special or not _has_replaced(unfinished, target):
+            with unfinished.open("rb") as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
     except OSError as error:
         if error.filename not in (None, name, str(target)):
             raise
@@ -85,7 +85,8 @@ def atomic_file(path: str, flag: str = "--output") -> Iterator[Path]:
             unfinished.unlink()
 
 
-def _finish(unfinished: Path, target: Path) -> None:
+def _has_replaced(unfinished: Path, target: Path) -> bool:
+    """Replace the target; False if it has to be written in place, such as a file that is mounted."""
     umask = os.umask(0)
     os.umask(umask)
     unfinished.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~umask)
@@ -93,8 +94,9 @@ def _finish(unfinished: Path, target: Path) -> None:
         os.fsync(file.fileno())
     try:
         unfinished.replace(target)
-    except OSError:  # such as a file that is mounted, which has to be written in place
-        shutil.copyfile(unfinished, target)
+    except OSError:
+        return False
+    return True
 
 
 def write_rows(

@@ -216,7 +216,7 @@ def test_a_damaged_item_is_named_and_costs_only_itself(cloud: Cloud, monkeypatch
     cloud.put(BTC)
     damaged = item_from_record(at(7), 60) | {"obi": {"S": "much"}}
     cloud.table.put(damaged)
-    words = rf"{DAY} is written without the damaged items \(1\): table .*: BTCUSDT at .* delete it, then"
+    words = rf"{DAY}: 1 damaged item\(s\) were left out: table .*: BTCUSDT at .* delete it, then"
     with pytest.raises(StoreError, match=words):
         cloud.write(monkeypatch, day=DAY)
     assert len(cloud.rows()) == len(BTC)

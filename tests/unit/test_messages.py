@@ -27,7 +27,7 @@ def test_safe_text(text: str, safe: str) -> None:
 
 def test_long_text() -> None:
     """A message is cut, and says by how much."""
-    assert safe_text("x" * (MAX_CHARACTERS + 5)) == "x" * MAX_CHARACTERS + "… (5 more characters)"
+    assert safe_text("x" * MAX_CHARACTERS + "end") == "x" * 4000 + "… (3 more characters) …" + "x" * 3997 + "end"
 
 
 def test_log_record() -> None:
