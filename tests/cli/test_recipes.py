@@ -98,7 +98,9 @@ def run(folder: Path, url: str) -> Iterator[Run]:
                 exec(compile(code, "recipe", "exec"), names)
             return names
 
-        run(RECIPES[0].code, "bash")  # which writes the files that others read
+        for block in RECIPES:
+            if block.language == "bash" and "--output" in block.code:  # others read what it writes
+                run(block.code, "bash")
         yield run
 
 

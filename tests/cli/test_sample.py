@@ -75,7 +75,7 @@ def test_no_data(exchange: FakeExchange, flags: list[str], keys: tuple[str, ...]
 @pytest.mark.parametrize(
     ("flags", "script", "code", "message"),
     [
-        (["--symbol", "NOSUCH\x1b[31m"], "ok", 2, r"NOSUCH\x1b[31M"),
+        (["--symbol", "NOSUCH\x1b[31m"], "ok", 2, r"NOSUCH\x1b[31m is not a pair"),
         (["--symbol", "BTC"], "451*", 1, "https://data-api.binance.vision"),
         (["--symbol", "BTC", "--levles", "5"], "ok", 2, "unrecognized arguments: --levles"),
         (["histroy"], "ok", 2, "histroy is not a command: give history, series, report, load"),
