@@ -58,7 +58,7 @@ class _Error(msgspec.Struct):
     msg: str = ""
 
 
-_error_decoder = msgspec.json.Decoder(_Error, strict=False)
+_error_decoder = msgspec.json.Decoder(_Error)
 
 
 def classify(answer: Answer, symbol: str, now: float) -> Book | Failure:

@@ -85,19 +85,28 @@ def test_table(exchange: FakeExchange, tmp_path: Path, echo: str, where: str, co
 
 FUNCTION = """
 import handler.app, logging, os
+from handler.errors import HandlerError
+from infra.testkit.lambda_container import LambdaContext
 error = OSError(f"http://{os.environ['USER']}:{os.environ['PASSWORD']}@host\\x1b {os.environ['AWS_SECRET_ACCESS_KEY']}")
 try:
     raise error
 except OSError:
     logging.getLogger("handler").exception("%s", error)
+def fail():
+    raise HandlerError(str(error))
+handler.app.function = fail
+try:
+    handler.app.lambda_handler({}, LambdaContext(0.0))
+except HandlerError as raised:
+    print(raised)
 raise error
 """
 
 
 def test_function() -> None:
-    """What the function logs, also of an error that nobody foresaw."""
+    """What the function logs and raises, also of an error that nobody foresaw."""
     done = run(code=FUNCTION, USER=USER, PASSWORD=FIRST, **REGION, **KEYS)
-    assert (done.returncode, done.stdout.count("http://host"), done.stderr) == (1, 4, "")
+    assert (done.returncode, done.stdout.count("http://host"), done.stderr) == (1, 5, "")
     assert [canary for canary in CANARIES if canary in done.stdout.lower()] == []
     assert all(line.isprintable() for line in done.stdout.splitlines())
 

@@ -104,6 +104,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "half.gz": (gzip.compress(TEXT * 20 + os.urandom(99999))[:90000], "cut off"),
     "invalid": (TEXT.replace(b'"obi":', b'"obi":7', 1), "line 1: invalid: obi is 70.153847"),
     "text": (TEXT.replace(b'"levels":5', b'"levels":true', 1), "levels"),
+    "many": (TEXT.replace(b'"obi":', b'"obi":7', 7), "2 more invalid line(s)"),
     "nan": (TEXT.replace(b'"notional_bid":', b'"notional_bid":-', 1), "notional_bid"),
     "time": (TEXT.replace(b"T00:00:07Z", b"T00:61:07Z", 1), "timestamp"),
 }

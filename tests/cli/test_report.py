@@ -179,7 +179,7 @@ def drawn(path: Path) -> tuple[str, int]:
         (month(days=2)[::3], ["--full-scale"], 2, ["33.56 % of slots", "−1.0"]),
         (month(host="127.0.0.1:8080"), ["--levels", "5", "10", "--bps", "50"], 4,
          ["synthetic (127.0.0.1:8080)", "10 levels", "within 50 bps"]),
-        (month(days=1) + month(days=1, market="usdm"), ["--every", "2h"], 3, ["usdm:BTCUSDT", "means of 2h"]),
+        (month(days=1) + month(days=1, market="usdm"), ["--every", "2h"], 3, ["BTCUSDT usdm:BTCUSDT", "means of 2h"]),
         ([plain(timestamp=format_timestamp(START + n * 60), symbol="A$B$") for n in range(9)], [], 1,
          ["A$B$", "host unknown"]),
     ],

@@ -14,7 +14,7 @@ from support.records import nth_plain as plain
 from support.tables import StoredTable
 
 from handler.errors import TransientStoreError
-from handler.load.bulk import Bulk, infer_intervals, into_folder, into_table
+from handler.load.bulk import BATCH_RECORDS, Bulk, infer_intervals, into_folder, into_table
 from handler.record import Pair, Record, no_data
 from handler.slots import format_timestamp
 from handler.stores.dynamodb import dynamodb_client
@@ -152,3 +152,11 @@ def test_a_folder_gets_each_line_once_however_its_days_are_kept(tmp_path: Path) 
         loader = fill(LATER, FIRST, REASON, next_day, plain(number))
         assert (counts(loader), loader.changed_days) == ((1, 3, 0, 1, 0), {"2026-11-22"})
     assert day.read_text().splitlines() == [plain(2).to_line(), plain(3).to_line()]
+
+
+def test_a_full_batch_is_stored(tmp_path: Path) -> None:
+    """So that memory is bounded, whatever the file."""
+    loader = into_folder(Folder(tmp_path))
+    for number in range(BATCH_RECORDS):
+        loader.add(FIRST, f"{FIRST.to_line()} {number}")
+    assert (loader.loaded, loader.batch) == (BATCH_RECORDS, {})

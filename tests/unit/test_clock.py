@@ -1,9 +1,11 @@
-"""Trouble is logged early and once, however many callers meet it again and again."""
+"""How long to wait, and which trouble to log."""
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from support.fakes import FakeClock
 
+from handler.clock import backoff_seconds
 from handler.messages import Episodes
 
 
@@ -36,3 +38,11 @@ def test_threads(clock: FakeClock) -> None:
     episodes = Episodes(clock)
     with ThreadPoolExecutor(32) as threads:
         assert sum(threads.map(lambda _: episodes.is_new("failing", "a"), range(400))) == 1
+
+
+@pytest.mark.parametrize(
+    ("retry", "shortest", "longest"), [(0, 0.1, 0.2), (2, 0.4, 0.8), (5, 2.5, 5.0), (999, 2.5, 5.0)]
+)
+def test_backoff(retry: int, shortest: float, longest: float) -> None:
+    """It doubles up to a limit, and half of it is jitter."""
+    assert (backoff_seconds(retry, 0.0), backoff_seconds(retry, 1.0)) == (shortest, longest)
