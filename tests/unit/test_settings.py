@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handler.errors import UsageError
-from handler.options import parse
+from handler.options import parse, parse_share
 from handler.settings import FLAGS, Settings
 
 
@@ -71,6 +71,14 @@ def test_invalid_value(flags: str, environment: dict[str, str], message: str) ->
     """What is invalid is refused in one sentence that names it."""
     with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
         read(flags, **environment)
+
+
+@pytest.mark.parametrize("text", ["1.5", "x", "-0.5", ""])
+def test_invalid_share(text: str) -> None:
+    """--min-share is from 0 to 1."""
+    assert (parse_share("0.25"), parse_share("1")) == (0.25, 1.0)
+    with pytest.raises(UsageError, match="is not a number from 0 to 1"):
+        parse_share(text)
 
 
 def pairs(count: int, market: str = "") -> str:
