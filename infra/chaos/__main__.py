@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ def main() -> int:
     add("--only", nargs="+", choices=ALL, default=list(ALL), help="these scenarios")
     add("--seed", type=int, default=0, help="the same seed gives the same faults")
     options = parser.parse_args()
+    signal.signal(signal.SIGHUP, lambda *_: None)  # children would inherit that nohup ignores it
     folder, start, port = Path(mkdtemp(prefix="chaos-")), time.monotonic(), free_port()
     moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with run_server(moto, port, folder / "moto.log", PYTHONPATH=str(ROOT)), ThreadPoolExecutor(len(ALL)) as pool:
