@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import socket
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,7 @@ EXPLANATIONS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
     (TimeoutError, "timeout", "timed out"),
     (ssl.SSLCertVerificationError, "connection", NOT_TRUSTED),
     (errors.SSLError, "connection", "no TLS connection ({0}): if it speaks plain HTTP, write http:// in its URL"),
+    (socket.gaierror, "connection", "{0.strerror}; check the host's name and the Internet connection"),
     (InvalidSchema, "connection", "SOCKS needs PySocks: run pip install 'requests[socks]'"),
     (ValueError, "connection", PROXY_HINT),
 )

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fakes import FakeClock, RawServer, StartExchange, StartRaw, client, fetch, http
@@ -320,6 +321,16 @@ def test_broken_proxy(
     error = failure(client(clock, f"{scheme}://exchange.invalid"), clock, slot=4.0)
     assert (words.format(dead=dead) in str(error), error.reason) == (True, "connection")
     assert [part for part in ("alice", "Sup3r") if part in str(error)] == []
+
+
+def test_name_lookup(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be looked up says so."""
+
+    def unknown(host: str, *args: Any, **options: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    assert "Name or service not known; check" in str(failure(client(clock, "http://exchange.test"), clock))
 
 
 def test_update_ids(start_raw: StartRaw, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
