@@ -66,7 +66,7 @@ class Function:
             raise UsageError("no table: set OBI_TABLE")
         name, region = settings.table
         self._exchanges = {
-            market: BinanceClient(MARKETS[market], urls, hints=settings.hints, may_freeze=True)
+            market: BinanceClient(MARKETS[market], urls, hint=settings.hint, may_freeze=True)
             for market, urls in settings.base_urls.items()
         }
         self._sampler = Sampler(

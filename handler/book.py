@@ -154,13 +154,14 @@ def measure_depth(book: Book, limit: int) -> dict[str, Any]:
     RUNGS_BPS, and end before the first rung that was not measured.
     """
     values: dict[str, Any] = {}
+    mid, is_capped = book.mid, book.is_capped(limit)
     for name, side, sign in (("bid", book.bids, -1), ("ask", book.asks, 1)):
         values |= {f"{name}_levels": side.received_levels, f"{name}s": side.top(STORED_LEVELS)}
-        if book.mid is not None:
-            is_whole = side.received_levels < limit and not book.is_capped(limit)
-            counts = _counts(side, book.mid, sign, is_whole=is_whole)
+        if mid is not None:
+            is_whole = side.received_levels < limit and not is_capped
+            counts = _counts(side, mid, sign, is_whole=is_whole)
             values |= {
-                f"{name}_reach_bps": _significant(abs(side.last_price / book.mid - 1) * 10_000, 4),
+                f"{name}_reach_bps": _significant(abs(side.last_price / mid - 1) * 10_000, 4),
                 f"notional_{name}_within": _cumulative(side.notionals, counts),
                 f"quantity_{name}_within": _cumulative(side.quantities, counts),
             }

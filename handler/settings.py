@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     """
 
     pairs: tuple[Pair, ...]
-    hints: Mapping[str, str]
+    hint: str  # for a pair that the exchange rejects
     levels: int
     limits: Mapping[str, int]
     interval_seconds: int
@@ -54,7 +54,7 @@ class Settings(NamedTuple):
             _check_weight(market, count, flags.levels, limits[market.name], flags.interval_seconds)
         return cls(
             pairs=pairs,
-            hints={pair.symbol: HINT.format(flags.quote) for pair in pairs},
+            hint=HINT.format(flags.quote),
             levels=flags.levels,
             limits=limits,
             interval_seconds=flags.interval_seconds,

@@ -19,6 +19,7 @@ from ..load.open import MAX_PIECE_BYTES
 from ..messages import escaped
 from ..options import parse
 from ..reading.engine import show_progress
+from ..reading.files import STDIN
 from ..record import Record
 from ..sampler import resume_garbage_collection
 from ..stores.folder import Folder
@@ -26,7 +27,6 @@ from . import ExitCode, Write
 from .streams import print_message
 
 FLAGS = ("file", "--table", "--to", "--interval_seconds", "--retention-days")
-STDIN = "-"
 MAX_FLUSH_DELAY_SECONDS = 2.0  # how long a record of a pipe waits to be stored
 STOP_SECONDS = 3.0  # for storing what was read, when the run is interrupted
 ADVICE = "set --interval_seconds N to override it"
@@ -37,23 +37,23 @@ def run(argv: Sequence[str], environment: Mapping[str, str], _write: Write) -> i
 
     Loading the same again changes nothing. The last line on stderr counts what became of the records.
     """
-    options = parse("load", run.__doc__ or "", FLAGS, argv, environment)
-    if options.to:  # the variables of a table do not count then
-        options = parse("load", "", FLAGS, argv, {})
-    if (options.table is None) == (options.to is None):
+    flags = parse("load", run.__doc__ or "", FLAGS, argv, environment)
+    if flags.to:  # the variables of a table do not count then
+        flags = parse("load", "", FLAGS, argv, {})
+    if (flags.table is None) == (flags.to is None):
         raise UsageError("load: give --table NAME or --to FOLDER")
-    if options.to and "--retention-days" in options.given:
+    if flags.to and "--retention-days" in flags.given:
         raise UsageError("load: --retention-days is for a table: nothing in a folder expires")
-    if not options.file and sys.stdin and sys.stdin.isatty():
+    if not flags.file and sys.stdin and sys.stdin.isatty():
         raise UsageError("load: give a FILE, or - for standard input")
-    files = options.file or [STDIN]
+    files = flags.file or [STDIN]
     for name in files:
         if name != STDIN and (Path(name).is_dir() or not Path(name).exists()):
             raise UsageError(f"{name}: there is no file of this name")
     if STDIN in files:
         _stdin()  # before a credential_process can be started
     resume_garbage_collection()
-    return _Load(into_folder(Folder(options.to)) if options.to else _table(options, files), options).run(files)
+    return _Load(into_folder(Folder(flags.to)) if flags.to else _table(flags, files), flags).run(files)
 
 
 @cache
@@ -91,10 +91,10 @@ class _Input:
 
 
 class _Load:
-    def __init__(self, bulk: Bulk, options: Namespace) -> None:
+    def __init__(self, bulk: Bulk, flags: Namespace) -> None:
         self._bulk = bulk
-        self._options = options
-        self._needs_interval = not options.to and "--interval_seconds" not in options.given
+        self._flags = flags
+        self._needs_interval = not flags.to and "--interval_seconds" not in flags.given
         self._invalid = 0
         self._has_failed = False
         self._flushed = time.monotonic()
@@ -132,7 +132,7 @@ class _Load:
     def _add(self, record: Record, line: str, *, is_stream: bool) -> None:
         if is_stream and self._needs_interval and record.interval_seconds is None:
             self._needs_interval = False
-            seconds = self._options.interval_seconds
+            seconds = self._flags.interval_seconds
             print_message(f"plain lines of a stream have no interval: {seconds} s is taken; {ADVICE}")
         self._bulk.add(record, line)
         if is_stream and time.monotonic() - self._flushed > MAX_FLUSH_DELAY_SECONDS:
@@ -153,7 +153,7 @@ class _Load:
             print_message(f"{len(bulk.failed)} records not stored: {bulk.failed[0].error}")
         if bulk.batch:
             print_message(f"{len(bulk.batch)} records may not be stored: load the file again")
-        if bulk.changed_days and not self._options.to:
+        if bulk.changed_days and not self._flags.to:
             events = " ".join(f'{{"day":"{day}"}}' for day in sorted(bulk.changed_days))
             print_message(f"days changed; if they are archived, send these events to the archive function: {events}")
         print_message(
@@ -162,14 +162,14 @@ class _Load:
         )
 
 
-def _table(options: Namespace, names: Sequence[str]) -> Bulk:
+def _table(flags: Namespace, names: Sequence[str]) -> Bulk:
     from ..stores.table import Table  # boto3 more than doubles the start-up time
 
-    name, region = options.table
-    intervals: defaultdict[str, int] = defaultdict(lambda: int(options.interval_seconds))
-    if "--interval_seconds" not in options.given:
+    name, region = flags.table
+    intervals: defaultdict[str, int] = defaultdict(lambda: int(flags.interval_seconds))
+    if "--interval_seconds" not in flags.given:
         intervals |= _infer_intervals(names)
-    days = options.retention_days
+    days = flags.retention_days
     table = Table(name, region=region, retention_days=days, default_interval_seconds=intervals)
     return into_table(table, intervals, print_message, retention_days=days)
 

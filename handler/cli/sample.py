@@ -30,7 +30,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], write: Write) -> in
     """Measure the order book imbalance of each pair once per interval and print it as one line of JSON."""
     settings = Settings.read(parse("", run.__doc__ or "", FLAGS, argv, environment, epilog=OTHER_COMMANDS))
     sampler = Sampler(
-        {name: BinanceClient(MARKETS[name], urls, hints=settings.hints) for name, urls in settings.base_urls.items()},
+        {name: BinanceClient(MARKETS[name], urls, hint=settings.hint) for name, urls in settings.base_urls.items()},
         settings.pairs,
         levels=settings.levels,
         limits=settings.limits,

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from ..book import Book, Snapshot
 from ..clock import SYSTEM, Clock, backoff_seconds
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 class BinanceClient:
     """The order books of one market. Threads share it.
 
-    `hints` (symbol → text) are added to the rejection of a symbol. `may_freeze`: the process is frozen at times, as in
-    Lambda, where the monotonic clock may stand still then, and nobody sets the wall clock.
+    `hint` is added to the rejection of a symbol that never had a book. `may_freeze`: the process is frozen at times, as
+    in Lambda, where the monotonic clock may stand still then, and nobody sets the wall clock.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class BinanceClient:
         market: Market,
         base_urls: Sequence[str] = (),
         *,
-        hints: Mapping[str, str] = {},
+        hint: str = "",
         may_freeze: bool = False,
         clock: Clock = SYSTEM,
         random: Callable[[], float] = random.random,
@@ -49,7 +49,7 @@ class BinanceClient:
         self._update_ids: dict[str, tuple[int, float]] = {}  # symbol → the last one, and since when
         self._used_weight = (0, 0)  # minute, and the weight by the last answer in it
         self._has_succeeded = False
-        self._hints = hints
+        self._hint = hint
         self._clock = clock
         self._random = random
 
@@ -115,8 +115,8 @@ class BinanceClient:
         self._has_succeeded = True
         self._hosts.succeeded(host)
         if isinstance(result, Failure):
-            is_new = pair.symbol in self._hints and pair.symbol not in self._update_ids  # else it was delisted
-            hint = f" ({self._hints[pair.symbol]})" if is_new else ""
+            is_delisted = pair.symbol in self._update_ids
+            hint = f" ({self._hint})" if self._hint and not is_delisted else ""
             raise RequestRejected(f"{pair}: {host.name} rejects it: {result.text}{hint}")
         odd = oddities(result, limit, answer.headers, received_at) | self._odd_update(pair.symbol, result, received_at)
         for kind, text in odd.items():

@@ -41,7 +41,7 @@ class Hosts:
         self, base_urls: Sequence[str], max_weight: float, now: Callable[[], float], random: Callable[[], float]
     ) -> None:
         self.all = tuple(map(Host, base_urls))
-        self.now = now
+        self._now = now
         self._max_weight = MAX_WEIGHT_SHARE * max_weight
         self._minute = self._first_weight = self._retry_weight = self._busiest_weight = 0
         self._random = random
@@ -53,7 +53,7 @@ class Hosts:
 
     def wait_seconds(self, host: Host) -> float:
         """Return the seconds that are left of the host's cooldown or pause, 0 if it is over."""
-        return max(host.wait_until - self.now(), 0.0) if host.failure else 0.0
+        return max(host.wait_until - self._now(), 0.0) if host.failure else 0.0
 
     def admit(self, host: Host) -> float:
         """Return the seconds to wait before a request to the host; 0 allows it.
@@ -65,9 +65,9 @@ class Hosts:
         with self._lock:
             if seconds := self.wait_seconds(host):
                 return seconds
-            if self.now() < host.probe_until:
+            if self._now() < host.probe_until:
                 return POLL_SECONDS * (1 + self._random())
-            host.probe_until = self.now() + MAX_REQUEST_SECONDS
+            host.probe_until = self._now() + MAX_REQUEST_SECONDS
             return 0.0
 
     def succeeded(self, host: Host) -> None:
@@ -86,13 +86,13 @@ class Hosts:
                 host.growing_cooldown_seconds = seconds
             if not seconds:
                 host.failing_symbols.add(symbol)
-                host.failed_at = self.now()
+                host.failed_at = self._now()
                 if is_first and (host.failure or len(host.failing_symbols) >= MIN_FAILING_PAIRS):
                     seconds = backoff_seconds(host.pauses, self._random())
                     host.pauses += 1
             for each in self.all if failure.reason == RATE_LIMITED else (host,):  # another host would not help
                 if seconds > self.wait_seconds(each):  # waits are only extended
-                    each.failure, each.probe_until, each.wait_until = failure, LONG_AGO, self.now() + seconds
+                    each.failure, each.probe_until, each.wait_until = failure, LONG_AGO, self._now() + seconds
 
     def take_weight(self, weight: int, minute: int, *, is_retry: bool) -> bool:
         """Count a request's weight in this minute. Returns False, uncounted, for a retry that does not fit.

@@ -108,7 +108,7 @@ def test_reason_of_a_slot(start_exchange: StartExchange, clock: FakeClock, dead_
 def test_rejection(start_exchange: StartExchange, clock: FakeClock) -> None:
     """It is final, in the exchange's own words, with the hint for the symbol, and not asked of the next host."""
     rejecting, other = start_exchange(symbols=["这是测试币456"]), start_exchange(books={}, symbols=["NOSUCH"])
-    ours = client(clock, rejecting.url, other.url, hints={"NOSUCH": "write NO/SUCH"})
+    ours = client(clock, rejecting.url, other.url, hint="write NO/SUCH")
     words = {"NOSUCH": r"Invalid symbol\. \(code -1121\) \(write NO/SUCH\)$", "A&limit=1#/?%20ß": "Illegal characters"}
     for symbol, sentence in words.items():
         with pytest.raises(RequestRejected, match=f"^{re.escape(symbol)}: .*{sentence}") as error:
@@ -116,7 +116,7 @@ def test_rejection(start_exchange: StartExchange, clock: FakeClock) -> None:
         assert (error.value.reason, other.requests, clock.slept) == ("rejected", [], [])
     fetch(ours, clock, "这是测试币456")
     assert [asked.symbol for asked in rejecting.requests] == [*words, "这是测试币456"]
-    delisted = client(clock, start_exchange("ok", "delisted").url, hints={"BTCUSDT": "USDT was appended"})
+    delisted = client(clock, start_exchange("ok", "delisted").url, hint="USDT was appended")
     fetch(delisted, clock)
     with pytest.raises(RequestRejected, match=r"\(code -[0-9]+\)$"):
         fetch(delisted, clock)
