@@ -199,6 +199,12 @@ def test_picture(
     assert all(word in found for word in words), found
 
 
+def test_lines(run: Run, tmp_path: Path) -> None:
+    """Price and imbalance are a line each, in the colour of the pair."""
+    assert run(month(), "--plot", str(tmp_path / "p.svg"), command="history")[0] == ExitCode.OK
+    assert (tmp_path / "p.svg").read_text().lower().count("stroke: #0072b2") == 2
+
+
 def test_refused_pictures(run: Run, tmp_path: Path) -> None:
     """Too many panels and a wrong ending are refused in a sentence, and no file is left."""
     many = [one for n in range(6) for one in month(f"P{n}USDT", days=1)]

@@ -155,6 +155,21 @@ def test_what_has_expired_stays_unless_it_is_replaced(
     assert cloud.rows("count(reason)") == [(reasons,)]
 
 
+def test_a_row_that_would_be_lost_ends_the_run(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one of the existing file that is invalid, and of which the table has no item; the file stays."""
+    cloud.put(BTC)
+    cloud.write(monkeypatch, "BTC", day=DAY)
+    cloud.expire(BTC[:1])
+    cloud.copy.write_bytes(cloud.file())
+    changed = cloud.copy.with_stem("changed")
+    rows = f"SELECT * REPLACE (if(file_row_number = 0, 7.0, obi) AS obi) FROM read_parquet('{cloud.copy}')"
+    DUCK.execute(f"COPY ({rows}) TO '{changed}' (FORMAT parquet)")
+    cloud.s3.put_object(Bucket=cloud.name, Key=f"dt={DAY}/records.parquet", Body=changed.read_bytes())
+    with pytest.raises(StoreError, match=f"{DAY} is not written: rows of BTCUSDT would be lost"):
+        cloud.write(monkeypatch, "BTC", day=DAY)
+    assert cloud.file() == changed.read_bytes()
+
+
 def test_a_removed_pair_keeps_its_last_day(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the nights between failed, and when the days before are written again."""
     last = START + 3 * DAY_SECONDS

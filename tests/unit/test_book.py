@@ -178,3 +178,8 @@ def test_numbers() -> None:
     bare = parse_depth(b'{"lastUpdateId":"7","bids":[[0.1,92233720368.54775807]],"asks":[[0.3,1]]}')
     assert bare.bids.top(20) == [(Decimal("0.1"), Decimal("92233720368.54775807"))]
     assert bare.last_update_id == 7
+
+
+def test_rungs() -> None:
+    """Stored ladders keep their meaning: rungs are only ever appended."""
+    assert RUNGS_BPS[:11] == (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)

@@ -90,6 +90,7 @@ def pairs(count: int, market: str = "") -> str:
     [
         (pairs(6) + " --interval_seconds 1 --limit 1000", "give --limit 100 or sample every 3 s"),
         (pairs(121) + " --to obi --interval_seconds 3600", "give --limit 500"),
+        (pairs(121) + " --to obi --levels 500", "give --limit 500"),
         (pairs(1201) + " --to obi", "give fewer pairs"),
         (pairs(121, "usdm:") + " --detail", "give --limit 500"),
         (pairs(2) + " --levels 5000 --interval_seconds 1", "sample every 5 s"),
